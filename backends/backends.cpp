@@ -1,0 +1,87 @@
+// Lists the devices of all backends and picks one of them.
+#include "backends/backends.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+#include "tessera/error.h"
+
+namespace tessera {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+/// Position in the order of preference of "auto"; an OpenCL CPU device never comes before the CPU
+/// backend.
+int preference(const DeviceInfo& info) {
+  if (info.type == DeviceType::discrete_gpu) return 0;
+  if (info.type == DeviceType::integrated_gpu) return 1;
+  return info.id == "cpu" ? 2 : 3;
+}
+
+const DeviceInfo* choose(const std::vector<DeviceInfo>& devices, const std::string& selector) {
+  if (selector == "auto") {
+    const DeviceInfo* best = nullptr;
+    for (const DeviceInfo& info : devices)
+      if (info.usable && (!best || preference(info) < preference(*best))) best = &info;
+    return best;
+  }
+  for (const DeviceInfo& info : devices)
+    if (info.id == selector) return &info;
+  for (const DeviceInfo& info : devices)
+    if (lower(info.name).find(selector) != std::string::npos) return &info;
+  return nullptr;
+}
+
+}  // namespace
+
+std::string_view to_string(DeviceType type) {
+  switch (type) {
+    case DeviceType::cpu:
+      return "cpu";
+    case DeviceType::integrated_gpu:
+      return "integrated gpu";
+    case DeviceType::discrete_gpu:
+      return "discrete gpu";
+    case DeviceType::accelerator:
+      return "accelerator";
+  }
+  throw Error("device", "unknown device type");
+}
+
+std::vector<DeviceInfo> list_devices() {
+  std::vector<DeviceInfo> devices = {cpu::device_info()};
+  for (DeviceInfo& info : opencl::list_devices()) devices.push_back(std::move(info));
+  return devices;
+}
+
+std::unique_ptr<Device> open_device(std::string_view selector) {
+  const char* environment = std::getenv("TESSERA_DEVICE");
+  std::string wanted = lower(selector);
+  if (wanted.empty() && environment) wanted = lower(environment);
+  if (wanted.empty()) wanted = "auto";
+  if (wanted == "cpu") return cpu::open_device();  // asks no OpenCL driver
+  const std::vector<DeviceInfo> devices = list_devices();
+  const DeviceInfo* chosen = choose(devices, wanted);
+  if (!chosen) {
+    std::vector<std::string> names;
+    for (const DeviceInfo& info : devices) names.push_back(fmt::format("{} ({})", info.id, info.name));
+    throw Error("device", fmt::format("there is no device '{}'; there are: {}", wanted,
+                                      fmt::join(names, ", ")));
+  }
+  if (!chosen->usable)
+    throw Error("device", fmt::format("{} ({}) is not usable: {}", chosen->id, chosen->name,
+                                      chosen->reason));
+  return chosen->id == "cpu" ? cpu::open_device() : opencl::open_device(chosen->id);
+}
+
+}  // namespace tessera

@@ -1,0 +1,26 @@
+// What each backend gives to backends.cpp: its devices.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tessera/device.h"
+
+namespace tessera {
+
+namespace cpu {
+DeviceInfo device_info();
+std::unique_ptr<Device> open_device();
+}  // namespace cpu
+
+// Built without OpenCL, backends/opencl_none.cpp stands in with an empty list.
+namespace opencl {
+/// Every platform's devices; those that cannot be used, and platforms that have none, come with
+/// the reason.
+std::vector<DeviceInfo> list_devices();
+/// `id` is "opencl:P:D" of a usable device.
+std::unique_ptr<Device> open_device(const std::string& id);
+}  // namespace opencl
+
+}  // namespace tessera

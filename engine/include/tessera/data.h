@@ -1,0 +1,98 @@
+// Data sets by index, and the loader: a background thread that fills the next batch while the
+// device works.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "tessera/export.h"
+
+namespace tessera {
+
+/// Labelled images of one size, as bytes, channels last. Implementations are read-only after
+/// construction, so that threads may share one.
+class TESSERA_API Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual std::int64_t size() const = 0;
+  virtual std::int64_t height() const = 0;
+  virtual std::int64_t width() const = 0;
+  virtual std::int64_t channels() const = 0;
+  /// Class names; a label is an index into them.
+  virtual const std::vector<std::string>& classes() const = 0;
+  /// Copies the height*width*channels bytes of a sample and returns its label.
+  virtual std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const = 0;
+
+  std::int64_t image_bytes() const { return height() * width() * channels(); }
+};
+
+enum class Split : std::uint8_t { train, test };
+
+/// "mnist", "fashion-mnist", "cifar10", "cifar100".
+TESSERA_API const std::vector<std::string>& dataset_names();
+/// Reads a whole data set into memory. Its files are looked for in `directory`, or if that is
+/// empty in the environment variable TESSERA_DATA and in the Debian package's folder, each time
+/// directly and in a subfolder with the data set's name. Throws Error that names the missing,
+/// truncated or mismatched file.
+TESSERA_API std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
+                                                  const std::string& directory = {});
+
+/// A permutation of 0 .. size-1 for an epoch: Fisher-Yates with Philox, equal everywhere.
+TESSERA_API std::vector<std::uint32_t> shuffled_order(std::int64_t size, std::uint64_t seed,
+                                                      std::uint64_t epoch);
+
+struct Batch {
+  std::int64_t size = 0;              ///< samples; the last batch of an epoch may be smaller
+  std::vector<std::uint8_t> images;   ///< [size,H,W,C]
+  std::vector<std::int32_t> labels;   ///< [size]
+};
+
+struct LoaderOptions {
+  std::int64_t batch = 64;
+  /// Sample indices in the order wanted; empty means 0 .. size-1.
+  std::vector<std::uint32_t> order = {};
+  /// Batches passed over at the start: how a resumed epoch goes on.
+  std::int64_t first_batch = 0;
+};
+
+/// One pass over a data set.
+class TESSERA_API Loader {
+ public:
+  /// The data set must outlive the loader. Throws Error when an option makes no sense.
+  Loader(const Dataset& dataset, LoaderOptions options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// The next batch, valid until the next call; nullptr at the end. Rethrows what went wrong in
+  /// the background thread.
+  const Batch* next();
+  /// Batches of the whole pass, those passed over included.
+  std::int64_t batches() const;
+
+ private:
+  void fill_all();
+  void fill(std::int64_t number, Batch& batch) const;
+
+  const Dataset& dataset_;
+  LoaderOptions options_;
+  std::vector<Batch> ring_;
+  std::int64_t filled_ = 0;    ///< batches ready so far
+  std::int64_t taken_ = 0;     ///< batches handed out so far
+  bool stop_ = false;
+  std::exception_ptr failure_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::thread thread_;
+};
+
+}  // namespace tessera

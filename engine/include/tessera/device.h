@@ -1,0 +1,86 @@
+// The seam between the engine and the backends: a device allocates, copies and compiles plans.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/export.h"
+#include "tessera/plan.h"
+
+namespace tessera {
+
+class Params;
+
+enum class DeviceType : std::uint8_t { cpu, integrated_gpu, discrete_gpu, accelerator };
+/// "cpu", "integrated gpu", "discrete gpu" or "accelerator".
+TESSERA_API std::string_view to_string(DeviceType type);
+
+/// What `tessera devices` shows. `id` is "cpu" or "opencl:P:D".
+struct DeviceInfo {
+  std::string id;
+  std::string name;
+  std::string vendor;
+  std::string driver;
+  std::string platform;
+  DeviceType type = DeviceType::cpu;
+  std::uint32_t compute_units = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t max_allocation_bytes = 0;
+  bool usable = false;
+  std::string reason;  ///< why it is not usable
+};
+
+/// Bytes on a device. Freed with the object; the device must outlive it.
+class TESSERA_API Buffer {
+ public:
+  virtual ~Buffer() = default;
+  virtual std::size_t bytes() const = 0;
+};
+
+/// A plan made ready: memory allocated, kernels built, arguments bound. Running it allocates and
+/// builds nothing.
+class TESSERA_API Executable {
+ public:
+  virtual ~Executable() = default;
+  /// Copies the bytes of an input for the next run; the caller's memory is free on return.
+  virtual void set_input(std::string_view name, std::span<const std::byte> bytes) = 0;
+  /// Starts a run; does not wait for it.
+  virtual void run() = 0;
+  /// Waits for the runs so far and copies an output.
+  virtual void read_output(std::string_view name, std::span<std::byte> bytes) = 0;
+  /// The arena, for tests that watch its guard bytes.
+  virtual Buffer& arena() = 0;
+  /// One line per node: its name, op and the algorithm chosen, with refusals and their reasons.
+  virtual std::vector<std::string> describe() const = 0;
+};
+
+class TESSERA_API Device {
+ public:
+  virtual ~Device() = default;
+  virtual const DeviceInfo& info() const = 0;
+  /// Bytes to which values in an arena must be aligned.
+  virtual std::size_t buffer_alignment() const = 0;
+  /// Throws Error that says how much is needed and how much there is.
+  virtual std::unique_ptr<Buffer> allocate(std::size_t bytes) = 0;
+  /// Copy to and from a buffer; both wait until they are done, after all runs so far.
+  virtual void upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) = 0;
+  virtual void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) = 0;
+  /// The parameters and states of the plan must be in `params`, which must outlive the executable.
+  virtual std::unique_ptr<Executable> compile(const Plan& plan, Params& params) = 0;
+  /// Waits for all work.
+  virtual void finish() = 0;
+};
+
+/// The CPU backend and every OpenCL device, usable or not.
+TESSERA_API std::vector<DeviceInfo> list_devices();
+/// "auto", "cpu", "opencl:P:D" or part of a name (any case). Empty means the environment variable
+/// TESSERA_DEVICE, or "auto": a discrete GPU, else an integrated one, else the CPU backend.
+/// Throws Error that lists what there is when nothing matches.
+TESSERA_API std::unique_ptr<Device> open_device(std::string_view selector = {});
+
+}  // namespace tessera

@@ -1,0 +1,20 @@
+// The one exception type of the library. Every message is one line that names the thing, what was
+// found and what was expected, e.g. "[conv2d] weight has 3 input channels, expected 4 (node 'c1')".
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "tessera/export.h"
+
+namespace tessera {
+
+class TESSERA_API Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& message) : std::runtime_error(message) {}
+  /// `where` is an op, a file or a device; it stands in brackets before the message.
+  Error(const std::string& where, const std::string& message)
+      : std::runtime_error("[" + where + "] " + message) {}
+};
+
+}  // namespace tessera

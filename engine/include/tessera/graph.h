@@ -1,0 +1,107 @@
+// The graph: nodes and values in two vectors, referred to by index. Nodes stand in the order in
+// which they were appended, which is a topological order and the order of execution.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/attributes.h"
+#include "tessera/export.h"
+#include "tessera/spec.h"
+
+namespace tessera {
+
+struct Op;
+class Graph;
+
+using ValueId = std::int32_t;
+using NodeId = std::int32_t;
+inline constexpr NodeId no_node = -1;
+
+enum class Role : std::uint8_t {
+  activation,  ///< made by a node, lives in the arena
+  input,       ///< written before each run
+  parameter,   ///< trained, held by Params
+  state,       ///< held by Params but not trained: momentum, counters, histories
+  constant,    ///< filled once with one number
+};
+
+/// How a parameter or state gets its first values.
+struct Initializer {
+  enum class Kind : std::uint8_t { constant, uniform } kind = Kind::constant;
+  double value = 0;  ///< constant: the value; uniform: the bound b of [-b, b)
+};
+
+struct Value {
+  TensorSpec spec;
+  Role role = Role::activation;
+  std::string name;
+  NodeId producer = no_node;
+  Initializer initializer = {};  ///< parameters, states and constants
+};
+
+struct Node {
+  const Op* op = nullptr;
+  std::string name;
+  Attributes attributes;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+};
+
+/// A value of a graph, as the functions that build graphs pass it around. The graph outlives it.
+class TESSERA_API Var {
+ public:
+  Var(Graph& graph, ValueId id) : graph_(&graph), id_(id) {}
+  Graph& graph() const { return *graph_; }
+  ValueId id() const { return id_; }
+  const TensorSpec& spec() const;
+  const Shape& shape() const { return spec().shape; }
+
+ private:
+  Graph* graph_;
+  ValueId id_;
+};
+
+class TESSERA_API Graph {
+ public:
+  /// A tensor written before each run. Names of inputs, parameters and states are unique.
+  Var input(std::string name, TensorSpec spec);
+  Var parameter(std::string name, Shape shape, Initializer initializer);
+  Var state(std::string name, TensorSpec spec, Initializer initializer = {});
+  Var constant(Shape shape, double value);
+
+  /// Appends a node and returns its outputs. Throws Error `[op] ... (node 'name')` when the inputs
+  /// or attributes do not fit. An empty name becomes the op's name and a number.
+  std::vector<Var> add(std::string_view op, const std::vector<Var>& inputs,
+                       Attributes attributes = {}, std::string name = {});
+
+  /// Makes a value readable after a run, under this name.
+  void set_output(std::string name, Var value);
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::vector<Value>& values() const { return values_; }
+  const Node& node(NodeId id) const { return nodes_.at(static_cast<std::size_t>(id)); }
+  const Value& value(ValueId id) const { return values_.at(static_cast<std::size_t>(id)); }
+  struct Output {
+    std::string name;
+    ValueId value;
+  };
+  const std::vector<Output>& outputs() const { return outputs_; }
+  /// The input, parameter, state or output with this name; throws Error if there is none.
+  ValueId find(std::string_view name) const;
+
+  /// Drops the nodes for which `keep` is false; their values stay but have no producer.
+  void keep_nodes(const std::vector<bool>& keep);
+
+ private:
+  Var add_value(Value value);
+  Var add_named(std::string name, TensorSpec spec, Role role, Initializer initializer);
+
+  std::vector<Node> nodes_;
+  std::vector<Value> values_;
+  std::vector<Output> outputs_;
+};
+
+}  // namespace tessera

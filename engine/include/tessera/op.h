@@ -1,0 +1,74 @@
+// An op is data and two functions: `infer` turns input specs into output specs and makes every
+// check; `gradient` appends the nodes of the backward pass. Backends know an op by its name only.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/attributes.h"
+#include "tessera/graph.h"
+#include "tessera/spec.h"
+
+namespace tessera {
+
+/// What `infer` sees: the specs of the inputs, in order, and the attributes.
+struct InferContext {
+  std::vector<TensorSpec> inputs;
+  const Attributes& attributes;
+};
+
+/// What `gradient` sees: a node, the gradients of its outputs, and which inputs want one.
+class TESSERA_API GradientContext {
+ public:
+  GradientContext(Graph& graph, Node node, std::vector<std::optional<Var>> output_gradients,
+                  std::vector<bool> wanted);
+
+  Graph& graph() { return graph_; }
+  const Attributes& attributes() const { return node_.attributes; }
+  std::size_t input_count() const { return node_.inputs.size(); }
+  Var input(std::size_t i) const;
+  Var output(std::size_t i) const;
+  /// Gradient of the loss with respect to output 0; differentiable ops have it in output 0.
+  Var dy() const;
+  bool wants(std::size_t input) const { return wanted_.at(input); }
+  void set(std::size_t input, Var gradient) { gradients_.at(input) = gradient; }
+  const std::vector<std::optional<Var>>& gradients() const { return gradients_; }
+  /// A name for a node of the backward pass: that of the forward node and a suffix.
+  std::string name(std::string_view suffix) const;
+
+ private:
+  Graph& graph_;
+  Node node_;
+  std::vector<std::optional<Var>> output_gradients_;
+  std::vector<bool> wanted_;
+  std::vector<std::optional<Var>> gradients_;
+};
+
+/// Output `output` shares the storage of input `input`.
+struct Alias {
+  int output;
+  int input;
+};
+
+struct Op {
+  std::string_view name;
+  /// Output specs for the inputs; throws Error with a message that names neither op nor node
+  /// (Graph::add puts both around it).
+  std::vector<TensorSpec> (*infer)(const InferContext&);
+  /// nullptr: not differentiable.
+  void (*gradient)(GradientContext&) = nullptr;
+  /// Outputs that are written over an input: an update in place of a parameter or a state.
+  std::vector<Alias> updates = {};
+  /// Output 0 is input 0 under another shape: no work at run time.
+  bool is_view = false;
+};
+
+/// The op with this name, or an Error that lists the ones there are.
+TESSERA_API const Op& find_op(std::string_view name);
+/// Every op, in the order of the op table.
+TESSERA_API std::vector<const Op*> all_ops();
+
+}  // namespace tessera

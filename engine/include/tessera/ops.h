@@ -1,0 +1,95 @@
+// Functions that append one op to a graph. Semantics and defaults are PyTorch's, layout is channels
+// last. Each throws Error when shapes, types or attributes do not fit. `name` names the node in
+// messages; empty means one is made up.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tessera/graph.h"
+
+namespace tessera {
+
+/// The two numbers are rows and columns.
+struct Conv2dOptions {
+  std::array<std::int64_t, 2> stride = {1, 1};
+  std::array<std::int64_t, 2> padding = {0, 0};
+  std::array<std::int64_t, 2> dilation = {1, 1};
+  std::int64_t groups = 1;
+};
+
+/// Cross-correlation: y[n,p,q,k] = b[k] + sum over r,s,c of
+/// x[n, p*stride+r*dilation-padding, q*stride+s*dilation-padding, c] * w[k,r,s,c].
+/// x f32 [N,H,W,C], w f32 [K,R,S,C/groups], b f32 [K] -> y f32 [N,P,Q,K],
+/// P = floor((H + 2*padding - dilation*(R-1) - 1) / stride) + 1.
+TESSERA_API Var conv2d(Var x, Var w, std::optional<Var> b = {}, const Conv2dOptions& options = {},
+                       std::string name = {});
+
+struct Pool2dOptions {
+  std::array<std::int64_t, 2> kernel = {2, 2};
+  std::array<std::int64_t, 2> stride = {2, 2};
+  std::array<std::int64_t, 2> padding = {0, 0};
+};
+
+/// The maximum over each window; padding counts as minus infinity, and NaN wins. Among equal
+/// elements the first in row order gets the gradient. x f32 [N,H,W,C] -> y f32 [N,P,Q,C].
+TESSERA_API Var max_pool2d(Var x, const Pool2dOptions& options = {}, std::string name = {});
+
+/// y = max(x, 0); the gradient at 0 is 0.
+TESSERA_API Var relu(Var x, std::string name = {});
+
+struct MatmulOptions {
+  bool transpose_a = false;
+  bool transpose_b = false;
+};
+
+/// y = op(a) op(b) + bias over the last two dimensions, op being the transposition or nothing.
+/// a f32 [...,M,K], b f32 [...,K,N] with the same leading (batch) dimensions, bias f32 [N].
+TESSERA_API Var matmul(Var a, Var b, const MatmulOptions& options = {},
+                       std::optional<Var> bias = {}, std::string name = {});
+
+/// y = x w^T + b. x f32 [N,C], w f32 [K,C], b f32 [K] -> y f32 [N,K]. Appends a matmul.
+TESSERA_API Var dense(Var x, Var w, std::optional<Var> b = {}, std::string name = {});
+
+/// y = a + b; dimensions are aligned at the end, and those of size 1 or absent are repeated.
+TESSERA_API Var add(Var a, Var b, std::string name = {});
+
+/// Sum over `axes` (negative ones count from the end), which stay with size 1.
+TESSERA_API Var sum(Var x, std::vector<std::int64_t> axes, std::string name = {});
+
+/// The same elements under another shape; one dimension may be -1 and is worked out.
+TESSERA_API Var reshape(Var x, Shape shape, std::string name = {});
+/// [N, rest...] -> [N, product of the rest].
+TESSERA_API Var flatten(Var x, std::string name = {});
+
+/// loss = mean over n of -log softmax(logits[n])[labels[n]], and the softmax itself.
+/// logits f32 [N,K], labels i32 [N] in [0,K) -> loss f32 [1], probabilities f32 [N,K].
+/// A label outside [0,K) makes the loss NaN.
+struct CrossEntropy {
+  Var loss;
+  Var probabilities;
+};
+TESSERA_API CrossEntropy softmax_cross_entropy(Var logits, Var labels, std::string name = {});
+
+struct ImageOptions {
+  std::int64_t padding = 0;         ///< rows and columns of byte 0 added on each side
+  std::vector<double> mean = {};    ///< per channel, of pixels in [0,1]; empty: 0
+  std::vector<double> deviation = {};  ///< per channel; empty: 1
+};
+
+/// Bytes become numbers: y = (x / 255 - mean[c]) / deviation[c], after padding.
+/// x u8 [N,H,W,C] -> y f32 [N,H+2*padding,W+2*padding,C].
+TESSERA_API Var image_to_float(Var x, const ImageOptions& options = {}, std::string name = {});
+
+/// One step of stochastic gradient descent, in place, as torch.optim.SGD: v = momentum * v + dw,
+/// w = w - lr * v. w a parameter, v a state of the same shape, lr f32 [1].
+TESSERA_API void sgd_step(Var w, Var dw, Var v, Var lr, double momentum, std::string name = {});
+
+/// history[counter mod size] = x; counter = counter + 1. x f32 [1], history a state f32 [size],
+/// counter a state i32 [1]. Lets a run keep its losses on the device.
+TESSERA_API void record(Var x, Var history, Var counter, std::string name = {});
+
+}  // namespace tessera

@@ -1,0 +1,50 @@
+// Named weights and states on a device, shared by the executables that use them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/device.h"
+#include "tessera/graph.h"
+
+namespace tessera {
+
+class TESSERA_API Params {
+ public:
+  /// The device must outlive the parameters.
+  explicit Params(Device& device) : device_(device) {}
+
+  /// Allocates and initialises the parameters and states of a graph that are not here yet. Equal
+  /// seeds give equal values on every device (Philox keyed by seed and name). Throws Error when one
+  /// is here with another spec.
+  void add(const Graph& graph, std::uint64_t seed);
+
+  struct Entry {
+    TensorSpec spec;
+    Role role;
+    std::unique_ptr<Buffer> buffer;
+  };
+  bool has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
+  /// Throws Error when there is no such name.
+  const Entry& entry(std::string_view name) const;
+  /// In order of name.
+  const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
+
+  /// Copies of a whole tensor from and to the device. Throws Error when the size does not fit.
+  std::vector<std::byte> read(std::string_view name) const;
+  std::vector<float> read_floats(std::string_view name) const;
+  void write(std::string_view name, std::span<const std::byte> bytes);
+
+  Device& device() const { return device_; }
+
+ private:
+  Device& device_;
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,51 @@
+// A plan: a graph with the memory of every value decided. Activations and inputs share one arena;
+// two values share bytes when their lifetimes do not overlap.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tessera/graph.h"
+
+namespace tessera {
+
+struct PlanOptions {
+  std::size_t alignment = 256;    ///< bytes; at least the device's buffer alignment
+  std::size_t guard_bytes = 0;    ///< unused bytes after each value, which tests watch
+  bool reuse_memory = true;
+};
+
+struct Placement {
+  ValueId root = -1;       ///< the value whose storage this is: itself unless a view or an update
+  bool in_arena = false;   ///< else parameter, state or constant
+  std::size_t offset = 0;  ///< bytes from the start of the arena
+  bool used = false;       ///< some node or output touches it
+};
+
+class TESSERA_API Plan {
+ public:
+  /// Throws Error when a node reads a parameter or state after its update.
+  explicit Plan(Graph graph, const PlanOptions& options = {});
+
+  const Graph& graph() const { return graph_; }
+  const Placement& placement(ValueId value) const;
+  std::size_t arena_bytes() const { return arena_bytes_; }
+  const PlanOptions& options() const { return options_; }
+  /// The parameters and states that the plan uses, in graph order.
+  const std::vector<ValueId>& persistent() const { return persistent_; }
+  const std::vector<ValueId>& constants() const { return constants_; }
+
+ private:
+  void resolve_roots();
+  void place_arena();
+
+  Graph graph_;
+  PlanOptions options_;
+  std::vector<Placement> placements_;
+  std::vector<ValueId> persistent_;
+  std::vector<ValueId> constants_;
+  std::size_t arena_bytes_ = 0;
+};
+
+}  // namespace tessera

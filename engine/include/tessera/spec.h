@@ -1,0 +1,45 @@
+// What a tensor is, without its data: element type and shape. Images are channels last (NHWC),
+// convolution weights [K,R,S,C].
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/export.h"
+
+namespace tessera {
+
+enum class DType : std::uint8_t { f32, i32, u8 };
+
+/// Size of one element in bytes.
+TESSERA_API std::size_t size_of(DType dtype);
+/// "f32", "i32" or "u8".
+TESSERA_API std::string_view to_string(DType dtype);
+
+using Shape = std::vector<std::int64_t>;
+
+/// "[64,32,32,3]".
+TESSERA_API std::string to_string(const Shape& shape);
+/// Product of the dimensions; 1 for a scalar. Throws Error on a negative dimension or on overflow.
+TESSERA_API std::int64_t element_count(const Shape& shape);
+
+struct TESSERA_API TensorSpec {
+  DType dtype = DType::f32;
+  Shape shape;
+
+  std::int64_t elements() const { return element_count(shape); }
+  std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype); }
+  std::int64_t rank() const { return static_cast<std::int64_t>(shape.size()); }
+  /// Dimension `axis`; negative axes count from the end.
+  std::int64_t dim(std::int64_t axis) const;
+
+  bool operator==(const TensorSpec&) const = default;
+};
+
+/// "f32[64,10]".
+TESSERA_API std::string to_string(const TensorSpec& spec);
+
+}  // namespace tessera

@@ -1,0 +1,44 @@
+// image_to_float(x): bytes to numbers, y = (x / 255 - mean[c]) / deviation[c]. Attributes: padding
+// (rows and columns of byte 0 on each side), mean and deviation (one number per channel).
+#include <algorithm>
+
+#include "engine/ops/op_table.h"
+#include "tessera/ops.h"
+
+namespace tessera {
+namespace {
+
+std::vector<TensorSpec> infer(const InferContext& context) {
+  ops::check_count(context, 1, 1);
+  ops::check_input(context, 0, "input", DType::u8, 4);
+  const Shape& x = context.inputs[0].shape;
+  const std::int64_t padding = context.attributes.integer("padding");
+  ops::check(padding >= 0, "padding is {}, expected at least 0", padding);
+  for (const char* name : {"mean", "deviation"}) {
+    const auto count = static_cast<std::int64_t>(context.attributes.numbers(name).size());
+    ops::check(count == x[3], "{} has {} numbers, expected one for each of {} channels", name,
+               count, x[3]);
+  }
+  const auto& deviation = context.attributes.numbers("deviation");
+  ops::check(std::all_of(deviation.begin(), deviation.end(), [](double d) { return d > 0; }),
+             "deviation has a number that is not above 0");
+  return {{DType::f32, {x[0], x[1] + 2 * padding, x[2] + 2 * padding, x[3]}}};
+}
+
+}  // namespace
+
+Var image_to_float(Var x, const ImageOptions& options, std::string name) {
+  const auto channels = static_cast<std::size_t>(x.spec().dim(-1));
+  const auto or_default = [&](const std::vector<double>& values, double value) {
+    return values.empty() ? std::vector<double>(channels, value) : values;
+  };
+  return x.graph().add("image_to_float", {x},
+                       {{"padding", options.padding},
+                        {"mean", or_default(options.mean, 0.0)},
+                        {"deviation", or_default(options.deviation, 1.0)}},
+                       std::move(name))[0];
+}
+
+std::vector<Op> ops::image_to_float_ops() { return {{"image_to_float", infer}}; }
+
+}  // namespace tessera

@@ -1,0 +1,98 @@
+// matmul(a, b[, bias]): y = op(a) op(b) + bias over the last two dimensions; attributes
+// transpose_a, transpose_b (0 or 1). Its gradients are matmuls. Also dense, which is one.
+#include "engine/ops/matmul.h"
+
+#include "engine/ops/op_table.h"
+#include "tessera/ops.h"
+
+namespace tessera {
+namespace {
+
+using ops::check;
+
+bool flag(const Attributes& attributes, const char* name) {
+  const std::int64_t value = attributes.integer(name);
+  check(value == 0 || value == 1, "{} is {}, expected 0 or 1", name, value);
+  return value == 1;
+}
+
+std::vector<TensorSpec> infer(const InferContext& context) {
+  ops::check_count(context, 2, 3);
+  ops::check_input(context, 0, "a", DType::f32, -1);
+  ops::check_input(context, 1, "b", DType::f32, -1);
+  const TensorSpec& a = context.inputs[0];
+  const TensorSpec& b = context.inputs[1];
+  check(a.rank() >= 2, "a is {}, expected at least 2 dimensions", to_string(a));
+  const Shape batch(a.shape.begin(), a.shape.end() - 2);
+  check(b.rank() == a.rank() && Shape(b.shape.begin(), b.shape.end() - 2) == batch,
+        "b is {}, expected the leading dimensions {}", to_string(b), to_string(batch));
+  const MatmulGeometry g = matmul_geometry(a.shape, b.shape, context.attributes);
+  const std::int64_t b_depth = b.dim(g.transpose_b ? -1 : -2);
+  check(b_depth == g.K, "b has depth {}, expected {} as in a {}", b_depth, g.K, to_string(a));
+  if (context.inputs.size() == 3) {
+    ops::check_input(context, 2, "bias", DType::f32, 1);
+    ops::check_shape(context, 2, "bias", {g.N});
+  }
+  Shape y = batch;
+  y.insert(y.end(), {g.M, g.N});
+  return {{DType::f32, y}};
+}
+
+// With y = op(a) op(b): d op(a) = dy op(b)^T, d op(b) = op(a)^T dy; a transposed operand gets the
+// transposed product.
+void gradient(GradientContext& context) {
+  const Var a = context.input(0), b = context.input(1), dy = context.dy();
+  const bool ta = flag(context.attributes(), "transpose_a");
+  const bool tb = flag(context.attributes(), "transpose_b");
+  if (context.wants(0))
+    context.set(0, ta ? matmul(b, dy, {tb, true}, {}, context.name("da"))
+                      : matmul(dy, b, {false, !tb}, {}, context.name("da")));
+  if (context.wants(1))
+    context.set(1, tb ? matmul(dy, a, {true, ta}, {}, context.name("db"))
+                      : matmul(a, dy, {!ta, false}, {}, context.name("db")));
+  if (context.input_count() == 3 && context.wants(2)) {
+    std::vector<std::int64_t> axes;
+    for (std::int64_t axis = 0; axis + 1 < dy.spec().rank(); ++axis) axes.push_back(axis);
+    context.set(2, reshape(sum(dy, axes, context.name("dbias")), {dy.spec().dim(-1)}));
+  }
+}
+
+}  // namespace
+
+MatmulGeometry matmul_geometry(const Shape& a, const Shape& b, const Attributes& attributes) {
+  MatmulGeometry g{};
+  g.transpose_a = flag(attributes, "transpose_a");
+  g.transpose_b = flag(attributes, "transpose_b");
+  const std::size_t rows = a.size() - 2, columns = a.size() - 1;
+  g.M = a[g.transpose_a ? columns : rows];
+  g.K = a[g.transpose_a ? rows : columns];
+  g.N = b[g.transpose_b ? rows : columns];
+  g.batch = element_count(Shape(a.begin(), a.end() - 2));
+  return g;
+}
+
+Var matmul(Var a, Var b, const MatmulOptions& options, std::optional<Var> bias, std::string name) {
+  std::vector<Var> inputs = {a, b};
+  if (bias) inputs.push_back(*bias);
+  return a.graph().add("matmul", inputs,
+                       {{"transpose_a", std::int64_t{options.transpose_a}},
+                        {"transpose_b", std::int64_t{options.transpose_b}}},
+                       std::move(name))[0];
+}
+
+Var dense(Var x, Var w, std::optional<Var> b, std::string name) {
+  const auto fail = [&](const std::string& message) {
+    throw Error("dense", fmt::format("{} (node '{}')", message, name));
+  };
+  if (x.spec().rank() != 2)
+    fail(fmt::format("input is {}, expected 2 dimensions", to_string(x.spec())));
+  if (w.spec().rank() != 2)
+    fail(fmt::format("weight is {}, expected 2 dimensions", to_string(w.spec())));
+  if (w.shape()[1] != x.shape()[1])
+    fail(fmt::format("weight takes {} features, expected {}", w.shape()[1], x.shape()[1]));
+  return matmul(x, w, {false, true}, b, std::move(name));
+}
+
+std::vector<Op> ops::matmul_ops() { return {{"matmul", infer, gradient}}; }
+
+}  // namespace tessera

@@ -1,0 +1,76 @@
+#include "tessera/params.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "engine/philox.h"
+#include "tessera/error.h"
+
+namespace tessera {
+namespace {
+
+std::vector<std::byte> initial_bytes(const Value& value, std::uint64_t seed) {
+  std::vector<std::byte> bytes(value.spec.bytes());  // all zero
+  const bool uniform = value.initializer.kind == Initializer::Kind::uniform;
+  if (!uniform && value.initializer.value == 0) return bytes;
+  if (value.spec.dtype != DType::f32)
+    throw Error("params", "only f32 can be initialised to other than 0 ('" + value.name + "')");
+  Philox generator(seed, value.name);
+  const auto bound = static_cast<float>(value.initializer.value);
+  for (std::size_t offset = 0; offset < bytes.size(); offset += sizeof(float)) {
+    const float x = uniform ? (2 * generator.uniform() - 1) * bound : bound;
+    std::memcpy(bytes.data() + offset, &x, sizeof x);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void Params::add(const Graph& graph, std::uint64_t seed) {
+  for (const Value& value : graph.values()) {
+    if (value.role != Role::parameter && value.role != Role::state) continue;
+    const auto found = entries_.find(value.name);
+    if (found != entries_.end()) {
+      if (found->second.spec != value.spec)
+        throw Error("params", fmt::format("'{}' is {}, expected {}", value.name,
+                                          to_string(found->second.spec), to_string(value.spec)));
+      continue;
+    }
+    Entry entry{value.spec, value.role, device_.allocate(value.spec.bytes())};
+    device_.upload(*entry.buffer, 0, initial_bytes(value, seed));
+    entries_.emplace(value.name, std::move(entry));
+  }
+}
+
+const Params::Entry& Params::entry(std::string_view name) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) throw Error("params", "there is no '" + std::string(name) + "'");
+  return found->second;
+}
+
+std::vector<std::byte> Params::read(std::string_view name) const {
+  const Entry& found = entry(name);
+  std::vector<std::byte> bytes(found.spec.bytes());
+  device_.download(*found.buffer, 0, bytes);
+  return bytes;
+}
+
+std::vector<float> Params::read_floats(std::string_view name) const {
+  const Entry& found = entry(name);
+  if (found.spec.dtype != DType::f32)
+    throw Error("params", fmt::format("'{}' is {}, expected f32", name, to_string(found.spec)));
+  std::vector<float> floats(static_cast<std::size_t>(found.spec.elements()));
+  device_.download(*found.buffer, 0, std::as_writable_bytes(std::span(floats)));
+  return floats;
+}
+
+void Params::write(std::string_view name, std::span<const std::byte> bytes) {
+  const Entry& found = entry(name);
+  if (bytes.size() != found.spec.bytes())
+    throw Error("params", fmt::format("'{}' takes {} bytes ({}), found {}", name,
+                                      found.spec.bytes(), to_string(found.spec), bytes.size()));
+  device_.upload(*found.buffer, 0, bytes);
+}
+
+}  // namespace tessera

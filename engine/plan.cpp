@@ -1,0 +1,139 @@
+#include "tessera/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "tessera/error.h"
+#include "tessera/op.h"
+
+namespace tessera {
+namespace {
+
+constexpr int before_all = -1;
+constexpr int after_all = std::numeric_limits<int>::max();
+
+struct Lifetime {
+  int first = after_all;
+  int last = before_all;
+  void touch(int step) {
+    first = std::min(first, step);
+    last = std::max(last, step);
+  }
+  bool overlaps(const Lifetime& other) const { return first <= other.last && other.first <= last; }
+};
+
+struct Block {
+  ValueId value;
+  std::size_t bytes;  ///< with guard, rounded up to the alignment
+  Lifetime lifetime;
+  std::size_t offset = 0;
+};
+
+std::size_t round_up(std::size_t bytes, std::size_t alignment) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+/// The lowest offset at which `block` fits between the placed blocks alive at the same time.
+std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
+  std::sort(placed.begin(), placed.end(),
+            [](const Block& a, const Block& b) { return a.offset < b.offset; });
+  std::size_t offset = 0;
+  for (const Block& other : placed) {
+    if (!block.lifetime.overlaps(other.lifetime)) continue;
+    if (offset + block.bytes <= other.offset) break;
+    offset = std::max(offset, other.offset + other.bytes);
+  }
+  return offset;
+}
+
+}  // namespace
+
+Plan::Plan(Graph graph, const PlanOptions& options) : graph_(std::move(graph)), options_(options) {
+  resolve_roots();
+  place_arena();
+}
+
+const Placement& Plan::placement(ValueId value) const {
+  return placements_.at(static_cast<std::size_t>(value));
+}
+
+void Plan::resolve_roots() {
+  const auto& values = graph_.values();
+  placements_.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) placements_[i].root = static_cast<ValueId>(i);
+  std::map<ValueId, std::string> updated;  // root -> the node that updated it
+  for (const Node& node : graph_.nodes()) {
+    for (ValueId input : node.inputs) {
+      const auto found = updated.find(placement(input).root);
+      if (found != updated.end() && values[static_cast<std::size_t>(input)].role != Role::activation)
+        throw Error("plan", fmt::format("node '{}' reads '{}' after node '{}' has updated it",
+                                        node.name, graph_.value(input).name, found->second));
+    }
+    if (node.op->is_view)
+      placements_[static_cast<std::size_t>(node.outputs[0])].root = placement(node.inputs[0]).root;
+    for (const Alias& alias : node.op->updates) {
+      const ValueId root = placement(node.inputs.at(static_cast<std::size_t>(alias.input))).root;
+      placements_[static_cast<std::size_t>(node.outputs.at(static_cast<std::size_t>(alias.output)))]
+          .root = root;
+      updated[root] = node.name;
+    }
+    for (ValueId id : node.inputs) placements_[static_cast<std::size_t>(id)].used = true;
+    for (ValueId id : node.outputs) placements_[static_cast<std::size_t>(id)].used = true;
+  }
+  for (const auto& output : graph_.outputs())
+    placements_[static_cast<std::size_t>(output.value)].used = true;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    Placement& place = placements_[i];
+    if (place.used) placements_[static_cast<std::size_t>(place.root)].used = true;
+    const Role role = graph_.value(place.root).role;
+    place.in_arena = role == Role::activation || role == Role::input;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!placements_[i].used) continue;
+    if (values[i].role == Role::parameter || values[i].role == Role::state)
+      persistent_.push_back(static_cast<ValueId>(i));
+    if (values[i].role == Role::constant) constants_.push_back(static_cast<ValueId>(i));
+  }
+}
+
+// Greedy by size: the largest value first, each at the lowest offset free during its life.
+void Plan::place_arena() {
+  std::vector<Lifetime> lifetimes(placements_.size());
+  const auto touch = [&](ValueId value, int step) {
+    lifetimes[static_cast<std::size_t>(placement(value).root)].touch(step);
+  };
+  for (std::size_t step = 0; step < graph_.nodes().size(); ++step) {
+    for (ValueId id : graph_.nodes()[step].inputs) touch(id, static_cast<int>(step));
+    for (ValueId id : graph_.nodes()[step].outputs) touch(id, static_cast<int>(step));
+  }
+  for (const auto& output : graph_.outputs()) touch(output.value, after_all - 1);
+
+  std::vector<Block> blocks;
+  for (std::size_t i = 0; i < placements_.size(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    const Placement& place = placements_[i];
+    if (!place.in_arena || place.root != id || !place.used) continue;
+    Lifetime life = lifetimes[i];
+    // An input is written before a run starts, possibly while the one before is still going on.
+    if (graph_.value(id).role == Role::input || !options_.reuse_memory)
+      life = {before_all, after_all - 1};
+    const std::size_t bytes = std::max<std::size_t>(graph_.value(id).spec.bytes(), 1);
+    blocks.push_back({id, round_up(bytes + options_.guard_bytes, options_.alignment), life, 0});
+  }
+  std::stable_sort(blocks.begin(), blocks.end(),
+                   [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
+  std::vector<Block> placed;
+  for (Block& block : blocks) {
+    block.offset = lowest_offset(block, placed);
+    arena_bytes_ = std::max(arena_bytes_, block.offset + block.bytes);
+    placements_[static_cast<std::size_t>(block.value)].offset = block.offset;
+    placed.push_back(block);
+  }
+  for (Placement& place : placements_)
+    place.offset = placements_[static_cast<std::size_t>(place.root)].offset;
+}
+
+}  // namespace tessera

@@ -1,0 +1,47 @@
+#include "tessera/spec.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "tessera/error.h"
+
+namespace tessera {
+
+std::size_t size_of(DType dtype) { return dtype == DType::u8 ? 1 : 4; }
+
+std::string_view to_string(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "f32";
+    case DType::i32:
+      return "i32";
+    case DType::u8:
+      return "u8";
+  }
+  throw Error("dtype", "unknown element type");
+}
+
+std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
+
+std::int64_t element_count(const Shape& shape) {
+  std::int64_t count = 1;
+  for (std::int64_t extent : shape) {
+    if (extent < 0) throw Error("shape", "negative dimension in " + to_string(shape));
+    if (__builtin_mul_overflow(count, extent, &count))
+      throw Error("shape", "too many elements in " + to_string(shape));
+  }
+  return count;
+}
+
+std::int64_t TensorSpec::dim(std::int64_t axis) const {
+  const std::int64_t index = axis < 0 ? axis + rank() : axis;
+  if (index < 0 || index >= rank())
+    throw Error("shape", fmt::format("axis {} of {}", axis, to_string(*this)));
+  return shape[static_cast<std::size_t>(index)];
+}
+
+std::string to_string(const TensorSpec& spec) {
+  return std::string(to_string(spec.dtype)) + to_string(spec.shape);
+}
+
+}  // namespace tessera
