@@ -74,13 +74,14 @@ std::unique_ptr<Device> open_device(std::string_view selector) {
   const DeviceInfo* chosen = choose(devices, wanted);
   if (!chosen) {
     std::vector<std::string> names;
-    for (const DeviceInfo& info : devices) names.push_back(fmt::format("{} ({})", info.id, info.name));
+    for (const DeviceInfo& info : devices)
+      names.push_back(fmt::format("{} ({})", info.id, info.name));
     throw Error("device", fmt::format("there is no device '{}'; there are: {}", wanted,
                                       fmt::join(names, ", ")));
   }
   if (!chosen->usable)
-    throw Error("device", fmt::format("{} ({}) is not usable: {}", chosen->id, chosen->name,
-                                      chosen->reason));
+    throw Error("device",
+                fmt::format("{} ({}) is not usable: {}", chosen->id, chosen->name, chosen->reason));
   return chosen->id == "cpu" ? cpu::open_device() : opencl::open_device(chosen->id);
 }
 

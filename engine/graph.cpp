@@ -72,8 +72,8 @@ std::vector<Var> Graph::add(std::string_view op_name, const std::vector<Var>& in
     outputs.push_back(add_value({std::move(spec), Role::activation, name, node, {}}));
     output_ids.push_back(outputs.back().id());
   }
-  nodes_.push_back({&op, std::move(name), std::move(attributes), std::move(input_ids),
-                    std::move(output_ids)});
+  nodes_.push_back(
+      {&op, std::move(name), std::move(attributes), std::move(input_ids), std::move(output_ids)});
   return outputs;
 }
 

@@ -68,7 +68,8 @@ void Plan::resolve_roots() {
   for (const Node& node : graph_.nodes()) {
     for (ValueId input : node.inputs) {
       const auto found = updated.find(placement(input).root);
-      if (found != updated.end() && values[static_cast<std::size_t>(input)].role != Role::activation)
+      if (found != updated.end() &&
+          values[static_cast<std::size_t>(input)].role != Role::activation)
         throw Error("plan", fmt::format("node '{}' reads '{}' after node '{}' has updated it",
                                         node.name, graph_.value(input).name, found->second));
     }

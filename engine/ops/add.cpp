@@ -40,8 +40,8 @@ Var sum_to(Var dy, const Shape& shape, const std::string& name) {
 void gradient(GradientContext& context) {
   for (std::size_t i : {0, 1})
     if (context.wants(i))
-      context.set(i, sum_to(context.dy(), context.input(i).shape(),
-                            context.name(i == 0 ? "da" : "db")));
+      context.set(
+          i, sum_to(context.dy(), context.input(i).shape(), context.name(i == 0 ? "da" : "db")));
 }
 
 }  // namespace

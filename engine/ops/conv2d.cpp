@@ -40,8 +40,8 @@ void check_channels(std::int64_t input_channels, const Shape& w, std::int64_t gr
         input_channels, groups);
   check(w[3] == input_channels / groups, "weight has {} input channels, expected {}", w[3],
         input_channels / groups);
-  check(w[0] % groups == 0, "weight has {} output channels, expected a multiple of {} groups",
-        w[0], groups);
+  check(w[0] % groups == 0, "weight has {} output channels, expected a multiple of {} groups", w[0],
+        groups);
 }
 
 std::vector<TensorSpec> infer(const InferContext& context) {
@@ -111,15 +111,15 @@ Attributes with(const Attributes& attributes, const char* name, std::vector<std:
 void gradient(GradientContext& context) {
   const Var x = context.input(0), w = context.input(1), dy = context.dy();
   if (context.wants(0))
-    context.set(0, context.graph().add("conv2d_dx", {dy, w},
-                                       with(context.attributes(), "input_size",
-                                            {x.shape()[1], x.shape()[2]}),
-                                       context.name("dx"))[0]);
+    context.set(0, context.graph().add(
+                       "conv2d_dx", {dy, w},
+                       with(context.attributes(), "input_size", {x.shape()[1], x.shape()[2]}),
+                       context.name("dx"))[0]);
   if (context.wants(1))
-    context.set(1, context.graph().add("conv2d_dw", {x, dy},
-                                       with(context.attributes(), "kernel_size",
-                                            {w.shape()[1], w.shape()[2]}),
-                                       context.name("dw"))[0]);
+    context.set(1, context.graph().add(
+                       "conv2d_dw", {x, dy},
+                       with(context.attributes(), "kernel_size", {w.shape()[1], w.shape()[2]}),
+                       context.name("dw"))[0]);
   if (context.input_count() == 3 && context.wants(2))
     context.set(2, reshape(sum(dy, {0, 1, 2}, context.name("db")), {dy.shape()[3]}));
 }
@@ -131,8 +131,9 @@ Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, const Shape& y,
   const auto& stride = attributes.integers("stride");
   const auto& padding = attributes.integers("padding");
   const auto& dilation = attributes.integers("dilation");
-  return {x[0],       x[1],        x[2],        x[3],        w[0],        w[1],
-          w[2],       y[1],        y[2],        stride[0],   stride[1],   padding[0],
+  return {x[0],       x[1],        x[2],        x[3],
+          w[0],       w[1],        w[2],        y[1],
+          y[2],       stride[0],   stride[1],   padding[0],
           padding[1], dilation[0], dilation[1], attributes.integer("groups")};
 }
 

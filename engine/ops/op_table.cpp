@@ -12,7 +12,7 @@ const std::vector<Op>& table() {
   static const std::vector<Op> ops = [] {
     std::vector<Op> all;
 #define TESSERA_OP_FAMILY(family) \
-  for (Op& op : ops::family##_ops()) all.push_back(std::move(op));
+  for (Op & op : ops::family##_ops()) all.push_back(std::move(op));
 #include "op_families.inc"
 #undef TESSERA_OP_FAMILY
     return all;
@@ -23,8 +23,8 @@ const std::vector<Op>& table() {
 }  // namespace
 
 const Op& find_op(std::string_view name) {
-  const auto found = std::find_if(table().begin(), table().end(),
-                                  [&](const Op& op) { return op.name == name; });
+  const auto found =
+      std::find_if(table().begin(), table().end(), [&](const Op& op) { return op.name == name; });
   if (found != table().end()) return *found;
   std::vector<std::string_view> names;
   for (const Op& op : table()) names.push_back(op.name);

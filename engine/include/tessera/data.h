@@ -51,9 +51,9 @@ TESSERA_API std::vector<std::uint32_t> shuffled_order(std::int64_t size, std::ui
                                                       std::uint64_t epoch);
 
 struct Batch {
-  std::int64_t size = 0;              ///< samples; the last batch of an epoch may be smaller
-  std::vector<std::uint8_t> images;   ///< [size,H,W,C]
-  std::vector<std::int32_t> labels;   ///< [size]
+  std::int64_t size = 0;             ///< samples; the last batch of an epoch may be smaller
+  std::vector<std::uint8_t> images;  ///< [size,H,W,C]
+  std::vector<std::int32_t> labels;  ///< [size]
 };
 
 struct LoaderOptions {
@@ -86,8 +86,8 @@ class TESSERA_API Loader {
   const Dataset& dataset_;
   LoaderOptions options_;
   std::vector<Batch> ring_;
-  std::int64_t filled_ = 0;    ///< batches ready so far
-  std::int64_t taken_ = 0;     ///< batches handed out so far
+  std::int64_t filled_ = 0;  ///< batches ready so far
+  std::int64_t taken_ = 0;   ///< batches handed out so far
   bool stop_ = false;
   std::exception_ptr failure_;
   std::mutex mutex_;

@@ -75,8 +75,8 @@ struct CrossEntropy {
 TESSERA_API CrossEntropy softmax_cross_entropy(Var logits, Var labels, std::string name = {});
 
 struct ImageOptions {
-  std::int64_t padding = 0;         ///< rows and columns of byte 0 added on each side
-  std::vector<double> mean = {};    ///< per channel, of pixels in [0,1]; empty: 0
+  std::int64_t padding = 0;            ///< rows and columns of byte 0 added on each side
+  std::vector<double> mean = {};       ///< per channel, of pixels in [0,1]; empty: 0
   std::vector<double> deviation = {};  ///< per channel; empty: 1
 };
 

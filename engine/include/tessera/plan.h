@@ -11,8 +11,8 @@
 namespace tessera {
 
 struct PlanOptions {
-  std::size_t alignment = 256;    ///< bytes; at least the device's buffer alignment
-  std::size_t guard_bytes = 0;    ///< unused bytes after each value, which tests watch
+  std::size_t alignment = 256;  ///< bytes; at least the device's buffer alignment
+  std::size_t guard_bytes = 0;  ///< unused bytes after each value, which tests watch
   bool reuse_memory = true;
 };
 

@@ -1,0 +1,49 @@
+// Checkpoints: a network's weights and states, and where its training stands, in one safetensors
+// file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tessera/network.h"
+#include "tessera/safetensors.h"
+
+namespace tessera {
+
+/// How a run was set up and how far it has come. With the weights and momentum buffers this is all
+/// that training depends on: the random generator is counter-based, so seed and counts are its
+/// state.
+struct TrainingState {
+  std::string data;  ///< name of the data set
+  std::uint64_t seed = 0;
+  std::int64_t batch = 0;
+  double lr = 0;
+  double momentum = 0;
+  std::int64_t step = 0;            ///< steps done
+  std::int64_t epoch = 0;           ///< epochs done
+  std::int64_t batch_in_epoch = 0;  ///< batches done of the epoch begun
+  double epoch_loss_sum = 0;        ///< of those batches
+};
+
+/// What a checkpoint holds, checked, before it goes to a device.
+struct Checkpoint {
+  std::string model;
+  ImageInput input;
+  std::vector<std::string> classes;
+  TrainingState training;
+  TensorFile file;
+};
+
+/// Writes atomically (see write_safetensors). Throws Error when a parameter is not finite: such a
+/// network is not worth the file that it would replace.
+TESSERA_API void save_checkpoint(const std::string& path, const Network& network,
+                                 const TrainingState& training = {});
+/// Throws Error when the file is damaged, or safetensors but not a checkpoint of Tessera.
+TESSERA_API Checkpoint read_checkpoint(const std::string& path);
+/// Copies the tensors of a checkpoint to a network. Checks all names and shapes before it writes
+/// any; throws Error that lists those missing, unexpected or of another shape. Momentum buffers may
+/// be missing from the network, which then evaluates only.
+TESSERA_API void restore(const Checkpoint& checkpoint, Network& network);
+
+}  // namespace tessera

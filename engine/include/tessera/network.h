@@ -1,0 +1,73 @@
+// A model, and a network: a model with its weights on a device, ready to evaluate and predict.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/data.h"
+#include "tessera/device.h"
+#include "tessera/ops.h"
+#include "tessera/params.h"
+
+namespace tessera {
+
+/// The images a model takes, as bytes, and how they become numbers.
+struct ImageInput {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t channels = 0;
+  ImageOptions options = {};
+};
+
+/// A classifier of images.
+struct Model {
+  std::string name;
+  ImageInput input;
+  std::vector<std::string> classes;
+  /// Numbers f32 [N,H,W,C], padded and normalised, to logits f32 [N,classes].
+  std::function<Var(Var x)> build;
+};
+
+struct Evaluation {
+  double loss = 0;      ///< mean cross-entropy
+  double accuracy = 0;  ///< fraction of images whose most probable class is their label
+  std::int64_t images = 0;
+};
+
+class TESSERA_API Network {
+ public:
+  /// Weights are initialised from `seed`. The device must outlive the network. Throws Error when
+  /// the model does not fit its input.
+  Network(Device& device, Model model, std::uint64_t seed = 0);
+
+  const Model& model() const { return model_; }
+  Params& params() { return params_; }
+  const Params& params() const { return params_; }
+  Device& device() const { return params_.device(); }
+
+  /// Throws Error when the images have another size than the model's, or a label has no class.
+  Evaluation evaluate(const Dataset& dataset, std::int64_t batch = 250);
+  /// Class probabilities [count, classes] of `count` images, bytes [count,H,W,C].
+  std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count);
+
+  /// Throws Error unless images of the data set fit the model.
+  void check_fits(const Dataset& dataset) const;
+
+ private:
+  Executable& evaluation(std::int64_t batch);
+
+  Model model_;
+  Params params_;
+  std::map<std::int64_t, std::unique_ptr<Executable>> evaluations_;  ///< by batch size
+};
+
+/// Appends a model to a graph: inputs "image" u8 [N,H,W,C] and "label" i32 [N], loss and
+/// probabilities. Throws Error when the model does not give logits [N,classes].
+TESSERA_API CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch);
+
+}  // namespace tessera

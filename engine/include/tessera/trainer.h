@@ -1,0 +1,63 @@
+// The trainer: forward pass, backward pass and update of a network as one plan, over batches.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "tessera/network.h"
+
+namespace tessera {
+
+struct TrainerOptions {
+  double lr = 0.01;
+  double momentum = 0.9;
+  std::int64_t first_step = 0;  ///< steps done before: the number of the next one in messages
+};
+
+/// Sum of the mean losses of some steps.
+struct LossSum {
+  double sum = 0;
+  std::int64_t steps = 0;
+  double mean() const { return steps == 0 ? 0.0 : sum / static_cast<double>(steps); }
+};
+
+class TESSERA_API Trainer {
+ public:
+  /// Adds the momentum buffers, "<parameter>.momentum", to the network's params, and
+  /// "trainer.history" and "trainer.counter". The network must outlive the trainer.
+  explicit Trainer(Network& network, const TrainerOptions& options = {});
+
+  /// Starts a step of stochastic gradient descent; does not wait for it. The first batch of a new
+  /// size makes a plan for that size. Throws Error as take_losses does, now and then.
+  void step(const Batch& batch);
+  /// Waits for the steps so far; their losses since the last call. Throws Error that names the
+  /// step when one is not finite.
+  LossSum take_losses();
+  /// The learning rate of the steps to come.
+  void set_lr(double lr);
+
+  std::int64_t steps() const { return options_.first_step + started_; }
+  Network& network() { return network_; }
+  /// The plan's node list with the algorithm chosen for each, for a batch size already used.
+  std::vector<std::string> describe(std::int64_t batch) const;
+
+ private:
+  struct Plan {
+    std::unique_ptr<Executable> executable;
+    double lr = -1;  ///< the one it was given last
+  };
+  Plan& plan_for(std::int64_t batch);
+  void read_history();
+
+  Network& network_;
+  TrainerOptions options_;
+  std::map<std::int64_t, Plan> plans_;  ///< by batch size
+  std::int64_t started_ = 0;            ///< steps
+  std::int64_t read_ = 0;               ///< steps whose losses have been read
+  LossSum pending_;                     ///< read but not taken
+};
+
+}  // namespace tessera

@@ -1,0 +1,105 @@
+#include "tessera/network.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tessera/autograd.h"
+#include "tessera/error.h"
+
+namespace tessera {
+
+CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch) {
+  const ImageInput& input = model.input;
+  const Var image =
+      graph.input("image", {DType::u8, {batch, input.height, input.width, input.channels}});
+  const Var label = graph.input("label", {DType::i32, {batch}});
+  const Var logits = model.build(image_to_float(image, input.options, "image_to_float"));
+  const Shape expected = {batch, static_cast<std::int64_t>(model.classes.size())};
+  if (logits.shape() != expected)
+    throw Error("model", fmt::format("'{}' gives {}, expected logits {}", model.name,
+                                     to_string(logits.spec()), to_string(expected)));
+  return softmax_cross_entropy(logits, label, "loss");
+}
+
+Network::Network(Device& device, Model model, std::uint64_t seed)
+    : model_(std::move(model)), params_(device) {
+  Graph graph;
+  append_classifier(graph, model_, 1);
+  params_.add(graph, seed);
+}
+
+void Network::check_fits(const Dataset& dataset) const {
+  const ImageInput& input = model_.input;
+  if (dataset.height() != input.height || dataset.width() != input.width ||
+      dataset.channels() != input.channels)
+    throw Error("data", fmt::format("images are {}x{}x{}, expected {}x{}x{} as in model '{}'",
+                                    dataset.height(), dataset.width(), dataset.channels(),
+                                    input.height, input.width, input.channels, model_.name));
+  if (dataset.classes().size() != model_.classes.size())
+    throw Error("data", fmt::format("the data set has {} classes, expected {} as in model '{}'",
+                                    dataset.classes().size(), model_.classes.size(), model_.name));
+}
+
+Executable& Network::evaluation(std::int64_t batch) {
+  auto& executable = evaluations_[batch];
+  if (!executable) {
+    Graph graph;
+    const CrossEntropy result = append_classifier(graph, model_, batch);
+    graph.set_output("loss", result.loss);
+    graph.set_output("probabilities", result.probabilities);
+    const Plan plan(std::move(graph), {.alignment = device().buffer_alignment()});
+    executable = device().compile(plan, params_);
+  }
+  return *executable;
+}
+
+Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size) {
+  check_fits(dataset);
+  Loader loader(dataset, {.batch = batch_size});
+  Evaluation result;
+  std::vector<float> probabilities;
+  std::int64_t hits = 0;
+  while (const Batch* batch = loader.next()) {
+    Executable& executable = evaluation(batch->size);
+    executable.set_input("image", std::as_bytes(std::span(batch->images)));
+    executable.set_input("label", std::as_bytes(std::span(batch->labels)));
+    executable.run();
+    float loss = 0;
+    executable.read_output("loss", std::as_writable_bytes(std::span(&loss, 1)));
+    probabilities.resize(static_cast<std::size_t>(batch->size) * model_.classes.size());
+    executable.read_output("probabilities", std::as_writable_bytes(std::span(probabilities)));
+    for (std::size_t i = 0; i < batch->labels.size(); ++i) {
+      const auto row =
+          probabilities.begin() + static_cast<std::ptrdiff_t>(i * model_.classes.size());
+      const auto best =
+          std::max_element(row, row + static_cast<std::ptrdiff_t>(model_.classes.size()));
+      hits += best - row == batch->labels[i];
+    }
+    result.loss += static_cast<double>(loss) * static_cast<double>(batch->size);
+    result.images += batch->size;
+  }
+  if (result.images == 0) throw Error("data", "the data set has no images");
+  result.loss /= static_cast<double>(result.images);
+  result.accuracy = static_cast<double>(hits) / static_cast<double>(result.images);
+  return result;
+}
+
+std::vector<float> Network::predict(std::span<const std::uint8_t> images, std::int64_t count) {
+  const ImageInput& input = model_.input;
+  const auto expected =
+      static_cast<std::size_t>(count * input.height * input.width * input.channels);
+  if (count < 1 || images.size() != expected)
+    throw Error("predict", fmt::format("found {} bytes for {} images, expected {}", images.size(),
+                                       count, expected));
+  const std::vector<std::int32_t> labels(static_cast<std::size_t>(count), 0);  // for the loss
+  Executable& executable = evaluation(count);
+  executable.set_input("image", std::as_bytes(images));
+  executable.set_input("label", std::as_bytes(std::span(labels)));
+  executable.run();
+  std::vector<float> probabilities(static_cast<std::size_t>(count) * model_.classes.size());
+  executable.read_output("probabilities", std::as_writable_bytes(std::span(probabilities)));
+  return probabilities;
+}
+
+}  // namespace tessera

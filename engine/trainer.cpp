@@ -1,0 +1,107 @@
+#include "tessera/trainer.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <utility>
+
+#include "tessera/autograd.h"
+#include "tessera/error.h"
+
+namespace tessera {
+namespace {
+
+// Losses stay on the device until somebody asks or this many have gathered.
+constexpr std::int64_t history_size = 1024;
+constexpr const char* history_name = "trainer.history";
+constexpr const char* counter_name = "trainer.counter";
+
+/// The parameters of a graph, in the order in which they were made.
+std::vector<Var> parameters(Graph& graph) {
+  std::vector<Var> found;
+  for (std::size_t i = 0; i < graph.values().size(); ++i)
+    if (graph.values()[i].role == Role::parameter)
+      found.emplace_back(graph, static_cast<ValueId>(i));
+  return found;
+}
+
+Graph training_graph(const Model& model, std::int64_t batch, double momentum) {
+  Graph graph;
+  const Var loss = append_classifier(graph, model, batch).loss;
+  const Var lr = graph.input("lr", {DType::f32, {1}});
+  const std::vector<Var> weights = parameters(graph);
+  const std::vector<Var> dw = gradients(loss, weights);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::string name = graph.value(weights[i].id()).name;
+    const Var v = graph.state(name + ".momentum", weights[i].spec());
+    sgd_step(weights[i], dw[i], v, lr, momentum, name + ".sgd_step");
+  }
+  record(loss, graph.state(history_name, {DType::f32, {history_size}}),
+         graph.state(counter_name, {DType::i32, {1}}), "loss.record");
+  remove_dead_nodes(graph);
+  return graph;
+}
+
+}  // namespace
+
+Trainer::Trainer(Network& network, const TrainerOptions& options)
+    : network_(network), options_(options) {
+  network_.params().add(training_graph(network_.model(), 1, options_.momentum), 0);
+  // A trainer counts from its own beginning; another one may have counted here before.
+  const std::int32_t zero = 0;
+  network_.params().write(counter_name, std::as_bytes(std::span(&zero, 1)));
+}
+
+Trainer::Plan& Trainer::plan_for(std::int64_t batch) {
+  Plan& plan = plans_[batch];
+  if (!plan.executable)
+    plan.executable = network_.device().compile(
+        tessera::Plan(training_graph(network_.model(), batch, options_.momentum),
+                      {.alignment = network_.device().buffer_alignment()}),
+        network_.params());
+  return plan;
+}
+
+void Trainer::step(const Batch& batch) {
+  Plan& plan = plan_for(batch.size);
+  Executable& executable = *plan.executable;
+  executable.set_input("image", std::as_bytes(std::span(batch.images)));
+  executable.set_input("label", std::as_bytes(std::span(batch.labels)));
+  if (plan.lr != options_.lr) {
+    const auto lr = static_cast<float>(options_.lr);
+    executable.set_input("lr", std::as_bytes(std::span(&lr, 1)));
+    plan.lr = options_.lr;
+  }
+  executable.run();
+  ++started_;
+  if (started_ - read_ == history_size) read_history();
+}
+
+void Trainer::read_history() {
+  if (started_ == read_) return;
+  const std::vector<float> history = network_.params().read_floats(history_name);
+  for (; read_ < started_; ++read_) {
+    const float loss = history[static_cast<std::size_t>(read_ % history_size)];
+    if (!std::isfinite(loss))
+      throw Error("train", fmt::format("loss is {} at step {}, expected a finite number", loss,
+                                       options_.first_step + read_ + 1));
+    pending_.sum += static_cast<double>(loss);
+    ++pending_.steps;
+  }
+}
+
+LossSum Trainer::take_losses() {
+  read_history();
+  return std::exchange(pending_, {});
+}
+
+void Trainer::set_lr(double lr) { options_.lr = lr; }
+
+std::vector<std::string> Trainer::describe(std::int64_t batch) const {
+  const auto found = plans_.find(batch);
+  if (found == plans_.end())
+    throw Error("train", fmt::format("there is no plan for batch size {}", batch));
+  return found->second.executable->describe();
+}
+
+}  // namespace tessera
