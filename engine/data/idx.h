@@ -1,0 +1,15 @@
+// IDX, the format of MNIST and its kin: a magic number, the dimensions (big endian), the elements.
+#pragma once
+
+#include <string>
+
+#include "engine/data/images.h"
+
+namespace tessera::data {
+
+/// Reads u8 images [N,H,W], as one channel, and u8 labels [N]; both files may be gzipped. Labels
+/// are below `classes`. Throws Error that names the file and what is wrong with it.
+Images read_idx(const std::string& images_path, const std::string& labels_path,
+                std::size_t classes);
+
+}  // namespace tessera::data
