@@ -1,0 +1,58 @@
+// `tessera devices`: what there is to compute on.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tessera/device.h"
+#include "tools/commands.h"
+
+namespace tessera::tools {
+namespace {
+
+nlohmann::ordered_json to_json(const DeviceInfo& info) {
+  nlohmann::ordered_json j = {{"id", info.id},
+                              {"name", info.name},
+                              {"vendor", info.vendor},
+                              {"driver", info.driver},
+                              {"platform", info.platform},
+                              {"type", to_string(info.type)},
+                              {"compute_units", info.compute_units},
+                              {"memory_bytes", info.memory_bytes},
+                              {"max_allocation_bytes", info.max_allocation_bytes},
+                              {"usable", info.usable}};
+  if (!info.usable) j["reason"] = info.reason;
+  return j;
+}
+
+void print_text(const DeviceInfo& info) {
+  fmt::print("{:<12} {}\n", info.id, info.name);
+  if (info.usable || info.compute_units > 0) {
+    constexpr double gibibyte = 1024.0 * 1024.0 * 1024.0;
+    fmt::print("{:<12} {}, {}, driver {}, {} compute units, {:.1f} GiB\n", "", to_string(info.type),
+               info.vendor, info.driver, info.compute_units,
+               static_cast<double>(info.memory_bytes) / gibibyte);
+  }
+  fmt::print("{:<12} {}\n", "", info.usable ? "usable" : "not usable: " + info.reason);
+}
+
+void run(bool json) {
+  const std::vector<DeviceInfo> devices = list_devices();
+  if (!json) {
+    for (const DeviceInfo& info : devices) print_text(info);
+    return;
+  }
+  auto list = nlohmann::ordered_json::array();
+  for (const DeviceInfo& info : devices) list.push_back(to_json(info));
+  fmt::print("{}\n", list.dump(2));
+}
+
+}  // namespace
+
+void add_devices_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("devices", "List the devices there are");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "print JSON");
+  command->callback([json] { run(*json); });
+}
+
+}  // namespace tessera::tools

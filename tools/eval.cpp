@@ -1,0 +1,50 @@
+// `tessera eval`: loss and accuracy of a trained model on a data set.
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tessera/models.h"
+#include "tools/commands.h"
+
+namespace tessera::tools {
+namespace {
+
+struct Arguments {
+  std::string model;
+  DataOptions data;
+  DeviceOption device;
+  bool json = false;
+};
+
+void run(const Arguments& arguments) {
+  const Checkpoint checkpoint = read_checkpoint(arguments.model);
+  const std::string data =
+      arguments.data.name.empty() ? checkpoint.training.data : arguments.data.name;
+  const auto dataset = load_dataset(data, Split::test, arguments.data.directory);
+  const auto device = open_device(arguments.device.device);
+  const auto network = load_network(*device, checkpoint);
+  const Evaluation result = network->evaluate(*dataset);
+  if (arguments.json) {
+    const nlohmann::ordered_json j = {
+        {"accuracy", result.accuracy}, {"loss", result.loss}, {"images", result.images}};
+    fmt::print("{}\n", j.dump());
+  } else {
+    fmt::print("{}: accuracy {:.4f}, loss {:.4f} on {} test images of {}\n", arguments.model,
+               result.accuracy, result.loss, result.images, data);
+  }
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("eval", "Measure a trained model on a data set");
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("model", arguments->model, "file that `tessera train` wrote")->required();
+  arguments->data.add(*command)->description(
+      "data set whose test images to use (default: the one the model was trained on)");
+  arguments->device.add(*command);
+  command->add_flag("--json", arguments->json, "print JSON");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace tessera::tools

@@ -1,0 +1,79 @@
+#include "tools/progress.h"
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+namespace tessera::tools {
+namespace {
+
+constexpr std::chrono::milliseconds redraw_interval{100};
+
+std::string bar(double fraction) {
+  constexpr int width = 24;
+  const int filled = static_cast<int>(fraction * width);
+  return std::string(static_cast<std::size_t>(filled), '#') +
+         std::string(static_cast<std::size_t>(width - filled), '.');
+}
+
+std::string minutes(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+}  // namespace
+
+Progress::Progress(std::int64_t epochs, std::int64_t steps_per_epoch, std::int64_t log_every)
+    : terminal_(isatty(fileno(stdout)) == 1),
+      epochs_(epochs),
+      steps_per_epoch_(steps_per_epoch),
+      log_every_(log_every) {}
+
+void Progress::begin_epoch(std::int64_t epoch, std::int64_t step) {
+  epoch_ = epoch;
+  first_step_ = step;
+  began_ = shown_ = Clock::now();
+}
+
+double Progress::seconds() const {
+  return std::chrono::duration<double>(Clock::now() - began_).count();
+}
+
+bool Progress::due(std::int64_t step) {
+  if (!terminal_) return step % log_every_ == 0;
+  return Clock::now() - shown_ >= redraw_interval;
+}
+
+void Progress::show(std::int64_t step, std::int64_t images, double loss) {
+  shown_ = Clock::now();
+  const double rate = static_cast<double>(images) / seconds();
+  if (terminal_) {
+    const double left = seconds() / static_cast<double>(step - first_step_) *
+                        static_cast<double>(steps_per_epoch_ - step);
+    const double fraction = static_cast<double>(step) / static_cast<double>(steps_per_epoch_);
+    fmt::print("\repoch {}/{} [{}] {:3.0f} %  {:.0f} images/s  loss {:.4f}  {} left \x1b[K", epoch_,
+               epochs_, bar(fraction), 100 * fraction, rate, loss, minutes(left));
+  } else {
+    fmt::print("epoch {}/{} step {}/{} loss {:.4f} {:.0f} images/s\n", epoch_, epochs_, step,
+               steps_per_epoch_, loss, rate);
+  }
+  std::fflush(stdout);
+}
+
+void Progress::end_epoch(std::int64_t images, double loss, const Evaluation& test) {
+  clear();
+  fmt::print(
+      "epoch {}/{} train loss {:.4f} test loss {:.4f} test accuracy {:.4f} "
+      "({:.0f} images/s, {})\n",
+      epoch_, epochs_, loss, test.loss, test.accuracy, static_cast<double>(images) / seconds(),
+      minutes(seconds()));
+  std::fflush(stdout);
+}
+
+void Progress::clear() {
+  if (terminal_) fmt::print("\r\x1b[K");
+}
+
+}  // namespace tessera::tools
