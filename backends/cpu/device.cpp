@@ -1,0 +1,134 @@
+#include "backends/cpu/device.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "backends/backends.h"
+#include "backends/cpu/executable.h"
+#include "backends/cpu/machine.h"
+#include "tessera/error.h"
+
+namespace tessera::cpu {
+namespace {
+
+// A cache line and the widest vector. Pages would help nothing more.
+constexpr std::size_t alignment = 64;
+
+void check_range(std::string_view what, std::size_t bytes, std::size_t offset, std::size_t count) {
+  if (offset > bytes || count > bytes - offset)
+    throw Error("cpu", fmt::format("{} of {} bytes at offset {} does not fit a buffer of {} bytes",
+                                   what, count, offset, bytes));
+}
+
+double gibibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 0x1p30; }
+
+}  // namespace
+
+CpuBuffer::CpuBuffer(std::size_t bytes, std::uint64_t limit) : bytes_(bytes) {
+  const auto fail = [&](const char* why) {
+    throw Error("cpu", fmt::format("{} bytes ({:.1f} GiB) are needed, {} {} ({:.1f} GiB)", bytes,
+                                   gibibytes(bytes), why, limit, gibibytes(limit)));
+  };
+  if (bytes > limit) fail("the machine has");
+  const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment;
+  void* data = ::operator new[](rounded* alignment, std::align_val_t{alignment}, std::nothrow);
+  if (!data) fail("too much is in use of the machine's");
+  data_.reset(static_cast<std::byte*>(data));
+}
+
+void CpuBuffer::Free::operator()(std::byte* data) const {
+  ::operator delete[](data, std::align_val_t{alignment});
+}
+
+DeviceInfo device_info() {
+  DeviceInfo info;
+  const Machine machine = read_machine();
+  info.id = "cpu";
+  info.name = machine.name;
+  info.vendor = machine.vendor;
+  info.platform = "CPU";
+  info.type = DeviceType::cpu;
+  info.memory_bytes = machine.memory_bytes;
+  info.max_allocation_bytes = machine.memory_bytes;
+  try {
+    info.driver = fmt::format("Eigen {}, {}", TESSERA_EIGEN_VERSION, choose_variant().name);
+    info.compute_units = static_cast<std::uint32_t>(thread_count());
+    info.usable = true;
+  } catch (const Error& error) {
+    info.reason = error.what();
+  }
+  return info;
+}
+
+std::unique_ptr<Device> open_device() { return std::make_unique<CpuDevice>(); }
+
+CpuDevice::CpuDevice() : info_(device_info()), pool_(thread_count()) {
+  std::vector<Lowering> all;
+  choose_variant().lowerings(all);
+  for (Lowering& lowering : all) lowerings_.emplace(lowering.op, std::move(lowering));
+  if (const char* wishes = std::getenv("TESSERA_CPU_ALGORITHM")) prefer_algorithms(wishes);
+}
+
+std::size_t CpuDevice::buffer_alignment() const { return alignment; }
+
+std::unique_ptr<Buffer> CpuDevice::allocate(std::size_t bytes) {
+  return std::make_unique<CpuBuffer>(bytes, info_.memory_bytes);
+}
+
+void CpuDevice::upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) {
+  check_range("upload", to.bytes(), offset, bytes.size());
+  if (!bytes.empty())
+    std::memcpy(static_cast<CpuBuffer&>(to).data() + offset, bytes.data(), bytes.size());
+}
+
+void CpuDevice::download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) {
+  check_range("download", from.bytes(), offset, bytes.size());
+  if (!bytes.empty())
+    std::memcpy(bytes.data(), static_cast<const CpuBuffer&>(from).data() + offset, bytes.size());
+}
+
+std::unique_ptr<Executable> CpuDevice::compile(const Plan& plan, Params& params) {
+  return std::make_unique<CpuExecutable>(*this, plan, params);
+}
+
+const Lowering& CpuDevice::lowering(std::string_view op) const {
+  const auto found = lowerings_.find(op);
+  if (found == lowerings_.end()) throw Error("cpu", fmt::format("there is no op '{}'", op));
+  return found->second;
+}
+
+/// `wishes` is "conv2d=naive,matmul=eigen": each of these algorithms is asked first.
+void CpuDevice::prefer_algorithms(std::string_view wishes) {
+  while (!wishes.empty()) {
+    const std::string_view wish = wishes.substr(0, wishes.find(','));
+    wishes.remove_prefix(std::min(wishes.size(), wish.size() + 1));
+    const std::size_t equals = std::min(wish.find('='), wish.size());
+    const auto fail = [&](const std::string& expected) {
+      throw Error("cpu",
+                  fmt::format("TESSERA_CPU_ALGORITHM has '{}', expected {}", wish, expected));
+    };
+    const auto found = lowerings_.find(wish.substr(0, equals));
+    if (equals == wish.size() || found == lowerings_.end()) {
+      std::vector<std::string> names;
+      for (const auto& [name, lowering] : lowerings_) names.push_back(name);
+      fail(fmt::format("OP=ALGORITHM with one of the ops {}", fmt::join(names, ", ")));
+    }
+    auto& algorithms = found->second.algorithms;
+    const auto wanted = std::find_if(
+        algorithms.begin(), algorithms.end(),
+        [&](const Algorithm& algorithm) { return algorithm.name == wish.substr(equals + 1); });
+    if (wanted == algorithms.end()) {
+      std::vector<std::string> names;
+      for (const Algorithm& algorithm : algorithms) names.push_back(algorithm.name);
+      fail(fmt::format("one of {}", fmt::join(names, ", ")));
+    }
+    std::rotate(algorithms.begin(), wanted, wanted + 1);
+  }
+}
+
+}  // namespace tessera::cpu

@@ -1,0 +1,107 @@
+// How a node becomes a prepared step: what the device gives to the op files of each variant, and
+// what they give back.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/cpu/thread_pool.h"
+#include "tessera/graph.h"
+
+namespace tessera::cpu {
+
+/// A node with the memory of its values.
+class NodeContext {
+ public:
+  NodeContext(const Graph& graph, const Node& node, std::vector<std::byte*> inputs,
+              std::vector<std::byte*> outputs, int threads)
+      : graph_(graph),
+        node_(node),
+        inputs_(std::move(inputs)),
+        outputs_(std::move(outputs)),
+        threads_(threads) {}
+
+  const Attributes& attributes() const { return node_.attributes; }
+  std::size_t input_count() const { return node_.inputs.size(); }
+  const TensorSpec& input_spec(std::size_t i) const {
+    return graph_.value(node_.inputs.at(i)).spec;
+  }
+  const TensorSpec& output_spec(std::size_t i) const {
+    return graph_.value(node_.outputs.at(i)).spec;
+  }
+  template <typename T = float>
+  const T* input(std::size_t i) const {
+    return reinterpret_cast<const T*>(inputs_.at(i));
+  }
+  /// nullptr where there is no such input.
+  const float* optional_input(std::size_t i) const {
+    return i < input_count() ? input(i) : nullptr;
+  }
+  template <typename T = float>
+  T* output(std::size_t i) const {
+    return reinterpret_cast<T*>(outputs_.at(i));
+  }
+  int threads() const { return threads_; }
+
+ private:
+  const Graph& graph_;
+  const Node& node_;
+  std::vector<std::byte*> inputs_;
+  std::vector<std::byte*> outputs_;
+  int threads_;
+};
+
+/// What a step is run with. The workspace is as large as the step asked for, aligned to 64 bytes,
+/// and holds nothing of use before.
+struct StepContext {
+  ThreadPool& pool;
+  std::byte* workspace;
+  float* floats() const { return reinterpret_cast<float*>(workspace); }
+};
+
+/// A node made ready: running it allocates nothing.
+struct Step {
+  std::function<void(const StepContext&)> run;
+  std::size_t workspace_bytes = 0;
+};
+
+struct Algorithm {
+  const char* name;
+  /// Why it cannot run this node, or an empty text. nullptr: it runs every node.
+  std::string (*refusal)(const NodeContext&);
+  Step (*prepare)(const NodeContext&);
+};
+
+/// An op's algorithms in order of preference; the last one runs every node.
+struct Lowering {
+  const char* op;
+  std::vector<Algorithm> algorithms;
+};
+
+/// Into how many chunks to cut `items` pieces of work of about `nanoseconds` each: one chunk is
+/// worth the cost of handing it to another thread, and there are enough for many threads.
+inline std::int64_t chunk_count(std::int64_t items, double nanoseconds) {
+  constexpr double least_ns = 2500;
+  constexpr std::int64_t most = 64;
+  const auto worth = static_cast<std::int64_t>(static_cast<double>(items) * nanoseconds / least_ns);
+  return std::clamp<std::int64_t>(worth, 1, std::max<std::int64_t>(1, std::min(items, most)));
+}
+
+struct Range {
+  std::int64_t begin, end;
+};
+
+/// Chunk `i` of `count` of [0, items), borders at multiples of `multiple`.
+inline Range chunk_range(std::int64_t items, std::int64_t count, std::int64_t i,
+                         std::int64_t multiple = 1) {
+  const std::int64_t blocks = (items + multiple - 1) / multiple;
+  return {std::min(items, blocks * i / count * multiple),
+          std::min(items, blocks * (i + 1) / count * multiple)};
+}
+
+}  // namespace tessera::cpu
