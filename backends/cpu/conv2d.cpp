@@ -1,7 +1,5 @@
 // conv2d and its two gradients.
-#include "engine/ops/conv2d.h"
-
-#include "backends/cpu/variant.h"
+#include "backends/cpu/conv2d.h"
 
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
@@ -119,9 +117,12 @@ Step prepare_dw_naive(const NodeContext& node) {
 }  // namespace
 
 std::vector<Lowering> conv2d_lowerings() {
-  return {{"conv2d", {{"naive", nullptr, prepare_naive}}},
-          {"conv2d_dx", {{"naive", nullptr, prepare_dx_naive}}},
-          {"conv2d_dw", {{"naive", nullptr, prepare_dw_naive}}}};
+  return {
+      {"conv2d", {{"direct", nullptr, prepare_conv2d_direct}, {"naive", nullptr, prepare_naive}}},
+      {"conv2d_dx",
+       {{"direct", nullptr, prepare_conv2d_dx_direct}, {"naive", nullptr, prepare_dx_naive}}},
+      {"conv2d_dw",
+       {{"direct", nullptr, prepare_conv2d_dw_direct}, {"naive", nullptr, prepare_dw_naive}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

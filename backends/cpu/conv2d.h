@@ -1,0 +1,39 @@
+// What the files of the convolution share: how outputs, taps and sources lie along one axis, and
+// the padded copies of source rows.
+#pragma once
+
+#include "backends/cpu/variant.h"
+#include "engine/ops/conv2d.h"
+
+namespace TESSERA_CPU_NAMESPACE {
+
+/// One axis of a sliding product. Output i lies at dst_first + i*dst_step and reads the source
+/// positions i*src_step + first + m*step for m in [0, taps), each with filter row or column
+/// tap_first + m*tap_step.
+struct Axis {
+  std::int64_t outputs, dst_first, dst_step, src_step;
+  std::int64_t taps, first, step, tap_first, tap_step;
+
+  /// The taps of output i whose source lies in [0, size).
+  Range valid_taps(std::int64_t i, std::int64_t size) const;
+  /// The last source position any output reads.
+  std::int64_t last() const { return (outputs - 1) * src_step + first + (taps - 1) * step; }
+};
+
+/// Columns of zeros to be added on each side so that no tap needs to be left out.
+struct ColumnPadding {
+  std::int64_t left = 0, right = 0;
+  bool any() const { return left > 0 || right > 0; }
+  void cover(const Axis& columns, std::int64_t size);
+};
+
+/// Copies `rows` rows of `columns` pixels of C floats with zeros on both sides.
+void copy_padded(const float* from, std::int64_t rows, std::int64_t columns, std::int64_t C,
+                 const ColumnPadding& padding, float* to);
+
+// Direct algorithms, which walk over channels-last rows; any geometry.
+Step prepare_conv2d_direct(const NodeContext& node);
+Step prepare_conv2d_dx_direct(const NodeContext& node);
+Step prepare_conv2d_dw_direct(const NodeContext& node);
+
+}  // namespace TESSERA_CPU_NAMESPACE

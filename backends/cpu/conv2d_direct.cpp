@@ -1,0 +1,354 @@
+// conv2d and conv2d_dx as sliding products over channels-last rows. A tile is several pixels of an
+// output row times one or two vectors of output channels, all in registers; the taps of a filter
+// row are one run of consecutive floats in the source. The gradient is the same product over dy:
+// each phase of the stride is a dense product of its own.
+#include <numeric>
+
+#include "backends/cpu/conv2d.h"
+#include "backends/cpu/simd.h"
+
+namespace TESSERA_CPU_NAMESPACE {
+
+Range Axis::valid_taps(std::int64_t i, std::int64_t size) const {
+  const std::int64_t start = i * src_step + first;
+  const std::int64_t begin = start >= 0 ? 0 : (-start + step - 1) / step;
+  const std::int64_t end = start >= size ? 0 : (size - 1 - start) / step + 1;
+  return {std::min(begin, taps), std::max(std::min(begin, taps), std::min(end, taps))};
+}
+
+void ColumnPadding::cover(const Axis& columns, std::int64_t size) {
+  if (columns.taps == 0 || columns.outputs <= 0) return;
+  left = std::max(left, -columns.first);
+  right = std::max(right, columns.last() - (size - 1));
+}
+
+void copy_padded(const float* from, std::int64_t rows, std::int64_t columns, std::int64_t C,
+                 const ColumnPadding& padding, float* to) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    to = std::fill_n(to, padding.left * C, 0.0f);
+    to = std::copy_n(from + row * columns * C, columns * C, to);
+    to = std::fill_n(to, padding.right * C, 0.0f);
+  }
+}
+
+namespace {
+
+/// A row phase and a column phase together, with their weights packed as [group][block of output
+/// channels][row tap][column tap][source channel][channel of the block].
+struct Phase {
+  Axis rows, columns;
+  std::int64_t weights;  ///< offset in floats of the packed weights
+};
+
+struct Problem {
+  std::int64_t N, groups;
+  std::int64_t src_rows, src_columns, src_channels;  // channels of all groups
+  std::int64_t dst_rows, dst_columns, dst_channels;
+  std::int64_t src_group, dst_group;  // channels of one group
+  std::vector<Phase> phases;
+  ColumnPadding padding;
+  std::int64_t unit_rows = 0;  ///< the most output rows of a phase
+  std::int64_t weight_floats = 0;
+  std::int64_t chunks = 1, slab_floats = 0;
+  const float *x, *w, *bias;
+  float* y;
+
+  std::int64_t padded_row() const {
+    return (src_columns + padding.left + padding.right) * src_channels;
+  }
+};
+
+struct TileArguments {
+  const float* row;       ///< source row of the first tap, at the first pixel's first tap
+  std::int64_t row_step;  ///< floats between the source rows of two taps
+  std::int64_t row_taps;
+  std::int64_t run_step, runs, run_length;  ///< the runs of floats of one row tap
+  std::int64_t pixel_step;                  ///< floats between the sources of two pixels
+  const float* weights;
+  const float* bias;
+  float* y;
+  std::int64_t y_step;  ///< floats between two pixels
+  std::int64_t last_lanes;
+};
+
+template <int T, int V>
+struct ConvTile {
+  static void call(const TileArguments& a) {
+    const Tail tail(a.last_lanes);
+    Tile<T, V> tile;
+    tile.fill(a.bias, tail);
+    const float* weights = a.weights;
+    for (std::int64_t r = 0; r < a.row_taps; ++r)
+      for (std::int64_t s = 0; s < a.runs; ++s) {
+        tile.accumulate(a.row + r * a.row_step + s * a.run_step, a.pixel_step, 1, weights,
+                        V * lanes, a.run_length);
+        weights += a.run_length * V * lanes;
+      }
+    tile.write(a.y, a.y_step, tail);
+  }
+};
+
+constexpr auto narrow_tiles = tile_functions<ConvTile, 1>();
+constexpr auto wide_tiles = tile_functions<ConvTile, 2>();
+
+/// `from` holds source rows first_row ... of one image, padded if the problem has padding.
+struct Segment {
+  std::int64_t n, begin, end;  ///< unit rows of an image
+  std::int64_t first_row, last_row;
+  const float* from;
+};
+
+Segment segment_of(const Problem& problem, std::int64_t n, std::int64_t begin, std::int64_t end) {
+  Segment segment{n, begin, end, problem.src_rows, 0, nullptr};
+  for (const Phase& phase : problem.phases) {
+    const Axis& rows = phase.rows;
+    if (rows.taps == 0) continue;
+    const std::int64_t last = (end - 1) * rows.src_step + rows.first + (rows.taps - 1) * rows.step;
+    segment.first_row = std::min(segment.first_row, begin * rows.src_step + rows.first);
+    segment.last_row = std::max(segment.last_row, last + 1);
+  }
+  segment.first_row = std::clamp<std::int64_t>(segment.first_row, 0, problem.src_rows);
+  segment.last_row = std::clamp(segment.last_row, segment.first_row, problem.src_rows);
+  return segment;
+}
+
+/// Calls f for the part of each image that lies in a chunk of the unit rows of all images.
+template <typename Function>
+void for_segments(const Problem& problem, std::int64_t chunk, const Function& f) {
+  const Range range = chunk_range(problem.N * problem.unit_rows, problem.chunks, chunk);
+  for (std::int64_t u = range.begin; u < range.end;) {
+    const std::int64_t n = u / problem.unit_rows, begin = u % problem.unit_rows;
+    const std::int64_t end = std::min(problem.unit_rows, begin + range.end - u);
+    f(segment_of(problem, n, begin, end));
+    u += end - begin;
+  }
+}
+
+/// A block of output channels of one group.
+struct Block {
+  std::int64_t group, channel;  ///< first channel, counted within the group
+  std::int64_t width;           ///< channels
+  int vectors;
+  const float* weights;
+};
+
+std::int64_t padded_channels(std::int64_t channels) {
+  return (channels + lanes - 1) / lanes * lanes;
+}
+
+/// Calls f for the blocks of output channels of all groups.
+template <typename Function>
+void for_blocks(const Problem& problem, const Phase& phase, const float* packed,
+                const Function& f) {
+  const std::int64_t taps = phase.rows.taps * phase.columns.taps * problem.src_group;
+  const float* weights = packed + phase.weights;
+  for (std::int64_t group = 0; group < problem.groups; ++group)
+    for (std::int64_t channel = 0; channel < problem.dst_group; channel += block_columns) {
+      const std::int64_t width = std::min(problem.dst_group - channel, block_columns);
+      f(Block{group, channel, width, block_vectors(width), weights});
+      weights += taps * block_vectors(width) * lanes;
+    }
+}
+
+void run_rows(const Problem& problem, const Phase& phase, const Segment& segment,
+              const Block& block) {
+  const Axis &rows = phase.rows, &columns = phase.columns;
+  const std::int64_t C = problem.src_channels, src_row = problem.padded_row();
+  const std::int64_t first_channel = block.group * problem.dst_group + block.channel;
+  const bool one_run = columns.step == 1 && problem.groups == 1;
+
+  TileArguments a{};
+  a.row_step = rows.step * src_row;
+  a.runs = one_run ? std::min<std::int64_t>(1, columns.taps) : columns.taps;
+  a.run_step = columns.step * C;
+  a.run_length = one_run ? columns.taps * C : problem.src_group;
+  a.pixel_step = columns.src_step * C;
+  a.bias = problem.bias ? problem.bias + first_channel : nullptr;
+  a.y_step = columns.dst_step * problem.dst_channels;
+  a.last_lanes = block.width - (block.vectors - 1) * lanes;
+  const std::int64_t most = tile_vectors / block.vectors;
+  const std::int64_t tiles = (columns.outputs + most - 1) / most;
+  for (std::int64_t i = segment.begin; i < std::min(segment.end, rows.outputs); ++i) {
+    const Range taps = rows.valid_taps(i, problem.src_rows);
+    const std::int64_t h = i * rows.src_step + rows.first + taps.begin * rows.step;
+    const float* source = segment.from + (h - segment.first_row) * src_row +
+                          (problem.padding.left + columns.first) * C +
+                          block.group * problem.src_group;
+    const std::int64_t p = segment.n * problem.dst_rows + rows.dst_first + i * rows.dst_step;
+    float* y = problem.y + (p * problem.dst_columns + columns.dst_first) * problem.dst_channels +
+               first_channel;
+    a.row_taps = taps.end - taps.begin;
+    a.weights =
+        block.weights + taps.begin * columns.taps * problem.src_group * block.vectors * lanes;
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+      const Range pixels = chunk_range(columns.outputs, tiles, tile);
+      a.row = source + pixels.begin * a.pixel_step;
+      a.y = y + pixels.begin * a.y_step;
+      const auto height = static_cast<std::size_t>(pixels.end - pixels.begin - 1);
+      (block.vectors == 2 ? wide_tiles[height] : narrow_tiles[height])(a);
+    }
+  }
+}
+
+/// Copies the source rows of a chunk with padding, if there is any, and runs its segments, the
+/// blocks of channels outermost: their weights stay in the cache.
+void run_chunk(const Problem& problem, std::int64_t chunk, const float* packed, float* slab) {
+  for (const Phase& phase : problem.phases)
+    for_blocks(problem, phase, packed, [&](const Block& block) {
+      const bool first = &phase == problem.phases.data() && block.group == 0 && block.channel == 0;
+      float* to = slab;
+      for_segments(problem, chunk, [&](Segment segment) {
+        const float* image = problem.x + (segment.n * problem.src_rows + segment.first_row) *
+                                             problem.src_columns * problem.src_channels;
+        segment.from = problem.padding.any() ? to : image;
+        const std::int64_t rows = segment.last_row - segment.first_row;
+        if (problem.padding.any() && first)
+          copy_padded(image, rows, problem.src_columns, problem.src_channels, problem.padding, to);
+        to += problem.padding.any() ? rows * problem.padded_row() : 0;
+        run_rows(problem, phase, segment, block);
+      });
+    });
+}
+
+/// Cuts the rows of all images into chunks that are worth a thread's while but whose padded copies
+/// stay in the second-level cache.
+void cut(Problem& problem, double flops) {
+  constexpr std::int64_t most_slab = 64 * 1024;
+  constexpr double flops_per_ns = 60;
+  const std::int64_t rows = problem.N * problem.unit_rows;
+  problem.chunks = chunk_count(rows, flops / static_cast<double>(rows) / flops_per_ns);
+  const std::int64_t padded = rows * problem.padded_row();
+  if (problem.padding.any())
+    problem.chunks = std::clamp<std::int64_t>(padded / most_slab, problem.chunks,
+                                              std::min(rows, ThreadPool::most_chunks));
+  if (!problem.padding.any()) return;
+  for (std::int64_t chunk = 0; chunk < problem.chunks; ++chunk) {
+    std::int64_t floats = 0;
+    for_segments(problem, chunk, [&](const Segment& segment) {
+      floats += (segment.last_row - segment.first_row) * problem.padded_row();
+    });
+    problem.slab_floats = std::max(problem.slab_floats, floats);
+  }
+}
+
+/// Adds all phases and lays out their packed weights.
+void add_phases(Problem& problem, const std::vector<Axis>& rows, const std::vector<Axis>& columns) {
+  for (const Axis& row : rows)
+    for (const Axis& column : columns) {
+      problem.phases.push_back({row, column, problem.weight_floats});
+      problem.weight_floats += row.taps * column.taps * problem.src_group * problem.groups *
+                               padded_channels(problem.dst_group);
+      problem.unit_rows = std::max(problem.unit_rows, row.outputs);
+      problem.padding.cover(column, problem.src_columns);
+    }
+}
+
+/// `pack(problem, phase, block, to)` writes the weights of one block.
+template <typename Pack>
+Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
+  cut(problem, flops);
+  const std::int64_t slab = (problem.slab_floats + 15) / 16 * 16;
+  const std::int64_t floats = problem.weight_floats + slab * threads;
+  const auto run = [problem = std::move(problem), slab, pack](const StepContext& context) {
+    float* packed = context.floats();
+    for (const Phase& phase : problem.phases)
+      for_blocks(problem, phase, packed, [&](const Block& block) {
+        pack(problem, phase, block, packed + (block.weights - packed));
+      });
+    float* slabs = packed + problem.weight_floats;
+    context.pool.for_each(problem.chunks, [&](std::int64_t chunk, int thread) {
+      run_chunk(problem, chunk, packed, slabs + thread * slab);
+    });
+  };
+  return {run, static_cast<std::size_t>(floats) * sizeof(float)};
+}
+
+Axis forward_axis(std::int64_t outputs, std::int64_t taps, std::int64_t stride,
+                  std::int64_t padding, std::int64_t dilation) {
+  return {outputs, 0, 1, stride, taps, -padding, dilation, 0, 1};
+}
+
+/// The phases of an axis of the gradient: positions h = phase + i*stride of dx, and the taps r with
+/// (h + padding - r*dilation) a multiple of the stride, in the order of the dy they read.
+std::vector<Axis> gradient_axes(std::int64_t size, std::int64_t taps, std::int64_t stride,
+                                std::int64_t padding, std::int64_t dilation) {
+  std::vector<Axis> axes;
+  const std::int64_t common = std::gcd(stride, dilation);
+  for (std::int64_t phase = 0; phase < std::min(stride, size); ++phase) {
+    Axis axis{(size - phase + stride - 1) / stride,
+              phase,
+              stride,
+              1,
+              0,
+              0,
+              dilation / common,
+              0,
+              -(stride / common)};
+    for (std::int64_t r = 0; r < taps; ++r)
+      if ((phase + padding - r * dilation) % stride == 0) {
+        ++axis.taps;
+        axis.tap_first = r;
+        axis.first = (phase + padding - r * dilation) / stride;
+      }
+    axes.push_back(axis);
+  }
+  return axes;
+}
+
+}  // namespace
+
+Step prepare_conv2d_direct(const NodeContext& node) {
+  const Conv2dGeometry g = conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
+                                           node.output_spec(0).shape, node.attributes());
+  Problem problem{};
+  problem.N = g.N;
+  problem.groups = g.groups;
+  problem.src_rows = g.H, problem.src_columns = g.W, problem.src_channels = g.C;
+  problem.dst_rows = g.P, problem.dst_columns = g.Q, problem.dst_channels = g.K;
+  problem.src_group = g.C / g.groups, problem.dst_group = g.K / g.groups;
+  problem.x = node.input(0), problem.w = node.input(1), problem.bias = node.optional_input(2);
+  problem.y = node.output(0);
+  add_phases(problem, {forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h)},
+             {forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w)});
+  // A filter's taps lie side by side: packing transposes.
+  const auto pack = [](const Problem& p, const Phase& phase, const Block& block, float* to) {
+    const std::int64_t taps = phase.rows.taps * phase.columns.taps * p.src_group;
+    const std::int64_t columns = block.vectors * lanes;
+    const float* from = p.w + (block.group * p.dst_group + block.channel) * taps;
+    for (std::int64_t i = 0; i < taps; ++i)
+      for (std::int64_t k = 0; k < columns; ++k)
+        to[i * columns + k] = k < block.width ? from[k * taps + i] : 0;
+  };
+  return make_step(std::move(problem), g.flops(), node.threads(), pack);
+}
+
+Step prepare_conv2d_dx_direct(const NodeContext& node) {
+  const Conv2dGeometry g = conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
+                                           node.input_spec(0).shape, node.attributes());
+  Problem problem{};
+  problem.N = g.N;
+  problem.groups = g.groups;
+  problem.src_rows = g.P, problem.src_columns = g.Q, problem.src_channels = g.K;
+  problem.dst_rows = g.H, problem.dst_columns = g.W, problem.dst_channels = g.C;
+  problem.src_group = g.K / g.groups, problem.dst_group = g.C / g.groups;
+  problem.x = node.input(0), problem.w = node.input(1), problem.bias = nullptr;
+  problem.y = node.output(0);
+  add_phases(problem, gradient_axes(g.H, g.R, g.stride_h, g.padding_h, g.dilation_h),
+             gradient_axes(g.W, g.S, g.stride_w, g.padding_w, g.dilation_w));
+  const auto pack = [R = g.R, S = g.S](const Problem& p, const Phase& phase, const Block& block,
+                                       float* to) {
+    const std::int64_t columns = block.vectors * lanes;
+    for (std::int64_t m = 0; m < phase.rows.taps; ++m)
+      for (std::int64_t j = 0; j < phase.columns.taps; ++j)
+        for (std::int64_t k = 0; k < p.src_group; ++k, to += columns) {
+          const std::int64_t r = phase.rows.tap_first + m * phase.rows.tap_step;
+          const std::int64_t s = phase.columns.tap_first + j * phase.columns.tap_step;
+          const std::int64_t filter = block.group * p.src_group + k;
+          const float* from = p.w + ((filter * R + r) * S + s) * p.dst_group + block.channel;
+          std::fill(std::copy_n(from, block.width, to), to + columns, 0.0f);
+        }
+  };
+  return make_step(std::move(problem), g.flops(), node.threads(), pack);
+}
+
+}  // namespace TESSERA_CPU_NAMESPACE

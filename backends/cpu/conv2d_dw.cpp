@@ -1,0 +1,201 @@
+// conv2d_dw: for each tap row, a tile of consecutive (s,c) positions times one or two vectors of
+// filters stays in registers while it walks over the pixels of an image. Images are summed group
+// by group into partial results, and those in a fixed order into dw.
+#include "backends/cpu/conv2d.h"
+#include "backends/cpu/simd.h"
+
+namespace TESSERA_CPU_NAMESPACE {
+namespace {
+
+struct Problem {
+  Conv2dGeometry g;
+  Axis rows, columns;
+  ColumnPadding padding;
+  std::int64_t Cg, Kg;
+  // The taps of a filter as `runs` rows of consecutive floats of x.
+  std::int64_t runs_per_row, run_length, run_step;
+  std::int64_t tiles, most_rows;  ///< tiles of a run
+  std::int64_t K_blocks;          ///< of one group of the convolution
+  std::int64_t image_groups, block_ranges, partial_floats, slab_floats;
+  const float *x, *dy;
+  float* dw;
+
+  std::int64_t blocks() const { return g.groups * K_blocks * g.R * runs_per_row * tiles; }
+  std::int64_t padded_row() const { return (g.W + padding.left + padding.right) * g.C; }
+};
+
+/// One tile of dw.
+struct Block {
+  std::int64_t group, k, width;  ///< first filter within the group, number of filters
+  std::int64_t r, run;
+  Range positions;  ///< within the run
+  int vectors() const { return block_vectors(width); }
+};
+
+Block block_of(const Problem& problem, std::int64_t i) {
+  Block block;
+  block.positions = chunk_range(problem.run_length, problem.tiles, i % problem.tiles);
+  i /= problem.tiles;
+  block.run = i % problem.runs_per_row;
+  i /= problem.runs_per_row;
+  block.r = i % problem.g.R;
+  i /= problem.g.R;
+  block.k = i % problem.K_blocks * block_columns;
+  block.group = i / problem.K_blocks;
+  block.width = std::min(problem.Kg - block.k, block_columns);
+  return block;
+}
+
+struct TileArguments {
+  const float* x;
+  std::int64_t x_row, x_step;  ///< floats between rows and pixels
+  const float* dy;
+  std::int64_t dy_row, dy_step;
+  std::int64_t rows, columns;
+  float* partial;  ///< [positions][block_columns], added to
+  std::int64_t last_lanes;
+};
+
+template <int T, int V>
+struct WeightTile {
+  static void call(const TileArguments& a) {
+    const Tail tail(a.last_lanes);
+    Tile<T, V> tile;
+    tile.fill(nullptr, tail);
+    for (std::int64_t p = 0; p < a.rows; ++p)
+      tile.accumulate(a.x + p * a.x_row, 1, a.x_step, a.dy + p * a.dy_row, a.dy_step, a.columns,
+                      &tail);
+    repeat<T>([&](auto t) {
+      repeat<V>([&](auto v) {
+        float* at = a.partial + t * block_columns + v * lanes;
+        store(at, load(at) + tile.acc[t][v]);
+      });
+    });
+  }
+};
+
+constexpr auto narrow_tiles = tile_functions<WeightTile, 1>();
+constexpr auto wide_tiles = tile_functions<WeightTile, 2>();
+
+/// Adds image `n` (its rows `x` padded, if there is padding) to a block's partial result.
+void add_image(const Problem& problem, const Block& block, std::int64_t n, const float* x,
+               float* partial) {
+  const Conv2dGeometry& g = problem.g;
+  // The outputs p whose source row exists.
+  const std::int64_t offset = block.r * g.dilation_h - g.padding_h;
+  const std::int64_t first =
+      offset >= 0 ? 0 : std::min(g.P, (-offset + g.stride_h - 1) / g.stride_h);
+  const std::int64_t end =
+      g.H - 1 - offset < 0 ? 0 : std::min(g.P, (g.H - 1 - offset) / g.stride_h + 1);
+  if (end <= first) return;
+  const std::int64_t h = first * g.stride_h + offset;
+  TileArguments a;
+  a.x = x + h * problem.padded_row() + (problem.padding.left - g.padding_w) * g.C +
+        block.run * problem.run_step + block.group * problem.Cg + block.positions.begin;
+  a.x_row = g.stride_h * problem.padded_row();
+  a.x_step = g.stride_w * g.C;
+  a.dy = problem.dy + (n * g.P + first) * g.Q * g.K + block.group * problem.Kg + block.k;
+  a.dy_row = g.Q * g.K;
+  a.dy_step = g.K;
+  a.rows = end - first;
+  a.columns = g.Q;
+  a.partial = partial;
+  a.last_lanes = block.width - (block.vectors() - 1) * lanes;
+  const auto height = static_cast<std::size_t>(block.positions.end - block.positions.begin - 1);
+  (block.vectors() == 2 ? wide_tiles[height] : narrow_tiles[height])(a);
+}
+
+/// One group of images for one range of blocks.
+void run_chunk(const Problem& problem, std::int64_t chunk, float* partials, float* slab) {
+  const Conv2dGeometry& g = problem.g;
+  const std::int64_t image_group = chunk % problem.image_groups;
+  const Range images = chunk_range(g.N, problem.image_groups, image_group);
+  const Range blocks =
+      chunk_range(problem.blocks(), problem.block_ranges, chunk / problem.image_groups);
+  const std::int64_t floats = problem.most_rows * block_columns;
+  float* partial = partials + image_group * problem.partial_floats;
+  std::fill(partial + blocks.begin * floats, partial + blocks.end * floats, 0.0f);
+  for (std::int64_t n = images.begin; n < images.end; ++n) {
+    const float* x = problem.x + n * g.H * g.W * g.C;
+    if (problem.padding.any()) {
+      copy_padded(x, g.H, g.W, g.C, problem.padding, slab);
+      x = slab;
+    }
+    for (std::int64_t i = blocks.begin; i < blocks.end; ++i)
+      add_image(problem, block_of(problem, i), n, x, partial + i * floats);
+  }
+}
+
+/// Sums the partial results of a block and writes them to dw, whose filters lie side by side.
+void finish_block(const Problem& problem, std::int64_t i, float* partials) {
+  const Block block = block_of(problem, i);
+  const std::int64_t floats = problem.most_rows * block_columns;
+  float* sum = partials + i * floats;
+  for (std::int64_t group = 1; group < problem.image_groups; ++group) {
+    const float* partial = sum + group * problem.partial_floats;
+    for (std::int64_t j = 0; j < floats; ++j) sum[j] += partial[j];
+  }
+  const std::int64_t row = problem.runs_per_row * problem.run_length;
+  for (std::int64_t k = 0; k < block.width; ++k) {
+    const std::int64_t filter = block.group * problem.Kg + block.k + k;
+    float* dw =
+        problem.dw + (filter * problem.g.R + block.r) * row + block.run * problem.run_length;
+    for (std::int64_t j = block.positions.begin; j < block.positions.end; ++j)
+      dw[j] = sum[(j - block.positions.begin) * block_columns + k];
+  }
+}
+
+/// Enough chunks for many threads: first over the tiles of dw, then over groups of images.
+void cut(Problem& problem) {
+  constexpr double flops_per_ns = 60;
+  const std::int64_t wanted = chunk_count(
+      problem.g.N * problem.blocks(),
+      problem.g.flops() / flops_per_ns / static_cast<double>(problem.g.N * problem.blocks()));
+  problem.image_groups = std::min<std::int64_t>({problem.g.N, wanted, 16});
+  problem.block_ranges = std::clamp<std::int64_t>(
+      (wanted + problem.image_groups - 1) / problem.image_groups, 1, problem.blocks());
+  problem.partial_floats = problem.blocks() * problem.most_rows * block_columns;
+  if (problem.padding.any()) problem.slab_floats = problem.g.H * problem.padded_row();
+}
+
+}  // namespace
+
+Step prepare_conv2d_dw_direct(const NodeContext& node) {
+  Problem problem{};
+  const Conv2dGeometry g = conv2d_geometry(node.input_spec(0).shape, node.output_spec(0).shape,
+                                           node.input_spec(1).shape, node.attributes());
+  problem.g = g;
+  problem.x = node.input(0), problem.dy = node.input(1), problem.dw = node.output(0);
+  problem.Cg = g.C / g.groups, problem.Kg = g.K / g.groups;
+  const Axis columns{g.Q, 0, 1, g.stride_w, g.S, -g.padding_w, g.dilation_w, 0, 1};
+  problem.padding.cover(columns, g.W);
+  const bool one_run = g.dilation_w == 1 && g.groups == 1;
+  problem.runs_per_row = one_run ? 1 : g.S;
+  problem.run_length = one_run ? g.S * g.C : problem.Cg;
+  problem.run_step = g.dilation_w * g.C;
+  problem.K_blocks = (problem.Kg + block_columns - 1) / block_columns;
+  const std::int64_t most = tile_vectors / block_vectors(problem.Kg);
+  problem.tiles = (problem.run_length + most - 1) / most;
+  problem.most_rows = (problem.run_length + problem.tiles - 1) / problem.tiles;
+  cut(problem);
+  const std::int64_t finish_chunks = chunk_count(
+      problem.blocks(),
+      0.5 * static_cast<double>(problem.image_groups * problem.most_rows * block_columns));
+  const std::int64_t partials = problem.image_groups * problem.partial_floats;
+  const auto run = [=](const StepContext& context) {
+    float* slabs = context.floats() + partials;
+    context.pool.for_each(
+        problem.image_groups * problem.block_ranges, [&](std::int64_t chunk, int thread) {
+          run_chunk(problem, chunk, context.floats(), slabs + thread * problem.slab_floats);
+        });
+    context.pool.for_each(finish_chunks, [&](std::int64_t chunk, int) {
+      const Range blocks = chunk_range(problem.blocks(), finish_chunks, chunk);
+      for (std::int64_t i = blocks.begin; i < blocks.end; ++i)
+        finish_block(problem, i, context.floats());
+    });
+  };
+  return {run, static_cast<std::size_t>(partials + problem.slab_floats * node.threads()) *
+                   sizeof(float)};
+}
+
+}  // namespace TESSERA_CPU_NAMESPACE

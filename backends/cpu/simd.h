@@ -1,0 +1,152 @@
+// Vectors of floats as wide as the registers of the variant being compiled, and the register tile
+// on which convolutions and matrix products are built. Everything here is written once for every
+// instruction set, with the vector extension of GCC and Clang.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+#include "backends/cpu/variant.h"
+
+namespace TESSERA_CPU_NAMESPACE {
+
+#if defined(__AVX512F__)
+inline constexpr int lanes = 16;
+inline constexpr int tile_vectors = 28;  ///< accumulators of a tile; some registers stay free
+#elif defined(__AVX__)
+inline constexpr int lanes = 8;
+inline constexpr int tile_vectors = 12;
+#else
+inline constexpr int lanes = 4;
+inline constexpr int tile_vectors = 12;
+#endif
+
+using Vec = float __attribute__((vector_size(lanes * sizeof(float))));
+
+inline Vec load(const float* from) {
+  Vec v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
+inline Vec broadcast(float x) { return x - Vec{}; }
+
+inline float sum(Vec v) {
+  float part[lanes];
+  std::memcpy(part, &v, sizeof v);
+  for (int width = lanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) part[i] += part[i + width];
+  return part[0];
+}
+
+/// Access to the first `count` lanes only; the others read as 0.
+class Tail {
+ public:
+#if defined(__AVX512F__)
+  explicit Tail(std::int64_t count) : mask_(static_cast<__mmask16>((1u << count) - 1)) {}
+  Vec load(const float* from) const { return Vec(_mm512_maskz_loadu_ps(mask_, from)); }
+  void store(float* to, Vec v) const { _mm512_mask_storeu_ps(to, mask_, __m512(v)); }
+
+ private:
+  __mmask16 mask_;
+#elif defined(__AVX__)
+  explicit Tail(std::int64_t count) {
+    std::int32_t bits[lanes];
+    for (int i = 0; i < lanes; ++i) bits[i] = i < count ? -1 : 0;
+    std::memcpy(&mask_, bits, sizeof mask_);
+  }
+  Vec load(const float* from) const { return Vec(_mm256_maskload_ps(from, mask_)); }
+  void store(float* to, Vec v) const { _mm256_maskstore_ps(to, mask_, __m256(v)); }
+
+ private:
+  __m256i mask_;
+#else
+  explicit Tail(std::int64_t count) : count_(count) {}
+  Vec load(const float* from) const {
+    Vec v{};
+    for (int i = 0; i < lanes; ++i)
+      if (i < count_) v[i] = from[i];
+    return v;
+  }
+  void store(float* to, Vec v) const {
+    for (int i = 0; i < lanes; ++i)
+      if (i < count_) to[i] = v[i];
+  }
+
+ private:
+  std::int64_t count_;
+#endif
+};
+
+/// f(0), f(1), ... f(N-1), unrolled; each argument is a constant expression.
+template <int N, typename Function>
+[[gnu::always_inline]] inline void repeat(const Function& f) {
+  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, I>{}), ...);
+  }
+  (std::make_integer_sequence<int, N>{});
+}
+
+/// T x V accumulators: acc[t][v] += a[t*a_tile + i*a_loop] * b[i*b_loop + v*lanes ...] for i in
+/// [0, count). The last vector of b is loaded through `tail` if there is one.
+template <int T, int V>
+struct Tile {
+  Vec acc[T][V];
+
+  [[gnu::always_inline]] void accumulate(const float* a, std::int64_t a_tile, std::int64_t a_loop,
+                                         const float* b, std::int64_t b_loop, std::int64_t count,
+                                         const Tail* tail = nullptr) {
+    for (std::int64_t i = 0; i < count; ++i, a += a_loop, b += b_loop) {
+      Vec row[V];
+      repeat<V>([&](auto v) __attribute__((always_inline)) {
+        row[v] = tail && v == V - 1 ? tail->load(b + v * lanes) : load(b + v * lanes);
+      });
+      repeat<T>([&](auto t) __attribute__((always_inline)) {
+        const Vec x = broadcast(a[t * a_tile]);
+        repeat<V>([&](auto v) __attribute__((always_inline)) { acc[t][v] += x * row[v]; });
+      });
+    }
+  }
+
+  /// Every row of accumulators starts as these V vectors, of which the last may be partial.
+  [[gnu::always_inline]] void fill(const float* from, const Tail& tail) {
+    repeat<V>([&](auto v) __attribute__((always_inline)) {
+      Vec value{};
+      if (from) value = v == V - 1 ? tail.load(from + v * lanes) : load(from + v * lanes);
+      repeat<T>([&](auto t) __attribute__((always_inline)) { acc[t][v] = value; });
+    });
+  }
+
+  [[gnu::always_inline]] void write(float* to, std::int64_t step, const Tail& tail) const {
+    repeat<T>([&](auto t) __attribute__((always_inline)) {
+      repeat<V>([&](auto v) __attribute__((always_inline)) {
+        float* at = to + t * step + v * lanes;
+        if (v == V - 1)
+          tail.store(at, acc[t][v]);
+        else
+          store(at, acc[t][v]);
+      });
+    });
+  }
+};
+
+/// The functions f<1,V>, f<2,V>, ... up to the tallest tile of V vectors, as Make<T,V>::call.
+template <template <int, int> typename Make, int V>
+constexpr auto tile_functions() {
+  return []<int... T>(std::integer_sequence<int, T...>) {
+    return std::array{&Make<T + 1, V>::call...};
+  }
+  (std::make_integer_sequence<int, tile_vectors / V>{});
+}
+
+/// Two vectors side by side while there are two: fewer broadcasts for as many products.
+inline int block_vectors(std::int64_t columns) { return columns > lanes ? 2 : 1; }
+inline constexpr std::int64_t block_columns = 2 * lanes;
+
+}  // namespace TESSERA_CPU_NAMESPACE
