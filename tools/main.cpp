@@ -1,10 +1,27 @@
 // The `tessera` command: parses the command line and turns every failure into one line and a
 // non-zero exit code (1: it failed, 2: the command line is wrong).
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <exception>
 
 #include "tools/commands.h"
+
+namespace {
+
+/// CLI11 would only say that a subcommand is required.
+void check_command(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) == names.end())
+    throw CLI::ExtrasError(
+        fmt::format("there is no command '{}'; there are: {}", argv[1], fmt::join(names, ", ")),
+        CLI::ExitCodes::ExtrasError);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Trains and runs convolutional networks on any OpenCL device, or on the CPU.",
@@ -17,6 +34,7 @@ int main(int argc, char** argv) {
   tessera::tools::add_eval_command(app);
   tessera::tools::add_predict_command(app);
   try {
+    check_command(app, argc, argv);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {

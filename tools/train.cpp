@@ -99,7 +99,7 @@ void take_settings(Arguments& arguments, const FixedOptions& options,
 class Training {
  public:
   Training(const Arguments& arguments, Network& network, const Dataset& train, const Dataset& test,
-           const TrainingState& state)
+           const TrainingState& state, bool saved)
       : arguments_(arguments),
         network_(network),
         train_(train),
@@ -107,7 +107,8 @@ class Training {
         state_(state),
         trainer_(network, {arguments.lr, arguments.momentum, state.step}),
         progress_(arguments.epochs, (train.size() + arguments.batch - 1) / arguments.batch,
-                  arguments.log_every) {}
+                  arguments.log_every),
+        saved_(saved) {}
 
   void run() {
     network_.check_fits(train_);
@@ -119,9 +120,6 @@ class Training {
                  state_.epoch + 1, arguments_.out);
     }
   }
-
-  /// The steps done so far, as if nothing else had been asked for.
-  TrainingState& state() { return state_; }
 
  private:
   bool stopped() const {
@@ -149,6 +147,7 @@ class Training {
     take_losses();
     if (state_.batch_in_epoch == loader.batches()) end_epoch(images);
     save_checkpoint(arguments_.out, network_, state_);
+    saved_ = true;
   }
 
   void end_epoch(std::int64_t images) {
@@ -158,7 +157,15 @@ class Training {
     state_.epoch_loss_sum = 0;
   }
 
-  void take_losses() { state_.epoch_loss_sum += trainer_.take_losses().sum; }
+  void take_losses() {
+    try {
+      state_.epoch_loss_sum += trainer_.take_losses().sum;
+    } catch (const Error& error) {
+      progress_.clear();
+      throw Error(fmt::format("{}{}", error.what(),
+                              saved_ ? "; the last good checkpoint is " + arguments_.out : ""));
+    }
+  }
   double mean_loss() const {
     return state_.epoch_loss_sum / static_cast<double>(state_.batch_in_epoch);
   }
@@ -177,6 +184,7 @@ class Training {
   Trainer trainer_;
   Progress progress_;
   bool printed_ = false;
+  bool saved_;  ///< there is a checkpoint of this run at --out
 };
 
 void run(Arguments arguments, const FixedOptions& options) {
@@ -212,7 +220,7 @@ void run(Arguments arguments, const FixedOptions& options) {
   }
   state.lr = arguments.lr;
   state.momentum = arguments.momentum;
-  Training training(arguments, network, *train, *test, state);
+  Training training(arguments, network, *train, *test, state, resumes);
   if (resumes) restore(checkpoint, network);
   catch_interrupts();
   training.run();

@@ -1,0 +1,267 @@
+"""The `tessera` command as a user meets it, on made-up data: what it prints, writes and refuses.
+
+usage: test_tool.py TESSERA
+"""
+import gzip
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zlib
+
+TOOL = str(pathlib.Path(sys.argv.pop(1)).resolve())
+SIDE = 28
+
+
+def picture(label, noise):
+    """A bright square at one of ten places."""
+    top, left = label // 5 * 14, label % 5 * 5
+    return bytes(noise.randrange(60) + (150 if top <= h < top + 12 and left <= w < left + 6 else 0)
+                 for h in range(SIDE) for w in range(SIDE))
+
+
+def write_idx(folder, prefix, count, seed, compress):
+    noise = random.Random(seed)
+    labels = [noise.randrange(10) for _ in range(count)]
+    images = b"".join(picture(label, noise) for label in labels)
+    for kind, header, content in (
+            ("images-idx3", struct.pack(">IIII", 0x803, count, SIDE, SIDE), images),
+            ("labels-idx1", struct.pack(">II", 0x801, count), bytes(labels))):
+        data = header + content
+        path = folder / f"{prefix}-{kind}-ubyte{'.gz' if compress else ''}"
+        path.write_bytes(gzip.compress(data) if compress else data)
+
+
+def write_png(path, pixels):
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data +
+                struct.pack(">I", zlib.crc32(kind + data)))
+    rows = b"".join(b"\0" + pixels[r * SIDE:(r + 1) * SIDE] for r in range(SIDE))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" +
+                     chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, 8, 0, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+class ToolTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="tessera tool "))
+        cls.data = cls.folder / "data"
+        cls.data.mkdir()
+        write_idx(cls.data, "train", 600, 1, compress=True)
+        write_idx(cls.data, "t10k", 100, 2, compress=False)
+        cls.model = cls.folder / "model.safetensors"
+        cls.trained = cls.run_tool("train", *cls.train_options(), "--epochs", "3", "--out", cls.model)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    @classmethod
+    def train_options(cls):
+        return ["--data", "fashion-mnist", "--data-dir", cls.data, "--device", "cpu",
+                "--batch", "16", "--lr", "0.02", "--seed", "5"]
+
+    @classmethod
+    def run_tool(cls, *arguments, code=0, **options):
+        result = subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True,
+                                cwd=cls.folder, **options)
+        assert result.returncode == code, (arguments, result.returncode, result.stdout,
+                                           result.stderr)
+        return result
+
+    def refused(self, *arguments, code=1):
+        """Runs the tool, which must fail with one line, and returns the line."""
+        result = self.run_tool(*arguments, code=code)
+        lines = result.stderr.strip().splitlines()
+        self.assertEqual(len(lines), 1, result.stderr)
+        self.assertTrue(lines[0].startswith("tessera: "), lines[0])
+        return lines[0]
+
+    def test_devices(self):
+        devices = json.loads(self.run_tool("devices", "--json").stdout)
+        cpu = devices[0]
+        self.assertEqual(cpu["id"], "cpu")
+        self.assertIs(cpu["usable"], True)
+        for device in devices:
+            for key in ("id", "name", "vendor", "driver", "usable", "compute_units",
+                        "memory_bytes"):
+                self.assertIn(key, device)
+            self.assertTrue(device["usable"] or device["reason"])
+        self.assertIn(cpu["name"], self.run_tool("devices").stdout)
+
+    def test_train_prints_epochs_and_learns(self):
+        epochs = re.findall(r"^epoch (\d)/3 train loss ([\d.]+) test loss ([\d.]+) "
+                            r"test accuracy ([\d.]+)", self.trained.stdout, re.M)
+        self.assertEqual([e[0] for e in epochs], ["1", "2", "3"])
+        self.assertLess(float(epochs[2][1]), float(epochs[0][1]))
+        self.assertNotIn("\r", self.trained.stdout)
+        self.assertIn(str(self.model), self.trained.stdout)
+
+    def test_log_every(self):
+        out = self.run_tool("train", *self.train_options(), "--epochs", 1, "--log-every", 10,
+                            "--out", self.folder / "log.safetensors").stdout
+        self.assertEqual(re.findall(r"^epoch 1/1 step (\d+)/38 loss [\d.]+ \d+ images/s", out, re.M),
+                         ["10", "20", "30"])
+
+    def test_eval(self):
+        evaluate = ["eval", self.model, "--data-dir", self.data, "--device", "cpu"]
+        result = json.loads(self.run_tool(*evaluate, "--json").stdout)
+        self.assertEqual(set(result), {"accuracy", "loss", "images"})
+        self.assertEqual(result["images"], 100)
+        self.assertGreater(result["accuracy"], 0.5)
+        last = re.findall(r"test loss ([\d.]+) test accuracy ([\d.]+)", self.trained.stdout)[-1]
+        self.assertEqual(f"{result['loss']:.4f}", last[0])
+        self.assertEqual(f"{result['accuracy']:.4f}", last[1])
+        self.assertIn(f"{result['accuracy']:.4f}", self.run_tool(*evaluate).stdout)
+
+    def test_predict(self):
+        pixels = picture(3, random.Random(9))
+        png, pgm, ppm = (self.folder / f"dress.{kind}" for kind in ("png", "pgm", "ppm"))
+        write_png(png, pixels)
+        pgm.write_bytes(b"P5\n28 28\n255\n" + pixels)
+        ppm.write_bytes(b"P6\n28 28\n255\n" + b"".join(bytes([p] * 3) for p in pixels))
+        predict = ["predict", self.model, "--device", "cpu"]
+        answers = [self.run_tool(*predict, path).stdout.splitlines() for path in (png, pgm, ppm)]
+        self.assertEqual(len(answers[0]), 4)
+        self.assertRegex(answers[0][1], r"^ +[\d.]+ %  Dress$")
+        self.assertEqual(answers[0][1:], answers[1][1:])
+        self.assertEqual(answers[0][1], answers[2][1])
+        by_index = self.run_tool(*predict, "0", "99", "--top", 1, "--data-dir", self.data).stdout
+        self.assertEqual(len(by_index.splitlines()), 4)
+        self.assertIn("label: ", by_index)
+
+    def test_resume_goes_on_bit_for_bit(self):
+        whole, parts = self.folder / "whole.safetensors", self.folder / "parts.safetensors"
+        self.run_tool("train", *self.train_options(), "--epochs", 2, "--out", whole)
+        for steps in (17, 50):  # in the middle of each epoch
+            resume = [] if steps == 17 else ["--resume"]
+            out = self.run_tool("train", *self.train_options(), "--epochs", 2, "--steps", steps,
+                                "--out", parts, *resume).stdout
+            self.assertIn(f"stopped after step {steps} ", out)
+        self.run_tool("train", "--data-dir", self.data, "--device", "cpu", "--resume", parts,
+                      "--epochs", 2)
+        self.assertEqual(parts.read_bytes(), whole.read_bytes())
+
+    def test_resume_refuses_other_settings(self):
+        line = self.refused("train", "--resume", self.model, "--batch", 8, "--data-dir", self.data)
+        self.assertIn("--batch is 8, expected 16 as in the checkpoint", line)
+
+    def test_interrupt_saves(self):
+        out = self.folder / "interrupted.safetensors"
+        process = subprocess.Popen(
+            [TOOL, "train", *map(str, self.train_options()), "--epochs", "100000", "--log-every",
+             "5", "--out", str(out)], stdout=subprocess.PIPE, text=True, cwd=self.folder)
+        while "step" not in process.stdout.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertIn("go on with --resume", rest)
+        self.run_tool("eval", out, "--data-dir", self.data, "--device", "cpu")
+
+    def test_normalize(self):
+        out = self.folder / "normalized.safetensors"
+        self.run_tool("train", *self.train_options(), "--epochs", 1, "--normalize", "--out", out)
+        header = out.read_bytes()
+        size = struct.unpack("<Q", header[:8])[0]
+        metadata = json.loads(header[8:8 + size])["__metadata__"]
+        options = json.loads(metadata["input"])
+        self.assertEqual(len(options["mean"]), 1)
+        self.assertTrue(0 < options["mean"][0] < 1 and 0 < options["deviation"][0] < 1)
+
+    def test_bad_command_lines(self):
+        self.assertIn("frobnicate", self.refused("frobnicate", code=2))
+        self.assertIn("--epoch", self.refused("train", "--epoch", "3", code=2))
+        self.assertIn("--batch", self.refused("train", "--batch", "0", code=2))
+        self.assertIn("--lr", self.refused("train", "--lr", "-1", code=2))
+
+    def test_unknown_names(self):
+        options = ["--data-dir", self.data, "--out", self.folder / "no.safetensors"]
+        self.assertIn("there are: tutorial", self.refused("train", "--model", "resnet", *options))
+        self.assertIn("cifar10", self.refused("train", "--data", "imagenet", *options))
+        self.assertIn("there are: cpu", self.refused("train", "--device", "abacus", *options))
+        line = self.refused("eval", self.model, "--device", "opencl:9:9", "--data-dir", self.data)
+        self.assertIn("opencl:9:9", line)
+
+    def test_bad_data(self):
+        def broken(name, change):
+            folder = self.folder / f"broken {name}"
+            shutil.copytree(self.data, folder)
+            change(folder)
+            return self.refused("train", "--data", "fashion-mnist", "--data-dir", folder, "--out",
+                                self.folder / "no.safetensors")
+        images, labels = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+
+        def truncate(folder):
+            (folder / images).write_bytes((self.data / images).read_bytes()[:-1])
+        self.assertIn(images, broken("truncated", truncate))
+
+        def other_magic(folder):
+            (folder / images).write_bytes(b"\0\0\x08\x01" + (self.data / images).read_bytes()[4:])
+        self.assertIn(images, broken("magic", other_magic))
+
+        def fewer_labels(folder):
+            (folder / labels).write_bytes(struct.pack(">II", 0x801, 99) + bytes(99))
+        line = broken("labels", fewer_labels)
+        self.assertIn("99", line)
+        self.assertIn("100", line)
+        self.assertIn(labels, broken("missing", lambda folder: (folder / labels).unlink()))
+
+    def test_unwritable_out_is_found_before_training(self):
+        for out in (self.folder / "no such folder" / "x.safetensors", self.folder):
+            result = self.run_tool("train", *self.train_options(), "--out", out, code=1)
+            self.assertNotIn("epoch", result.stdout)
+            self.assertIn(str(out), result.stderr)
+
+    def test_damaged_models(self):
+        foreign = self.folder / "foreign.safetensors"
+        foreign.write_bytes(b"hello")
+        self.assertIn(str(foreign), self.refused("eval", foreign))
+        cut = self.folder / "cut.safetensors"
+        cut.write_bytes(self.model.read_bytes()[:-1])
+        self.assertIn(str(cut), self.refused("predict", cut, "0"))
+        self.assertIn("gone.safetensors", self.refused("eval", self.folder / "gone.safetensors"))
+
+    def test_bad_pictures(self):
+        text = self.folder / "text.png"
+        text.write_text("no picture")
+        self.assertIn(str(text), self.refused("predict", self.model, text, "--device", "cpu"))
+        missing = self.folder / "missing.png"
+        self.assertIn(str(missing), self.refused("predict", self.model, missing))
+        line = self.refused("predict", self.model, "100", "--data-dir", self.data)
+        self.assertIn("expected 0 to 99", line)
+
+    def test_diverging_training_keeps_the_last_good_checkpoint(self):
+        out = self.folder / "diverging.safetensors"
+        self.run_tool("train", *self.train_options(), "--epochs", 1, "--out", out)
+        before = out.read_bytes()
+        line = self.refused("train", "--data-dir", self.data, "--device", "cpu", "--resume", out,
+                            "--epochs", 2, "--lr", "1e30")
+        self.assertRegex(line, r"loss is -?(nan|inf) at step (39|40), expected a finite number")
+        self.assertIn(str(out), line)
+        self.assertEqual(out.read_bytes(), before)
+
+    def test_progress_bar_on_a_terminal(self):
+        if not shutil.which("script"):
+            self.skipTest("no script command")
+        command = " ".join(f"'{word}'" for word in
+                           [TOOL, "train", *map(str, self.train_options()), "--epochs", "40",
+                            "--out", "bar.safetensors"])
+        out = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True,
+                             text=True, cwd=self.folder, stdin=subprocess.DEVNULL).stdout
+        self.assertRegex(out, r"epoch \d+/40 \[[#.]+\] +\d+ % +\d+ images/s +loss [\d.]+ +\d+:\d\d left")
+        self.assertIn("epoch 40/40 train loss", out)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

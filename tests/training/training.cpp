@@ -1,0 +1,237 @@
+// Trainings on each device: they learn, repeat bit for bit, go on from a checkpoint as if nothing
+// had happened, and stop at a loss that is not finite.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "tessera/checkpoint.h"
+#include "tessera/error.h"
+#include "tessera/models.h"
+#include "tessera/trainer.h"
+#include "tests/devices.h"
+#include "tests/training/synthetic.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::int64_t batch = 7;  // 45 images: six batches and a last one of 3
+
+Model model_for(const Dataset& data) {
+  return make_model("tutorial", {data.height(), data.width(), data.channels(), {}}, data.classes());
+}
+
+/// Steps first..last-1 of an endless run over shuffled epochs.
+void train_steps(Trainer& trainer, const Dataset& data, std::int64_t first, std::int64_t last) {
+  const std::int64_t per_epoch = (data.size() + batch - 1) / batch;
+  for (std::int64_t step = first; step < last;) {
+    const std::int64_t epoch = step / per_epoch;
+    Loader loader(data, {.batch = batch,
+                         .order = shuffled_order(data.size(), 3, static_cast<std::uint64_t>(epoch)),
+                         .first_batch = step % per_epoch});
+    for (; step < last; ++step) {
+      const Batch* next = loader.next();
+      if (!next) break;
+      trainer.step(*next);
+    }
+  }
+}
+
+using Weights = std::map<std::string, std::vector<std::byte>>;
+
+Weights weights(const Network& network) {
+  Weights result;
+  for (const auto& [name, entry] : network.params().entries())
+    if (!name.starts_with("trainer.")) result[name] = network.params().read(name);
+  return result;
+}
+
+class TemporaryFile {
+ public:
+  TemporaryFile()
+      : path_((std::filesystem::temp_directory_path() /
+               ("tessera-training-" + std::to_string(::getpid()) + ".safetensors"))
+                  .string()) {}
+  ~TemporaryFile() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("a training learns, and its losses are those of its steps") {
+  const SyntheticImages data(45), test(60);
+  for (const auto& device : open_usable_devices()) {
+    CAPTURE(device->info().id);
+    Network network(*device, model_for(data), 1);
+    const Evaluation before = network.evaluate(test, 13);
+    CHECK(before.loss == doctest::Approx(std::log(4.0)).epsilon(0.1));
+    Trainer trainer(network, {.lr = 0.05, .momentum = 0.9});
+    train_steps(trainer, data, 0, 7);
+    const LossSum early = trainer.take_losses();
+    CHECK(early.steps == 7);
+    CHECK(early.mean() == doctest::Approx(std::log(4.0)).epsilon(0.2));
+    train_steps(trainer, data, 7, 140);
+    trainer.take_losses();
+    const Evaluation after = network.evaluate(test, 13);
+    CHECK(after.accuracy > 0.9);
+    CHECK(after.images == 60);
+    CHECK(trainer.steps() == 140);
+  }
+}
+
+TEST_CASE("more steps than the loss history holds lose no loss") {
+  const SyntheticImages data(4);
+  const auto device = open_device("cpu");
+  Network network(*device, model_for(data), 1);
+  Trainer trainer(network, {.lr = 0.0, .momentum = 0.0});
+  Batch one;
+  {
+    Loader loader(data, {.batch = 2});
+    one = *loader.next();
+  }
+  trainer.step(one);
+  const double loss = trainer.take_losses().mean();
+  for (int i = 0; i < 2500; ++i) trainer.step(one);
+  const LossSum losses = trainer.take_losses();
+  CHECK(losses.steps == 2500);
+  CHECK(losses.mean() == doctest::Approx(loss));
+}
+
+TEST_CASE("N steps, a checkpoint and M steps equal N + M steps, bit for bit") {
+  const SyntheticImages data(45);
+  const TemporaryFile file;
+  for (const auto& device : open_usable_devices()) {
+    CAPTURE(device->info().id);
+    Network whole(*device, model_for(data), 1);
+    Trainer whole_trainer(whole, {.lr = 0.05, .momentum = 0.9});
+    train_steps(whole_trainer, data, 0, 23);
+
+    {
+      Network first(*device, model_for(data), 1);
+      Trainer trainer(first, {.lr = 0.05, .momentum = 0.9});
+      train_steps(trainer, data, 0, 11);
+      save_checkpoint(file.path(), first, {.data = "made-up", .step = 11});
+    }
+    const Checkpoint checkpoint = read_checkpoint(file.path());
+    CHECK(checkpoint.training.step == 11);
+    Network second(*device, model_for(data), 99);
+    Trainer trainer(second, {.lr = 0.05, .momentum = 0.9, .first_step = 11});
+    restore(checkpoint, second);
+    train_steps(trainer, data, 11, 23);
+    CHECK(weights(second) == weights(whole));
+
+    Network other_seed(*device, model_for(data), 2);
+    CHECK(other_seed.params().read("conv1.weight") != second.params().read("conv1.weight"));
+  }
+}
+
+TEST_CASE("a loss that is not finite names its step") {
+  const SyntheticImages data(45);
+  for (const auto& device : open_usable_devices()) {
+    CAPTURE(device->info().id);
+    Network network(*device, model_for(data), 1);
+    Trainer trainer(network, {.lr = 0.01, .momentum = 0.9, .first_step = 100});
+    train_steps(trainer, data, 0, 2);
+    trainer.set_lr(1e30);
+    train_steps(trainer, data, 2, 6);
+    // Step 103 has a finite loss and ruins the weights; step 104 shows it.
+    CHECK_THROWS_WITH_AS(trainer.take_losses(), doctest::Contains("at step 104"), Error);
+    const TemporaryFile file;
+    CHECK_THROWS_WITH_AS(save_checkpoint(file.path(), network), doctest::Contains("not written"),
+                         Error);
+    CHECK_FALSE(std::filesystem::exists(file.path()));
+  }
+}
+
+TEST_CASE("a checkpoint gives back the network, on the same and on another device") {
+  const SyntheticImages data(45);
+  const TemporaryFile file;
+  const auto device = open_device("cpu");
+  Network network(*device, model_for(data), 5);
+  Trainer trainer(network);
+  train_steps(trainer, data, 0, 9);
+  const TrainingState state{"made-up", 3, batch, 0.1, 0.8, 9, 1, 2, 4.5};
+  save_checkpoint(file.path(), network, state);
+  const Checkpoint checkpoint = read_checkpoint(file.path());
+  CHECK(checkpoint.model == "tutorial");
+  CHECK(checkpoint.classes == data.classes());
+  CHECK(checkpoint.input.height == 28);
+  CHECK(checkpoint.input.options.padding == 2);
+  CHECK(checkpoint.training.data == "made-up");
+  CHECK(checkpoint.training.seed == 3);
+  CHECK(checkpoint.training.batch == batch);
+  CHECK(checkpoint.training.lr == 0.1);
+  CHECK(checkpoint.training.momentum == 0.8);
+  CHECK(checkpoint.training.epoch == 1);
+  CHECK(checkpoint.training.batch_in_epoch == 2);
+  CHECK(checkpoint.training.epoch_loss_sum == 4.5);
+  const Evaluation expected = network.evaluate(data);
+  for (const auto& other : open_usable_devices()) {
+    CAPTURE(other->info().id);
+    const auto loaded = load_network(*other, checkpoint);
+    const Evaluation found = loaded->evaluate(data, 11);
+    CHECK(found.loss == doctest::Approx(expected.loss).epsilon(1e-5));
+    CHECK(found.accuracy == expected.accuracy);
+  }
+}
+
+TEST_CASE("a checkpoint that does not fit is refused whole") {
+  const SyntheticImages data(8);
+  const auto device = open_device("cpu");
+  const TemporaryFile file;
+  Network network(*device, model_for(data), 5);
+  save_checkpoint(file.path(), network);
+  Checkpoint checkpoint = read_checkpoint(file.path());
+
+  SUBCASE("a tensor is missing, one is foreign, one has another shape") {
+    checkpoint.file.tensors.erase("fc3.bias");
+    checkpoint.file.tensors["fc4.bias"] = checkpoint.file.tensors["fc2.bias"];
+    checkpoint.file.tensors["fc2.bias"].spec.shape = {42, 2};
+    Network other(*device, model_for(data), 6);
+    const auto before = weights(other);
+    CHECK_THROWS_WITH_AS(
+        restore(checkpoint, other),
+        "[checkpoint] does not fit model 'tutorial': 'fc2.bias' is f32[42,2], expected f32[84]; "
+        "'fc3.bias' is missing; 'fc4.bias' is unexpected",
+        Error);
+    CHECK(weights(other) == before);
+  }
+  SUBCASE("safetensors without Tessera's metadata") {
+    write_safetensors(file.path(), {.metadata = {}, .tensors = checkpoint.file.tensors});
+    CHECK_THROWS_WITH_AS(read_checkpoint(file.path()), doctest::Contains("expected a checkpoint"),
+                         Error);
+  }
+  SUBCASE("damaged metadata") {
+    checkpoint.file.metadata["training"] = "{\"step\": ";
+    write_safetensors(file.path(), checkpoint.file);
+    CHECK_THROWS_WITH_AS(read_checkpoint(file.path()), doctest::Contains("damaged metadata"),
+                         Error);
+  }
+  SUBCASE("a momentum buffer is missing when training goes on") {
+    Network other(*device, model_for(data), 6);
+    const Trainer trainer(other);
+    CHECK_THROWS_WITH_AS(restore(checkpoint, other),
+                         doctest::Contains("'conv1.bias.momentum' is missing"), Error);
+  }
+}
+
+TEST_CASE("models and data that do not fit each other are refused") {
+  const auto device = open_device("cpu");
+  const SyntheticImages data(8), large(8, 32);
+  Network network(*device, model_for(data));
+  CHECK_THROWS_WITH_AS(network.evaluate(large),
+                       "[data] images are 32x32x1, expected 28x28x1 as in model 'tutorial'", Error);
+  CHECK_THROWS_WITH_AS(make_model("tutorials", {28, 28, 1, {}}, {"a"}),
+                       "[model] there is no model 'tutorials'; there are: tutorial", Error);
+  CHECK_THROWS_WITH_AS(make_model("tutorial", {28, 30, 1, {}}, {"a"}),
+                       doctest::Contains("images are 28x30"), Error);
+  Model wrong = model_for(data);
+  wrong.classes.push_back("e");
+  CHECK_THROWS_WITH_AS(Network(*device, wrong), doctest::Contains("expected logits [1,5]"), Error);
+}
+
+}  // namespace tessera
