@@ -1,6 +1,5 @@
-// max_pool2d and its gradient, which gathers: each element of dx looks at the windows it lies in.
-#include <cmath>
-
+// max_pool2d and its gradient, a vector of channels at a time.
+#include "backends/cpu/simd.h"
 #include "backends/cpu/variant.h"
 
 namespace TESSERA_CPU_NAMESPACE {
@@ -8,6 +7,11 @@ namespace {
 
 struct Geometry {
   std::int64_t N, H, W, C, P, Q, R, S, stride_h, stride_w, padding_h, padding_w;
+
+  /// About how long a row of `pixels` takes that look at a whole window each.
+  double row_ns(std::int64_t pixels) const {
+    return static_cast<double>(pixels * ((C + lanes - 1) / lanes) * (R * S + 2));
+  }
 };
 
 Geometry geometry(const NodeContext& node, const Shape& x, const Shape& y) {
@@ -18,24 +22,30 @@ Geometry geometry(const NodeContext& node, const Shape& x, const Shape& y) {
           kernel[0], kernel[1], stride[0], stride[1], padding[0], padding[1]};
 }
 
+/// The part of a window that starts at `start` and lies inside [0, size).
+Range inside(std::int64_t start, std::int64_t kernel, std::int64_t size) {
+  return {std::max<std::int64_t>(0, -start), std::min(kernel, size - start)};
+}
+
 /// The maximum of window (p,q) of image `x` for each channel. NaN wins, else the first maximum.
-void pool_window(const Geometry& g, const float* x, std::int64_t p, std::int64_t q, float* y,
-                 std::uint8_t* index) {
+void pool_window(const Geometry& g, const Tail& tail, const float* x, std::int64_t p,
+                 std::int64_t q, float* y, std::uint8_t* index) {
   const std::int64_t h0 = p * g.stride_h - g.padding_h, w0 = q * g.stride_w - g.padding_w;
-  const std::int64_t r0 = std::max<std::int64_t>(0, -h0), s0 = std::max<std::int64_t>(0, -w0);
-  const std::int64_t r1 = std::min(g.R, g.H - h0), s1 = std::min(g.S, g.W - w0);
-  bool first = true;
-  for (std::int64_t r = r0; r < r1; ++r)
-    for (std::int64_t s = s0; s < s1; ++s) {
-      const float* from = x + ((h0 + r) * g.W + w0 + s) * g.C;
-      const auto place = static_cast<std::uint8_t>(r * g.S + s);
-      for (std::int64_t c = 0; c < g.C; ++c) {
-        const bool better = first || from[c] > y[c] || (from[c] != from[c] && y[c] == y[c]);
-        y[c] = better ? from[c] : y[c];
-        index[c] = better ? place : index[c];
+  const Range rs = inside(h0, g.R, g.H), ss = inside(w0, g.S, g.W);
+  const float* window = x + (h0 * g.W + w0) * g.C;
+  for_vectors(g.C, tail, [&](std::int64_t c, const auto& access) {
+    IntVec place = IntVec{} + static_cast<std::int32_t>(rs.begin * g.S + ss.begin);
+    Vec best = access.load(window + (rs.begin * g.W + ss.begin) * g.C + c);
+    for (std::int64_t r = rs.begin; r < rs.end; ++r)
+      for (std::int64_t s = ss.begin; s < ss.end; ++s) {
+        const Vec candidate = access.load(window + (r * g.W + s) * g.C + c);
+        const IntVec better = (candidate > best) | ((candidate != candidate) & (best == best));
+        best = better ? candidate : best;
+        place = better ? IntVec{} + static_cast<std::int32_t>(r * g.S + s) : place;
       }
-      first = false;
-    }
+    access.store(y + c, best);
+    access.store_bytes(index + c, place);
+  });
 }
 
 Step prepare(const NodeContext& node) {
@@ -44,18 +54,88 @@ Step prepare(const NodeContext& node) {
   auto* index = node.output<std::uint8_t>(1);
   const Geometry g = geometry(node, node.input_spec(0).shape, node.output_spec(0).shape);
   const std::int64_t rows = g.N * g.P;
-  const std::int64_t chunks = chunk_count(rows, static_cast<double>(g.Q * g.C * g.R * g.S));
+  const std::int64_t chunks = chunk_count(rows, g.row_ns(g.Q));
   return {[=](const StepContext& context) {
     context.pool.for_each(chunks, [=](std::int64_t chunk, int) {
+      const Tail tail(g.C % lanes);
       const Range range = chunk_range(rows, chunks, chunk);
       for (std::int64_t row = range.begin; row < range.end; ++row)
         for (std::int64_t q = 0; q < g.Q; ++q) {
           const std::int64_t at = (row * g.Q + q) * g.C;
-          pool_window(g, x + row / g.P * g.H * g.W * g.C, row % g.P, q, y + at, index + at);
+          pool_window(g, tail, x + row / g.P * g.H * g.W * g.C, row % g.P, q, y + at, index + at);
         }
     });
   }};
 }
+
+struct Gradient {
+  Geometry g;
+  const float* dy;
+  const std::uint8_t* index;
+  float* dx;
+};
+
+Gradient gradient(const NodeContext& node) {
+  return {geometry(node, node.output_spec(0).shape, node.input_spec(0).shape), node.input(0),
+          node.input<std::uint8_t>(1), node.output(0)};
+}
+
+// ---- scatter: no two windows share an element, so each window writes its own part of dx ---------
+
+std::string refuse_scatter(const NodeContext& node) {
+  const Geometry g = gradient(node).g;
+  return g.stride_h < g.R || g.stride_w < g.S ? "windows overlap" : "";
+}
+
+/// The rows of dx between the start of the windows of row `p` and the next; all rows of an image
+/// belong to one p.
+Range band(const Geometry& g, std::int64_t p) {
+  const std::int64_t begin = p * g.stride_h - g.padding_h;
+  return {p == 0 ? 0 : std::min(g.H, begin),
+          p == g.P - 1 ? g.H : std::min(g.H, begin + g.stride_h)};
+}
+
+void scatter_row(const Gradient& o, const Tail& tail, std::int64_t n, std::int64_t p) {
+  const Geometry& g = o.g;
+  float* image = o.dx + n * g.H * g.W * g.C;
+  const bool covered = g.stride_h == g.R && g.stride_w == g.S && g.P * g.R == g.H &&
+                       g.Q * g.S == g.W;  // implies that there is no padding
+  const Range rows = band(g, p);
+  if (!covered) std::fill(image + rows.begin * g.W * g.C, image + rows.end * g.W * g.C, 0.0f);
+  const std::int64_t h0 = p * g.stride_h - g.padding_h;
+  const Range rs = inside(h0, g.R, g.H);
+  for (std::int64_t q = 0; q < g.Q; ++q) {
+    const std::int64_t w0 = q * g.stride_w - g.padding_w;
+    const Range ss = inside(w0, g.S, g.W);
+    const std::int64_t at = ((n * g.P + p) * g.Q + q) * g.C;
+    float* window = image + (h0 * g.W + w0) * g.C;
+    for_vectors(g.C, tail, [&](std::int64_t c, const auto& access) {
+      const Vec dy = access.load(o.dy + at + c);
+      const IntVec place = access.load_bytes(o.index + at + c);
+      for (std::int64_t r = rs.begin; r < rs.end; ++r)
+        for (std::int64_t s = ss.begin; s < ss.end; ++s) {
+          const IntVec here = IntVec{} + static_cast<std::int32_t>(r * g.S + s);
+          access.store(window + (r * g.W + s) * g.C + c, place == here ? dy : Vec{});
+        }
+    });
+  }
+}
+
+Step prepare_scatter(const NodeContext& node) {
+  const Gradient o = gradient(node);
+  const std::int64_t rows = o.g.N * o.g.P;
+  const std::int64_t chunks = chunk_count(rows, o.g.row_ns(o.g.Q));
+  return {[=](const StepContext& context) {
+    context.pool.for_each(chunks, [=](std::int64_t chunk, int) {
+      const Tail tail(o.g.C % lanes);
+      const Range range = chunk_range(rows, chunks, chunk);
+      for (std::int64_t row = range.begin; row < range.end; ++row)
+        scatter_row(o, tail, row / o.g.P, row % o.g.P);
+    });
+  }};
+}
+
+// ---- gather: each element of dx looks at the windows it lies in ---------------------------------
 
 /// The windows along one axis that contain position `i`.
 Range windows(std::int64_t i, std::int64_t padding, std::int64_t kernel, std::int64_t stride,
@@ -65,33 +145,36 @@ Range windows(std::int64_t i, std::int64_t padding, std::int64_t kernel, std::in
   return {first <= 0 ? 0 : (first + stride - 1) / stride, std::min(count, last / stride + 1)};
 }
 
-Step prepare_dx(const NodeContext& node) {
-  const float* dy = node.input(0);
-  const auto* index = node.input<std::uint8_t>(1);
-  float* dx = node.output(0);
-  const Geometry g = geometry(node, node.output_spec(0).shape, node.input_spec(0).shape);
-  const std::int64_t rows = g.N * g.H;
-  const std::int64_t chunks = chunk_count(rows, 0.5 * static_cast<double>(g.W * g.C));
+void gather_row(const Gradient& o, const Tail& tail, std::int64_t n, std::int64_t h) {
+  const Geometry& g = o.g;
+  const Range ps = windows(h, g.padding_h, g.R, g.stride_h, g.P);
+  for (std::int64_t w = 0; w < g.W; ++w) {
+    const Range qs = windows(w, g.padding_w, g.S, g.stride_w, g.Q);
+    for_vectors(g.C, tail, [&](std::int64_t c, const auto& access) {
+      Vec sum{};
+      for (std::int64_t p = ps.begin; p < ps.end; ++p)
+        for (std::int64_t q = qs.begin; q < qs.end; ++q) {
+          const std::int64_t at = ((n * g.P + p) * g.Q + q) * g.C + c;
+          const std::int64_t place =
+              (h + g.padding_h - p * g.stride_h) * g.S + w + g.padding_w - q * g.stride_w;
+          const IntVec here = IntVec{} + static_cast<std::int32_t>(place);
+          sum += access.load_bytes(o.index + at) == here ? access.load(o.dy + at) : Vec{};
+        }
+      access.store(o.dx + ((n * g.H + h) * g.W + w) * g.C + c, sum);
+    });
+  }
+}
+
+Step prepare_gather(const NodeContext& node) {
+  const Gradient o = gradient(node);
+  const std::int64_t rows = o.g.N * o.g.H;
+  const std::int64_t chunks = chunk_count(rows, o.g.row_ns(o.g.W));
   return {[=](const StepContext& context) {
     context.pool.for_each(chunks, [=](std::int64_t chunk, int) {
+      const Tail tail(o.g.C % lanes);
       const Range range = chunk_range(rows, chunks, chunk);
-      for (std::int64_t row = range.begin; row < range.end; ++row) {
-        const std::int64_t n = row / g.H, h = row % g.H;
-        const Range ps = windows(h, g.padding_h, g.R, g.stride_h, g.P);
-        for (std::int64_t w = 0; w < g.W; ++w) {
-          float* out = dx + (row * g.W + w) * g.C;
-          std::fill_n(out, g.C, 0.0f);
-          const Range qs = windows(w, g.padding_w, g.S, g.stride_w, g.Q);
-          for (std::int64_t p = ps.begin; p < ps.end; ++p)
-            for (std::int64_t q = qs.begin; q < qs.end; ++q) {
-              const std::int64_t at = ((n * g.P + p) * g.Q + q) * g.C;
-              const auto place = static_cast<std::uint8_t>(
-                  (h + g.padding_h - p * g.stride_h) * g.S + w + g.padding_w - q * g.stride_w);
-              for (std::int64_t c = 0; c < g.C; ++c)
-                out[c] += index[at + c] == place ? dy[at + c] : 0;
-            }
-        }
-      }
+      for (std::int64_t row = range.begin; row < range.end; ++row)
+        gather_row(o, tail, row / o.g.H, row % o.g.H);
     });
   }};
 }
@@ -100,7 +183,8 @@ Step prepare_dx(const NodeContext& node) {
 
 std::vector<Lowering> max_pool2d_lowerings() {
   return {{"max_pool2d", {{"direct", nullptr, prepare}}},
-          {"max_pool2d_dx", {{"gather", nullptr, prepare_dx}}}};
+          {"max_pool2d_dx",
+           {{"scatter", refuse_scatter, prepare_scatter}, {"gather", nullptr, prepare_gather}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

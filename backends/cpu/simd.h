@@ -28,6 +28,8 @@ inline constexpr int tile_vectors = 12;
 #endif
 
 using Vec = float __attribute__((vector_size(lanes * sizeof(float))));
+using IntVec = std::int32_t __attribute__((vector_size(lanes * sizeof(std::int32_t))));
+using ByteVec = std::uint8_t __attribute__((vector_size(lanes)));
 
 inline Vec load(const float* from) {
   Vec v;
@@ -45,6 +47,21 @@ inline float sum(Vec v) {
   return part[0];
 }
 
+/// Access to all lanes, with the names that Tail has.
+struct Whole {
+  static Vec load(const float* from) { return TESSERA_CPU_NAMESPACE::load(from); }
+  static void store(float* to, Vec v) { TESSERA_CPU_NAMESPACE::store(to, v); }
+  static IntVec load_bytes(const std::uint8_t* from) {
+    ByteVec bytes;
+    std::memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, IntVec);
+  }
+  static void store_bytes(std::uint8_t* to, IntVec v) {
+    const ByteVec bytes = __builtin_convertvector(v, ByteVec);
+    std::memcpy(to, &bytes, sizeof bytes);
+  }
+};
+
 /// Access to the first `count` lanes only; the others read as 0.
 class Tail {
  public:
@@ -52,22 +69,23 @@ class Tail {
   explicit Tail(std::int64_t count) : mask_(static_cast<__mmask16>((1u << count) - 1)) {}
   Vec load(const float* from) const { return Vec(_mm512_maskz_loadu_ps(mask_, from)); }
   void store(float* to, Vec v) const { _mm512_mask_storeu_ps(to, mask_, __m512(v)); }
+  IntVec load_bytes(const std::uint8_t* from) const {
+    return IntVec(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask_, from)));
+  }
+  void store_bytes(std::uint8_t* to, IntVec v) const {
+    _mm_mask_storeu_epi8(to, mask_, _mm512_cvtepi32_epi8(__m512i(v)));
+  }
 
  private:
   __mmask16 mask_;
-#elif defined(__AVX__)
-  explicit Tail(std::int64_t count) {
-    std::int32_t bits[lanes];
-    for (int i = 0; i < lanes; ++i) bits[i] = i < count ? -1 : 0;
-    std::memcpy(&mask_, bits, sizeof mask_);
-  }
-  Vec load(const float* from) const { return Vec(_mm256_maskload_ps(from, mask_)); }
-  void store(float* to, Vec v) const { _mm256_maskstore_ps(to, mask_, __m256(v)); }
-
- private:
-  __m256i mask_;
 #else
-  explicit Tail(std::int64_t count) : count_(count) {}
+  explicit Tail(std::int64_t count) : count_(count) {
+    for (int i = 0; i < lanes; ++i) mask_[i] = i < count ? -1 : 0;
+  }
+#if defined(__AVX__)
+  Vec load(const float* from) const { return Vec(_mm256_maskload_ps(from, __m256i(mask_))); }
+  void store(float* to, Vec v) const { _mm256_maskstore_ps(to, __m256i(mask_), __m256(v)); }
+#else
   Vec load(const float* from) const {
     Vec v{};
     for (int i = 0; i < lanes; ++i)
@@ -78,11 +96,32 @@ class Tail {
     for (int i = 0; i < lanes; ++i)
       if (i < count_) to[i] = v[i];
   }
+#endif
+  IntVec load_bytes(const std::uint8_t* from) const {
+    IntVec v{};
+    for (int i = 0; i < lanes; ++i)
+      if (i < count_) v[i] = from[i];
+    return v;
+  }
+  void store_bytes(std::uint8_t* to, IntVec v) const {
+    for (int i = 0; i < lanes; ++i)
+      if (i < count_) to[i] = static_cast<std::uint8_t>(v[i]);
+  }
 
  private:
   std::int64_t count_;
+  IntVec mask_;
 #endif
 };
+
+/// f(first, access) for each vector of a row of `count` floats; `access` is Whole or Tail.
+template <typename Function>
+[[gnu::always_inline]] inline void for_vectors(std::int64_t count, const Tail& tail,
+                                               const Function& f) {
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) f(i, Whole{});
+  if (i < count) f(i, tail);
+}
 
 /// f(0), f(1), ... f(N-1), unrolled; each argument is a constant expression.
 template <int N, typename Function>

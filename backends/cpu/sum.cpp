@@ -1,5 +1,8 @@
 // sum(x) over any axes. The common case, all leading axes as in the gradient of a bias, adds rows;
 // every other case adds element by element in double precision.
+#include <numeric>
+
+#include "backends/cpu/simd.h"
 #include "backends/cpu/variant.h"
 
 namespace TESSERA_CPU_NAMESPACE {
@@ -30,37 +33,74 @@ std::string refuse_rows(const NodeContext& node) {
   return shape.rows > 0 && shape.columns > 0 ? "" : "the axes are not the leading ones";
 }
 
-/// y[j] = sum over rows of x[row,j]. Blocks of rows are summed first: the rounding errors of long
+/// Several rows side by side are a wide row, so that narrow ones fill whole vectors too.
+struct WideRows {
+  std::int64_t together;  ///< rows in a wide row
+  std::int64_t width;     ///< floats of a wide row
+};
+
+WideRows wide_rows(std::int64_t columns) {
+  constexpr std::int64_t enough = 4 * lanes;
+  if (columns >= enough) return {1, columns};
+  const std::int64_t whole = lanes / std::gcd(columns, std::int64_t{lanes});
+  const std::int64_t together = whole * ((enough + whole * columns - 1) / (whole * columns));
+  return {together, together * columns};
+}
+
+/// sum[j] = sum over rows of x[row,j]. Blocks of rows are summed first: the rounding errors of long
 /// sums stay small.
-void sum_rows(const float* x, Range rows, std::int64_t columns, float* block, float* y) {
+void sum_rows(const float* x, std::int64_t rows, std::int64_t width, float* sum) {
   constexpr std::int64_t block_rows = 128;
-  std::fill_n(y, columns, 0.0f);
-  for (std::int64_t begin = rows.begin; begin < rows.end; begin += block_rows) {
-    const std::int64_t end = std::min(rows.end, begin + block_rows);
-    std::fill_n(block, columns, 0.0f);
-    for (std::int64_t row = begin; row < end; ++row)
-      for (std::int64_t j = 0; j < columns; ++j) block[j] += x[row * columns + j];
-    for (std::int64_t j = 0; j < columns; ++j) y[j] += block[j];
+  constexpr int most = 4;
+  std::fill_n(sum, width, 0.0f);
+  const Tail tail(width % lanes);
+  for (std::int64_t begin = 0; begin < rows; begin += block_rows) {
+    const std::int64_t end = std::min(rows, begin + block_rows);
+    std::int64_t j = 0;
+    for (; j + most * lanes <= width; j += most * lanes) {
+      Vec block[most] = {};
+      for (std::int64_t row = begin; row < end; ++row)
+        repeat<most>([&](auto v) { block[v] += load(x + row * width + j + v * lanes); });
+      repeat<most>([&](auto v) {
+        float* at = sum + j + v * lanes;
+        store(at, load(at) + block[v]);
+      });
+    }
+    for_vectors(width - j, tail, [&](std::int64_t i, const auto& access) {
+      Vec block{};
+      for (std::int64_t row = begin; row < end; ++row)
+        block += access.load(x + row * width + j + i);
+      access.store(sum + j + i, access.load(sum + j + i) + block);
+    });
   }
 }
 
-/// Groups of rows are summed by different threads, then the sums of the groups by one.
+void add_to(float* y, const float* x, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) y[i] += x[i];
+}
+
+/// Groups of wide rows are summed by different threads, then the sums of the groups by one.
 Step prepare_rows(const NodeContext& node) {
   const float* x = node.input(0);
   float* y = node.output(0);
   const auto [rows, columns] = leading(node);
-  const std::int64_t groups = chunk_count(rows, 0.15 * static_cast<double>(columns));
-  const auto run = [=](const StepContext& context) {
-    float* partial = context.floats();
+  const WideRows wide = wide_rows(columns);
+  const std::int64_t wide_count = rows / wide.together;
+  const std::int64_t groups = chunk_count(wide_count, 0.1 * static_cast<double>(wide.width));
+  const auto run = [=, rows = rows, columns = columns](const StepContext& context) {
+    float* sums = context.floats();
     context.pool.for_each(groups, [=](std::int64_t group, int) {
-      float* result = partial + 2 * group * columns;
-      sum_rows(x, chunk_range(rows, groups, group), columns, result + columns, result);
+      const Range range = chunk_range(wide_count, groups, group);
+      sum_rows(x + range.begin * wide.width, range.end - range.begin, wide.width,
+               sums + group * wide.width);
     });
-    std::copy_n(partial, columns, y);
-    for (std::int64_t group = 1; group < groups; ++group)
-      for (std::int64_t j = 0; j < columns; ++j) y[j] += partial[2 * group * columns + j];
+    std::fill_n(y, columns, 0.0f);
+    for (std::int64_t row = 0; row < groups * wide.together; ++row)
+      add_to(y, sums + row * columns, columns);
+    for (std::int64_t row = wide_count * wide.together; row < rows; ++row)
+      add_to(y, x + row * columns, columns);
   };
-  return {run, static_cast<std::size_t>(2 * groups * columns) * sizeof(float)};
+  return {run, static_cast<std::size_t>(groups * wide.width) * sizeof(float)};
 }
 
 /// Element by element: for each element of y, all those of x that fall on it.
