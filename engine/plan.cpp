@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <map>
 
 #include "tessera/error.h"
 #include "tessera/op.h"
@@ -64,22 +63,30 @@ void Plan::resolve_roots() {
   const auto& values = graph_.values();
   placements_.resize(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) placements_[i].root = static_cast<ValueId>(i);
-  std::map<ValueId, std::string> updated;  // root -> the node that updated it
-  for (const Node& node : graph_.nodes()) {
+  // By root: the last node that updated it. By value: the update of its root that it has seen; a
+  // parameter, or a view of one, has seen none.
+  std::vector<NodeId> updated_by(values.size(), no_node), seen(values.size(), no_node);
+  for (std::size_t step = 0; step < graph_.nodes().size(); ++step) {
+    const Node& node = graph_.nodes()[step];
     for (ValueId input : node.inputs) {
-      const auto found = updated.find(placement(input).root);
-      if (found != updated.end() &&
-          values[static_cast<std::size_t>(input)].role != Role::activation)
-        throw Error("plan", fmt::format("node '{}' reads '{}' after node '{}' has updated it",
-                                        node.name, graph_.value(input).name, found->second));
+      const ValueId root = placement(input).root;
+      const NodeId update = updated_by[static_cast<std::size_t>(root)];
+      if (update != seen[static_cast<std::size_t>(input)])
+        throw Error("plan",
+                    fmt::format("node '{}' reads '{}' after node '{}' has updated it", node.name,
+                                graph_.value(root).name, graph_.node(update).name));
     }
-    if (node.op->is_view)
-      placements_[static_cast<std::size_t>(node.outputs[0])].root = placement(node.inputs[0]).root;
+    if (node.op->is_view) {
+      const auto output = static_cast<std::size_t>(node.outputs[0]);
+      placements_[output].root = placement(node.inputs[0]).root;
+      seen[output] = seen[static_cast<std::size_t>(node.inputs[0])];
+    }
     for (const Alias& alias : node.op->updates) {
+      const auto output =
+          static_cast<std::size_t>(node.outputs.at(static_cast<std::size_t>(alias.output)));
       const ValueId root = placement(node.inputs.at(static_cast<std::size_t>(alias.input))).root;
-      placements_[static_cast<std::size_t>(node.outputs.at(static_cast<std::size_t>(alias.output)))]
-          .root = root;
-      updated[root] = node.name;
+      placements_[output].root = root;
+      seen[output] = updated_by[static_cast<std::size_t>(root)] = static_cast<NodeId>(step);
     }
     for (ValueId id : node.inputs) placements_[static_cast<std::size_t>(id)].used = true;
     for (ValueId id : node.outputs) placements_[static_cast<std::size_t>(id)].used = true;
