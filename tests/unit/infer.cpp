@@ -1,0 +1,301 @@
+// What each op checks, and the shapes it works out.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "engine/ops/conv2d.h"
+#include "tessera/error.h"
+#include "tessera/ops.h"
+
+namespace tessera {
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+
+/// A graph with an input for each spec, in order.
+struct Inputs {
+  Graph graph;
+  std::vector<Var> vars;
+  explicit Inputs(const std::vector<TensorSpec>& specs) {
+    for (const TensorSpec& spec : specs)
+      vars.push_back(graph.input(fmt::format("input {}", vars.size()), spec));
+  }
+};
+
+TensorSpec f32(Shape shape) { return {DType::f32, std::move(shape)}; }
+TensorSpec i32(Shape shape) { return {DType::i32, std::move(shape)}; }
+TensorSpec u8(Shape shape) { return {DType::u8, std::move(shape)}; }
+
+/// The message of the error that appending `op` throws, without the node.
+std::string refusal(const std::string& op, const std::vector<TensorSpec>& specs,
+                    Attributes attributes = {}) {
+  Inputs inputs(specs);
+  try {
+    inputs.graph.add(op, inputs.vars, std::move(attributes), "n");
+  } catch (const Error& error) {
+    const std::string message = error.what(), before = fmt::format("[{}] ", op),
+                      after = " (node 'n')";
+    REQUIRE(message.size() > before.size() + after.size());
+    CHECK(message.substr(0, before.size()) == before);
+    CHECK(message.substr(message.size() - after.size()) == after);
+    return message.substr(before.size(), message.size() - before.size() - after.size());
+  }
+  return "accepted";
+}
+
+std::vector<TensorSpec> outputs(const std::string& op, const std::vector<TensorSpec>& specs,
+                                Attributes attributes = {}) {
+  Inputs inputs(specs);
+  std::vector<TensorSpec> result;
+  for (const Var& y : inputs.graph.add(op, inputs.vars, std::move(attributes)))
+    result.push_back(y.spec());
+  return result;
+}
+
+Attributes convolution(Integers stride = {1, 1}, Integers padding = {0, 0},
+                       Integers dilation = {1, 1}, std::int64_t groups = 1) {
+  return {{"stride", stride}, {"padding", padding}, {"dilation", dilation}, {"groups", groups}};
+}
+Attributes convolution_with(const char* name, Integers size) {
+  return {{"stride", Integers{1, 1}},
+          {"padding", Integers{0, 0}},
+          {"dilation", Integers{1, 1}},
+          {"groups", std::int64_t{1}},
+          {name, std::move(size)}};
+}
+Attributes pooling(Integers kernel, Integers stride, Integers padding) {
+  return {{"kernel", kernel}, {"stride", stride}, {"padding", padding}};
+}
+Attributes transposed(std::int64_t a, std::int64_t b) {
+  return {{"transpose_a", a}, {"transpose_b", b}};
+}
+Attributes image(std::int64_t padding, std::vector<double> mean, std::vector<double> deviation) {
+  return {{"padding", padding}, {"mean", mean}, {"deviation", deviation}};
+}
+
+}  // namespace
+
+TEST_CASE("conv2d works out its output") {
+  const auto y = [](const Attributes& attributes) {
+    return outputs("conv2d", {f32({2, 11, 13, 4}), f32({6, 3, 5, 4})}, attributes)[0];
+  };
+  CHECK(y(convolution()) == f32({2, 9, 9, 6}));
+  CHECK(y(convolution({2, 3})) == f32({2, 5, 3, 6}));
+  CHECK(y(convolution({1, 1}, {1, 2})) == f32({2, 11, 13, 6}));
+  CHECK(y(convolution({1, 1}, {0, 0}, {5, 3})) == f32({2, 1, 1, 6}));
+  CHECK(outputs("conv2d", {f32({0, 5, 5, 4}), f32({6, 3, 3, 2}), f32({6})},
+                convolution({1, 1}, {0, 0}, {1, 1}, 2))[0] == f32({0, 3, 3, 6}));
+}
+
+TEST_CASE("conv2d checks") {
+  const TensorSpec x = f32({2, 11, 13, 4}), w = f32({6, 3, 5, 4});
+  const auto check = [&](const Attributes& attributes) {
+    return refusal("conv2d", {x, w}, attributes);
+  };
+  CHECK(refusal("conv2d", {x}, convolution()) == "has 1 inputs, expected 2 to 3");
+  CHECK(refusal("conv2d", {f32({2, 11, 13}), w}, convolution()) ==
+        "input is f32[2,11,13], expected 4 dimensions");
+  CHECK(refusal("conv2d", {u8({2, 11, 13, 4}), w}, convolution()) ==
+        "input is u8[2,11,13,4], expected elements of type f32");
+  CHECK(refusal("conv2d", {x, f32({6, 3})}, convolution()) ==
+        "weight is f32[6,3], expected 4 dimensions");
+  CHECK(refusal("conv2d", {x, f32({6, 3, 5, 3})}, convolution()) ==
+        "weight has 3 input channels, expected 4");
+  CHECK(refusal("conv2d", {x, w, f32({5})}, convolution()) == "bias has shape [5], expected [6]");
+  CHECK(refusal("conv2d", {x, w, i32({6})}, convolution()) ==
+        "bias is i32[6], expected elements of type f32");
+  CHECK(check(convolution({0, 1})) == "stride is [0,1], expected two numbers of at least 1");
+  CHECK(check(convolution({1})) == "stride is [1], expected two numbers of at least 1");
+  CHECK(check(convolution({1, 1}, {-1, 0})) ==
+        "padding is [-1,0], expected two numbers of at least 0");
+  CHECK(check(convolution({1, 1}, {0, 0}, {1, 0})) ==
+        "dilation is [1,0], expected two numbers of at least 1");
+  CHECK(check(convolution({1, 1}, {0, 0}, {1, 1}, 0)) == "groups is 0, expected at least 1");
+  CHECK(check(convolution({1, 1}, {0, 0}, {1, 1}, 3)) ==
+        "input has 4 channels, expected a multiple of 3 groups");
+  CHECK(refusal("conv2d", {x, f32({5, 3, 5, 2})}, convolution({1, 1}, {0, 0}, {1, 1}, 2)) ==
+        "weight has 5 output channels, expected a multiple of 2 groups");
+  CHECK(check(convolution({1, 1}, {0, 0}, {6, 1})) ==
+        "kernel reaches over 13 rows, expected at most 11");
+  CHECK(check(convolution({1, 1}, {0, 1}, {1, 4})) ==
+        "kernel reaches over 17 columns, expected at most 15");
+  CHECK(check({}) == "attribute 'stride' is missing");
+}
+
+TEST_CASE("the gradients of conv2d check") {
+  const TensorSpec dy = f32({2, 9, 9, 6}), w = f32({6, 3, 5, 4}), x = f32({2, 11, 13, 4});
+  CHECK(outputs("conv2d_dx", {dy, w}, convolution_with("input_size", {11, 13}))[0] == x);
+  CHECK(outputs("conv2d_dw", {x, dy}, convolution_with("kernel_size", {3, 5}))[0] == w);
+  CHECK(refusal("conv2d_dx", {dy, w}, convolution()) == "attribute 'input_size' is missing");
+  CHECK(refusal("conv2d_dx", {dy, w}, convolution_with("input_size", {11})) ==
+        "input_size is [11], expected two numbers");
+  CHECK(refusal("conv2d_dx", {dy, w}, convolution_with("input_size", {12, 13})) ==
+        "dy has shape [2,9,9,6], expected [2,10,9,6]");
+  CHECK(refusal("conv2d_dw", {x, dy}, convolution_with("kernel_size", {2, 5})) ==
+        "dy has shape [2,9,9,6], expected [2,10,9,6]");
+  CHECK(refusal("conv2d_dw", {x, f32({1, 9, 9, 6})}, convolution_with("kernel_size", {3, 5})) ==
+        "dy has shape [1,9,9,6], expected [2,9,9,6]");
+}
+
+TEST_CASE("the geometry of a convolution counts its operations") {
+  const Conv2dGeometry g = conv2d_geometry({2, 11, 13, 4}, {6, 3, 5, 2}, {2, 5, 9, 6},
+                                           convolution({2, 1}, {0, 0}, {1, 1}, 2));
+  CHECK(g.K == 6);
+  CHECK(g.Q == 9);
+  CHECK(g.stride_h == 2);
+  CHECK(g.flops() == 2.0 * 2 * 5 * 9 * 6 * 3 * 5 * 2);
+}
+
+TEST_CASE("max_pool2d works out its output and checks") {
+  const TensorSpec x = f32({2, 7, 9, 3});
+  const auto y = outputs("max_pool2d", {x}, pooling({3, 2}, {2, 3}, {1, 0}));
+  REQUIRE(y.size() == 2);
+  CHECK(y[0] == f32({2, 4, 3, 3}));
+  CHECK(y[1] == u8({2, 4, 3, 3}));
+  const auto check = [&](const Attributes& attributes) {
+    return refusal("max_pool2d", {x}, attributes);
+  };
+  CHECK(refusal("max_pool2d", {f32({7, 9, 3})}, pooling({2, 2}, {2, 2}, {0, 0})) ==
+        "input is f32[7,9,3], expected 4 dimensions");
+  CHECK(check(pooling({0, 2}, {2, 2}, {0, 0})) ==
+        "kernel is [0,2], expected two numbers of at least 1");
+  CHECK(check(pooling({2, 2}, {2, 0}, {0, 0})) ==
+        "stride is [2,0], expected two numbers of at least 1");
+  CHECK(check(pooling({2, 2}, {2, 2}, {0, 2})) ==
+        "padding is 2, expected at most half of kernel 2");
+  CHECK(check(pooling({8, 2}, {2, 2}, {0, 0})) == "kernel reaches over 8 rows, expected at most 7");
+  CHECK(check(pooling({17, 17}, {1, 1}, {8, 8})) ==
+        "kernel has 289 elements, expected at most 256");
+}
+
+TEST_CASE("the gradient of max_pool2d checks") {
+  Attributes attributes = {{"kernel", Integers{2, 2}},
+                           {"stride", Integers{2, 2}},
+                           {"padding", Integers{0, 0}},
+                           {"input_size", Integers{7, 9}}};
+  const Shape y = {2, 3, 4, 5};
+  CHECK(outputs("max_pool2d_dx", {f32(y), u8(y)}, attributes)[0] == f32({2, 7, 9, 5}));
+  CHECK(refusal("max_pool2d_dx", {f32(y), f32(y)}, attributes) ==
+        "index is f32[2,3,4,5], expected elements of type u8");
+  CHECK(refusal("max_pool2d_dx", {f32(y), u8({2, 3, 4, 6})}, attributes) ==
+        "index has shape [2,3,4,6], expected [2,3,4,5]");
+  CHECK(refusal("max_pool2d_dx", {f32({2, 3, 3, 5}), u8(y)}, attributes) ==
+        "dy has shape [2,3,3,5], expected [2,3,4,5]");
+}
+
+TEST_CASE("matmul works out its output and checks") {
+  CHECK(outputs("matmul", {f32({5, 3}), f32({3, 7})}, transposed(0, 0))[0] == f32({5, 7}));
+  CHECK(outputs("matmul", {f32({3, 5}), f32({7, 3}), f32({7})}, transposed(1, 1))[0] ==
+        f32({5, 7}));
+  CHECK(outputs("matmul", {f32({2, 4, 5, 3}), f32({2, 4, 3, 7})}, transposed(0, 0))[0] ==
+        f32({2, 4, 5, 7}));
+  CHECK(refusal("matmul", {f32({5}), f32({5, 7})}, transposed(0, 0)) ==
+        "a is f32[5], expected at least 2 dimensions");
+  CHECK(refusal("matmul", {f32({2, 5, 3}), f32({3, 3, 7})}, transposed(0, 0)) ==
+        "b is f32[3,3,7], expected the leading dimensions [2]");
+  CHECK(refusal("matmul", {f32({5, 3}), f32({4, 7})}, transposed(0, 0)) ==
+        "b has depth 4, expected 3 as in a f32[5,3]");
+  CHECK(refusal("matmul", {f32({5, 3}), f32({3, 7}), f32({5})}, transposed(0, 0)) ==
+        "bias has shape [5], expected [7]");
+  CHECK(refusal("matmul", {f32({5, 3}), f32({3, 7})}, transposed(2, 0)) ==
+        "transpose_a is 2, expected 0 or 1");
+  CHECK(refusal("matmul", {f32({5, 3}), i32({3, 7})}, transposed(0, 0)) ==
+        "b is i32[3,7], expected elements of type f32");
+}
+
+TEST_CASE("dense checks in its own words") {
+  Inputs in({f32({4, 5}), f32({3, 5}), f32({3, 6}), f32({2, 2, 5})});
+  CHECK(dense(in.vars[0], in.vars[1]).spec() == f32({4, 3}));
+  CHECK_THROWS_WITH_AS(dense(in.vars[0], in.vars[2], {}, "fc"),
+                       "[dense] weight takes 6 features, expected 5 (node 'fc')", Error);
+  CHECK_THROWS_WITH_AS(dense(in.vars[3], in.vars[1], {}, "fc"),
+                       "[dense] input is f32[2,2,5], expected 2 dimensions (node 'fc')", Error);
+  CHECK_THROWS_WITH_AS(dense(in.vars[0], in.vars[3], {}, "fc"),
+                       "[dense] weight is f32[2,2,5], expected 2 dimensions (node 'fc')", Error);
+}
+
+TEST_CASE("element-wise ops check") {
+  CHECK(outputs("relu", {f32({2, 3})})[0] == f32({2, 3}));
+  CHECK(refusal("relu", {i32({2})}) == "input is i32[2], expected elements of type f32");
+  CHECK(refusal("relu", {f32({2}), f32({2})}) == "has 2 inputs, expected 1");
+  CHECK(refusal("relu_dx", {f32({2}), f32({3})}) == "dy has shape [3], expected [2]");
+  CHECK(outputs("add", {f32({3, 1}), f32({2, 1, 5})})[0] == f32({2, 3, 5}));
+  CHECK(outputs("add", {f32({}), f32({4})})[0] == f32({4}));
+  CHECK(outputs("add", {f32({0, 3}), f32({1, 3})})[0] == f32({0, 3}));
+  CHECK(refusal("add", {f32({3, 2}), f32({3})}) ==
+        "b has shape [3], expected one that broadcasts with [3,2]");
+  CHECK(refusal("add", {f32({3}), u8({3})}) == "b is u8[3], expected elements of type f32");
+}
+
+TEST_CASE("sum and reshape check") {
+  const auto sum_refusal = [](const Integers& axes) {
+    return refusal("sum", {f32({2, 3, 5})}, {{"axes", axes}});
+  };
+  CHECK(outputs("sum", {f32({2, 3, 5})}, {{"axes", Integers{0, 2}}})[0] == f32({1, 3, 1}));
+  CHECK(sum_refusal({3}) == "axis is 3, expected 0 to 2");
+  CHECK(sum_refusal({-1}) == "axis is -1, expected 0 to 2");
+  CHECK(sum_refusal({1, 1}) == "axis 1 stands twice");
+  CHECK(refusal("reshape", {f32({2, 3})}, {{"shape", Integers{5}}}) ==
+        "shape [5] has 5 elements, expected 6 as f32[2,3]");
+  CHECK(outputs("reshape", {u8({2, 3})}, {{"shape", Integers{6}}})[0] == u8({6}));
+
+  Inputs in({f32({2, 3, 5})});
+  const Var x = in.vars[0];
+  CHECK(sum(x, {-1, 0}).spec() == f32({1, 3, 1}));
+  CHECK(reshape(x, {-1, 10}).spec() == f32({3, 10}));
+  CHECK(flatten(x).spec() == f32({2, 15}));
+  CHECK_THROWS_WITH_AS(reshape(x, {-1, 7}, "r"),
+                       "[reshape] f32[2,3,5] does not divide into rows of 7 elements (node 'r')",
+                       Error);
+}
+
+TEST_CASE("softmax_cross_entropy checks") {
+  const auto y = outputs("softmax_cross_entropy", {f32({4, 10}), i32({4})});
+  REQUIRE(y.size() == 2);
+  CHECK(y[0] == f32({1}));
+  CHECK(y[1] == f32({4, 10}));
+  CHECK(refusal("softmax_cross_entropy", {f32({4, 10}), i32({5})}) ==
+        "labels has shape [5], expected [4]");
+  CHECK(refusal("softmax_cross_entropy", {f32({4, 10}), f32({4})}) ==
+        "labels is f32[4], expected elements of type i32");
+  CHECK(refusal("softmax_cross_entropy", {f32({0, 10}), i32({0})}) ==
+        "logits has shape [0,10], expected at least one row and class");
+  CHECK(outputs("softmax_cross_entropy_dx", {f32({4, 10}), i32({4}), f32({1})})[0] == f32({4, 10}));
+  CHECK(refusal("softmax_cross_entropy_dx", {f32({4, 10}), i32({4}), f32({4})}) ==
+        "dloss has shape [4], expected [1]");
+}
+
+TEST_CASE("image_to_float checks") {
+  const TensorSpec x = u8({2, 5, 7, 3});
+  CHECK(outputs("image_to_float", {x}, image(2, {0, 0, 0}, {1, 1, 1}))[0] == f32({2, 9, 11, 3}));
+  CHECK(refusal("image_to_float", {f32({2, 5, 7, 3})}, image(0, {0, 0, 0}, {1, 1, 1})) ==
+        "input is f32[2,5,7,3], expected elements of type u8");
+  CHECK(refusal("image_to_float", {x}, image(-1, {0, 0, 0}, {1, 1, 1})) ==
+        "padding is -1, expected at least 0");
+  CHECK(refusal("image_to_float", {x}, image(0, {0, 0}, {1, 1, 1})) ==
+        "mean has 2 numbers, expected one for each of 3 channels");
+  CHECK(refusal("image_to_float", {x}, image(0, {0, 0, 0}, {1, 0, 1})) ==
+        "deviation has a number that is not above 0");
+}
+
+TEST_CASE("updates in place check") {
+  const TensorSpec w = f32({3, 2}), lr = f32({1});
+  CHECK(refusal("sgd_step", {w, w, w, lr}, {{"momentum", 1.5}}) ==
+        "momentum is 1.5, expected 0 to 1");
+  CHECK(refusal("sgd_step", {w, f32({2, 3}), w, lr}, {{"momentum", 0.9}}) ==
+        "gradient has shape [2,3], expected [3,2]");
+  CHECK(refusal("sgd_step", {w, w, f32({6}), lr}, {{"momentum", 0.9}}) ==
+        "momentum buffer has shape [6], expected [3,2]");
+  CHECK(refusal("sgd_step", {w, w, w, f32({2})}, {{"momentum", 0.9}}) ==
+        "learning rate has shape [2], expected [1]");
+  CHECK(outputs("record", {f32({1}), f32({9}), i32({1})}) ==
+        std::vector<TensorSpec>{f32({9}), i32({1})});
+  CHECK(refusal("record", {f32({2}), f32({9}), i32({1})}) == "input has shape [2], expected [1]");
+  CHECK(refusal("record", {f32({1}), f32({0}), i32({1})}) ==
+        "history has no elements, expected at least 1");
+  CHECK(refusal("record", {f32({1}), f32({9}), f32({1})}) ==
+        "counter is f32[1], expected elements of type i32");
+}
+
+}  // namespace tessera
