@@ -1,0 +1,99 @@
+// Matrix products, plain, transposed, in batches and with a bias; dense layers are among them.
+#include <algorithm>
+
+#include "tests/cases/case.h"
+
+namespace tessera::cases {
+namespace {
+
+struct Product {
+  std::int64_t M, N, K;
+  bool transpose_a = false, transpose_b = false, bias = false;
+  Shape batch = {};
+};
+
+Tensors matmul(const Tensors& inputs, std::int64_t every, const Product& p) {
+  const HostTensor &a = inputs[0], &b = inputs[1];
+  Shape shape = p.batch;
+  shape.insert(shape.end(), {p.M, p.N});
+  HostTensor y({DType::f32, shape});
+  for (std::int64_t i = 0; i < y.size(); i += every) {
+    const std::int64_t n = i % p.N, m = i / p.N % p.M, product = i / p.N / p.M;
+    double total = p.bias ? inputs[2][n] : 0;
+    for (std::int64_t k = 0; k < p.K; ++k)
+      total += a[product * p.M * p.K + (p.transpose_a ? k * p.M + m : m * p.K + k)] *
+               b[product * p.K * p.N + (p.transpose_b ? n * p.K + k : k * p.N + n)];
+    y[i] = total;
+  }
+  return {y};
+}
+
+Case matmul_case(std::string name, const Product& p) {
+  Shape a = p.batch, b = p.batch;
+  a.insert(a.end(), {p.transpose_a ? p.K : p.M, p.transpose_a ? p.M : p.K});
+  b.insert(b.end(), {p.transpose_b ? p.N : p.K, p.transpose_b ? p.K : p.N});
+  Case c{
+      "matmul",
+      std::move(name),
+      {{"a", {DType::f32, a}}, {"b", {DType::f32, b}, uniform(-1, 1), Role::parameter}},
+      {{"transpose_a", std::int64_t{p.transpose_a}}, {"transpose_b", std::int64_t{p.transpose_b}}},
+      [p](const Tensors& inputs, std::int64_t every) { return matmul(inputs, every, p); }};
+  if (p.bias) c.inputs.push_back({"bias", {DType::f32, {p.N}}, uniform(-1, 1), Role::parameter});
+  const std::int64_t products = element_count(p.batch);
+  c.flops = 2.0 * static_cast<double>(products * p.M) * static_cast<double>(p.N * p.K);
+  c.tolerance = for_sum_of(p.K);
+  c.gradient_tolerance = for_sum_of(products * std::max(p.M, p.N));
+  return c;
+}
+
+/// A dense layer, as dense() appends it.
+Case dense_case(std::string name, std::int64_t N, std::int64_t features, std::int64_t K) {
+  return matmul_case(std::move(name), {N, K, features, false, true, true});
+}
+
+void add_transposes(std::vector<Case>& cases, const std::string& name, Product p) {
+  for (bool transpose_a : {false, true})
+    for (bool transpose_b : {false, true}) {
+      p.transpose_a = transpose_a;
+      p.transpose_b = transpose_b;
+      cases.push_back(matmul_case(
+          name + (transpose_a ? ", a transposed" : "") + (transpose_b ? ", b transposed" : ""), p));
+    }
+}
+
+}  // namespace
+
+std::vector<Case> matmul_cases() {
+  std::vector<Case> cases = {
+      matmul_case("1x1x1", {1, 1, 1}),
+      matmul_case("row times column", {1, 1, 37}),
+      matmul_case("column times row", {13, 11, 1}),
+      matmul_case("one row", {1, 23, 17}),
+      matmul_case("one column", {23, 1, 17}),
+      matmul_case("K=6", {19, 7, 6}),
+      matmul_case("long sum", {3, 5, 1031}),
+      matmul_case("many rows", {1031, 3, 2}),
+      matmul_case("batch of one, bias", {5, 7, 3, false, false, true, {1}}),
+      matmul_case("two batch dimensions, bias", {5, 3, 7, true, false, true, {2, 3}}),
+      matmul_case("no rows", {0, 3, 5}),
+      matmul_case("nothing to sum, bias", {3, 5, 0, false, false, true}),
+      dense_case("dense, batch 1", 1, 7, 5),
+      dense_case("tutorial fc1", 4, 400, 120),
+      dense_case("tutorial fc2", 4, 120, 84),
+      dense_case("tutorial fc3", 4, 84, 10),
+  };
+  add_transposes(cases, "67x71x73", {67, 71, 73});
+  add_transposes(cases, "bias, 17x13x29", {17, 13, 29, false, false, true});
+  add_transposes(cases, "batch of 3, 7x11x5", {7, 11, 5, false, false, false, {3}});
+  const std::size_t small = cases.size();
+  for (std::int64_t size : {512, 1024, 2048})
+    cases.push_back(matmul_case(std::to_string(size), {size, size, size}));
+  add_transposes(cases, "1024, batch of 4", {1024, 1024, 1024, false, false, false, {4}});
+  cases.push_back(dense_case("tutorial fc1, batch 64", 64, 400, 120));
+  cases.push_back(dense_case("tutorial fc2, batch 64", 64, 120, 84));
+  cases.push_back(dense_case("tutorial fc3, batch 64", 64, 84, 10));
+  for (std::size_t i = small; i < cases.size(); ++i) cases[i].bench_only = true;
+  return cases;
+}
+
+}  // namespace tessera::cases

@@ -1,0 +1,98 @@
+// The loss of a classifier.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "tests/cases/case.h"
+
+namespace tessera::cases {
+namespace {
+
+Tensors cross_entropy(const Tensors& inputs, std::int64_t) {
+  const HostTensor &x = inputs[0], &labels = inputs[1];
+  const std::int64_t N = x.spec.dim(0), K = x.spec.dim(1);
+  HostTensor loss({DType::f32, {1}}), p(x.spec);
+  for (std::int64_t n = 0; n < N; ++n) {
+    double largest = -HUGE_VAL, total = 0;
+    for (std::int64_t k = 0; k < K; ++k) largest = std::max(largest, x[n * K + k]);
+    for (std::int64_t k = 0; k < K; ++k) total += std::exp(x[n * K + k] - largest);
+    for (std::int64_t k = 0; k < K; ++k) p[n * K + k] = std::exp(x[n * K + k] - largest) / total;
+    const auto label = static_cast<std::int64_t>(labels[n]);
+    const bool known = label >= 0 && label < K;
+    loss[0] += known ? std::log(total) + largest - x[n * K + label]
+                     : std::numeric_limits<double>::quiet_NaN();
+  }
+  loss[0] /= static_cast<double>(N);
+  return {loss, p};
+}
+
+Tensors cross_entropy_dx(const Tensors& inputs, std::int64_t) {
+  const HostTensor& p = inputs[0];
+  const std::int64_t N = p.spec.dim(0), K = p.spec.dim(1);
+  HostTensor dx(p.spec);
+  for (std::int64_t n = 0; n < N; ++n)
+    for (std::int64_t k = 0; k < K; ++k) {
+      const double one_hot = static_cast<std::int64_t>(inputs[1][n]) == k ? 1 : 0;
+      dx[n * K + k] = (p[n * K + k] - one_hot) * inputs[2][0] / static_cast<double>(N);
+    }
+  return {dx};
+}
+
+Case loss_case(std::string name, std::int64_t N, std::int64_t K, Fill logits = uniform(-3, 3)) {
+  Case c{"softmax_cross_entropy",
+         std::move(name),
+         {{"logits", {DType::f32, {N, K}}, std::move(logits)},
+          {"labels", {DType::i32, {N}}, whole_numbers(0, static_cast<int>(K) - 1)}},
+         {},
+         cross_entropy};
+  c.flops = 5 * static_cast<double>(N * K);
+  // exp and log of devices are right to a few units in the last place, the logits up to 100 large.
+  c.tolerance = c.gradient_tolerance = {1e-6, 3e-5};
+  return c;
+}
+
+Case labels_case(std::string name, Fill labels) {
+  Case c = loss_case(std::move(name), 6, 5);
+  c.inputs[1].fill = std::move(labels);
+  c.smooth = false;
+  return c;
+}
+
+Case dx_case(std::string name, std::int64_t N, std::int64_t K) {
+  Case c{"softmax_cross_entropy_dx",
+         std::move(name),
+         {{"probabilities", {DType::f32, {N, K}}, uniform(0, 1)},
+          {"labels", {DType::i32, {N}}, whole_numbers(0, static_cast<int>(K) - 1)},
+          {"dloss", {DType::f32, {1}}}},
+         {},
+         cross_entropy_dx};
+  c.flops = 3 * static_cast<double>(N * K);
+  return c;
+}
+
+}  // namespace
+
+std::vector<Case> softmax_cross_entropy_cases() {
+  std::vector<Case> cases = {
+      loss_case("one row, one class", 1, 1),
+      loss_case("one class", 5, 1),
+      loss_case("one row", 1, 10),
+      loss_case("two classes", 3, 2),
+      loss_case("batch 67, 10 classes", 67, 10),
+      loss_case("1009 classes", 3, 1009),
+      loss_case("1031 rows", 1031, 3),
+      loss_case("large logits", 7, 11, uniform(-100, 100)),
+      loss_case("far from zero", 5, 7, uniform(1e4, 1e4 + 8)),
+      loss_case("equal logits", 4, 6, repeated({2.5})),
+      labels_case("label is the number of classes", repeated({0, 1, 5, 2, 3, 4})),
+      labels_case("label -1", repeated({0, 1, 2, 3, 4, -1})),
+      dx_case("dx, batch 13, 10 classes", 13, 10),
+      dx_case("dx, 1009 classes", 2, 1009),
+      loss_case("batch 256, 10 classes", 256, 10),
+      loss_case("batch 256, 1000 classes", 256, 1000),
+  };
+  for (std::size_t i = cases.size() - 2; i < cases.size(); ++i) cases[i].bench_only = true;
+  return cases;
+}
+
+}  // namespace tessera::cases
