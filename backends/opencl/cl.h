@@ -1,0 +1,37 @@
+// The one place that includes the Khronos C++ headers; everything here is OpenCL 1.2.
+#pragma once
+
+#undef CL_TARGET_OPENCL_VERSION  // some distributions' pkg-config files set it
+#define CL_TARGET_OPENCL_VERSION 120
+#define CL_HPP_TARGET_OPENCL_VERSION 120
+#define CL_HPP_MINIMUM_OPENCL_VERSION 120
+#define CL_HPP_ENABLE_EXCEPTIONS
+#include <CL/opencl.hpp>
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "tessera/error.h"
+
+namespace tessera::opencl {
+
+/// "CL_OUT_OF_RESOURCES" for -5.
+std::string_view error_name(cl_int code);
+
+/// Calls `f`; an OpenCL error in it becomes `[opencl] what: CL_NAME in clFunction`.
+template <class F>
+decltype(auto) checked(std::string_view what, F&& f) {
+  try {
+    return std::forward<F>(f)();
+  } catch (const cl::Error& error) {
+    throw Error("opencl", fmt::format("{}: {} in {}", what, error_name(error.err()), error.what()));
+  }
+}
+
+/// Sleeps until the command behind `event` has ended; its queue must have been flushed. (Waiting
+/// inside the driver burns a core with some of them.) Throws Error when the command failed.
+void wait(cl::Event& event, std::string_view what);
+
+}  // namespace tessera::opencl

@@ -1,0 +1,274 @@
+// Convolution and its gradients. The tile algorithm of the forward pass and of the gradient of the
+// input is one: a sliding filter over a tensor with zeros around it (cl_kernels/conv2d.cl).
+#include "engine/ops/conv2d.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "backends/opencl/lowering.h"
+
+namespace tessera::opencl {
+namespace {
+
+constexpr const char* file = "conv2d.cl";
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::size_t float_bytes(std::int64_t count) {
+  return static_cast<std::size_t>(count) * sizeof(float);
+}
+
+/// The tile of a launch: V lanes, NV vectors of channels, and pixels or weights.
+struct Tile {
+  std::int64_t width, vectors, rows;
+  bool channels_first;
+  std::array<std::size_t, 2> local;
+
+  std::int64_t block() const { return width * vectors; }
+  std::int64_t blocks(std::int64_t channels) const { return ceil_div(channels, block()); }
+};
+
+/// On a CPU wide vectors and one work-item per group; on a GPU neighbours along the channels.
+Tile choose_tile(const Lowering& l, std::int64_t channels, std::int64_t groups) {
+  if (l.traits().is_cpu) {
+    const std::int64_t width = channels <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
+    return {width, channels <= width ? 1 : 2, 8, false, {1, 1}};
+  }
+  Tile tile = {l.width(), 1, 8, true, {1, l.traits().work_group}};
+  const auto blocks = static_cast<std::size_t>(tile.blocks(channels) * groups);
+  while (2 * tile.local[0] <= std::min<std::size_t>(blocks, 16) && tile.local[1] > 1) {
+    tile.local[0] *= 2;
+    tile.local[1] /= 2;
+  }
+  return tile;
+}
+
+Defines defines(const Lowering& l, const Tile& tile) {
+  return l.defines(static_cast<std::size_t>(tile.width))
+      .set("NV", tile.vectors)
+      .set("PIXELS", tile.rows)
+      .set("ROWS", tile.rows)
+      .set("CHANNELS_FIRST", int{tile.channels_first})
+      .set("TILE_LOCAL_0", tile.local[0])
+      .set("TILE_LOCAL_1", tile.local[1]);
+}
+
+Range tile_range(const Tile& tile, std::int64_t blocks, std::int64_t tiles, std::int64_t pieces) {
+  const std::size_t a = static_cast<std::size_t>(tile.channels_first ? blocks : tiles);
+  const std::size_t b = static_cast<std::size_t>(tile.channels_first ? tiles : blocks);
+  return {{a, b, static_cast<std::size_t>(pieces)}, {tile.local[0], tile.local[1], 1}};
+}
+
+/// How a filter slides along rows or columns: result i takes, for tap t, position
+/// base + i*stride + t*step of the other tensor; its weight is number first + t*next.
+struct Axis {
+  std::int64_t results, taps, base, stride, step, first, next;
+
+  std::int64_t before() const { return std::max<std::int64_t>(0, -base); }
+  std::int64_t after(std::int64_t size) const {
+    return std::max<std::int64_t>(0,
+                                  base + (results - 1) * stride + (taps - 1) * step - (size - 1));
+  }
+};
+
+Axis forward_axis(std::int64_t results, std::int64_t taps, std::int64_t stride,
+                  std::int64_t padding, std::int64_t dilation) {
+  return {results, taps, -padding, stride, dilation, 0, 1};
+}
+
+/// The inputs phase, phase + stride, ... each gather from the outputs with (input + padding -
+/// tap*dilation) a multiple of the stride, which is every `next`th tap.
+Axis gradient_axis(std::int64_t size, std::int64_t phase, std::int64_t taps, std::int64_t stride,
+                   std::int64_t padding, std::int64_t dilation) {
+  const std::int64_t results = ceil_div(std::max<std::int64_t>(0, size - phase), stride);
+  const std::int64_t next = stride / std::gcd(stride, dilation);
+  for (std::int64_t first = 0; first < std::min(next, taps); ++first) {
+    const std::int64_t offset = phase + padding - first * dilation;
+    if (offset % stride != 0) continue;
+    const std::int64_t count = (taps - 1 - first) / next + 1, step = next * dilation / stride;
+    return {results, count, offset / stride - (count - 1) * step,
+            1,       step,  first + (count - 1) * next,
+            -next};
+  }
+  return {results, 0, 0, 1, 1, 0, 1};
+}
+
+/// The tensor that a filter slides over: `channels` of N x rows x columns pixels.
+struct Source {
+  cl::Buffer buffer;
+  std::int64_t N, rows, columns, channels;
+};
+
+/// The source with zeros where taps would leave it; itself if none would. Moves the axes' bases.
+Source padded(Lowering& l, const Tile& tile, const Source& x, Axis& h, Axis& w) {
+  const std::int64_t top = h.before(), left = w.before();
+  const std::int64_t bottom = h.after(x.rows), right = w.after(x.columns);
+  if (top + bottom + left + right == 0) return x;
+  Source y = {{}, x.N, x.rows + top + bottom, x.columns + left + right, x.channels};
+  y.buffer = l.workspace(float_bytes(y.N * y.rows * y.columns * y.channels));
+  const std::int64_t row = y.columns * y.channels;
+  const std::int64_t segment = l.traits().is_cpu ? row : 4;
+  l.launch_items(file, defines(l, tile), "conv2d_pad", y.N * y.rows * ceil_div(row, segment), 8,
+                 x.buffer, y.buffer, l.to_int(x.rows), l.to_int(x.columns * x.channels),
+                 l.to_int(y.rows), l.to_int(row), l.to_int(top), l.to_int(left * x.channels),
+                 l.to_int(segment));
+  h.base += top;
+  w.base += left;
+  return y;
+}
+
+/// The weights as conv2d_tile sees them: `outs` result channels and `ins` channels of the source
+/// in each group, and the strides of both in w.
+struct Filter {
+  cl::Buffer w, b;
+  bool has_bias;
+  std::int64_t groups, outs, ins, out_stride, in_stride, group_stride, row_stride, column_stride;
+};
+
+struct Result {
+  cl::Buffer y;
+  std::int64_t base, n, row, column;  ///< strides; neighbouring channels are neighbours
+};
+
+// The filter slides over whole runs of columns and channels at once where they are neighbours.
+bool merges(const Axis& w, std::int64_t groups) { return w.step == 1 && groups == 1; }
+
+void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
+           const Result& result) {
+  const Tile tile = choose_tile(l, f.outs, f.groups);
+  const std::int64_t blocks = tile.blocks(f.outs), all = blocks * f.groups;
+  const std::int64_t taps = h.taps * w.taps * f.ins, block = tile.block();
+  const cl::Buffer packed = l.workspace(float_bytes((taps + 1) * all * block));
+  const std::int64_t packed_block = tile.channels_first ? block : taps * block;
+  const std::int64_t packed_tap = tile.channels_first ? all * block : block;
+  const std::int64_t bias_base = taps * all * block;
+  l.launch_items(
+      file, defines(l, tile), "conv2d_pack", all * (taps + 1), 8, f.w, f.b, packed,
+      cl_int{f.has_bias}, l.to_int(f.outs), l.to_int(blocks), l.to_int(h.taps), l.to_int(w.taps),
+      l.to_int(f.ins), l.to_int(h.first * f.row_stride + w.first * f.column_stride),
+      l.to_int(f.out_stride), l.to_int(h.next * f.row_stride), l.to_int(w.next * f.column_stride),
+      l.to_int(f.in_stride), l.to_int(f.group_stride), l.to_int(packed_block), l.to_int(packed_tap),
+      l.to_int(bias_base));
+  const Source x = padded(l, tile, source, h, w);
+  const bool merged = merges(w, f.groups);
+  const std::int64_t row = x.columns * x.channels, pixels = x.N * h.results * w.results;
+  l.launch(file, defines(l, tile), "conv2d_tile",
+           tile_range(tile, all, ceil_div(pixels, tile.rows), 1), x.buffer, packed, result.y,
+           l.to_int(pixels), l.to_int(h.results), l.to_int(w.results), l.to_int(f.outs),
+           l.to_int(blocks), l.to_int(all), l.to_int(h.taps), l.to_int(merged ? 1 : w.taps),
+           l.to_int(merged ? w.taps * f.ins : f.ins), l.to_int(packed_block), l.to_int(packed_tap),
+           l.to_int(bias_base), l.to_int(h.base * row + w.base * x.channels),
+           l.to_int(x.rows * row), l.to_int(h.stride * row), l.to_int(w.stride * x.channels),
+           l.to_int(h.step * row), l.to_int(w.step * x.channels), l.to_int(f.ins),
+           l.to_int(result.base), l.to_int(result.n), l.to_int(result.row),
+           l.to_int(result.column));
+}
+
+Conv2dGeometry forward_geometry(const Lowering& l) {
+  return conv2d_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.output_spec(0).shape,
+                         l.attributes());
+}
+
+Conv2dGeometry dx_geometry(const Lowering& l) {
+  return conv2d_geometry(l.output_spec(0).shape, l.input_spec(1).shape, l.input_spec(0).shape,
+                         l.attributes());
+}
+
+Conv2dGeometry dw_geometry(const Lowering& l) {
+  return conv2d_geometry(l.input_spec(0).shape, l.output_spec(0).shape, l.input_spec(1).shape,
+                         l.attributes());
+}
+
+void lower_tile(Lowering& l) {
+  const Conv2dGeometry g = forward_geometry(l);
+  const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
+  const bool has_bias = l.input_count() == 3;
+  slide(l,
+        {l.input(1), has_bias ? l.input(2) : l.input(1), has_bias, g.groups, outs, ins, filter, 1,
+         outs * filter, g.S * ins, ins},
+        {l.input(0), g.N, g.H, g.W, g.C},
+        forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h),
+        forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w),
+        {l.output(0), 0, g.P * g.Q * g.K, g.Q * g.K, g.K});
+}
+
+void lower_dx_tile(Lowering& l) {
+  const Conv2dGeometry g = dx_geometry(l);
+  const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
+  const Filter f = {l.input(1), l.input(1), false,         g.groups,  ins, outs,
+                    1,          filter,     outs * filter, g.S * ins, ins};
+  for (std::int64_t a = 0; a < g.stride_h; ++a)
+    for (std::int64_t b = 0; b < g.stride_w; ++b)
+      slide(l, f, {l.input(0), g.N, g.P, g.Q, g.K},
+            gradient_axis(g.H, a, g.R, g.stride_h, g.padding_h, g.dilation_h),
+            gradient_axis(g.W, b, g.S, g.stride_w, g.padding_w, g.dilation_w),
+            {l.output(0), (a * g.W + b) * g.C, g.H * g.W * g.C, g.stride_h * g.W * g.C,
+             g.stride_w * g.C});
+}
+
+void lower_dw_tile(Lowering& l) {
+  const Conv2dGeometry g = dw_geometry(l);
+  const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
+  const Tile tile = choose_tile(l, outs, g.groups);
+  const std::int64_t blocks = tile.blocks(outs), all = blocks * g.groups;
+  Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
+  Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
+  const Source x = padded(l, tile, {l.input(0), g.N, g.H, g.W, g.C}, h, w);
+  const bool merged = merges(w, g.groups);
+  const std::int64_t run = merged ? g.S * ins : ins, taps_s = merged ? 1 : g.S;
+  const std::int64_t taps = g.R * g.S * ins, row = x.columns * x.channels;
+  const std::int64_t tiles = ceil_div(run, tile.rows) * taps_s * g.R;
+  // As many pieces of the batch as keep the device busy.
+  const std::int64_t wanted = l.traits().compute_units * (l.traits().is_cpu ? 8 : 512);
+  const std::int64_t split = std::clamp<std::int64_t>(
+      ceil_div(wanted, std::max<std::int64_t>(1, tiles * all)), 1, std::max<std::int64_t>(1, g.N));
+  const std::int64_t images = std::max<std::int64_t>(1, ceil_div(g.N, split));
+  const std::int64_t pieces = ceil_div(g.N, images);
+  const cl::Buffer part = l.workspace(float_bytes(pieces * taps * all * tile.block()));
+  l.launch(file, defines(l, tile), "conv2d_dw_tile", tile_range(tile, all, tiles, pieces), x.buffer,
+           l.input(1), part, l.to_int(g.N), l.to_int(g.P), l.to_int(g.Q), l.to_int(g.K),
+           l.to_int(outs), l.to_int(blocks), l.to_int(all), l.to_int(images), l.to_int(g.R),
+           l.to_int(taps_s), l.to_int(run), l.to_int(h.base * row + w.base * x.channels),
+           l.to_int(x.rows * row), l.to_int(h.stride * row), l.to_int(w.stride * x.channels),
+           l.to_int(h.step * row), l.to_int(w.step * x.channels), l.to_int(ins),
+           l.elements(l.input_spec(1)));
+  l.launch_items(file, defines(l, tile), "conv2d_dw_finish", taps * all * tile.vectors, 8, part,
+                 l.output(0), l.to_int(taps), l.to_int(outs), l.to_int(blocks), l.to_int(all),
+                 l.to_int(pieces));
+}
+
+/// Appends the launch of a naive kernel: one item for each element of the result.
+template <class... Arguments>
+void launch_naive(Lowering& l, const char* kernel, const Conv2dGeometry& g,
+                  const Arguments&... arguments) {
+  l.launch_items(file, l.defines(), kernel, l.output_spec(0).elements(), 64, arguments...,
+                 l.to_int(g.N), l.to_int(g.H), l.to_int(g.W), l.to_int(g.C), l.to_int(g.K),
+                 l.to_int(g.R), l.to_int(g.S), l.to_int(g.P), l.to_int(g.Q), l.to_int(g.stride_h),
+                 l.to_int(g.stride_w), l.to_int(g.padding_h), l.to_int(g.padding_w),
+                 l.to_int(g.dilation_h), l.to_int(g.dilation_w), l.to_int(g.groups));
+}
+
+void lower_naive(Lowering& l) {
+  const bool has_bias = l.input_count() == 3;
+  launch_naive(l, "conv2d_naive", forward_geometry(l), l.input(0), l.input(1),
+               has_bias ? l.input(2) : l.input(1), l.output(0), cl_int{has_bias});
+}
+
+void lower_dx_naive(Lowering& l) {
+  launch_naive(l, "conv2d_dx_naive", dx_geometry(l), l.input(0), l.input(1), l.output(0));
+}
+
+void lower_dw_naive(Lowering& l) {
+  launch_naive(l, "conv2d_dw_naive", dw_geometry(l), l.input(0), l.input(1), l.output(0));
+}
+
+}  // namespace
+
+std::vector<OpLowering> conv2d_lowerings() {
+  return {{"conv2d", {{"tile", never_refuses, lower_tile}, {"naive", never_refuses, lower_naive}}},
+          {"conv2d_dx",
+           {{"tile", never_refuses, lower_dx_tile}, {"naive", never_refuses, lower_dx_naive}}},
+          {"conv2d_dw",
+           {{"tile", never_refuses, lower_dw_tile}, {"naive", never_refuses, lower_dw_naive}}}};
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,137 @@
+#include "backends/opencl/device.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "backends/opencl/executable.h"
+#include "backends/opencl/launch.h"
+#include "backends/opencl/lowering.h"
+
+namespace tessera::opencl {
+namespace {
+
+std::string preferred_algorithms() {
+  const char* const value = std::getenv("TESSERA_OPENCL_ALGORITHM");
+  return value ? value : "";
+}
+
+}  // namespace
+
+cl::Buffer sub_buffer(cl::Buffer& buffer, std::size_t offset, std::size_t bytes) {
+  const cl_buffer_region region = {offset, bytes};
+  return checked("sub-buffer", [&] {
+    return buffer.createSubBuffer(CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region);
+  });
+}
+
+OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info)
+    : device_(std::move(device)),
+      info_(std::move(info)),
+      traits_(query_traits(device_)),
+      context_(device_),
+      compute_(context_, device_),
+      copy_(context_, device_),
+      programs_(context_, device_),
+      lowerings_(std::make_unique<LoweringTable>(preferred_algorithms())) {}
+
+OpenclDevice::~OpenclDevice() = default;
+
+void OpenclDevice::reserve(std::size_t bytes) {
+  if (bytes > traits_.max_allocation)
+    throw Error(info_.id, fmt::format("{} bytes are needed in one piece, the device allows {}",
+                                      bytes, traits_.max_allocation));
+  if (bytes > traits_.global_memory - std::min<std::uint64_t>(reserved_, traits_.global_memory))
+    throw Error(info_.id, fmt::format("{} bytes are needed, {} of {} are in use", bytes, reserved_,
+                                      traits_.global_memory));
+  reserved_ += bytes;
+}
+
+OpenclBuffer::OpenclBuffer(OpenclDevice& device, std::size_t bytes)
+    : device_(device), bytes_(bytes) {
+  device_.reserve(bytes);
+  try {
+    // A buffer of no bytes is not allowed.
+    buffer_ = checked(fmt::format("allocating {} bytes", bytes), [&] {
+      return cl::Buffer(device.context(), CL_MEM_READ_WRITE, std::max<std::size_t>(bytes, 1));
+    });
+  } catch (...) {
+    device_.release(bytes);
+    throw;
+  }
+}
+
+std::unique_ptr<Buffer> OpenclDevice::allocate(std::size_t bytes) {
+  return std::make_unique<OpenclBuffer>(*this, bytes);
+}
+
+void OpenclDevice::check_range(const Buffer& buffer, std::size_t offset, std::size_t bytes) const {
+  if (offset > buffer.bytes() || bytes > buffer.bytes() - offset)
+    throw Error(info_.id, fmt::format("a copy of {} bytes at {} leaves the buffer of {}", bytes,
+                                      offset, buffer.bytes()));
+}
+
+void OpenclDevice::upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) {
+  check_range(to, offset, bytes.size());
+  if (bytes.empty()) return;
+  cl::Event done;
+  checked("upload", [&] {
+    compute_.enqueueWriteBuffer(static_cast<OpenclBuffer&>(to).cl_buffer(), CL_FALSE, offset,
+                                bytes.size(), bytes.data(), nullptr, &done);
+    compute_.flush();
+  });
+  wait(done, "upload");
+}
+
+void OpenclDevice::download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) {
+  check_range(from, offset, bytes.size());
+  if (bytes.empty()) return;
+  cl::Event done;
+  checked("download", [&] {
+    compute_.enqueueReadBuffer(static_cast<const OpenclBuffer&>(from).cl_buffer(), CL_FALSE, offset,
+                               bytes.size(), bytes.data(), nullptr, &done);
+    compute_.flush();
+  });
+  wait(done, "download");
+}
+
+std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& params) {
+  if (plan.options().alignment % traits_.base_alignment != 0)
+    throw Error(info_.id,
+                fmt::format("the plan aligns values to {} bytes, expected a multiple of {}",
+                            plan.options().alignment, traits_.base_alignment));
+  return std::make_unique<OpenclExecutable>(*this, *lowerings_, plan, params);
+}
+
+void OpenclDevice::finish() {
+  for (cl::CommandQueue* queue : {&copy_, &compute_}) {
+    cl::Event done;
+    checked("finish", [&] {
+      queue->enqueueMarkerWithWaitList(nullptr, &done);
+      queue->flush();
+    });
+    wait(done, "finish");
+  }
+}
+
+void OpenclDevice::probe() {
+  const std::array<float, 5> x = {0, 1, -2, 0.5f, 1024};
+  const auto in = allocate(sizeof x), out = allocate(sizeof x);
+  upload(*in, 0, std::as_bytes(std::span(x)));
+  const Defines defines =
+      Defines().set("LOCAL", traits_.work_group).set("USE_FMA", int{traits_.fma});
+  checked("probe", [&] {
+    const Launch launch = make_launch(programs_.kernel("probe.cl", defines, "probe"),
+                                      {{x.size(), 1, 1}, {traits_.work_group, 1, 1}}, device_,
+                                      traits_, "probe", static_cast<OpenclBuffer&>(*in).cl_buffer(),
+                                      static_cast<OpenclBuffer&>(*out).cl_buffer(),
+                                      static_cast<cl_int>(x.size()), cl_int{1});
+    launch.enqueue(compute_);
+  });
+  std::array<float, 5> y{};
+  download(*out, 0, std::as_writable_bytes(std::span(y)));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (y[i] != 2 * x[i] + 1) throw Error("probe", fmt::format("2 * {} + 1 gave {}", x[i], y[i]));
+}
+
+}  // namespace tessera::opencl

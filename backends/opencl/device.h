@@ -1,0 +1,78 @@
+// An OpenCL device that is open: context, queues, programs.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backends/opencl/cl.h"
+#include "backends/opencl/program.h"
+#include "backends/opencl/traits.h"
+#include "tessera/device.h"
+
+namespace tessera::opencl {
+
+class LoweringTable;
+
+/// The bytes [offset, offset + bytes) of a buffer.
+cl::Buffer sub_buffer(cl::Buffer& buffer, std::size_t offset, std::size_t bytes);
+
+class OpenclDevice final : public Device {
+ public:
+  /// `info.usable` is not looked at.
+  OpenclDevice(cl::Device device, DeviceInfo info);
+  ~OpenclDevice() override;
+
+  const DeviceInfo& info() const override { return info_; }
+  std::size_t buffer_alignment() const override { return traits_.base_alignment; }
+  std::unique_ptr<Buffer> allocate(std::size_t bytes) override;
+  void upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) override;
+  void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) override;
+  std::unique_ptr<Executable> compile(const Plan& plan, Params& params) override;
+  void finish() override;
+
+  /// Throws Error unless a small kernel builds, runs and gives the right result.
+  void probe();
+
+  const Traits& traits() const { return traits_; }
+  cl::Device& cl_device() { return device_; }
+  cl::Context& context() { return context_; }
+  cl::CommandQueue& compute_queue() { return compute_; }
+  cl::CommandQueue& copy_queue() { return copy_; }
+  ProgramCache& programs() { return programs_; }
+
+  /// Counts memory in and out, since drivers promise more than there is.
+  void reserve(std::size_t bytes);
+  void release(std::size_t bytes) { reserved_ -= bytes; }
+
+ private:
+  void check_range(const Buffer& buffer, std::size_t offset, std::size_t bytes) const;
+
+  cl::Device device_;
+  DeviceInfo info_;
+  Traits traits_;
+  cl::Context context_;
+  cl::CommandQueue compute_;
+  cl::CommandQueue copy_;
+  ProgramCache programs_;
+  std::unique_ptr<LoweringTable> lowerings_;
+  std::size_t reserved_ = 0;
+};
+
+class OpenclBuffer final : public Buffer {
+ public:
+  OpenclBuffer(OpenclDevice& device, std::size_t bytes);
+  ~OpenclBuffer() override { device_.release(bytes_); }
+  OpenclBuffer(const OpenclBuffer&) = delete;
+  OpenclBuffer& operator=(const OpenclBuffer&) = delete;
+
+  std::size_t bytes() const override { return bytes_; }
+  cl::Buffer& cl_buffer() { return buffer_; }
+  const cl::Buffer& cl_buffer() const { return buffer_; }
+
+ private:
+  OpenclDevice& device_;
+  std::size_t bytes_;
+  cl::Buffer buffer_;
+};
+
+}  // namespace tessera::opencl

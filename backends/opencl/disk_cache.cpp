@@ -1,0 +1,88 @@
+#include "backends/opencl/disk_cache.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+namespace tessera::opencl {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Header {
+  std::array<char, 8> magic = {'T', 'S', 'R', 'P', 'R', 'O', 'G', '1'};
+  std::uint64_t bytes = 0;
+  std::uint64_t checksum = 0;
+};
+
+Header header_of(const std::vector<unsigned char>& bytes) {
+  Header header;
+  header.bytes = bytes.size();
+  header.checksum = XXH3_64bits(bytes.data(), bytes.size());
+  return header;
+}
+
+}  // namespace
+
+std::string DiskCache::default_folder() {
+  const auto variable = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  if (const std::string folder = variable("TESSERA_CACHE_DIR"); !folder.empty()) return folder;
+  if (const std::string cache = variable("XDG_CACHE_HOME"); !cache.empty())
+    return cache + "/tessera";
+  if (const std::string home = variable("HOME"); !home.empty()) return home + "/.cache/tessera";
+  return {};
+}
+
+DiskCache::DiskCache(std::string folder) : folder_(std::move(folder)) {
+  std::error_code error;
+  if (!folder_.empty()) fs::create_directories(folder_, error);
+  if (error) folder_.clear();
+}
+
+std::string DiskCache::key(std::string_view text) {
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+std::string DiskCache::path(const std::string& key) const { return folder_ + "/" + key + ".bin"; }
+
+std::optional<std::vector<unsigned char>> DiskCache::load(const std::string& key) const {
+  if (folder_.empty()) return {};
+  std::ifstream file(path(key), std::ios::binary);
+  Header found;
+  if (!file.read(reinterpret_cast<char*>(&found), sizeof found)) return {};
+  std::vector<unsigned char> bytes{std::istreambuf_iterator<char>(file), {}};
+  const Header expected = header_of(bytes);
+  if (std::memcmp(&found, &expected, sizeof found) != 0) return {};
+  return bytes;
+}
+
+void DiskCache::store(const std::string& key, const std::vector<unsigned char>& bytes) const {
+  if (folder_.empty()) return;
+  // Readers see the old entry or the new one: a rename replaces in one step.
+  const std::string temporary =
+      fmt::format("{}.{}.{:08x}", path(key), ::getpid(), std::random_device()());
+  const Header header = header_of(bytes);
+  std::ofstream file(temporary, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(&header), sizeof header);
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  std::error_code error;
+  if (file) fs::rename(temporary, path(key), error);
+  if (!file || error) fs::remove(temporary, error);
+}
+
+}  // namespace tessera::opencl

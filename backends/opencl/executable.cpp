@@ -1,0 +1,192 @@
+#include "backends/opencl/executable.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tessera/op.h"
+#include "tessera/params.h"
+
+namespace tessera::opencl {
+
+OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings,
+                                   const Plan& plan, Params& params)
+    : device_(device), graph_(plan.graph()), arena_(device, plan.arena_bytes()) {
+  if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
+  Buffers buffers;
+  bind_values(plan, params, buffers);
+  fill_constants(plan, buffers);
+  lower(lowerings, buffers);
+  make_inputs(plan, buffers);
+  for (const auto& output : graph_.outputs())
+    outputs_[output.name] = {buffers.at(output.value), graph_.value(output.value).spec.bytes()};
+}
+
+// Memory must not go while commands still use it; a failure here has been reported already.
+OpenclExecutable::~OpenclExecutable() {
+  try {
+    device_.finish();
+    for (auto& [name, input] : inputs_)
+      for (Slot& slot : input.slots)
+        if (slot.mapped) device_.copy_queue().enqueueUnmapMemObject(slot.host, slot.mapped);
+    device_.finish();
+  } catch (const std::exception&) {
+  }
+}
+
+void OpenclExecutable::bind_values(const Plan& plan, Params& params, Buffers& buffers) {
+  std::map<ValueId, cl::Buffer> roots;
+  for (std::size_t i = 0; i < graph_.values().size(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    const Placement& place = plan.placement(id);
+    if (!place.used) continue;
+    const Value& root = graph_.value(place.root);
+    auto found = roots.find(place.root);
+    if (found == roots.end()) {
+      const std::size_t bytes = std::max<std::size_t>(root.spec.bytes(), 1);
+      cl::Buffer buffer;
+      if (place.in_arena) {
+        buffer = sub_buffer(arena_.cl_buffer(), place.offset, bytes);
+      } else if (root.role == Role::constant) {
+        constants_.push_back(std::make_unique<OpenclBuffer>(device_, root.spec.bytes()));
+        buffer = constants_.back()->cl_buffer();
+      } else {
+        buffer = static_cast<OpenclBuffer&>(*params.entry(root.name).buffer).cl_buffer();
+      }
+      found = roots.emplace(place.root, buffer).first;
+    }
+    buffers[id] = found->second;
+  }
+}
+
+void OpenclExecutable::fill_constants(const Plan& plan, const Buffers& buffers) {
+  for (ValueId id : plan.constants()) {
+    const Value& value = graph_.value(id);
+    if (value.spec.elements() == 0) continue;
+    checked("constant", [&] {
+      device_.compute_queue().enqueueFillBuffer(
+          buffers.at(id), static_cast<cl_float>(value.initializer.value), 0, value.spec.bytes());
+    });
+  }
+}
+
+void OpenclExecutable::lower(const LoweringTable& lowerings, const Buffers& buffers) {
+  Lowering lowering(device_, graph_);
+  std::vector<const Algorithm*> chosen;
+  const auto count = static_cast<NodeId>(graph_.nodes().size());
+  for (NodeId id = 0; id < count; ++id) {
+    const Node& node = graph_.node(id);
+    lowering.begin(id, true);
+    if (node.op->is_view) {
+      chosen.push_back(nullptr);
+      descriptions_.push_back(fmt::format("{}: {} view", node.name, node.op->name));
+      continue;
+    }
+    const auto choice = lowerings.choose(lowering);
+    chosen.push_back(choice.algorithm);
+    choice.algorithm->lower(lowering);
+    descriptions_.push_back(fmt::format("{}: {} {}{}", node.name, node.op->name,
+                                        choice.algorithm->name, choice.refused));
+  }
+  workspace_ = std::make_unique<OpenclBuffer>(device_, lowering.workspace_bytes());
+  lowering.set_memory(&buffers, workspace_->cl_buffer());
+  for (NodeId id = 0; id < count; ++id) {
+    if (!chosen[static_cast<std::size_t>(id)]) continue;
+    lowering.begin(id, false);
+    chosen[static_cast<std::size_t>(id)]->lower(lowering);
+  }
+  steps_ = lowering.take_steps();
+  tables_ = lowering.take_tables();
+  device_.finish();
+}
+
+void OpenclExecutable::make_inputs(const Plan& plan, const Buffers& buffers) {
+  for (std::size_t i = 0; i < graph_.values().size(); ++i) {
+    const Value& value = graph_.values()[i];
+    if (value.role != Role::input) continue;
+    Input& input = inputs_[value.name];
+    input.bytes = value.spec.bytes();
+    const auto id = static_cast<ValueId>(i);
+    if (!plan.placement(id).used || input.bytes == 0) continue;
+    input.arena = buffers.at(id);
+    checked("input '" + value.name + "'", [&] {
+      for (Slot& slot : input.slots) {
+        slot.device = cl::Buffer(device_.context(), CL_MEM_READ_ONLY, input.bytes);
+        slot.host =
+            cl::Buffer(device_.context(), CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, input.bytes);
+        slot.mapped =
+            device_.copy_queue().enqueueMapBuffer(slot.host, CL_TRUE, CL_MAP_WRITE, 0, input.bytes);
+      }
+    });
+  }
+}
+
+void OpenclExecutable::set_input(std::string_view name, std::span<const std::byte> bytes) {
+  const auto found = inputs_.find(name);
+  if (found == inputs_.end()) throw Error("opencl", fmt::format("there is no input '{}'", name));
+  Input& input = found->second;
+  if (bytes.size() != input.bytes)
+    throw Error("opencl", fmt::format("input '{}' takes {} bytes, found {}", name, input.bytes,
+                                      bytes.size()));
+  input.ever_set = true;
+  if (!input.arena()) return;
+  Slot& slot = input.slots[input.next];
+  if (slot.busy()) wait(slot.busy, "input");
+  std::memcpy(slot.mapped, bytes.data(), bytes.size());
+  checked("input", [&] {
+    device_.copy_queue().enqueueWriteBuffer(slot.device, CL_FALSE, 0, input.bytes, slot.mapped,
+                                            nullptr, &slot.uploaded);
+    device_.copy_queue().flush();
+  });
+  slot.busy = slot.uploaded;
+  input.next ^= 1;
+  input.pending = true;
+}
+
+void OpenclExecutable::take_input(Input& input) {
+  Slot& slot = input.slots[input.next ^ 1];
+  const std::vector<cl::Event> uploaded = {slot.uploaded};
+  device_.compute_queue().enqueueCopyBuffer(slot.device, input.arena, 0, 0, input.bytes, &uploaded,
+                                            &slot.busy);
+  input.pending = false;
+}
+
+void OpenclExecutable::run() {
+  for (auto& [name, input] : inputs_) {
+    if (!input.ever_set) throw Error("opencl", "input '" + name + "' has not been set");
+    if (input.pending) checked("input", [&] { take_input(input); });
+  }
+  cl::CommandQueue& queue = device_.compute_queue();
+  NodeId node = no_node;
+  try {
+    for (const Step& step : steps_) {
+      node = step.node;
+      if (const auto* launch = std::get_if<Launch>(&step.work))
+        launch->enqueue(queue);
+      else
+        std::get<Call>(step.work)(queue);
+    }
+    queue.flush();
+  } catch (const cl::Error& error) {
+    throw Error(std::string(graph_.node(node).op->name),
+                fmt::format("{} in {} (node '{}')", error_name(error.err()), error.what(),
+                            graph_.node(node).name));
+  }
+}
+
+void OpenclExecutable::read_output(std::string_view name, std::span<std::byte> bytes) {
+  const auto found = outputs_.find(name);
+  if (found == outputs_.end()) throw Error("opencl", fmt::format("there is no output '{}'", name));
+  if (bytes.size() != found->second.bytes)
+    throw Error("opencl", fmt::format("output '{}' has {} bytes, found {}", name,
+                                      found->second.bytes, bytes.size()));
+  if (bytes.empty()) return;
+  cl::Event done;
+  checked("output", [&] {
+    device_.compute_queue().enqueueReadBuffer(found->second.buffer, CL_FALSE, 0, bytes.size(),
+                                              bytes.data(), nullptr, &done);
+    device_.compute_queue().flush();
+  });
+  wait(done, "output");
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,68 @@
+// A plan made ready for an OpenCL device: one arena, one workspace, launches with bound arguments,
+// and staging memory for the inputs.
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "backends/opencl/device.h"
+#include "backends/opencl/lowering.h"
+
+namespace tessera::opencl {
+
+class OpenclExecutable final : public Executable {
+ public:
+  OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings, const Plan& plan,
+                   Params& params);
+  ~OpenclExecutable() override;
+
+  void set_input(std::string_view name, std::span<const std::byte> bytes) override;
+  void run() override;
+  void read_output(std::string_view name, std::span<std::byte> bytes) override;
+  Buffer& arena() override { return arena_; }
+  std::vector<std::string> describe() const override { return descriptions_; }
+
+ private:
+  // The way of an input: caller -> host block (copy queue) -> device block (compute queue) ->
+  // arena. With two slots the next batch travels while the present one is worked on.
+  struct Slot {
+    cl::Buffer host;
+    void* mapped = nullptr;
+    cl::Buffer device;
+    cl::Event uploaded;  ///< on the copy queue
+    cl::Event busy;      ///< the last command that uses this slot; null: none so far
+  };
+  struct Input {
+    cl::Buffer arena;  ///< null: nothing reads this input
+    std::size_t bytes = 0;
+    std::array<Slot, 2> slots;
+    std::size_t next = 0;
+    bool pending = false;  ///< the slot before `next` waits for a run
+    bool ever_set = false;
+  };
+  struct Output {
+    cl::Buffer buffer;
+    std::size_t bytes;
+  };
+
+  void bind_values(const Plan& plan, Params& params, Buffers& buffers);
+  void fill_constants(const Plan& plan, const Buffers& buffers);
+  void lower(const LoweringTable& lowerings, const Buffers& buffers);
+  void make_inputs(const Plan& plan, const Buffers& buffers);
+  void take_input(Input& input);
+
+  OpenclDevice& device_;
+  Graph graph_;
+  OpenclBuffer arena_;
+  std::vector<std::unique_ptr<OpenclBuffer>> constants_;
+  std::unique_ptr<OpenclBuffer> workspace_;
+  std::vector<cl::Buffer> tables_;
+  std::vector<Step> steps_;
+  std::map<std::string, Input, std::less<>> inputs_;
+  std::map<std::string, Output, std::less<>> outputs_;
+  std::vector<std::string> descriptions_;
+};
+
+}  // namespace tessera::opencl

@@ -1,0 +1,49 @@
+#include "backends/opencl/kernel_source.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "tessera/error.h"
+
+namespace tessera::opencl {
+namespace {
+
+std::string read_text(std::string_view name) {
+  const char* const folder = std::getenv("TESSERA_KERNEL_DIR");
+  if (folder && *folder) {
+    const std::string path = fmt::format("{}/{}", folder, name);
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw Error("opencl", "cannot read the kernel file '" + path + "'");
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  for (const KernelFile& file : embedded_kernel_files())
+    if (file.name == name) return std::string(file.text);
+  throw Error("opencl", fmt::format("there is no kernel file '{}'", name));
+}
+
+}  // namespace
+
+std::string kernel_source(std::string_view name) {
+  const std::string text = read_text(name);
+  constexpr std::string_view include = "#include \"";
+  std::string source = fmt::format("#line 1 \"{}\"\n", name);
+  int line = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view row = std::string_view(text).substr(begin, end - begin);
+    begin = end + 1;
+    ++line;
+    if (row.starts_with(include)) {
+      const std::string_view file = row.substr(include.size(), row.rfind('"') - include.size());
+      source += fmt::format("{}\n#line {} \"{}\"\n", kernel_source(file), line + 1, name);
+    } else {
+      source.append(row).push_back('\n');
+    }
+  }
+  return source;
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,49 @@
+// A kernel with its arguments and ranges, made once and enqueued in every run.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "backends/opencl/cl.h"
+#include "backends/opencl/traits.h"
+
+namespace tessera::opencl {
+
+struct Range {
+  std::array<std::size_t, 3> global = {1, 1, 1};  ///< rounded up to whole work-groups
+  std::array<std::size_t, 3> local = {1, 1, 1};
+};
+
+struct Launch {
+  cl::Kernel kernel;
+  cl::NDRange global;
+  cl::NDRange local;
+
+  void enqueue(cl::CommandQueue& queue) const {
+    queue.enqueueNDRangeKernel(kernel, cl::NullRange, global, local);
+  }
+};
+
+/// Checks the work-group against the limits of device and kernel; throws Error.
+void check_range(const Range& range, const cl::Kernel& kernel, const cl::Device& device,
+                 const Traits& traits, std::string_view name);
+
+/// `arguments` are buffers, cl_int and cl_float, in the order of the kernel's parameters.
+template <class... Arguments>
+Launch make_launch(cl::Kernel kernel, const Range& range, const cl::Device& device,
+                   const Traits& traits, std::string_view name, const Arguments&... arguments) {
+  check_range(range, kernel, device, traits, name);
+  const auto parameters = kernel.getInfo<CL_KERNEL_NUM_ARGS>();
+  if (parameters != sizeof...(arguments))
+    throw Error("opencl", fmt::format("kernel '{}' takes {} arguments, found {}", name, parameters,
+                                      sizeof...(arguments)));
+  cl_uint index = 0;
+  (kernel.setArg(index++, arguments), ...);
+  const auto whole = [&](std::size_t i) {
+    return (range.global[i] + range.local[i] - 1) / range.local[i] * range.local[i];
+  };
+  return {std::move(kernel), cl::NDRange(whole(0), whole(1), whole(2)),
+          cl::NDRange(range.local[0], range.local[1], range.local[2])};
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,110 @@
+#include "backends/opencl/lowering.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace tessera::opencl {
+
+void Lowering::begin(NodeId node, bool measuring) {
+  node_ = node;
+  measuring_ = measuring;
+  workspace_used_ = 0;
+}
+
+void Lowering::set_memory(const Buffers* buffers, cl::Buffer workspace) {
+  buffers_ = buffers;
+  workspace_ = std::move(workspace);
+}
+
+cl::Buffer Lowering::buffer(ValueId value) const {
+  return measuring_ ? cl::Buffer() : buffers_->at(value);
+}
+
+cl::Buffer Lowering::workspace(std::size_t bytes) {
+  const std::size_t alignment = traits().base_alignment;
+  const std::size_t offset = workspace_used_;
+  bytes = std::max<std::size_t>(bytes, 1);
+  workspace_used_ += (bytes + alignment - 1) / alignment * alignment;
+  workspace_bytes_ = std::max(workspace_bytes_, workspace_used_);
+  return measuring_ ? cl::Buffer() : sub_buffer(workspace_, offset, bytes);
+}
+
+cl::Buffer Lowering::table(std::span<const std::int32_t> values) {
+  return table(values.data(), values.size_bytes());
+}
+
+cl::Buffer Lowering::table(std::span<const float> values) {
+  return table(values.data(), values.size_bytes());
+}
+
+cl::Buffer Lowering::table(const void* data, std::size_t bytes) {
+  if (measuring_) return {};
+  // An empty table still needs a buffer to bind.
+  const std::int32_t nothing = 0;
+  const bool empty = bytes == 0;
+  tables_.push_back(checked("table", [&] {
+    return cl::Buffer(device_.context(), CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
+                      empty ? sizeof nothing : bytes, const_cast<void*>(empty ? &nothing : data));
+  }));
+  return tables_.back();
+}
+
+Defines Lowering::defines(std::size_t width) const {
+  return Defines()
+      .set("V", width ? width : traits().float_width)
+      .set("LOCAL", traits().work_group)
+      .set("USE_FMA", int{traits().fma});
+}
+
+// On a CPU a work-item should be worth its start, and there should be a few for each core.
+std::int64_t Lowering::chunk_of(std::int64_t items, std::int64_t at_least) const {
+  if (!traits().is_cpu) return 1;
+  const std::int64_t work_items = 4 * std::int64_t{traits().compute_units};
+  return std::max({(items + work_items - 1) / work_items, at_least, std::int64_t{1}});
+}
+
+cl_int Lowering::to_int(std::int64_t value) const {
+  if (value > std::numeric_limits<cl_int>::max() || value < std::numeric_limits<cl_int>::min())
+    throw Error(std::string(node().op->name),
+                fmt::format("a size or offset is {}, expected at most {} (node '{}')", value,
+                            std::numeric_limits<cl_int>::max(), node().name));
+  return static_cast<cl_int>(value);
+}
+
+LoweringTable::LoweringTable(std::string_view preferences) {
+#define TESSERA_OP_FAMILY(name) \
+  for (OpLowering & op : name##_lowerings()) ops_[op.op] = std::move(op.algorithms);
+#include "op_kernels.inc"
+#undef TESSERA_OP_FAMILY
+
+  while (!preferences.empty()) {
+    const std::string_view item = preferences.substr(0, preferences.find(','));
+    preferences.remove_prefix(std::min(item.size() + 1, preferences.size()));
+    const std::size_t equals = std::min(item.find('='), item.size());
+    const auto op = ops_.find(item.substr(0, equals));
+    const auto fail = [&](std::string_view what) {
+      throw Error("TESSERA_OPENCL_ALGORITHM", fmt::format("'{}' names an unknown {}", item, what));
+    };
+    if (op == ops_.end()) fail("op");
+    const std::string_view name = item.substr(std::min(equals + 1, item.size()));
+    const auto found = std::find_if(op->second.begin(), op->second.end(),
+                                    [&](const Algorithm& a) { return a.name == name; });
+    if (found == op->second.end()) fail("algorithm");
+    std::rotate(op->second.begin(), found, found + 1);
+  }
+}
+
+LoweringTable::Choice LoweringTable::choose(const Lowering& lowering) const {
+  const auto op = ops_.find(lowering.node().op->name);
+  std::string refused;
+  if (op != ops_.end())
+    for (const Algorithm& algorithm : op->second) {
+      const std::string reason = algorithm.refusal(lowering);
+      if (reason.empty()) return {&algorithm, std::move(refused)};
+      refused += fmt::format(" ({} refused: {})", algorithm.name, reason);
+    }
+  throw Error(std::string(lowering.node().op->name),
+              fmt::format("no algorithm for OpenCL{} (node '{}')", refused, lowering.node().name));
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,154 @@
+// From nodes to launches. Each family's file exports a table: for every op an ordered list of
+// algorithms, the plain one last; each algorithm answers whether it can run a node and lowers it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "backends/opencl/device.h"
+#include "backends/opencl/launch.h"
+#include "tessera/op.h"
+#include "tessera/plan.h"
+
+namespace tessera::opencl {
+
+/// Work of another library, e.g. CLBlast; it must enqueue on this queue.
+using Call = std::function<void(cl::CommandQueue&)>;
+
+struct Step {
+  NodeId node = no_node;
+  std::variant<Launch, Call> work;
+};
+
+/// The buffers of a plan's values.
+using Buffers = std::map<ValueId, cl::Buffer>;
+
+/// What an algorithm sees of one node, and where it puts its launches. Nodes are lowered twice:
+/// first to measure how much workspace they need, when buffers are null and launches are dropped.
+class Lowering {
+ public:
+  Lowering(OpenclDevice& device, const Graph& graph) : device_(device), graph_(graph) {}
+
+  const Node& node() const { return graph_.node(node_); }
+  const Attributes& attributes() const { return node().attributes; }
+  const Traits& traits() const { return device_.traits(); }
+  OpenclDevice& device() const { return device_; }
+  std::size_t input_count() const { return node().inputs.size(); }
+  const TensorSpec& input_spec(std::size_t i) const {
+    return graph_.value(node().inputs.at(i)).spec;
+  }
+  const TensorSpec& output_spec(std::size_t i) const {
+    return graph_.value(node().outputs.at(i)).spec;
+  }
+  cl::Buffer input(std::size_t i) const { return buffer(node().inputs.at(i)); }
+  cl::Buffer output(std::size_t i) const { return buffer(node().outputs.at(i)); }
+
+  /// Memory that is this node's until its last launch has ended.
+  cl::Buffer workspace(std::size_t bytes);
+  /// Memory with these contents, written once.
+  cl::Buffer table(std::span<const std::int32_t> values);
+  cl::Buffer table(std::span<const float> values);
+
+  /// The macros every kernel file takes, for vectors of `width` lanes (0: the device's choice).
+  Defines defines(std::size_t width = 0) const;
+  std::int64_t width() const { return static_cast<std::int64_t>(traits().float_width); }
+
+  /// Appends a launch. A range without work-items is dropped.
+  template <class... Arguments>
+  void launch(std::string_view file, const Defines& defines, const std::string& kernel,
+              const Range& range, const Arguments&... arguments) {
+    if (measuring_ || range.global[0] * range.global[1] * range.global[2] == 0) return;
+    append(checked(kernel, [&] {
+      return make_launch(device_.programs().kernel(file, defines, kernel), range,
+                         device_.cl_device(), traits(), kernel, arguments...);
+    }));
+  }
+
+  /// Appends a one-dimensional launch over items (FOR_ITEMS in common.h); the kernel's last two
+  /// parameters are their number and that of each work-item, on CPUs at least `at_least`.
+  template <class... Arguments>
+  void launch_items(std::string_view file, const Defines& defines, const std::string& kernel,
+                    std::int64_t items, std::int64_t at_least, const Arguments&... arguments) {
+    const std::int64_t chunk = chunk_of(items, at_least);
+    const Range range = {{static_cast<std::size_t>((items + chunk - 1) / chunk), 1, 1},
+                         {traits().work_group, 1, 1}};
+    launch(file, defines, kernel, range, arguments..., to_int(items), to_int(chunk));
+  }
+
+  bool measuring() const { return measuring_; }
+  void call(Call work) {
+    if (!measuring_) append(std::move(work));
+  }
+
+  /// Kernels count in 32-bit integers. Throws Error when a number does not fit.
+  cl_int to_int(std::int64_t value) const;
+  cl_int elements(const TensorSpec& spec) const { return to_int(spec.elements()); }
+
+  // For the executable.
+  void begin(NodeId node, bool measuring);
+  void set_memory(const Buffers* buffers, cl::Buffer workspace);
+  std::size_t workspace_bytes() const { return workspace_bytes_; }
+  std::vector<Step> take_steps() { return std::move(steps_); }
+  std::vector<cl::Buffer> take_tables() { return std::move(tables_); }
+
+ private:
+  cl::Buffer buffer(ValueId value) const;
+  std::int64_t chunk_of(std::int64_t items, std::int64_t at_least) const;
+  cl::Buffer table(const void* data, std::size_t bytes);
+  void append(std::variant<Launch, Call> work) { steps_.push_back({node_, std::move(work)}); }
+
+  OpenclDevice& device_;
+  const Graph& graph_;
+  NodeId node_ = no_node;
+  bool measuring_ = true;
+  const Buffers* buffers_ = nullptr;
+  cl::Buffer workspace_;
+  std::size_t workspace_used_ = 0;   ///< by this node
+  std::size_t workspace_bytes_ = 0;  ///< the most of any node
+  std::vector<Step> steps_;
+  std::vector<cl::Buffer> tables_;
+};
+
+struct Algorithm {
+  std::string_view name;
+  /// Empty: it can run the node; else the reason why not.
+  std::string (*refusal)(const Lowering&);
+  void (*lower)(Lowering&);
+};
+
+struct OpLowering {
+  std::string_view op;
+  std::vector<Algorithm> algorithms;
+};
+
+/// For algorithms that can run every node.
+inline std::string never_refuses(const Lowering&) { return {}; }
+
+/// Every op's algorithms, those preferred by TESSERA_OPENCL_ALGORITHM first.
+class LoweringTable {
+ public:
+  /// `preferences` is "op=algorithm,..."; throws Error when it names an unknown one.
+  explicit LoweringTable(std::string_view preferences);
+
+  struct Choice {
+    const Algorithm* algorithm;
+    std::string refused;  ///< " (name refused: reason)" for each before it
+  };
+  /// The first algorithm that can run the node; throws Error when there is none.
+  Choice choose(const Lowering& lowering) const;
+
+ private:
+  std::map<std::string_view, std::vector<Algorithm>> ops_;
+};
+
+// The tables of the families, by name.
+#define TESSERA_OP_FAMILY(name) std::vector<OpLowering> name##_lowerings();
+#include "op_kernels.inc"
+#undef TESSERA_OP_FAMILY
+
+}  // namespace tessera::opencl

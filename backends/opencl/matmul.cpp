@@ -1,0 +1,135 @@
+// Matrix products: own register tiles on CPU devices, CLBlast, and a plain kernel.
+#include "engine/ops/matmul.h"
+
+#include "backends/opencl/lowering.h"
+
+// After cl.h, which says which OpenCL is meant.
+#include <clblast.h>
+
+namespace tessera::opencl {
+namespace {
+
+MatmulGeometry geometry(const Lowering& l) {
+  return matmul_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.attributes());
+}
+
+bool has_bias(const Lowering& l) { return l.input_count() == 3; }
+
+/// A buffer to bind where there is no bias; the kernel does not read it.
+cl::Buffer bias(const Lowering& l) { return has_bias(l) ? l.input(2) : l.input(0); }
+
+std::size_t tiles(std::int64_t size, std::int64_t tile) {
+  return static_cast<std::size_t>((size + tile - 1) / tile);
+}
+
+std::string tile_refusal(const Lowering& l) {
+  const MatmulGeometry g = geometry(l);
+  if (!l.traits().is_cpu) return "made for CPU devices";
+  if (g.transpose_a && g.transpose_b) return "both operands are transposed";
+  return {};
+}
+
+void lower_tile(Lowering& l) {
+  const MatmulGeometry g = geometry(l);
+  const auto batch = static_cast<std::size_t>(g.batch);
+  Defines defines = l.defines();
+  if (g.transpose_b) {
+    constexpr std::int64_t tile = 4;
+    defines.set("TILE_M", tile).set("TILE_N", tile);
+    l.launch("matmul.cl", defines, "matmul_dots", {{tiles(g.M, tile), tiles(g.N, tile), batch}},
+             l.input(0), l.input(1), bias(l), l.output(0), cl_int{has_bias(l)}, l.to_int(g.M),
+             l.to_int(g.N), l.to_int(g.K));
+    return;
+  }
+  const std::int64_t tile_m = g.M <= 4 ? 4 : 8, vectors = 2;
+  defines.set("TILE_M", tile_m).set("TILE_N", 4).set("NV", vectors);
+  l.launch("matmul.cl", defines, "matmul_rows",
+           {{tiles(g.M, tile_m), tiles(g.N, vectors * l.width()), batch}}, l.input(0), l.input(1),
+           bias(l), l.output(0), cl_int{has_bias(l)}, l.to_int(g.M), l.to_int(g.N), l.to_int(g.K),
+           l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
+           l.elements(l.input_spec(1)));
+}
+
+void lower_naive(Lowering& l) {
+  const MatmulGeometry g = geometry(l);
+  l.launch_items("matmul.cl", l.defines(), "matmul_naive", g.batch * g.M * g.N, 64, l.input(0),
+                 l.input(1), bias(l), l.output(0), cl_int{has_bias(l)}, l.to_int(g.M),
+                 l.to_int(g.N), l.to_int(g.K), l.to_int(g.transpose_a ? 1 : g.K),
+                 l.to_int(g.transpose_a ? g.M : 1), l.to_int(g.transpose_b ? 1 : g.N),
+                 l.to_int(g.transpose_b ? g.K : 1));
+}
+
+std::string clblast_refusal(const Lowering& l) {
+  const MatmulGeometry g = geometry(l);
+  return g.batch * g.M * g.N * g.K == 0 ? "an operand is empty" : "";
+}
+
+void check_status(clblast::StatusCode status) {
+  if (status != clblast::StatusCode::kSuccess)
+    throw Error("matmul", fmt::format("CLBlast gave status {}", static_cast<int>(status)));
+}
+
+/// One product of CLBlast's, or a batch of them, with all that it needs.
+struct ClblastProduct {
+  MatmulGeometry g;
+  cl::Buffer a, b, y, temporary;
+  bool as_batch;
+
+  clblast::Transpose transpose(bool yes) const {
+    return yes ? clblast::Transpose::kYes : clblast::Transpose::kNo;
+  }
+  std::size_t size(std::int64_t value) const { return static_cast<std::size_t>(value); }
+  std::size_t a_row() const { return size(g.transpose_a ? g.M : g.K); }
+  std::size_t b_row() const { return size(g.transpose_b ? g.K : g.N); }
+
+  std::size_t temporary_bytes(cl::CommandQueue& queue) const {
+    cl_command_queue raw = queue();
+    std::size_t bytes = 0;
+    check_status(clblast::GemmTempBufferSize<float>(
+        clblast::Layout::kRowMajor, transpose(g.transpose_a), transpose(g.transpose_b), size(g.M),
+        size(g.N), size(g.K), 0, a_row(), 0, b_row(), 0, size(g.N), &raw, bytes));
+    return bytes;
+  }
+
+  void operator()(cl::CommandQueue& queue) const {
+    cl_command_queue raw = queue();
+    const std::size_t m = size(g.M), n = size(g.N), k = size(g.K);
+    if (as_batch) {
+      check_status(clblast::GemmStridedBatched<float>(
+          clblast::Layout::kRowMajor, transpose(g.transpose_a), transpose(g.transpose_b), m, n, k,
+          1.0f, a(), 0, a_row(), m * k, b(), 0, b_row(), k * n, 0.0f, y(), 0, n, m * n,
+          size(g.batch), &raw));
+      return;
+    }
+    for (std::size_t i = 0; i < size(g.batch); ++i)
+      check_status(clblast::Gemm<float>(clblast::Layout::kRowMajor, transpose(g.transpose_a),
+                                        transpose(g.transpose_b), m, n, k, 1.0f, a(), i * m * k,
+                                        a_row(), b(), i * k * n, b_row(), 0.0f, y(), i * m * n, n,
+                                        &raw, nullptr, temporary()));
+  }
+};
+
+void lower_clblast(Lowering& l) {
+  ClblastProduct product{geometry(l), l.input(0), l.input(1), l.output(0), {}, false};
+  cl::CommandQueue& queue = l.device().compute_queue();
+  const std::size_t bytes = product.temporary_bytes(queue);
+  // The batched routine would allocate where the single one takes temporary memory.
+  product.as_batch = product.g.batch > 1 && bytes == 0;
+  if (bytes > 0) product.temporary = l.workspace(bytes);
+  if (!l.measuring()) product(queue);  // builds its kernels now rather than in the first run
+  l.call(product);
+  if (has_bias(l))
+    l.launch_items("matmul.cl", l.defines(), "matmul_bias", l.output_spec(0).elements(), 64,
+                   l.input(2), l.output(0), l.to_int(product.g.N));
+}
+
+}  // namespace
+
+std::vector<OpLowering> matmul_lowerings() {
+  return {{"matmul",
+           {{"tile", tile_refusal, lower_tile},
+            {"clblast", clblast_refusal, lower_clblast},
+            {"naive", never_refuses, lower_naive}}}};
+}
+
+}  // namespace tessera::opencl

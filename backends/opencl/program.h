@@ -1,0 +1,40 @@
+// Programs of a device, built from kernel files and macros, kept in memory and on disk.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "backends/opencl/cl.h"
+#include "backends/opencl/defines.h"
+#include "backends/opencl/disk_cache.h"
+
+namespace tessera::opencl {
+
+class ProgramCache {
+ public:
+  ProgramCache(cl::Context context, cl::Device device, DiskCache disk = DiskCache());
+
+  /// A new kernel object of `file` ("conv2d.cl") specialised by `defines`. Throws Error with file,
+  /// line, macros, device and the compiler's log when the file does not build.
+  cl::Kernel kernel(std::string_view file, const Defines& defines, const std::string& name);
+
+  /// Programs built from source so far; the others came from the disk.
+  int built_from_source() const { return built_from_source_; }
+
+ private:
+  cl::Program program(std::string_view file, const Defines& defines);
+  bool load(const std::string& key, cl::Program& program) const;
+  cl::Program build(std::string_view file, const std::string& source, const std::string& options);
+  [[noreturn]] void fail(std::string_view file, const std::string& options,
+                         const std::string& log) const;
+
+  cl::Context context_;
+  cl::Device device_;
+  DiskCache disk_;
+  std::string identity_;  ///< what a binary depends on besides source and options
+  std::map<std::string, cl::Program> programs_;
+  int built_from_source_ = 0;
+};
+
+}  // namespace tessera::opencl

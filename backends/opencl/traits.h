@@ -1,0 +1,33 @@
+// What the backend needs to know of a device, as numbers and booleans (0: unsupported). Lowerings
+// choose by these, never by the name of a vendor or driver, which only traits.cpp may look at.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/opencl/cl.h"
+#include "tessera/device.h"
+
+namespace tessera::opencl {
+
+struct Traits {
+  bool is_cpu = false;
+  bool unified_memory = false;  ///< device memory is the host's memory
+  bool fma = false;             ///< fused multiply-add in hardware
+  bool fp16 = false;            ///< arithmetic on half floats
+  std::uint32_t compute_units = 1;
+  std::size_t float_width = 4;  ///< lanes of the vectors that kernels should use
+  std::size_t work_group = 1;   ///< work-items in the groups of one-dimensional launches
+  std::size_t max_work_group = 1;
+  std::size_t max_work_items[3] = {1, 1, 1};
+  std::size_t local_memory = 0;    ///< bytes of memory of its own per work-group
+  std::size_t base_alignment = 1;  ///< bytes to which sub-buffers must be aligned
+  std::uint64_t global_memory = 0;
+  std::uint64_t max_allocation = 0;
+};
+
+/// Asks the device. Throws cl::Error when it does not answer.
+Traits query_traits(const cl::Device& device);
+DeviceType device_type(const cl::Device& device);
+
+}  // namespace tessera::opencl

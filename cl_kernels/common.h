@@ -1,0 +1,77 @@
+// What all kernels share: vectors of V lanes, work-group size, and the loop over a work-item's
+// items. Inlined where a kernel file includes it.
+
+#ifndef V
+#define V 4  // lanes of a vector: 1, 4, 8 or 16
+#endif
+#ifndef LOCAL
+#define LOCAL 1  // work-items in a work-group of a one-dimensional launch
+#endif
+#ifndef USE_FMA
+#define USE_FMA 1  // whether the device has a fused multiply-add in hardware
+#endif
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+
+#if V == 1
+typedef float floatv;
+typedef int intv;
+#define LOAD(p) (*(p))
+#define STORE(value, p) (*(p) = (value))
+#define LOAD_BYTES(p) ((int)*(p))
+#define STORE_BYTES(value, p) (*(p) = (uchar)(value))
+#else
+typedef JOIN(float, V) floatv;
+typedef JOIN(int, V) intv;
+#define LOAD(p) JOIN(vload, V)(0, p)
+#define STORE(value, p) JOIN(vstore, V)(value, 0, p)
+#define LOAD_BYTES(p) JOIN(convert_int, V)(JOIN(vload, V)(0, p))
+#define STORE_BYTES(value, p) JOIN(vstore, V)(JOIN(convert_uchar, V)(value), 0, p)
+#endif
+
+#if USE_FMA
+#define MULTIPLY_ADD(a, b, c) fma(a, b, c)
+#else
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
+
+#define UNROLL(count) __attribute__((opencl_unroll_hint(count)))
+#define GROUP __attribute__((reqd_work_group_size(LOCAL, 1, 1)))
+
+// A launch over `items` gives each work-item `chunk` consecutive ones: 1 on GPUs, where neighbours
+// then touch neighbouring memory, many on CPUs.
+#define FOR_ITEMS(i)                                                                      \
+  for (int i = (int)get_global_id(0) * chunk, i##_end = min(i + chunk, items); i < i##_end; ++i)
+
+// The first `count` lanes; the others are `rest`. Nothing at or past p + count is read.
+static inline floatv load_first(__global const float* p, int count, float rest) {
+  float lanes[V];
+  for (int lane = 0; lane < V; ++lane) lanes[lane] = lane < count ? p[lane] : rest;
+  return LOAD(lanes);
+}
+
+static inline floatv load_lanes(__global const float* p, int count) {
+  if (count >= V) return LOAD(p);
+  return load_first(p, count, 0.0f);
+}
+
+static inline void store_lanes(floatv value, __global float* p, int count) {
+  if (count >= V) {
+    STORE(value, p);
+    return;
+  }
+  float lanes[V];
+  STORE(value, lanes);
+  for (int lane = 0; lane < count; ++lane) p[lane] = lanes[lane];
+}
+
+// The sum of the lanes, always in the same order.
+static inline float lane_sum(floatv value) {
+  float lanes[V];
+  STORE(value, lanes);
+  UNROLL(V)
+  for (int step = V / 2; step > 0; step /= 2)
+    for (int lane = 0; lane < step; ++lane) lanes[lane] += lanes[lane + step];
+  return lanes[0];
+}
