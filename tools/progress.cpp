@@ -34,7 +34,7 @@ Progress::Progress(std::int64_t epochs, std::int64_t steps_per_epoch, std::int64
 void Progress::begin_epoch(std::int64_t epoch, std::int64_t step) {
   epoch_ = epoch;
   first_step_ = step;
-  began_ = shown_ = Clock::now();
+  began_ = Clock::now();
 }
 
 double Progress::seconds() const {

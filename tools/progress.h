@@ -35,7 +35,7 @@ class Progress {
   std::int64_t epoch_ = 0;
   std::int64_t first_step_ = 0;
   Clock::time_point began_;
-  Clock::time_point shown_;
+  Clock::time_point shown_{};  ///< the first step of all is shown at once
 };
 
 }  // namespace tessera::tools
