@@ -1,0 +1,203 @@
+// safetensors files: round trips, and every kind of damage.
+#include "tessera/safetensors.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tests/data/files.h"
+
+namespace tessera::tests {
+namespace {
+
+TensorFile::Tensor tensor(DType dtype, Shape shape) {
+  TensorFile::Tensor result{{dtype, std::move(shape)}, {}};
+  for (std::size_t i = 0; i < result.spec.bytes(); ++i)
+    result.bytes.push_back(static_cast<std::byte>(i * 7 + 3));
+  return result;
+}
+
+TensorFile example() {
+  TensorFile file;
+  file.metadata = {{"format", "test"}, {"note", "two\nlines, \"quotes\" and \xc3\xa4"}};
+  file.tensors["a"] = tensor(DType::u8, {3});
+  file.tensors["b"] = tensor(DType::f32, {2, 3});
+  file.tensors["c"] = tensor(DType::i32, {});
+  file.tensors["d"] = tensor(DType::f32, {0, 5});
+  return file;
+}
+
+void check_equal(const TensorFile& found, const TensorFile& expected) {
+  CHECK(found.metadata == expected.metadata);
+  REQUIRE(found.tensors.size() == expected.tensors.size());
+  for (const auto& [name, tensor] : expected.tensors) {
+    CAPTURE(name);
+    REQUIRE(found.tensors.count(name) == 1);
+    CHECK(found.tensors.at(name).spec == tensor.spec);
+    CHECK(found.tensors.at(name).bytes == tensor.bytes);
+  }
+}
+
+/// A file of this header and so many bytes of data.
+Bytes file_of(const std::string& header, std::size_t data_bytes) {
+  const std::uint64_t size = header.size();
+  Bytes bytes(sizeof size + size + data_bytes, 1);
+  std::memcpy(bytes.data(), &size, sizeof size);
+  std::copy(header.begin(), header.end(), bytes.begin() + sizeof size);
+  return bytes;
+}
+
+std::string error_of_file(const Bytes& bytes) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.safetensors";
+  write_file(path, bytes);
+  const std::string error = error_of([&] { read_safetensors(path); });
+  const std::string start = where(path);
+  REQUIRE(error.substr(0, start.size()) == start);
+  CHECK_FALSE(contains(error, "\n"));
+  return error.substr(start.size());
+}
+
+std::string error_of_header(const std::string& header, std::size_t data_bytes = 8) {
+  const std::string error = error_of_file(file_of(header, data_bytes));
+  const std::string start = "damaged header: ";
+  REQUIRE(error.substr(0, start.size()) == start);
+  return error.substr(start.size());
+}
+
+}  // namespace
+
+TEST_CASE("safetensors come back as they were written") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.safetensors";
+  for (const TensorFile& file : {example(), TensorFile{}}) {
+    write_safetensors(path, file);
+    check_equal(read_safetensors(path), file);
+  }
+}
+
+TEST_CASE("the data of a safetensors file is aligned") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.safetensors";
+  TensorFile file = example();
+  for (int i = 0; i < 8; ++i) {
+    file.metadata["note"] += "x";
+    write_safetensors(path, file);
+    const Bytes bytes = read_file(path);
+    std::uint64_t header_bytes = 0;
+    std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
+    CHECK(header_bytes % 8 == 0);
+    // u8 comes last, so that wider elements stay aligned
+    CHECK(std::memcmp(&bytes[bytes.size() - 3], file.tensors["a"].bytes.data(), 3) == 0);
+  }
+}
+
+TEST_CASE("a safetensors file that is not there or not a file is named") {
+  const TemporaryFolder folder;
+  CHECK(error_of([&] { read_safetensors(folder / "none"); }) ==
+        where(folder / "none") + "no such file");
+  CHECK(error_of([&] { read_safetensors(folder.path().string()); }) ==
+        where(folder.path().string()) + "not a regular file");
+}
+
+TEST_CASE("a truncated safetensors file is refused at every length") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.safetensors";
+  write_safetensors(path, example());
+  const Bytes whole = read_file(path);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CAPTURE(size);
+    CHECK(error_of_file(Bytes(whole.begin(), whole.begin() + static_cast<long>(size))) != "");
+  }
+  Bytes more = whole;
+  more.push_back(0);
+  CHECK(error_of_file(more) == "damaged header: the tensors take 31 bytes, but the file has 32");
+}
+
+TEST_CASE("a header length out of bounds is refused before memory is taken") {
+  Bytes bytes = file_of("{}", 0);
+  bytes[7] = 0x7f;
+  CHECK(error_of_file(bytes) ==
+        "not safetensors: a header of 9151314442816847874 bytes, expected at most 100000000");
+  bytes[7] = 0;
+  bytes[0] = 3;
+  CHECK(error_of_file(bytes) ==
+        "truncated or not safetensors: a header of 3 bytes in a file of 10");
+}
+
+TEST_CASE("a header that is not the right JSON is refused") {
+  CHECK(error_of_header("") == "it does not start with '{'");
+  CHECK(error_of_header("[]") == "it does not start with '{'");
+  CHECK(error_of_header("{\"x\"") == "it is not JSON (at byte 5)");
+  CHECK(contains(error_of_header("{\"\xff\":1}"), "it is not JSON"));
+  CHECK(contains(error_of_header("{} x"), "it is not JSON"));
+  CHECK(error_of_header(R"({"x":{"shape":[[[[[[1]]]]]]}})") == "it is nested too deeply");
+  CHECK(contains(error_of_header("{\"x\":" + std::string(1'000'000, '[')), "nested too deeply"));
+  CHECK(error_of_header(R"({"__metadata__":1})") == "the metadata is not an object");
+  CHECK(error_of_header(R"({"__metadata__":{"a":1}})") == "metadata \"a\" is not a string");
+  CHECK(error_of_header(R"({"x":{},"x":{}})") == "\"x\" stands there twice");
+  CHECK(error_of_header(R"({"x\ny":1})") == R"(tensor "x\ny" is not an object)");
+}
+
+TEST_CASE("a tensor that does not add up is refused") {
+  const auto error = [](const std::string& dtype, const std::string& shape,
+                        const std::string& offsets) {
+    return error_of_header(R"({"x":{"dtype":)" + dtype + R"(,"shape":)" + shape +
+                           R"(,"data_offsets":)" + offsets + "}}");
+  };
+  const std::string f32 = "\"F32\"";
+  CHECK(error("1", "[2]", "[0,8]") == "tensor \"x\" has no element type");
+  CHECK(error("\"F16\"", "[4]", "[0,8]") ==
+        "tensor \"x\" has elements of type \"F16\", expected F32, I32 or U8");
+  CHECK(error(f32, "2", "[0,8]") == "tensor \"x\" has no shape");
+  CHECK(error(f32, "[2]", "{}") == "tensor \"x\" has no data_offsets");
+  for (const char* wrong : {"[-2]", "[2.0]", "[\"2\"]", "[9223372036854775808]", "[1e99]"})
+    CHECK(error(f32, wrong, "[0,8]") ==
+          "tensor \"x\" shape has something other than integers from 0 to 2^63-1");
+  CHECK(error(f32, "[4294967296,4294967296]", "[0,8]") ==
+        "tensor \"x\" [shape] too many elements in [4294967296,4294967296]");
+  CHECK(error(f32, "[3]", "[0,8]") == "tensor \"x\" is f32[3], but takes 8 bytes");
+  CHECK(error(f32, "[4611686018427387906]", "[0,8]") ==
+        "tensor \"x\" is f32[4611686018427387906], but takes 8 bytes");  // 8 modulo 2^64
+  CHECK(error(f32, "[2]", "[8,0]") ==
+        "tensor \"x\" has data_offsets [8,0], expected a begin and an end");
+  CHECK(error(f32, "[2]", "[0,8,16]") ==
+        "tensor \"x\" has data_offsets [0,8,16], expected a begin and an end");
+  CHECK(error(f32, "[2]", "[8,16]") ==
+        "tensor \"x\" starts at 8, expected 0 (an overlap or a hole)");
+  CHECK(error(f32, "[4]", "[0,16]") == "the tensors take 16 bytes, but the file has 8");
+}
+
+TEST_CASE("tensors that overlap or leave a hole are refused") {
+  const auto error = [](const std::string& second) {
+    return error_of_header(R"({"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                           R"("y":{"dtype":"U8","shape":[4],"data_offsets":)" +
+                           second + "}}");
+  };
+  CHECK(error("[3,7]") == "tensor \"y\" starts at 3, expected 4 (an overlap or a hole)");
+  CHECK(error("[0,4]") == "tensor \"y\" starts at 0, expected 4 (an overlap or a hole)");
+  CHECK(error("[5,9]") == "tensor \"y\" starts at 5, expected 4 (an overlap or a hole)");
+}
+
+TEST_CASE("what a safetensors file cannot hold is not written") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.safetensors";
+  const auto error = [&](const TensorFile& file) {
+    const std::string message = error_of([&] { write_safetensors(path, file); });
+    CHECK(std::filesystem::is_empty(folder.path()));
+    return message;
+  };
+  TensorFile file = example();
+  file.tensors["b"].bytes.pop_back();
+  CHECK(error(file) == where(path) + "tensor \"b\" is f32[2,3], but has 23 bytes");
+  file = example();
+  file.tensors["__metadata__"] = tensor(DType::u8, {1});
+  CHECK(error(file) == where(path) + "a tensor cannot be called \"__metadata__\"");
+  file = example();
+  file.tensors["\xff"] = tensor(DType::u8, {1});
+  CHECK(error(file) == where(path) + "a name or metadata is not UTF-8");
+  file = example();
+  file.metadata["x"] = "\xff";
+  CHECK(error(file) == where(path) + "a name or metadata is not UTF-8");
+}
+
+}  // namespace tessera::tests
