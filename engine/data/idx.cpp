@@ -52,10 +52,10 @@ Shape read_shape(InputFile& file, std::size_t rank) {
 std::size_t checked_count(const InputFile& file, const Shape& shape) {
   std::uint64_t count = 1;
   for (std::int64_t extent : shape) {
-    if (__builtin_mul_overflow(count, static_cast<std::uint64_t>(extent), &count) ||
-        count > file.most_bytes())
+    if (static_cast<std::uint64_t>(extent) > file.most_bytes() / count)
       throw Error(file.path(), fmt::format("truncated or damaged: it is too small to hold {} bytes",
                                            to_string(shape)));
+    count *= static_cast<std::uint64_t>(extent);
   }
   return static_cast<std::size_t>(count);
 }
