@@ -180,6 +180,9 @@ TEST_CASE("a loader may be destroyed at any moment") {
       for (int i = 0; i < taken; ++i) REQUIRE(loader.next() != nullptr);
     }
   }
+  const Counting large(1'000'000);
+  { const Loader stopped(large, {.batch = 1}); }
+  CHECK(large.reads < 10);
   const Counting broken(64, 0);
   const Loader unheard(broken, {.batch = 4});
 }

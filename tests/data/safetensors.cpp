@@ -108,6 +108,7 @@ TEST_CASE("a truncated safetensors file is refused at every length") {
     CAPTURE(size);
     CHECK(error_of_file(Bytes(whole.begin(), whole.begin() + static_cast<long>(size))) != "");
   }
+  CHECK(error_of_file({8, 0, 0, 0, 0}) == "truncated or not readable");
   Bytes more = whole;
   more.push_back(0);
   CHECK(error_of_file(more) == "damaged header: the tensors take 31 bytes, but the file has 32");
@@ -138,6 +139,12 @@ TEST_CASE("a header that is not the right JSON is refused") {
   CHECK(error_of_header(R"({"x\ny":1})") == R"(tensor "x\ny" is not an object)");
 }
 
+TEST_CASE("a message shows the start of a long name, even if that cuts a letter in two") {
+  const std::string start(99, 'x');
+  CHECK(error_of_header("{\"" + start + "\xc3\xa4" + std::string(1000, 'y') + "\":1}") ==
+        "tensor \"" + start + "\\ufffd\" is not an object");
+}
+
 TEST_CASE("a tensor that does not add up is refused") {
   const auto error = [](const std::string& dtype, const std::string& shape,
                         const std::string& offsets) {
@@ -156,6 +163,7 @@ TEST_CASE("a tensor that does not add up is refused") {
   CHECK(error(f32, "[4294967296,4294967296]", "[0,8]") ==
         "tensor \"x\" [shape] too many elements in [4294967296,4294967296]");
   CHECK(error(f32, "[3]", "[0,8]") == "tensor \"x\" is f32[3], but takes 8 bytes");
+  CHECK(error(f32, "[2]", "[0,9]") == "tensor \"x\" is f32[2], but takes 9 bytes");
   CHECK(error(f32, "[4611686018427387906]", "[0,8]") ==
         "tensor \"x\" is f32[4611686018427387906], but takes 8 bytes");  // 8 modulo 2^64
   CHECK(error(f32, "[2]", "[8,0]") ==
