@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,6 +19,8 @@ using Attribute =
 class TESSERA_API Attributes {
  public:
   Attributes() = default;
+  explicit Attributes(std::map<std::string, Attribute, std::less<>> values)
+      : values_(std::move(values)) {}
   Attributes(std::initializer_list<std::pair<const std::string, Attribute>> values)
       : values_(values) {}
 
