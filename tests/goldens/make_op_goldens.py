@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Writes ops.safetensors: inputs, outputs and gradients of small cases as PyTorch computes them.
+
+usage: make_op_goldens.py FILE          (needs python3-torch)
+
+Tensors of a case are named "<case>/<tensor>"; "<case>/dy" is the weight of the output in the
+gradients "<case>/dx" and so on. The metadata holds each case's op and attributes as JSON. Images
+are stored channels last and filters as [K,R,S,C], like in the library.
+"""
+import json
+import sys
+
+import numpy
+import torch
+import torch.nn.functional as F
+
+import safetensors_file
+
+torch.manual_seed(2023)
+tensors, cases = {}, {}
+
+
+def channels_last(t):
+    return t.permute(0, 2, 3, 1)
+
+
+def same(t):
+    return t
+
+
+def random(*shape):
+    return (torch.rand(*shape) * 2 - 1).requires_grad_()
+
+
+def store(case, name, tensor):
+    array = numpy.array(tensor.detach().numpy(), order="C")  # a copy
+    tensors[f"{case}/{name}"] = array.astype(numpy.int32) if array.dtype == numpy.int64 else array
+
+
+def golden(case, op, inputs, attributes, function, layout=same):
+    """`inputs` maps names to (tensor, layout); the rest of them need no gradient."""
+    cases[case] = json.dumps({"op": op, "inputs": list(inputs), "attributes": attributes})
+    y = function(*[tensor for tensor, _ in inputs.values()])
+    dy = torch.rand_like(y) * 2 - 1
+    y.backward(dy)
+    for name, (tensor, convert) in inputs.items():
+        store(case, name, convert(tensor))
+        if tensor.requires_grad:
+            store(case, "d" + name, convert(tensor.grad))
+    store(case, "y", layout(y))
+    store(case, "dy", layout(dy))
+
+
+def conv2d(case, x, w, bias=True, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    inputs = {"x": (random(*x), channels_last), "w": (random(*w), channels_last)}
+    if bias:
+        inputs["b"] = (random(w[0]), same)
+    attributes = {
+        "stride": stride, "padding": padding, "dilation": dilation, "groups": groups}  # fmt: skip
+    golden(case, "conv2d", inputs, attributes,
+           lambda *t: F.conv2d(*t, **attributes), channels_last)  # fmt: skip
+
+
+def max_pool2d(case, x, kernel, stride, padding=(0, 0)):
+    # Few different numbers: ties decide where the gradient goes.
+    values = torch.randint(0, 4, x).float().requires_grad_()
+    golden(case, "max_pool2d", {"x": (values, channels_last)},
+           {"kernel": kernel, "stride": stride, "padding": padding},
+           lambda t: F.max_pool2d(t, kernel, stride, padding), channels_last)  # fmt: skip
+
+
+def matmul(case, a, b, transpose_a, transpose_b, bias=None):
+    inputs = {"a": (random(*a), same), "b": (random(*b), same)}
+    if bias:
+        inputs["bias"] = (random(bias), same)
+
+    def product(left, right, *rest):
+        left = left.transpose(-1, -2) if transpose_a else left
+        right = right.transpose(-1, -2) if transpose_b else right
+        return left @ right + (rest[0] if rest else 0)
+
+    golden(case, "matmul", inputs,
+           {"transpose_a": int(transpose_a), "transpose_b": int(transpose_b)}, product)  # fmt: skip
+
+
+def cross_entropy(case, n, k, scale):
+    labels = torch.randint(0, k, (n,))
+    logits = (torch.randn(n, k) * scale).requires_grad_()
+    golden(case, "softmax_cross_entropy", {"logits": (logits, same), "labels": (labels, same)}, {},
+           lambda x, t: F.cross_entropy(x, t).reshape(1))  # fmt: skip
+    store(case, "probabilities", F.softmax(logits, 1))
+
+
+def sgd(case, momentum, lr):
+    """Three steps of torch.optim.SGD; w and v are what they leave."""
+    w = random(3, 5)
+    steps = [random(3, 5).detach() for _ in range(3)]
+    store(case, "w", w)
+    optimizer = torch.optim.SGD([w], lr=lr, momentum=momentum)
+    for i, dw in enumerate(steps):
+        w.grad = dw.clone()
+        optimizer.step()
+        store(case, f"dw {i}", dw)
+        store(case, f"w {i}", w)
+    tensors[f"{case}/lr"] = numpy.array([lr], numpy.float32)
+    cases[case] = json.dumps({"op": "sgd_step", "attributes": {"momentum": momentum}})
+
+
+conv2d("conv2d plain", (2, 3, 6, 5), (4, 3, 3, 3))
+conv2d("conv2d all attributes", (2, 4, 9, 8), (6, 2, 3, 2), True, (2, 1), (1, 2), (2, 3), 2)
+conv2d("conv2d depthwise", (1, 5, 7, 6), (5, 1, 3, 3), False, (1, 2), (1, 1), (1, 1), 5)
+conv2d("conv2d 1x1", (2, 7, 3, 4), (3, 7, 1, 1), True)
+max_pool2d("max_pool2d", (2, 3, 6, 7), (2, 2), (2, 2))
+max_pool2d("max_pool2d overlapping", (1, 4, 8, 7), (3, 4), (2, 1), (1, 2))
+matmul("matmul", (5, 7), (7, 3), False, False, 3)
+matmul("matmul transposed", (7, 5), (3, 7), True, True)
+matmul("matmul batch", (2, 3, 4, 6), (2, 3, 5, 6), False, True, 5)
+golden("relu", "relu", {"x": (random(4, 9), same)}, {}, F.relu)
+golden("add", "add", {"a": (random(2, 1, 4), same), "b": (random(3, 1), same)}, {}, torch.add)
+golden("sum", "sum", {"x": (random(3, 4, 5), same)}, {"axes": [0, 2]},
+       lambda t: t.sum((0, 2), keepdim=True))  # fmt: skip
+golden("reshape", "reshape", {"x": (random(3, 4), same)}, {"shape": [2, 6]},
+       lambda t: t.reshape(2, 6))  # fmt: skip
+cross_entropy("softmax_cross_entropy", 7, 5, 1)
+cross_entropy("softmax_cross_entropy large logits", 3, 11, 30)
+sgd("sgd_step", 0.9, 0.1)
+safetensors_file.write(sys.argv[1], tensors, cases)

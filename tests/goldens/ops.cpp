@@ -1,0 +1,112 @@
+// Small cases as PyTorch computes them (see make_op_goldens.py), on each device.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tessera/safetensors.h"
+#include "tests/cases/run.h"
+#include "tests/devices.h"
+
+namespace tessera {
+namespace {
+
+using cases::HostTensor;
+using cases::Tensors;
+using Json = nlohmann::json;
+
+constexpr cases::Tolerance tolerance{5e-6, 1e-5};  // float against float, sums of up to 60 products
+
+Attributes to_attributes(const Json& json) {
+  std::map<std::string, Attribute, std::less<>> values;
+  for (const auto& [name, value] : json.items()) {
+    if (value.is_array())
+      values[name] = value.get<std::vector<std::int64_t>>();
+    else if (value.is_number_integer())
+      values[name] = value.get<std::int64_t>();
+    else
+      values[name] = value.get<double>();
+  }
+  return Attributes(std::move(values));
+}
+
+class Goldens {
+ public:
+  Goldens() : file_(read_safetensors(TESSERA_GOLDENS "/ops.safetensors")) {}
+
+  /// Case name -> {"op", "inputs", "attributes"}.
+  const std::map<std::string, std::string>& cases() const { return file_.metadata; }
+  HostTensor tensor(const std::string& case_name, const std::string& name) const {
+    const auto& found = file_.tensors.at(case_name + "/" + name);
+    return cases::from_bytes(found.spec, found.bytes);
+  }
+
+ private:
+  TensorFile file_;
+};
+
+void check(const std::string& what, const HostTensor& found, const HostTensor& expected) {
+  const auto difference = cases::difference(found, expected, tolerance);
+  CHECK_MESSAGE(!difference, what << " " << difference.value_or(""));
+}
+
+void check_case(const Goldens& goldens, const std::string& name, const Json& json, Device& device) {
+  cases::Case c;
+  c.op = json.at("op");
+  c.attributes = to_attributes(json.at("attributes"));
+  Tensors inputs;
+  for (const std::string input : json.at("inputs")) {
+    inputs.push_back(goldens.tensor(name, input));
+    c.inputs.emplace_back(input, inputs.back().spec);
+  }
+  inputs.push_back(goldens.tensor(name, "dy"));
+  cases::CaseRun run(c, device, true);
+  run.set(inputs);
+  run.run();
+  const Tensors results = run.results();
+  check("y", results[0], goldens.tensor(name, "y"));
+  if (c.op == "softmax_cross_entropy")
+    check("probabilities", results[1], goldens.tensor(name, "probabilities"));
+  std::size_t gradient = cases::output_specs(c).size();
+  for (const cases::Input& input : c.inputs)
+    if (input.spec.dtype == DType::f32)
+      check("d" + input.name, results.at(gradient++), goldens.tensor(name, "d" + input.name));
+}
+
+/// Three steps from a momentum of 0; what is left of each is the start of the next.
+void check_sgd(const Goldens& goldens, const std::string& name, const Json& json, Device& device) {
+  HostTensor w = goldens.tensor(name, "w"), v(w.spec);
+  const HostTensor lr = goldens.tensor(name, "lr");
+  cases::Case c;
+  c.op = "sgd_step";
+  c.attributes = to_attributes(json.at("attributes"));
+  c.inputs = {{"w", w.spec, {}, Role::parameter},
+              {"dw", w.spec},
+              {"v", v.spec, {}, Role::state},
+              {"lr", lr.spec}};
+  cases::CaseRun run(c, device, false);
+  for (const char* step : {"0", "1", "2"}) {
+    run.set({w, goldens.tensor(name, std::string("dw ") + step), v, lr});
+    run.run();
+    const Tensors results = run.results();
+    w = results[0];
+    v = results[1];
+    check(std::string("w after step ") + step, w, goldens.tensor(name, std::string("w ") + step));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("ops give what PyTorch gives") {
+  const Goldens goldens;
+  CHECK(goldens.cases().size() >= 12);
+  for (const auto& device : open_usable_devices())
+    for (const auto& [name, text] : goldens.cases()) {
+      INFO("device: ", device->info().id, " (", device->info().name, ")");
+      INFO("case: ", name);
+      const Json json = Json::parse(text);
+      const auto run = json.at("op") == "sgd_step" ? check_sgd : check_case;
+      CHECK_NOTHROW(run(goldens, name, json, *device));
+    }
+}
+
+}  // namespace tessera
