@@ -117,12 +117,16 @@ Step prepare_dw_naive(const NodeContext& node) {
 }  // namespace
 
 std::vector<Lowering> conv2d_lowerings() {
-  return {
-      {"conv2d", {{"direct", nullptr, prepare_conv2d_direct}, {"naive", nullptr, prepare_naive}}},
-      {"conv2d_dx",
-       {{"direct", nullptr, prepare_conv2d_dx_direct}, {"naive", nullptr, prepare_dx_naive}}},
-      {"conv2d_dw",
-       {{"direct", nullptr, prepare_conv2d_dw_direct}, {"naive", nullptr, prepare_dw_naive}}}};
+  return {{"conv2d",
+           {{"planar", refuse_conv2d_planar, prepare_conv2d_planar},
+            {"direct", nullptr, prepare_conv2d_direct},
+            {"naive", nullptr, prepare_naive}}},
+          {"conv2d_dx",
+           {{"planar", refuse_conv2d_dx_planar, prepare_conv2d_dx_planar},
+            {"direct", nullptr, prepare_conv2d_dx_direct},
+            {"naive", nullptr, prepare_dx_naive}}},
+          {"conv2d_dw",
+           {{"direct", nullptr, prepare_conv2d_dw_direct}, {"naive", nullptr, prepare_dw_naive}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -16,9 +16,17 @@ struct Axis {
 
   /// The taps of output i whose source lies in [0, size).
   Range valid_taps(std::int64_t i, std::int64_t size) const;
+  /// The source positions in [0, size) that a range of outputs reads, and those between.
+  Range sources(Range outputs_read, std::int64_t size) const;
   /// The last source position any output reads.
   std::int64_t last() const { return (outputs - 1) * src_step + first + (taps - 1) * step; }
 };
+
+Axis forward_axis(std::int64_t outputs, std::int64_t taps, std::int64_t stride,
+                  std::int64_t padding, std::int64_t dilation);
+/// The gradient's outputs, the elements of dx, in one axis per phase of the stride.
+std::vector<Axis> gradient_axes(std::int64_t size, std::int64_t taps, std::int64_t stride,
+                                std::int64_t padding, std::int64_t dilation);
 
 /// Columns of zeros to be added on each side so that no tap needs to be left out.
 struct ColumnPadding {
@@ -35,5 +43,11 @@ void copy_padded(const float* from, std::int64_t rows, std::int64_t columns, std
 Step prepare_conv2d_direct(const NodeContext& node);
 Step prepare_conv2d_dx_direct(const NodeContext& node);
 Step prepare_conv2d_dw_direct(const NodeContext& node);
+
+// Vectors along a row of pixels instead of channels: better where there are few output channels.
+std::string refuse_conv2d_planar(const NodeContext& node);
+Step prepare_conv2d_planar(const NodeContext& node);
+std::string refuse_conv2d_dx_planar(const NodeContext& node);
+Step prepare_conv2d_dx_planar(const NodeContext& node);
 
 }  // namespace TESSERA_CPU_NAMESPACE

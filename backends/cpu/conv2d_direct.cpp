@@ -2,34 +2,10 @@
 // output row times one or two vectors of output channels, all in registers; the taps of a filter
 // row are one run of consecutive floats in the source. The gradient is the same product over dy:
 // each phase of the stride is a dense product of its own.
-#include <numeric>
-
 #include "backends/cpu/conv2d.h"
 #include "backends/cpu/simd.h"
 
 namespace TESSERA_CPU_NAMESPACE {
-
-Range Axis::valid_taps(std::int64_t i, std::int64_t size) const {
-  const std::int64_t start = i * src_step + first;
-  const std::int64_t begin = start >= 0 ? 0 : (-start + step - 1) / step;
-  const std::int64_t end = start >= size ? 0 : (size - 1 - start) / step + 1;
-  return {std::min(begin, taps), std::max(std::min(begin, taps), std::min(end, taps))};
-}
-
-void ColumnPadding::cover(const Axis& columns, std::int64_t size) {
-  if (columns.taps == 0 || columns.outputs <= 0) return;
-  left = std::max(left, -columns.first);
-  right = std::max(right, columns.last() - (size - 1));
-}
-
-void copy_padded(const float* from, std::int64_t rows, std::int64_t columns, std::int64_t C,
-                 const ColumnPadding& padding, float* to) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    to = std::fill_n(to, padding.left * C, 0.0f);
-    to = std::copy_n(from + row * columns * C, columns * C, to);
-    to = std::fill_n(to, padding.right * C, 0.0f);
-  }
-}
 
 namespace {
 
@@ -101,14 +77,12 @@ struct Segment {
 Segment segment_of(const Problem& problem, std::int64_t n, std::int64_t begin, std::int64_t end) {
   Segment segment{n, begin, end, problem.src_rows, 0, nullptr};
   for (const Phase& phase : problem.phases) {
-    const Axis& rows = phase.rows;
-    if (rows.taps == 0) continue;
-    const std::int64_t last = (end - 1) * rows.src_step + rows.first + (rows.taps - 1) * rows.step;
-    segment.first_row = std::min(segment.first_row, begin * rows.src_step + rows.first);
-    segment.last_row = std::max(segment.last_row, last + 1);
+    const Range rows = phase.rows.sources({begin, end}, problem.src_rows);
+    if (rows.begin == rows.end) continue;
+    segment.first_row = std::min(segment.first_row, rows.begin);
+    segment.last_row = std::max(segment.last_row, rows.end);
   }
-  segment.first_row = std::clamp<std::int64_t>(segment.first_row, 0, problem.src_rows);
-  segment.last_row = std::clamp(segment.last_row, segment.first_row, problem.src_rows);
+  segment.first_row = std::min(segment.first_row, segment.last_row);
   return segment;
 }
 
@@ -261,38 +235,6 @@ Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
     });
   };
   return {run, static_cast<std::size_t>(floats) * sizeof(float)};
-}
-
-Axis forward_axis(std::int64_t outputs, std::int64_t taps, std::int64_t stride,
-                  std::int64_t padding, std::int64_t dilation) {
-  return {outputs, 0, 1, stride, taps, -padding, dilation, 0, 1};
-}
-
-/// The phases of an axis of the gradient: positions h = phase + i*stride of dx, and the taps r with
-/// (h + padding - r*dilation) a multiple of the stride, in the order of the dy they read.
-std::vector<Axis> gradient_axes(std::int64_t size, std::int64_t taps, std::int64_t stride,
-                                std::int64_t padding, std::int64_t dilation) {
-  std::vector<Axis> axes;
-  const std::int64_t common = std::gcd(stride, dilation);
-  for (std::int64_t phase = 0; phase < std::min(stride, size); ++phase) {
-    Axis axis{(size - phase + stride - 1) / stride,
-              phase,
-              stride,
-              1,
-              0,
-              0,
-              dilation / common,
-              0,
-              -(stride / common)};
-    for (std::int64_t r = 0; r < taps; ++r)
-      if ((phase + padding - r * dilation) % stride == 0) {
-        ++axis.taps;
-        axis.tap_first = r;
-        axis.first = (phase + padding - r * dilation) / stride;
-      }
-    axes.push_back(axis);
-  }
-  return axes;
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
-// conv2d_dw: for each tap row, a tile of consecutive (s,c) positions times one or two vectors of
-// filters stays in registers while it walks over the pixels of an image. Images are summed group
-// by group into partial results, and those in a fixed order into dw.
+// conv2d_dw: for each tap row, a tile of consecutive (s,c) positions times filters stays in
+// registers while it walks over the pixels of an image. The vectors lie along the filters or along
+// the positions, whichever fills them better. Images are summed group by group into partial
+// results, and those in a fixed order into dw.
 #include "backends/cpu/conv2d.h"
 #include "backends/cpu/simd.h"
 
@@ -9,50 +10,54 @@ namespace {
 
 struct Problem {
   Conv2dGeometry g;
-  Axis rows, columns;
   ColumnPadding padding;
   std::int64_t Cg, Kg;
   // The taps of a filter as `runs` rows of consecutive floats of x.
   std::int64_t runs_per_row, run_length, run_step;
-  std::int64_t tiles, most_rows;  ///< tiles of a run
-  std::int64_t K_blocks;          ///< of one group of the convolution
+  bool along_run;  ///< vectors of positions of a run, else of filters
+  std::int64_t scalars,
+      columns;  ///< of one run and group: positions and filters, or filters and positions
+  std::int64_t tiles, most_rows;  ///< tiles of the scalars
+  std::int64_t column_blocks;
   std::int64_t image_groups, block_ranges, partial_floats, slab_floats;
   const float *x, *dy;
   float* dw;
 
-  std::int64_t blocks() const { return g.groups * K_blocks * g.R * runs_per_row * tiles; }
+  std::int64_t blocks() const { return g.groups * column_blocks * g.R * runs_per_row * tiles; }
   std::int64_t padded_row() const { return (g.W + padding.left + padding.right) * g.C; }
 };
 
 /// One tile of dw.
 struct Block {
-  std::int64_t group, k, width;  ///< first filter within the group, number of filters
-  std::int64_t r, run;
-  Range positions;  ///< within the run
-  int vectors() const { return block_vectors(width); }
+  std::int64_t group, r, run;
+  Range scalars, columns;
+  int vectors() const { return block_vectors(columns.end - columns.begin); }
 };
 
 Block block_of(const Problem& problem, std::int64_t i) {
   Block block;
-  block.positions = chunk_range(problem.run_length, problem.tiles, i % problem.tiles);
+  block.scalars = chunk_range(problem.scalars, problem.tiles, i % problem.tiles);
   i /= problem.tiles;
   block.run = i % problem.runs_per_row;
   i /= problem.runs_per_row;
   block.r = i % problem.g.R;
   i /= problem.g.R;
-  block.k = i % problem.K_blocks * block_columns;
-  block.group = i / problem.K_blocks;
-  block.width = std::min(problem.Kg - block.k, block_columns);
+  const std::int64_t column = i % problem.column_blocks * block_columns;
+  block.columns = {column, std::min(problem.columns, column + block_columns)};
+  block.group = i / problem.column_blocks;
   return block;
 }
 
+/// x or dy: where a tile begins, and the floats between its rows and pixels.
+struct Operand {
+  const float* at;
+  std::int64_t row, pixel;
+};
+
 struct TileArguments {
-  const float* x;
-  std::int64_t x_row, x_step;  ///< floats between rows and pixels
-  const float* dy;
-  std::int64_t dy_row, dy_step;
+  Operand scalars, vectors;
   std::int64_t rows, columns;
-  float* partial;  ///< [positions][block_columns], added to
+  float* partial;  ///< [scalars][block_columns], added to
   std::int64_t last_lanes;
 };
 
@@ -63,8 +68,8 @@ struct WeightTile {
     Tile<T, V> tile;
     tile.fill(nullptr, tail);
     for (std::int64_t p = 0; p < a.rows; ++p)
-      tile.accumulate(a.x + p * a.x_row, 1, a.x_step, a.dy + p * a.dy_row, a.dy_step, a.columns,
-                      &tail);
+      tile.accumulate(a.scalars.at + p * a.scalars.row, 1, a.scalars.pixel,
+                      a.vectors.at + p * a.vectors.row, a.vectors.pixel, a.columns, &tail);
     repeat<T>([&](auto t) {
       repeat<V>([&](auto v) {
         float* at = a.partial + t * block_columns + v * lanes;
@@ -89,19 +94,20 @@ void add_image(const Problem& problem, const Block& block, std::int64_t n, const
       g.H - 1 - offset < 0 ? 0 : std::min(g.P, (g.H - 1 - offset) / g.stride_h + 1);
   if (end <= first) return;
   const std::int64_t h = first * g.stride_h + offset;
-  TileArguments a;
-  a.x = x + h * problem.padded_row() + (problem.padding.left - g.padding_w) * g.C +
-        block.run * problem.run_step + block.group * problem.Cg + block.positions.begin;
-  a.x_row = g.stride_h * problem.padded_row();
-  a.x_step = g.stride_w * g.C;
-  a.dy = problem.dy + (n * g.P + first) * g.Q * g.K + block.group * problem.Kg + block.k;
-  a.dy_row = g.Q * g.K;
-  a.dy_step = g.K;
-  a.rows = end - first;
-  a.columns = g.Q;
-  a.partial = partial;
-  a.last_lanes = block.width - (block.vectors() - 1) * lanes;
-  const auto height = static_cast<std::size_t>(block.positions.end - block.positions.begin - 1);
+  const Range positions = problem.along_run ? block.columns : block.scalars;
+  const Range filters = problem.along_run ? block.scalars : block.columns;
+  const Operand from_x{x + h * problem.padded_row() + (problem.padding.left - g.padding_w) * g.C +
+                           block.run * problem.run_step + block.group * problem.Cg +
+                           positions.begin,
+                       g.stride_h * problem.padded_row(), g.stride_w * g.C};
+  const Operand from_dy{
+      problem.dy + (n * g.P + first) * g.Q * g.K + block.group * problem.Kg + filters.begin,
+      g.Q * g.K, g.K};
+  TileArguments a{
+      from_x, from_dy, end - first,
+      g.Q,    partial, block.columns.end - block.columns.begin - (block.vectors() - 1) * lanes};
+  if (problem.along_run) std::swap(a.scalars, a.vectors);
+  const auto height = static_cast<std::size_t>(block.scalars.end - block.scalars.begin - 1);
   (block.vectors() == 2 ? wide_tiles[height] : narrow_tiles[height])(a);
 }
 
@@ -136,12 +142,17 @@ void finish_block(const Problem& problem, std::int64_t i, float* partials) {
     for (std::int64_t j = 0; j < floats; ++j) sum[j] += partial[j];
   }
   const std::int64_t row = problem.runs_per_row * problem.run_length;
-  for (std::int64_t k = 0; k < block.width; ++k) {
-    const std::int64_t filter = block.group * problem.Kg + block.k + k;
-    float* dw =
-        problem.dw + (filter * problem.g.R + block.r) * row + block.run * problem.run_length;
-    for (std::int64_t j = block.positions.begin; j < block.positions.end; ++j)
-      dw[j] = sum[(j - block.positions.begin) * block_columns + k];
+  const auto filter_row = [&](std::int64_t k) {
+    return problem.dw + ((block.group * problem.Kg + k) * problem.g.R + block.r) * row +
+           block.run * problem.run_length;
+  };
+  for (std::int64_t i_scalar = block.scalars.begin; i_scalar < block.scalars.end; ++i_scalar) {
+    const float* from = sum + (i_scalar - block.scalars.begin) * block_columns;
+    for (std::int64_t j = block.columns.begin; j < block.columns.end; ++j, ++from)
+      if (problem.along_run)
+        filter_row(i_scalar)[j] = *from;
+      else
+        filter_row(j)[i_scalar] = *from;
   }
 }
 
@@ -167,16 +178,21 @@ Step prepare_conv2d_dw_direct(const NodeContext& node) {
   problem.g = g;
   problem.x = node.input(0), problem.dy = node.input(1), problem.dw = node.output(0);
   problem.Cg = g.C / g.groups, problem.Kg = g.K / g.groups;
-  const Axis columns{g.Q, 0, 1, g.stride_w, g.S, -g.padding_w, g.dilation_w, 0, 1};
-  problem.padding.cover(columns, g.W);
+  problem.padding.cover(forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w), g.W);
   const bool one_run = g.dilation_w == 1 && g.groups == 1;
   problem.runs_per_row = one_run ? 1 : g.S;
   problem.run_length = one_run ? g.S * g.C : problem.Cg;
   problem.run_step = g.dilation_w * g.C;
-  problem.K_blocks = (problem.Kg + block_columns - 1) / block_columns;
-  const std::int64_t most = tile_vectors / block_vectors(problem.Kg);
-  problem.tiles = (problem.run_length + most - 1) / most;
-  problem.most_rows = (problem.run_length + problem.tiles - 1) / problem.tiles;
+  const auto cost = [](std::int64_t scalars, std::int64_t columns) {
+    return scalars * ((columns + lanes - 1) / lanes);
+  };
+  problem.along_run = cost(problem.Kg, problem.run_length) < cost(problem.run_length, problem.Kg);
+  problem.scalars = problem.along_run ? problem.Kg : problem.run_length;
+  problem.columns = problem.along_run ? problem.run_length : problem.Kg;
+  problem.column_blocks = (problem.columns + block_columns - 1) / block_columns;
+  const std::int64_t most = tile_vectors / block_vectors(problem.columns);
+  problem.tiles = (problem.scalars + most - 1) / most;
+  problem.most_rows = (problem.scalars + problem.tiles - 1) / problem.tiles;
   cut(problem);
   const std::int64_t finish_chunks = chunk_count(
       problem.blocks(),

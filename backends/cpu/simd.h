@@ -62,27 +62,35 @@ struct Whole {
   }
 };
 
+/// memcpy for less than 16 bytes, without a call: two pieces that may overlap.
+inline void copy_few(void* to, const void* from, std::int64_t bytes) {
+  const auto pieces = [&]<typename T>(T) {
+    const std::int64_t last = bytes - static_cast<std::int64_t>(sizeof(T));
+    T head, end;
+    std::memcpy(&head, from, sizeof(T));
+    std::memcpy(&end, static_cast<const char*>(from) + last, sizeof(T));
+    std::memcpy(to, &head, sizeof(T));
+    std::memcpy(static_cast<char*>(to) + last, &end, sizeof(T));
+  };
+  if (bytes >= 8)
+    pieces(std::uint64_t{});
+  else if (bytes >= 4)
+    pieces(std::uint32_t{});
+  else
+    for (std::int64_t i = 0; i < bytes; ++i)
+      static_cast<char*>(to)[i] = static_cast<const char*>(from)[i];
+}
+
 /// Access to the first `count` lanes only; the others read as 0.
 class Tail {
  public:
-#if defined(__AVX512F__)
-  explicit Tail(std::int64_t count) : mask_(static_cast<__mmask16>((1u << count) - 1)) {}
-  Vec load(const float* from) const { return Vec(_mm512_maskz_loadu_ps(mask_, from)); }
-  void store(float* to, Vec v) const { _mm512_mask_storeu_ps(to, mask_, __m512(v)); }
-  IntVec load_bytes(const std::uint8_t* from) const {
-    return IntVec(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask_, from)));
-  }
-  void store_bytes(std::uint8_t* to, IntVec v) const {
-    _mm_mask_storeu_epi8(to, mask_, _mm512_cvtepi32_epi8(__m512i(v)));
-  }
-
- private:
-  __mmask16 mask_;
-#else
   explicit Tail(std::int64_t count) : count_(count) {
     for (int i = 0; i < lanes; ++i) mask_[i] = i < count ? -1 : 0;
   }
-#if defined(__AVX__)
+#if defined(__AVX512F__)
+  Vec load(const float* from) const { return Vec(_mm512_maskz_loadu_ps(bits(), from)); }
+  void store(float* to, Vec v) const { _mm512_mask_storeu_ps(to, bits(), __m512(v)); }
+#elif defined(__AVX__)
   Vec load(const float* from) const { return Vec(_mm256_maskload_ps(from, __m256i(mask_))); }
   void store(float* to, Vec v) const { _mm256_maskstore_ps(to, __m256i(mask_), __m256(v)); }
 #else
@@ -98,20 +106,21 @@ class Tail {
   }
 #endif
   IntVec load_bytes(const std::uint8_t* from) const {
-    IntVec v{};
-    for (int i = 0; i < lanes; ++i)
-      if (i < count_) v[i] = from[i];
-    return v;
+    ByteVec bytes{};
+    copy_few(&bytes, from, count_);
+    return __builtin_convertvector(bytes, IntVec);
   }
   void store_bytes(std::uint8_t* to, IntVec v) const {
-    for (int i = 0; i < lanes; ++i)
-      if (i < count_) to[i] = static_cast<std::uint8_t>(v[i]);
+    const ByteVec bytes = __builtin_convertvector(v, ByteVec);
+    copy_few(to, &bytes, count_);
   }
 
  private:
+#if defined(__AVX512F__)
+  __mmask16 bits() const { return static_cast<__mmask16>((1u << count_) - 1); }
+#endif
   std::int64_t count_;
   IntVec mask_;
-#endif
 };
 
 /// f(first, access) for each vector of a row of `count` floats; `access` is Whole or Tail.
