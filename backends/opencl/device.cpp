@@ -25,10 +25,10 @@ cl::Buffer sub_buffer(cl::Buffer& buffer, std::size_t offset, std::size_t bytes)
   });
 }
 
-OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info)
+OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info, const Traits& traits)
     : device_(std::move(device)),
       info_(std::move(info)),
-      traits_(query_traits(device_)),
+      traits_(traits),
       context_(device_),
       compute_(context_, device_),
       copy_(context_, device_),

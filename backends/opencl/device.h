@@ -18,8 +18,8 @@ cl::Buffer sub_buffer(cl::Buffer& buffer, std::size_t offset, std::size_t bytes)
 
 class OpenclDevice final : public Device {
  public:
-  /// `info.usable` is not looked at.
-  OpenclDevice(cl::Device device, DeviceInfo info);
+  /// `info.usable` is not looked at. Tests give other traits than the device's.
+  OpenclDevice(cl::Device device, DeviceInfo info, const Traits& traits);
   ~OpenclDevice() override;
 
   const DeviceInfo& info() const override { return info_; }

@@ -44,7 +44,7 @@ DeviceInfo probed(const cl::Device& device, DeviceInfo info) {
     info.reason = fmt::format("it has '{}', expected at least OpenCL 1.2", version);
     return info;
   }
-  OpenclDevice(device, info).probe();
+  OpenclDevice(device, info, query_traits(device)).probe();
   info.usable = true;
   return info;
 }
@@ -97,7 +97,7 @@ std::unique_ptr<Device> open_device(const std::string& id) {
     if (number >= devices.size()) throw Error("device", "there is no device '" + id + "'");
     DeviceInfo info = describe(devices[number], platform, number);
     info.usable = true;
-    return std::make_unique<OpenclDevice>(devices[number], info);
+    return std::make_unique<OpenclDevice>(devices[number], info, query_traits(devices[number]));
   });
 }
 

@@ -1,0 +1,148 @@
+// Programs: what is cached where, what happens to bad entries, and what a failed build says.
+#include "backends/opencl/program.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "backends/opencl/kernel_source.h"
+#include "tests/opencl/devices.h"
+
+namespace tessera::opencl {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// How many programs are built from source when a fresh process would use this folder.
+int builds(OpenclDevice& device, const std::string& folder) {
+  ProgramCache cache(device.context(), device.cl_device(), DiskCache(folder));
+  cache.kernel("record.cl", Defines(), "record");
+  cache.kernel("record.cl", Defines(), "record");
+  return cache.built_from_source();
+}
+
+fs::path only_entry(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+  REQUIRE(entries.size() == 1);
+  return entries[0];
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_file(const fs::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+}
+
+std::string build_message(OpenclDevice& device) {
+  ProgramCache cache(device.context(), device.cl_device(), DiskCache(""));
+  try {
+    cache.kernel("record.cl", Defines().set("V", 8), "record");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("a program is built once and then read from the disk") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const TemporaryFolder folder;
+    CHECK(builds(*device, folder.path()) == 1);
+    CHECK(builds(*device, folder.path()) == 0);
+    // Other macros are another program.
+    ProgramCache cache(device->context(), device->cl_device(), DiskCache(folder.path()));
+    cache.kernel("record.cl", Defines().set("V", 8), "record");
+    CHECK(cache.built_from_source() == 1);
+  }
+}
+
+TEST_CASE("a bad entry on the disk is built again and replaced") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const TemporaryFolder folder;
+    CHECK(builds(*device, folder.path()) == 1);
+    const fs::path entry = only_entry(folder.path());
+    const std::string good = read_file(entry);
+    std::string flipped = good;
+    flipped[flipped.size() / 2] ^= 1;
+    for (const std::string& bad :
+         {std::string(), good.substr(0, 10), good.substr(0, good.size() / 2), good + "x", flipped,
+          std::string(1000, 'x')}) {
+      write_file(entry, bad);
+      CHECK(builds(*device, folder.path()) == 1);
+      CHECK(builds(*device, folder.path()) == 0);
+    }
+    // A well-formed entry with something that is no binary.
+    const std::string key = entry.stem();
+    DiskCache(folder.path()).store(key, std::vector<unsigned char>(500, 7));
+    CHECK(builds(*device, folder.path()) == 1);
+    CHECK(builds(*device, folder.path()) == 0);
+  }
+}
+
+TEST_CASE("no folder to write to is no error") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const TemporaryFolder folder;
+    write_file(folder.path() / "file", "");
+    const std::string unusable = folder.path() / "file" / "cache";
+    CHECK(builds(*device, unusable) == 1);
+    CHECK(builds(*device, unusable) == 1);
+    CHECK(builds(*device, "") == 1);
+  }
+}
+
+TEST_CASE("the cache folder comes from the environment") {
+  const Setting cache("TESSERA_CACHE_DIR", "/somewhere");
+  CHECK(DiskCache::default_folder() == "/somewhere");
+}
+
+TEST_CASE("a failed build names file, line, macros and device") {
+  const TemporaryFolder folder;
+  for (const KernelFile& file : embedded_kernel_files())
+    write_file(folder.path() / file.name, std::string(file.text));
+  const Setting setting("TESSERA_KERNEL_DIR", folder.path());
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    CHECK(build_message(*device) == "no error");
+    const std::string kernel = read_file(folder.path() / "record.cl");
+    const auto lines = std::count(kernel.begin(), kernel.end(), '\n');
+    write_file(folder.path() / "record.cl", kernel + "int f() { return undeclared; }\n");
+    const std::string message = build_message(*device);
+    CAPTURE(message);
+    CHECK(message.starts_with(fmt::format("[record.cl:{}] ", lines + 1)));
+    CHECK(message.find("-D V=8") != message.npos);
+    CHECK(message.find("undeclared") != message.npos);
+    CHECK(message.find(device->cl_device().getInfo<CL_DEVICE_NAME>()) != message.npos);
+    write_file(folder.path() / "record.cl", kernel);
+
+    const std::string common = read_file(folder.path() / "common.h");
+    write_file(folder.path() / "common.h", "#error broken\n" + common);
+    CHECK(build_message(*device).starts_with("[common.h:1] "));
+    write_file(folder.path() / "common.h", common);
+    fs::remove(folder.path() / "record.cl");
+    CHECK(build_message(*device).find("cannot read the kernel file") != std::string::npos);
+    write_file(folder.path() / "record.cl", kernel);
+  }
+}
+
+TEST_CASE("every kernel file builds without macros") {
+  const TemporaryFolder folder;
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    for (const KernelFile& file : embedded_kernel_files()) {
+      if (!file.name.ends_with(".cl")) continue;
+      cl::Program program(device->context(), kernel_source(file.name));
+      CHECK_NOTHROW_MESSAGE(program.build("-cl-std=CL1.2 -Werror"), file.name);
+    }
+  }
+}
+
+}  // namespace tessera::opencl
