@@ -32,9 +32,7 @@ void Params::add(const Graph& graph, std::uint64_t seed) {
     if (value.role != Role::parameter && value.role != Role::state) continue;
     const auto found = entries_.find(value.name);
     if (found != entries_.end()) {
-      if (found->second.spec != value.spec)
-        throw Error("params", fmt::format("'{}' is {}, expected {}", value.name,
-                                          to_string(found->second.spec), to_string(value.spec)));
+      buffer(value);  // checks the spec
       continue;
     }
     Entry entry{value.spec, value.role, device_.allocate(value.spec.bytes())};
@@ -47,6 +45,14 @@ const Params::Entry& Params::entry(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) throw Error("params", "there is no '" + std::string(name) + "'");
   return found->second;
+}
+
+Buffer& Params::buffer(const Value& value) const {
+  const Entry& found = entry(value.name);
+  if (found.spec != value.spec)
+    throw Error("params", fmt::format("'{}' is {}, expected {}", value.name, to_string(found.spec),
+                                      to_string(value.spec)));
+  return *found.buffer;
 }
 
 std::vector<std::byte> Params::read(std::string_view name) const {

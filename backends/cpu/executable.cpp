@@ -28,14 +28,10 @@ void fill(std::byte* data, const TensorSpec& spec, double value) {
 }
 
 std::byte* persistent_data(const Value& value, Params& params) {
-  const Params::Entry& entry = params.entry(value.name);
-  const auto* buffer = dynamic_cast<const CpuBuffer*>(entry.buffer.get());
+  const auto* buffer = dynamic_cast<const CpuBuffer*>(&params.buffer(value));
   if (!buffer)
     throw Error("cpu", fmt::format("'{}' is on device {}, expected cpu", value.name,
                                    params.device().info().id));
-  if (entry.spec != value.spec)
-    throw Error("cpu", fmt::format("'{}' is {}, expected {}", value.name, to_string(entry.spec),
-                                   to_string(value.spec)));
   return buffer->data();
 }
 

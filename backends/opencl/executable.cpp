@@ -50,7 +50,7 @@ void OpenclExecutable::bind_values(const Plan& plan, Params& params, Buffers& bu
         constants_.push_back(std::make_unique<OpenclBuffer>(device_, root.spec.bytes()));
         buffer = constants_.back()->cl_buffer();
       } else {
-        buffer = static_cast<OpenclBuffer&>(*params.entry(root.name).buffer).cl_buffer();
+        buffer = static_cast<OpenclBuffer&>(params.buffer(root)).cl_buffer();
       }
       found = roots.emplace(place.root, buffer).first;
     }

@@ -32,6 +32,9 @@ class TESSERA_API Params {
   bool has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
   /// Throws Error when there is no such name.
   const Entry& entry(std::string_view name) const;
+  /// The memory of a parameter or state of a graph. Throws Error when it is not here or has another
+  /// spec.
+  Buffer& buffer(const Value& value) const;
   /// In order of name.
   const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
 
