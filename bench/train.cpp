@@ -72,8 +72,8 @@ void run(const Arguments& arguments) {
     if (arguments.serve) return serve(bench);
     constexpr std::int64_t steps = 20;
     const double seconds = median_time([&] { bench.run(steps); }, arguments.seconds);
-    fmt::print("train {} batch {:<4} {:10.0f} images/s  {:.3f} ms a step  ({})\n",
-               arguments.model, batch, static_cast<double>(batch * steps) / seconds,
+    fmt::print("train {} batch {:<4} {:10.0f} images/s  {:.3f} ms a step  ({})\n", arguments.model,
+               batch, static_cast<double>(batch * steps) / seconds,
                1e3 * seconds / static_cast<double>(steps), device->info().name);
   }
 }

@@ -1,0 +1,80 @@
+"""Rules of the source tree that a compiler does not check: who may include what, where vendor names
+may stand, how long a file may be, and the formatting (skipped without clang-format 14).
+
+usage: check.py SOURCE_FOLDER
+"""
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+ROOT = pathlib.Path(sys.argv.pop(1)).resolve()
+FOLDERS = ["backends", "bench", "cl_kernels", "engine", "examples", "models", "tests", "tools"]
+SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*")
+                 if path.suffix in (".cpp", ".h", ".cl"))
+
+
+def code(path):
+    """The text without comments."""
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(), flags=re.S)
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+class StyleTest(unittest.TestCase):
+    def offenders(self, folders, pattern, but=()):
+        return [name(path) for path in SOURCES
+                if name(path).split("/")[0] in folders and name(path) not in but
+                and re.search(pattern, code(path), re.I | re.M)]
+
+    def test_there_are_sources(self):
+        self.assertGreater(len(SOURCES), 50)
+
+    def test_engine_includes_no_backend(self):
+        self.assertEqual(
+            self.offenders({"engine"}, r'#include\s*[<"](CL/|Eigen|clblast|backends/|models/)'), [])
+
+    def test_backends_include_neither_models_nor_tools(self):
+        self.assertEqual(
+            self.offenders({"backends"}, r'#include\s*"(models/|tools/|tessera/models)'), [])
+
+    def test_tools_and_examples_use_public_headers_only(self):
+        self.assertEqual(
+            self.offenders({"tools", "examples"}, r'#include\s*"(engine|backends|models)/'), [])
+
+    def test_opencl_headers_stand_in_one_file(self):
+        self.assertEqual(self.offenders(set(FOLDERS), r"#include\s*<CL/opencl.hpp>"),
+                         ["backends/opencl/cl.h"])
+
+    def test_vendor_names_stand_in_traits_only(self):
+        vendors = r"\b(nvidia|amd|radeon|intel|apple|arm mali|qualcomm|pocl|mesa|clover|rusticl)\b"
+        self.assertEqual(self.offenders({"backends", "cl_kernels"}, vendors,
+                                        but={"backends/opencl/traits.cpp"}), [])
+
+    def test_kernels_use_no_double_and_no_atomics(self):
+        self.assertEqual(self.offenders({"cl_kernels"}, r"\bdouble\b|\batomic"), [])
+
+    def test_files_are_short(self):
+        self.assertEqual([name(path) for path in SOURCES
+                          if len(path.read_text().splitlines()) > 420], [])
+
+    def test_nothing_is_left_undone(self):
+        self.assertEqual(self.offenders(set(FOLDERS), r"\b(TODO|FIXME|XXX)\b"), [])
+
+    def test_format(self):
+        formatter = shutil.which("clang-format")
+        if not formatter or "version 14." not in subprocess.check_output([formatter, "--version"],
+                                                                        text=True):
+            self.skipTest("no clang-format 14")
+        files = [str(path) for path in SOURCES if path.parent.name != "cl_kernels"]
+        result = subprocess.run([formatter, "--dry-run", "-Werror", *files], capture_output=True,
+                                text=True)
+        self.assertEqual(result.returncode, 0, result.stderr[:2000])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
