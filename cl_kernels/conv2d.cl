@@ -89,12 +89,20 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
   if (block >= all_blocks || first >= pixels) return;
   const int group = block / blocks, channel = block % blocks * BLOCK;
   __global const float* from[PIXELS];
+  __global float* to[PIXELS];
   floatv sums[PIXELS][NV];
+  int q = first % Q, p = first / Q % P, n = first / Q / P;
   UNROLL(PIXELS)
-  for (int i = 0; i < PIXELS; ++i) {
-    const int pixel = min(first + i, pixels - 1);
-    const int q = pixel % Q, p = pixel / Q % P, n = pixel / Q / P;
+  for (int i = 0; i < PIXELS; ++i) {  // pixels past the last one are the last one again
     from[i] = x + x_base + (size_t)n * x_n + p * x_p + q * x_q + group * x_group;
+    to[i] = y + y_base + (size_t)n * y_n + p * y_p + q * y_q + group * outs + channel;
+    if (first + i + 1 < pixels && ++q == Q) {
+      q = 0;
+      if (++p == P) {
+        p = 0;
+        ++n;
+      }
+    }
     UNROLL(NV)
     for (int v = 0; v < NV; ++v) sums[i][v] = LOAD(packed + bias_base + block * BLOCK + v * V);
   }
@@ -115,15 +123,10 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
       }
     }
   UNROLL(PIXELS)
-  for (int i = 0; i < PIXELS; ++i) {
-    const int pixel = first + i;
-    if (pixel < pixels) {
-      const int q = pixel % Q, p = pixel / Q % P, n = pixel / Q / P;
-      __global float* to = y + y_base + (size_t)n * y_n + p * y_p + q * y_q + group * outs + channel;
+  for (int i = 0; i < PIXELS; ++i)
+    if (first + i < pixels)
       UNROLL(NV)
-      for (int v = 0; v < NV; ++v) store_lanes(sums[i][v], to + v * V, outs - channel - v * V);
-    }
-  }
+      for (int v = 0; v < NV; ++v) store_lanes(sums[i][v], to[i] + v * V, outs - channel - v * V);
 }
 
 // part[piece, r, s, j, k] = sum over the pixels of a piece of x[.. + j] * dy[.., k]. Dimension 2
@@ -155,9 +158,8 @@ __kernel TILE_GROUP void conv2d_dw_tile(__global const float* restrict x,
           x + x_base + (size_t)n * x_n + p * x_p + r * x_r + s * x_s + group * x_group;
       const size_t row = ((size_t)n * P + p) * Q * K + group * outs + channel;
       // Pixels from `whole` on have fewer than BLOCK elements left in dy.
-      const long room = ((long)dy_elements - BLOCK - (long)row) / K + 1;
-      const int whole =
-          (long)dy_elements - BLOCK < (long)row ? 0 : (int)min(room, (long)Q);
+      const long room = (long)dy_elements - BLOCK - (long)row;
+      const int whole = room >= (long)(Q - 1) * K ? Q : room < 0 ? 0 : (int)(room / K) + 1;
       int q = 0;
       for (; q < whole; ++q, from += x_q) {
         floatv gradients[NV];

@@ -1,34 +1,43 @@
 // Maximum over windows and its gradient.
+#include <algorithm>
+
 #include "backends/opencl/lowering.h"
 
 namespace tessera::opencl {
 namespace {
 
-/// `x` [N,H,W,C], `y` [N,P,Q,C]; `items` pixels, `read` the tensor that vectors must not leave.
+/// `x` [N,H,W,C], `y` [N,P,Q,C]; `result` is the one that is made, `read` the one that vectors must
+/// not leave. An item is a row of the result on a CPU, a vector of channels of a pixel on a GPU.
 void launch(Lowering& l, const std::string& kernel, const Shape& x, const Shape& y,
-            std::int64_t pixels, const TensorSpec& read, const cl::Buffer& first,
+            const Shape& result, const TensorSpec& read, const cl::Buffer& first,
             const cl::Buffer& second, const cl::Buffer& third) {
   const auto& size = l.attributes().integers("kernel");
   const auto& stride = l.attributes().integers("stride");
   const auto& padding = l.attributes().integers("padding");
+  const std::int64_t width =
+      l.traits().is_cpu && x[3] <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
+  const std::int64_t segment = l.traits().is_cpu ? std::max<std::int64_t>(1, result[2]) : 1;
+  const std::int64_t span = l.traits().is_cpu ? std::max<std::int64_t>(1, x[3]) : width;
+  const std::int64_t items = result[0] * result[1] * ((result[2] + segment - 1) / segment) *
+                             ((result[3] + span - 1) / span);
   l.elements(l.output_spec(0));
-  l.launch_items("max_pool2d.cl", l.defines(), kernel,
-                 pixels * ((x[3] + l.width() - 1) / l.width()), 8, first, second, third,
-                 l.to_int(x[1]), l.to_int(x[2]), l.to_int(x[3]), l.to_int(y[1]), l.to_int(y[2]),
-                 l.to_int(size[0]), l.to_int(size[1]), l.to_int(stride[0]), l.to_int(stride[1]),
-                 l.to_int(padding[0]), l.to_int(padding[1]), l.elements(read));
+  l.launch_items("max_pool2d.cl", l.defines(static_cast<std::size_t>(width)), kernel, items, 1,
+                 first, second, third, l.to_int(x[1]), l.to_int(x[2]), l.to_int(x[3]),
+                 l.to_int(y[1]), l.to_int(y[2]), l.to_int(size[0]), l.to_int(size[1]),
+                 l.to_int(stride[0]), l.to_int(stride[1]), l.to_int(padding[0]),
+                 l.to_int(padding[1]), l.elements(read), l.to_int(segment), l.to_int(span));
 }
 
 void lower(Lowering& l) {
   const Shape& y = l.output_spec(0).shape;
-  launch(l, "max_pool2d", l.input_spec(0).shape, y, y[0] * y[1] * y[2], l.input_spec(0), l.input(0),
-         l.output(0), l.output(1));
+  launch(l, "max_pool2d", l.input_spec(0).shape, y, y, l.input_spec(0), l.input(0), l.output(0),
+         l.output(1));
 }
 
 void lower_dx(Lowering& l) {
   const Shape& dx = l.output_spec(0).shape;
-  launch(l, "max_pool2d_dx", dx, l.input_spec(0).shape, dx[0] * dx[1] * dx[2], l.input_spec(0),
-         l.input(0), l.input(1), l.output(0));
+  launch(l, "max_pool2d_dx", dx, l.input_spec(0).shape, dx, l.input_spec(0), l.input(0), l.input(1),
+         l.output(0));
 }
 
 }  // namespace
