@@ -1,0 +1,18 @@
+// The check of ops that all tests of kernels share.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tessera/device.h"
+#include "tests/cases/case.h"
+
+namespace tessera {
+
+/// Checks each case that is not for the benchmark only, on each device: forward against the naive
+/// reference, gradients against finite differences of it, nothing written outside of the values,
+/// and the same bits each time.
+void check_cases(const std::vector<cases::Case>& list,
+                 const std::vector<std::unique_ptr<Device>>& devices);
+
+}  // namespace tessera
