@@ -27,25 +27,48 @@ Range inside(std::int64_t start, std::int64_t kernel, std::int64_t size) {
   return {std::max<std::int64_t>(0, -start), std::min(kernel, size - start)};
 }
 
-/// The maximum of window (p,q) of image `x` for each channel. NaN wins, else the first maximum.
-void pool_window(const Geometry& g, const Tail& tail, const float* x, std::int64_t p,
-                 std::int64_t q, float* y, std::uint8_t* index) {
-  const std::int64_t h0 = p * g.stride_h - g.padding_h, w0 = q * g.stride_w - g.padding_w;
-  const Range rs = inside(h0, g.R, g.H), ss = inside(w0, g.S, g.W);
-  const float* window = x + (h0 * g.W + w0) * g.C;
-  for_vectors(g.C, tail, [&](std::int64_t c, const auto& access) {
-    IntVec place = IntVec{} + static_cast<std::int32_t>(rs.begin * g.S + ss.begin);
-    Vec best = access.load(window + (rs.begin * g.W + ss.begin) * g.C + c);
-    for (std::int64_t r = rs.begin; r < rs.end; ++r)
-      for (std::int64_t s = ss.begin; s < ss.end; ++s) {
-        const Vec candidate = access.load(window + (r * g.W + s) * g.C + c);
-        const IntVec better = (candidate > best) | ((candidate != candidate) & (best == best));
-        best = better ? candidate : best;
-        place = better ? IntVec{} + static_cast<std::int32_t>(r * g.S + s) : place;
-      }
-    access.store(y + c, best);
-    access.store_bytes(index + c, place);
-  });
+/// The maximum over the taps rs x ss of a window that begins at `window`, for each channel. NaN
+/// wins, else the first maximum.
+[[gnu::always_inline]] inline void pool_window(const Geometry& g, std::int64_t S, Range rs,
+                                               Range ss, const Tail& tail, const float* window,
+                                               float* y, std::uint8_t* index) {
+  for_vectors(
+      g.C, tail, [&](std::int64_t c, const auto& access) __attribute__((always_inline)) {
+        IntVec place{};
+        Vec best{};
+        for (std::int64_t r = rs.begin; r < rs.end; ++r)
+          for (std::int64_t s = ss.begin; s < ss.end; ++s) {
+            const Vec candidate = access.load(window + (r * g.W + s) * g.C + c);
+            const IntVec here = IntVec{} + static_cast<std::int32_t>(r * S + s);
+            if (r == rs.begin && s == ss.begin) {
+              best = candidate;
+              place = here;
+              continue;
+            }
+            const IntVec better = ~(candidate <= best) & (best == best);
+            best = better ? candidate : best;
+            place = better ? here : place;
+          }
+        access.store(y + c, best);
+        access.store_bytes(index + c, place);
+      });
+}
+
+void pool_row(const Geometry& g, const Tail& tail, const float* image, std::int64_t p, float* y,
+              std::uint8_t* index) {
+  const std::int64_t h0 = p * g.stride_h - g.padding_h;
+  const Range rs = inside(h0, g.R, g.H);
+  for (std::int64_t q = 0; q < g.Q; ++q, y += g.C, index += g.C) {
+    const std::int64_t w0 = q * g.stride_w - g.padding_w;
+    const Range ss = inside(w0, g.S, g.W);
+    const float* window = image + (h0 * g.W + w0) * g.C;
+    const bool two_by_two =
+        g.R == 2 && g.S == 2 && rs.end - rs.begin == 2 && ss.end - ss.begin == 2;
+    if (two_by_two)  // constants, so that the compiler unrolls the most common window
+      pool_window(g, 2, {0, 2}, {0, 2}, tail, window, y, index);
+    else
+      pool_window(g, g.S, rs, ss, tail, window, y, index);
+  }
 }
 
 Step prepare(const NodeContext& node) {
@@ -60,10 +83,8 @@ Step prepare(const NodeContext& node) {
       const Tail tail(g.C % lanes);
       const Range range = chunk_range(rows, chunks, chunk);
       for (std::int64_t row = range.begin; row < range.end; ++row)
-        for (std::int64_t q = 0; q < g.Q; ++q) {
-          const std::int64_t at = (row * g.Q + q) * g.C;
-          pool_window(g, tail, x + row / g.P * g.H * g.W * g.C, row % g.P, q, y + at, index + at);
-        }
+        pool_row(g, tail, x + row / g.P * g.H * g.W * g.C, row % g.P, y + row * g.Q * g.C,
+                 index + row * g.Q * g.C);
     });
   }};
 }
@@ -98,8 +119,8 @@ Range band(const Geometry& g, std::int64_t p) {
 void scatter_row(const Gradient& o, const Tail& tail, std::int64_t n, std::int64_t p) {
   const Geometry& g = o.g;
   float* image = o.dx + n * g.H * g.W * g.C;
-  const bool covered = g.stride_h == g.R && g.stride_w == g.S && g.P * g.R == g.H &&
-                       g.Q * g.S == g.W;  // implies that there is no padding
+  const bool covered = g.padding_h == 0 && g.padding_w == 0 && g.stride_h == g.R &&
+                       g.stride_w == g.S && g.P * g.R == g.H && g.Q * g.S == g.W;
   const Range rows = band(g, p);
   if (!covered) std::fill(image + rows.begin * g.W * g.C, image + rows.end * g.W * g.C, 0.0f);
   const std::int64_t h0 = p * g.stride_h - g.padding_h;

@@ -120,6 +120,8 @@ std::vector<Case> max_pool2d_cases() {
       dx_case("dx, overlapping 3x3, padding 1", overlapping),
       dx_case("dx, stride skips elements", sparse),
       dx_case("dx, rows unlike columns", uneven),
+      dx_case("dx, as many elements as columns, but shifted by the padding",
+              {1, 8, 16, 6, {1, 4}, {1, 4}, {0, 1}}),
       forward_case("tutorial pool1, batch 64", conv1, uniform(-1, 1)),
       dx_case("tutorial pool1, batch 64", conv1),
       forward_case("tutorial pool2, batch 64", conv2, uniform(-1, 1)),
