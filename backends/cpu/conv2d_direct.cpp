@@ -257,9 +257,9 @@ Step prepare_conv2d_direct(const NodeContext& node) {
     const std::int64_t taps = phase.rows.taps * phase.columns.taps * p.src_group;
     const std::int64_t columns = block.vectors * lanes;
     const float* from = p.w + (block.group * p.dst_group + block.channel) * taps;
-    for (std::int64_t i = 0; i < taps; ++i)
-      for (std::int64_t k = 0; k < columns; ++k)
-        to[i * columns + k] = k < block.width ? from[k * taps + i] : 0;
+    std::fill_n(to, taps * columns, 0.0f);
+    for (std::int64_t k = 0; k < block.width; ++k)
+      for (std::int64_t i = 0; i < taps; ++i) to[i * columns + k] = from[k * taps + i];
   };
   return make_step(std::move(problem), g.flops(), node.threads(), pack);
 }

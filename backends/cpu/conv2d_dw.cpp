@@ -146,13 +146,14 @@ void finish_block(const Problem& problem, std::int64_t i, float* partials) {
     return problem.dw + ((block.group * problem.Kg + k) * problem.g.R + block.r) * row +
            block.run * problem.run_length;
   };
-  for (std::int64_t i_scalar = block.scalars.begin; i_scalar < block.scalars.end; ++i_scalar) {
-    const float* from = sum + (i_scalar - block.scalars.begin) * block_columns;
-    for (std::int64_t j = block.columns.begin; j < block.columns.end; ++j, ++from)
-      if (problem.along_run)
-        filter_row(i_scalar)[j] = *from;
-      else
-        filter_row(j)[i_scalar] = *from;
+  const Range outer = problem.along_run ? block.scalars : block.columns;  // filters
+  const Range inner = problem.along_run ? block.columns : block.scalars;  // positions
+  const std::int64_t outer_step = problem.along_run ? block_columns : 1;
+  const std::int64_t inner_step = problem.along_run ? 1 : block_columns;
+  for (std::int64_t k = outer.begin; k < outer.end; ++k, sum += outer_step) {
+    float* dw = filter_row(k);
+    for (std::int64_t j = inner.begin; j < inner.end; ++j)
+      dw[j] = sum[(j - inner.begin) * inner_step];
   }
 }
 

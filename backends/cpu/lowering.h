@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -84,12 +85,16 @@ struct Lowering {
 };
 
 /// Into how many chunks to cut `items` pieces of work of about `nanoseconds` each: one chunk is
-/// worth the cost of handing it to another thread, and there are enough for many threads.
+/// worth the cost of handing it to another thread, and there are enough for many threads. A power
+/// of two, so that the usual numbers of threads get equal shares.
 inline std::int64_t chunk_count(std::int64_t items, double nanoseconds) {
   constexpr double least_ns = 2500;
   constexpr std::int64_t most = 64;
-  const auto worth = static_cast<std::int64_t>(static_cast<double>(items) * nanoseconds / least_ns);
-  return std::clamp<std::int64_t>(worth, 1, std::max<std::int64_t>(1, std::min(items, most)));
+  const double worth = static_cast<double>(items) * nanoseconds / least_ns;
+  if (!(worth > 1)) return 1;  // also when it is not a number
+  const std::int64_t chunks = worth < most ? static_cast<std::int64_t>(worth) : most;
+  return static_cast<std::int64_t>(
+      std::bit_floor(static_cast<std::uint64_t>(std::clamp<std::int64_t>(items, 1, chunks))));
 }
 
 struct Range {

@@ -1,7 +1,8 @@
 // matmul: y = op(a) op(b) + bias. Small products, as in dense layers, come straight from the
-// operands: `dot` where both are contiguous along the depth, `outer` where the rows of op(b) are.
-// Large ones go to Eigen's GEMM, which packs, on blocks of y.
+// operands: `dot` for few rows where both are contiguous along the depth, `outer` where the rows of
+// op(b) are. The others go to Eigen's GEMM, which packs, on blocks of y.
 #include <Eigen/Core>
+#include <bit>
 
 #include "backends/cpu/simd.h"
 #include "backends/cpu/variant.h"
@@ -111,13 +112,13 @@ void outer_block(const Product& p, Range rows, Range columns) {
   (vectors == 2 ? wide_tiles[height] : narrow_tiles[height])(arguments);
 }
 
-// Without packing, the rows of b that a tile walks over must stay in the first-level cache's reach.
-constexpr std::int64_t most_small = 1 << 20;
+// Without packing, the rows of b that a tile walks over must stay in the caches.
+constexpr std::int64_t most_small = 1 << 26;
 
 std::string refuse_outer(const NodeContext& node) {
   const Product p = product(node);
   if (p.g.transpose_b) return "op(b) is not contiguous along N";
-  if (p.g.M * p.g.N * p.g.K > 64 * most_small) return "large enough to be worth packing";
+  if (p.g.M * p.g.N * p.g.K > most_small) return "large enough to be worth packing";
   return {};
 }
 
@@ -174,9 +175,10 @@ void dot_block(const Product& p, Range rows, Range columns) {
 }
 
 std::string refuse_dot(const NodeContext& node) {
+  constexpr std::int64_t few_rows = 8;  // measured on dense layers: from here on packing pays
   const Product p = product(node);
   if (p.g.transpose_a || !p.g.transpose_b) return "the operands are not contiguous along the depth";
-  if (p.g.M * p.g.N * p.g.K > 64 * most_small) return "large enough to be worth packing";
+  if (p.g.M >= few_rows) return "enough rows to be worth packing";
   return {};
 }
 
@@ -198,9 +200,13 @@ class Blocking : public Eigen::internal::level3_blocking<float, float> {
     m_mc = rows, m_nc = columns, m_kc = depth;
     Eigen::internal::computeProductBlockingSizes<float, float>(m_kc, m_mc, m_nc, Eigen::Index{1});
     m_blockA = buffers;
-    m_blockB = buffers + (m_mc * m_kc + lanes - 1) / lanes * lanes;
+    m_blockB = buffers + aligned(m_mc * m_kc);
   }
-  std::int64_t floats() const { return (m_mc * m_kc + lanes - 1) / lanes * lanes + m_nc * m_kc; }
+  std::int64_t floats() const { return aligned(m_mc * m_kc) + aligned(m_nc * m_kc); }
+
+ private:
+  /// Eigen loads whole vectors from its buffers, which must lie at multiples of their size.
+  static std::int64_t aligned(std::int64_t count) { return (count + lanes - 1) / lanes * lanes; }
 };
 
 /// y (row-major) = a b, taken as the column-major y^T = b^T a^T.
@@ -232,12 +238,24 @@ void eigen_block(const Product& p, Range rows, Range columns, float* buffers) {
                     : eigen_gemm<ColMajor, ColMajor>(p, rows, columns, blocking);
 }
 
+std::string refuse_eigen(const NodeContext& node) {
+  return product(node).g.K == 0 ? "there is nothing to sum" : "";
+}
+
 Step prepare_eigen(const NodeContext& node) {
   const Product p = product(node);
-  constexpr std::int64_t block_rows = 256, wide = 1024;
+  constexpr std::int64_t wide = 1024;
+  const auto ceiling = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(p.g.M)));
+  const std::int64_t block_rows = std::clamp<std::int64_t>(ceiling / 2, 32, 256);
   const Grid grid{blocks_of(p.g.M, block_rows), blocks_of(p.g.N, wide), p.g.batch};
-  const std::int64_t floats =
-      Blocking(std::min(p.g.N, wide), std::min(p.g.M, block_rows), p.g.K, nullptr).floats();
+  std::int64_t floats = 0;  // a smaller block may need more, so all are asked
+  for (std::int64_t row = 0; row < grid.row_blocks; ++row)
+    for (std::int64_t column = 0; column < grid.column_blocks; ++column) {
+      const Range rows = chunk_range(p.g.M, grid.row_blocks, row);
+      const Range columns = chunk_range(p.g.N, grid.column_blocks, column, lanes);
+      const Blocking blocking(columns.end - columns.begin, rows.end - rows.begin, p.g.K, nullptr);
+      floats = std::max(floats, blocking.floats());
+    }
   const auto run = for_grid(p, grid, lanes,
                             [floats](const StepContext& context, int thread, const Product& one,
                                      Range rows, Range columns) {
@@ -270,7 +288,7 @@ std::vector<Lowering> matmul_lowerings() {
   return {{"matmul",
            {{"dot", refuse_dot, prepare_dot},
             {"outer", refuse_outer, prepare_outer},
-            {"eigen", nullptr, prepare_eigen},
+            {"eigen", refuse_eigen, prepare_eigen},
             {"naive", nullptr, prepare_naive}}}};
 }
 
