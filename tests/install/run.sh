@@ -37,7 +37,7 @@ run pkg-config "$work/with-pkg-config"
 
 mkdir "$work/cmake"
 cp "$source/examples/cifar10_tutorial.cpp" "$source/examples/CMakeLists.txt" "$work/cmake"
-cmake -S "$work/cmake" -B "$work/cmake/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work/cmake.log" &&
+cmake -G Ninja -S "$work/cmake" -B "$work/cmake/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work/cmake.log" &&
   cmake --build "$work/cmake/build" >>"$work/cmake.log" || { cat "$work/cmake.log"; exit 1; }
 run cmake "$work/cmake/build/cifar10_tutorial"
 
