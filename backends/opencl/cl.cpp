@@ -82,7 +82,12 @@ std::string_view error_name(cl_int code) {
 
 void wait(cl::Event& event, std::string_view what) {
   Completion completion;
-  checked(what, [&] { event.setCallback(CL_COMPLETE, complete, &completion); });
+  // Some implementations forget callbacks for commands that have ended.
+  completion.status =
+      checked(what, [&] { return event.getInfo<CL_EVENT_COMMAND_EXECUTION_STATUS>(); });
+  completion.done = completion.status <= CL_COMPLETE;
+  if (!completion.done)
+    checked(what, [&] { event.setCallback(CL_COMPLETE, complete, &completion); });
   std::unique_lock lock(completion.mutex);
   completion.changed.wait(lock, [&] { return completion.done; });
   if (completion.status < 0)
