@@ -8,6 +8,8 @@
 namespace tessera::cases {
 namespace {
 
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
 Tensors cross_entropy(const Tensors& inputs, std::int64_t) {
   const HostTensor &x = inputs[0], &labels = inputs[1];
   const std::int64_t N = x.spec.dim(0), K = x.spec.dim(1);
@@ -19,8 +21,7 @@ Tensors cross_entropy(const Tensors& inputs, std::int64_t) {
     for (std::int64_t k = 0; k < K; ++k) p[n * K + k] = std::exp(x[n * K + k] - largest) / total;
     const auto label = static_cast<std::int64_t>(labels[n]);
     const bool known = label >= 0 && label < K;
-    loss[0] += known ? std::log(total) + largest - x[n * K + label]
-                     : std::numeric_limits<double>::quiet_NaN();
+    loss[0] += known ? std::log(total) + largest - x[n * K + label] : nan;
   }
   loss[0] /= static_cast<double>(N);
   return {loss, p};
@@ -58,6 +59,13 @@ Case labels_case(std::string name, Fill labels) {
   return c;
 }
 
+Case logits_case(std::string name, std::vector<double> logits) {
+  Case c = loss_case(std::move(name), 3, 5, repeated(std::move(logits)));
+  c.inputs[1].fill = repeated({1, 2, 4});
+  c.smooth = false;
+  return c;
+}
+
 Case dx_case(std::string name, std::int64_t N, std::int64_t K) {
   Case c{"softmax_cross_entropy_dx",
          std::move(name),
@@ -86,6 +94,9 @@ std::vector<Case> softmax_cross_entropy_cases() {
       loss_case("equal logits", 4, 6, repeated({2.5})),
       labels_case("label is the number of classes", repeated({0, 1, 5, 2, 3, 4})),
       labels_case("label -1", repeated({0, 1, 2, 3, 4, -1})),
+      logits_case("a NaN among the logits", {1, 2, 3, 4, 5, 1, 2, 3, nan, 5, 1, 2, 3, 4, 5}),
+      logits_case("minus infinity is probability 0", {-HUGE_VAL, 2, 3, 4, 5}),
+      logits_case("the label has probability 0", {1, 2, 3, 4, -HUGE_VAL}),
       dx_case("dx, batch 13, 10 classes", 13, 10),
       dx_case("dx, 1009 classes", 2, 1009),
       loss_case("batch 256, 10 classes", 256, 10),
