@@ -95,7 +95,7 @@ void OpenclExecutable::lower(const LoweringTable& lowerings, const Buffers& buff
     chosen[static_cast<std::size_t>(id)]->lower(lowering);
   }
   steps_ = lowering.take_steps();
-  tables_ = lowering.take_tables();
+  kept_ = lowering.take_buffers();
   device_.finish();
 }
 

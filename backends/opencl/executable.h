@@ -58,7 +58,7 @@ class OpenclExecutable final : public Executable {
   OpenclBuffer arena_;
   std::vector<std::unique_ptr<OpenclBuffer>> constants_;
   std::unique_ptr<OpenclBuffer> workspace_;
-  std::vector<cl::Buffer> tables_;
+  std::vector<cl::Buffer> kept_;
   std::vector<Step> steps_;
   std::map<std::string, Input, std::less<>> inputs_;
   std::map<std::string, Output, std::less<>> outputs_;

@@ -26,7 +26,9 @@ cl::Buffer Lowering::workspace(std::size_t bytes) {
   bytes = std::max<std::size_t>(bytes, 1);
   workspace_used_ += (bytes + alignment - 1) / alignment * alignment;
   workspace_bytes_ = std::max(workspace_bytes_, workspace_used_);
-  return measuring_ ? cl::Buffer() : sub_buffer(workspace_, offset, bytes);
+  if (measuring_) return {};
+  kept_.push_back(sub_buffer(workspace_, offset, bytes));
+  return kept_.back();
 }
 
 cl::Buffer Lowering::table(std::span<const std::int32_t> values) {
@@ -42,11 +44,11 @@ cl::Buffer Lowering::table(const void* data, std::size_t bytes) {
   // An empty table still needs a buffer to bind.
   const std::int32_t nothing = 0;
   const bool empty = bytes == 0;
-  tables_.push_back(checked("table", [&] {
+  kept_.push_back(checked("table", [&] {
     return cl::Buffer(device_.context(), CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
                       empty ? sizeof nothing : bytes, const_cast<void*>(empty ? &nothing : data));
   }));
-  return tables_.back();
+  return kept_.back();
 }
 
 Defines Lowering::defines(std::size_t width) const {

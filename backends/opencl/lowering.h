@@ -94,7 +94,7 @@ class Lowering {
   void set_memory(const Buffers* buffers, cl::Buffer workspace);
   std::size_t workspace_bytes() const { return workspace_bytes_; }
   std::vector<Step> take_steps() { return std::move(steps_); }
-  std::vector<cl::Buffer> take_tables() { return std::move(tables_); }
+  std::vector<cl::Buffer> take_buffers() { return std::move(kept_); }
 
  private:
   cl::Buffer buffer(ValueId value) const;
@@ -111,7 +111,7 @@ class Lowering {
   std::size_t workspace_used_ = 0;   ///< by this node
   std::size_t workspace_bytes_ = 0;  ///< the most of any node
   std::vector<Step> steps_;
-  std::vector<cl::Buffer> tables_;
+  std::vector<cl::Buffer> kept_;  ///< kernels do not keep their arguments alive
 };
 
 struct Algorithm {
