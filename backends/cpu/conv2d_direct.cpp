@@ -103,7 +103,7 @@ struct Block {
   std::int64_t group, channel;  ///< first channel, counted within the group
   std::int64_t width;           ///< channels
   int vectors;
-  const float* weights;
+  std::int64_t weights;  ///< offset in floats of the packed weights
 };
 
 std::int64_t padded_channels(std::int64_t channels) {
@@ -112,10 +112,9 @@ std::int64_t padded_channels(std::int64_t channels) {
 
 /// Calls f for the blocks of output channels of all groups.
 template <typename Function>
-void for_blocks(const Problem& problem, const Phase& phase, const float* packed,
-                const Function& f) {
+void for_blocks(const Problem& problem, const Phase& phase, const Function& f) {
   const std::int64_t taps = phase.rows.taps * phase.columns.taps * problem.src_group;
-  const float* weights = packed + phase.weights;
+  std::int64_t weights = phase.weights;
   for (std::int64_t group = 0; group < problem.groups; ++group)
     for (std::int64_t channel = 0; channel < problem.dst_group; channel += block_columns) {
       const std::int64_t width = std::min(problem.dst_group - channel, block_columns);
@@ -125,7 +124,7 @@ void for_blocks(const Problem& problem, const Phase& phase, const float* packed,
 }
 
 void run_rows(const Problem& problem, const Phase& phase, const Segment& segment,
-              const Block& block) {
+              const Block& block, const float* packed) {
   const Axis &rows = phase.rows, &columns = phase.columns;
   const std::int64_t C = problem.src_channels, src_row = problem.padded_row();
   const std::int64_t first_channel = block.group * problem.dst_group + block.channel;
@@ -152,8 +151,8 @@ void run_rows(const Problem& problem, const Phase& phase, const Segment& segment
     float* y = problem.y + (p * problem.dst_columns + columns.dst_first) * problem.dst_channels +
                first_channel;
     a.row_taps = taps.end - taps.begin;
-    a.weights =
-        block.weights + taps.begin * columns.taps * problem.src_group * block.vectors * lanes;
+    a.weights = packed + block.weights +
+                taps.begin * columns.taps * problem.src_group * block.vectors * lanes;
     for (std::int64_t tile = 0; tile < tiles; ++tile) {
       const Range pixels = chunk_range(columns.outputs, tiles, tile);
       a.row = source + pixels.begin * a.pixel_step;
@@ -168,7 +167,7 @@ void run_rows(const Problem& problem, const Phase& phase, const Segment& segment
 /// blocks of channels outermost: their weights stay in the cache.
 void run_chunk(const Problem& problem, std::int64_t chunk, const float* packed, float* slab) {
   for (const Phase& phase : problem.phases)
-    for_blocks(problem, phase, packed, [&](const Block& block) {
+    for_blocks(problem, phase, [&](const Block& block) {
       const bool first = &phase == problem.phases.data() && block.group == 0 && block.channel == 0;
       float* to = slab;
       for_segments(problem, chunk, [&](Segment segment) {
@@ -179,7 +178,7 @@ void run_chunk(const Problem& problem, std::int64_t chunk, const float* packed, 
         if (problem.padding.any() && first)
           copy_padded(image, rows, problem.src_columns, problem.src_channels, problem.padding, to);
         to += problem.padding.any() ? rows * problem.padded_row() : 0;
-        run_rows(problem, phase, segment, block);
+        run_rows(problem, phase, segment, block, packed);
       });
     });
 }
@@ -226,9 +225,8 @@ Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
   const auto run = [problem = std::move(problem), slab, pack](const StepContext& context) {
     float* packed = context.floats();
     for (const Phase& phase : problem.phases)
-      for_blocks(problem, phase, packed, [&](const Block& block) {
-        pack(problem, phase, block, packed + (block.weights - packed));
-      });
+      for_blocks(problem, phase,
+                 [&](const Block& block) { pack(problem, phase, block, packed + block.weights); });
     float* slabs = packed + problem.weight_floats;
     context.pool.for_each(problem.chunks, [&](std::int64_t chunk, int thread) {
       run_chunk(problem, chunk, packed, slabs + thread * slab);
