@@ -16,7 +16,7 @@ using nlohmann::json;
 
 constexpr const char* format_name = "tessera-1";
 
-/// The trainer's own counters live for one process and are not saved.
+/// What the trainer keeps for itself lives for one process and is not saved.
 bool is_saved(const std::string& name) { return !name.starts_with("trainer."); }
 
 void check_finite(const std::string& path, const std::string& name, const TensorSpec& spec,
@@ -122,7 +122,7 @@ void restore(const Checkpoint& checkpoint, Network& network) {
                                      to_string(entry.spec)));
   }
   for (const auto& [name, tensor] : tensors)
-    if (!network.params().has(name) && !name.ends_with(".momentum"))
+    if (!network.params().has(name) && !name.ends_with(".momentum") && name != "step")
       problems.push_back(fmt::format("'{}' is unexpected", name));
   if (!problems.empty())
     throw Error("checkpoint", fmt::format("does not fit model '{}': {}", network.model().name,

@@ -14,7 +14,7 @@ namespace {
 // Losses stay on the device until somebody asks or this many have gathered.
 constexpr std::int64_t history_size = 1024;
 constexpr const char* history_name = "trainer.history";
-constexpr const char* counter_name = "trainer.counter";
+constexpr const char* step_name = "step";
 
 /// The parameters of a graph, in the order in which they were made.
 std::vector<Var> parameters(Graph& graph) {
@@ -26,7 +26,7 @@ std::vector<Var> parameters(Graph& graph) {
 }
 
 Graph training_graph(const Model& model, std::int64_t batch, double momentum) {
-  Graph graph;
+  Graph graph(Mode::training);
   const Var loss = append_classifier(graph, model, batch).loss;
   const Var lr = graph.input("lr", {DType::f32, {1}});
   const std::vector<Var> weights = parameters(graph);
@@ -37,7 +37,7 @@ Graph training_graph(const Model& model, std::int64_t batch, double momentum) {
     sgd_step(weights[i], dw[i], v, lr, momentum, name + ".sgd_step");
   }
   record(loss, graph.state(history_name, {DType::f32, {history_size}}),
-         graph.state(counter_name, {DType::i32, {1}}), "loss.record");
+         graph.state(step_name, {DType::i32, {1}}), "loss.record");
   remove_dead_nodes(graph);
   return graph;
 }
@@ -47,9 +47,8 @@ Graph training_graph(const Model& model, std::int64_t batch, double momentum) {
 Trainer::Trainer(Network& network, const TrainerOptions& options)
     : network_(network), options_(options) {
   network_.params().add(training_graph(network_.model(), 1, options_.momentum), 0);
-  // A trainer counts from its own beginning; another one may have counted here before.
-  const std::int32_t zero = 0;
-  network_.params().write(counter_name, std::as_bytes(std::span(&zero, 1)));
+  const auto step = static_cast<std::int32_t>(options_.first_step);
+  network_.params().write(step_name, std::as_bytes(std::span(&step, 1)));
 }
 
 Trainer::Plan& Trainer::plan_for(std::int64_t batch) {
@@ -81,10 +80,11 @@ void Trainer::read_history() {
   if (started_ == read_) return;
   const std::vector<float> history = network_.params().read_floats(history_name);
   for (; read_ < started_; ++read_) {
-    const float loss = history[static_cast<std::size_t>(read_ % history_size)];
+    const std::int64_t step = options_.first_step + read_;
+    const float loss = history[static_cast<std::size_t>(step % history_size)];
     if (!std::isfinite(loss))
-      throw Error("train", fmt::format("loss is {} at step {}, expected a finite number", loss,
-                                       options_.first_step + read_ + 1));
+      throw Error("train",
+                  fmt::format("loss is {} at step {}, expected a finite number", loss, step + 1));
     pending_.sum += static_cast<double>(loss);
     ++pending_.steps;
   }

@@ -64,8 +64,14 @@ class TESSERA_API Var {
   ValueId id_;
 };
 
+/// What a graph is built for; layers such as batch norm and dropout differ.
+enum class Mode : std::uint8_t { inference, training };
+
 class TESSERA_API Graph {
  public:
+  explicit Graph(Mode mode = Mode::inference) : mode_(mode) {}
+  Mode mode() const { return mode_; }
+
   /// A tensor written before each run. Names of inputs, parameters and states are unique.
   Var input(std::string name, TensorSpec spec);
   Var parameter(std::string name, Shape shape, Initializer initializer);
@@ -99,6 +105,7 @@ class TESSERA_API Graph {
   Var add_value(Value value);
   Var add_named(std::string name, TensorSpec spec, Role role, Initializer initializer);
 
+  Mode mode_;
   std::vector<Node> nodes_;
   std::vector<Value> values_;
   std::vector<Output> outputs_;

@@ -26,8 +26,8 @@ struct LossSum {
 
 class TESSERA_API Trainer {
  public:
-  /// Adds the momentum buffers, "<parameter>.momentum", to the network's params, and
-  /// "trainer.history" and "trainer.counter". The network must outlive the trainer.
+  /// Adds to the network's params the momentum buffers, "<parameter>.momentum", the number of steps
+  /// done, "step" i32 [1], and "trainer.history". The network must outlive the trainer.
   explicit Trainer(Network& network, const TrainerOptions& options = {});
 
   /// Starts a step of stochastic gradient descent; does not wait for it. The first batch of a new
