@@ -183,7 +183,7 @@ void lower_tile(Lowering& l) {
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
   const bool has_bias = l.input_count() == 3;
   slide(l,
-        {l.input(1), has_bias ? l.input(2) : l.input(1), has_bias, g.groups, outs, ins, filter, 1,
+        {l.input(1), has_bias ? l.input(2) : l.unused(), has_bias, g.groups, outs, ins, filter, 1,
          outs * filter, g.S * ins, ins},
         {l.input(0), g.N, g.H, g.W, g.C},
         forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h),
@@ -194,7 +194,7 @@ void lower_tile(Lowering& l) {
 void lower_dx_tile(Lowering& l) {
   const Conv2dGeometry g = dx_geometry(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
-  const Filter f = {l.input(1), l.input(1), false,         g.groups,  ins, outs,
+  const Filter f = {l.input(1), l.unused(), false,         g.groups,  ins, outs,
                     1,          filter,     outs * filter, g.S * ins, ins};
   for (std::int64_t a = 0; a < g.stride_h; ++a)
     for (std::int64_t b = 0; b < g.stride_w; ++b)
@@ -250,7 +250,7 @@ void launch_naive(Lowering& l, const char* kernel, const Conv2dGeometry& g,
 void lower_naive(Lowering& l) {
   const bool has_bias = l.input_count() == 3;
   launch_naive(l, "conv2d_naive", forward_geometry(l), l.input(0), l.input(1),
-               has_bias ? l.input(2) : l.input(1), l.output(0), cl_int{has_bias});
+               has_bias ? l.input(2) : l.unused(), l.output(0), cl_int{has_bias});
 }
 
 void lower_dx_naive(Lowering& l) {

@@ -12,13 +12,12 @@ OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lo
                                    const Plan& plan, Params& params)
     : device_(device), graph_(plan.graph()), arena_(device, plan.arena_bytes()) {
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
-  Buffers buffers;
-  bind_values(plan, params, buffers);
-  fill_constants(plan, buffers);
-  lower(lowerings, buffers);
-  make_inputs(plan, buffers);
+  bind_values(plan, params);
+  fill_constants(plan);
+  lower(lowerings);
+  make_inputs(plan);
   for (const auto& output : graph_.outputs())
-    outputs_[output.name] = {buffers.at(output.value), graph_.value(output.value).spec.bytes()};
+    outputs_[output.name] = {buffers_.at(output.value), graph_.value(output.value).spec.bytes()};
 }
 
 // Memory must not go while commands still use it; a failure here has been reported already.
@@ -33,7 +32,7 @@ OpenclExecutable::~OpenclExecutable() {
   }
 }
 
-void OpenclExecutable::bind_values(const Plan& plan, Params& params, Buffers& buffers) {
+void OpenclExecutable::bind_values(const Plan& plan, Params& params) {
   std::map<ValueId, cl::Buffer> roots;
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
     const auto id = static_cast<ValueId>(i);
@@ -54,22 +53,22 @@ void OpenclExecutable::bind_values(const Plan& plan, Params& params, Buffers& bu
       }
       found = roots.emplace(place.root, buffer).first;
     }
-    buffers[id] = found->second;
+    buffers_[id] = found->second;
   }
 }
 
-void OpenclExecutable::fill_constants(const Plan& plan, const Buffers& buffers) {
+void OpenclExecutable::fill_constants(const Plan& plan) {
   for (ValueId id : plan.constants()) {
     const Value& value = graph_.value(id);
     if (value.spec.elements() == 0) continue;
     checked("constant", [&] {
       device_.compute_queue().enqueueFillBuffer(
-          buffers.at(id), static_cast<cl_float>(value.initializer.value), 0, value.spec.bytes());
+          buffers_.at(id), static_cast<cl_float>(value.initializer.value), 0, value.spec.bytes());
     });
   }
 }
 
-void OpenclExecutable::lower(const LoweringTable& lowerings, const Buffers& buffers) {
+void OpenclExecutable::lower(const LoweringTable& lowerings) {
   Lowering lowering(device_, graph_);
   std::vector<const Algorithm*> chosen;
   const auto count = static_cast<NodeId>(graph_.nodes().size());
@@ -88,7 +87,7 @@ void OpenclExecutable::lower(const LoweringTable& lowerings, const Buffers& buff
                                         choice.algorithm->name, choice.refused));
   }
   workspace_ = std::make_unique<OpenclBuffer>(device_, lowering.workspace_bytes());
-  lowering.set_memory(&buffers, workspace_->cl_buffer());
+  lowering.set_memory(&buffers_, workspace_->cl_buffer());
   for (NodeId id = 0; id < count; ++id) {
     if (!chosen[static_cast<std::size_t>(id)]) continue;
     lowering.begin(id, false);
@@ -99,7 +98,7 @@ void OpenclExecutable::lower(const LoweringTable& lowerings, const Buffers& buff
   device_.finish();
 }
 
-void OpenclExecutable::make_inputs(const Plan& plan, const Buffers& buffers) {
+void OpenclExecutable::make_inputs(const Plan& plan) {
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
     const Value& value = graph_.values()[i];
     if (value.role != Role::input) continue;
@@ -107,7 +106,7 @@ void OpenclExecutable::make_inputs(const Plan& plan, const Buffers& buffers) {
     input.bytes = value.spec.bytes();
     const auto id = static_cast<ValueId>(i);
     if (!plan.placement(id).used || input.bytes == 0) continue;
-    input.arena = buffers.at(id);
+    input.arena = buffers_.at(id);
     checked("input '" + value.name + "'", [&] {
       for (Slot& slot : input.slots) {
         slot.device = cl::Buffer(device_.context(), CL_MEM_READ_ONLY, input.bytes);

@@ -47,10 +47,10 @@ class OpenclExecutable final : public Executable {
     std::size_t bytes;
   };
 
-  void bind_values(const Plan& plan, Params& params, Buffers& buffers);
-  void fill_constants(const Plan& plan, const Buffers& buffers);
-  void lower(const LoweringTable& lowerings, const Buffers& buffers);
-  void make_inputs(const Plan& plan, const Buffers& buffers);
+  void bind_values(const Plan& plan, Params& params);
+  void fill_constants(const Plan& plan);
+  void lower(const LoweringTable& lowerings);
+  void make_inputs(const Plan& plan);
   void take_input(Input& input);
 
   OpenclDevice& device_;
@@ -58,6 +58,8 @@ class OpenclExecutable final : public Executable {
   OpenclBuffer arena_;
   std::vector<std::unique_ptr<OpenclBuffer>> constants_;
   std::unique_ptr<OpenclBuffer> workspace_;
+  // Kernels do not keep their arguments alive, so the executable does.
+  Buffers buffers_;
   std::vector<cl::Buffer> kept_;
   std::vector<Step> steps_;
   std::map<std::string, Input, std::less<>> inputs_;

@@ -53,6 +53,8 @@ class Lowering {
   /// Memory with these contents, written once.
   cl::Buffer table(std::span<const std::int32_t> values);
   cl::Buffer table(std::span<const float> values);
+  /// Something to bind to a parameter that the kernel does not read.
+  cl::Buffer unused() { return table(std::span<const float>()); }
 
   /// The macros every kernel file takes, for vectors of `width` lanes (0: the device's choice).
   Defines defines(std::size_t width = 0) const;
@@ -111,7 +113,7 @@ class Lowering {
   std::size_t workspace_used_ = 0;   ///< by this node
   std::size_t workspace_bytes_ = 0;  ///< the most of any node
   std::vector<Step> steps_;
-  std::vector<cl::Buffer> kept_;  ///< kernels do not keep their arguments alive
+  std::vector<cl::Buffer> kept_;  ///< for the executable to keep alive
 };
 
 struct Algorithm {

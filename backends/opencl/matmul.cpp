@@ -15,8 +15,7 @@ MatmulGeometry geometry(const Lowering& l) {
 
 bool has_bias(const Lowering& l) { return l.input_count() == 3; }
 
-/// A buffer to bind where there is no bias; the kernel does not read it.
-cl::Buffer bias(const Lowering& l) { return has_bias(l) ? l.input(2) : l.input(0); }
+cl::Buffer bias(Lowering& l) { return has_bias(l) ? l.input(2) : l.unused(); }
 
 std::size_t tiles(std::int64_t size, std::int64_t tile) {
   return static_cast<std::size_t>((size + tile - 1) / tile);
