@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstring>
+#include <numbers>
 
 #include "engine/philox.h"
 #include "tessera/error.h"
@@ -10,16 +12,36 @@
 namespace tessera {
 namespace {
 
+/// Box-Muller, in double: rounded to float, it does not depend on the mathematics library.
+float normal(Philox& generator) {
+  const double radius = std::sqrt(-2 * std::log(1 - static_cast<double>(generator.uniform())));
+  return static_cast<float>(
+      radius * std::cos(2 * std::numbers::pi * static_cast<double>(generator.uniform())));
+}
+
+float draw(const Initializer& initializer, Philox& generator) {
+  const auto scale = static_cast<float>(initializer.value);
+  const auto center = static_cast<float>(initializer.center);
+  switch (initializer.kind) {
+    case Initializer::Kind::uniform:
+      return center + (2 * generator.uniform() - 1) * scale;
+    case Initializer::Kind::normal:
+      return center + normal(generator) * scale;
+    case Initializer::Kind::constant:
+      break;
+  }
+  return scale;
+}
+
 std::vector<std::byte> initial_bytes(const Value& value, std::uint64_t seed) {
   std::vector<std::byte> bytes(value.spec.bytes());  // all zero
-  const bool uniform = value.initializer.kind == Initializer::Kind::uniform;
-  if (!uniform && value.initializer.value == 0) return bytes;
+  const Initializer& initializer = value.initializer;
+  if (initializer.kind == Initializer::Kind::constant && initializer.value == 0) return bytes;
   if (value.spec.dtype != DType::f32)
     throw Error("params", "only f32 can be initialised to other than 0 ('" + value.name + "')");
   Philox generator(seed, value.name);
-  const auto bound = static_cast<float>(value.initializer.value);
   for (std::size_t offset = 0; offset < bytes.size(); offset += sizeof(float)) {
-    const float x = uniform ? (2 * generator.uniform() - 1) * bound : bound;
+    const float x = draw(initializer, generator);
     std::memcpy(bytes.data() + offset, &x, sizeof x);
   }
   return bytes;

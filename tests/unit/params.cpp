@@ -4,8 +4,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/philox.h"
+#include "tessera/initializers.h"
 #include "tests/unit/host_device.h"
 
 namespace tessera {
@@ -13,11 +15,12 @@ namespace {
 
 constexpr Initializer uniform_half{Initializer::Kind::uniform, 0.5};
 
-std::vector<float> initial(const std::string& name, std::uint64_t seed, Shape shape = {1000}) {
+std::vector<float> initial(const std::string& name, std::uint64_t seed,
+                           Initializer initializer = uniform_half) {
   HostDevice device;
   Params params(device);
   Graph graph;
-  graph.parameter(name, std::move(shape), uniform_half);
+  graph.parameter(name, {1000}, initializer);
   params.add(graph, seed);
   return params.read_floats(name);
 }
@@ -43,6 +46,55 @@ TEST_CASE("initial weights are uniform within their bound") {
   }
   CHECK(std::abs(mean) < 0.03);
   CHECK(square == doctest::Approx(1.0 / 12).epsilon(0.1));
+}
+
+TEST_CASE("normal weights have their mean, deviation and share beyond two deviations") {
+  const auto w = initial("w", 1, init::normal(3, 0.5));
+  double mean = 0, square = 0;
+  int beyond = 0;
+  for (float x : w) {
+    const double z = (static_cast<double>(x) - 3) / 0.5;
+    mean += z / 1000;
+    square += z * z / 1000;
+    beyond += std::abs(z) > 2;
+  }
+  CHECK(std::abs(mean) < 0.1);
+  CHECK(square == doctest::Approx(1.0).epsilon(0.1));
+  CHECK(beyond > 25);  // 45 expected, with a deviation of 7
+  CHECK(beyond < 70);
+  // Box-Muller of the Philox stream, worked out in Python.
+  CHECK(w[0] == doctest::Approx(3.2889087).epsilon(1e-6));
+  CHECK(w[999] == doctest::Approx(3.5916442).epsilon(1e-6));
+}
+
+TEST_CASE("uniform weights lie between any two numbers") {
+  const auto w = initial("w", 1, init::uniform(2, 5));
+  CHECK(*std::min_element(w.begin(), w.end()) >= 2);
+  CHECK(*std::min_element(w.begin(), w.end()) < 2.05f);
+  CHECK(*std::max_element(w.begin(), w.end()) < 5);
+  CHECK(*std::max_element(w.begin(), w.end()) > 4.95f);
+}
+
+// The expected numbers are the standard deviations that torch.nn.init documents.
+TEST_CASE("Kaiming and Xavier look at the fans") {
+  const Shape conv = {8, 3, 5, 2}, dense = {6, 10};  // window 15: fans 30 and 120; 10 and 6
+  CHECK(init::fans(conv).in == 30);
+  CHECK(init::fans(conv).out == 120);
+  const auto near = [](double x) { return doctest::Approx(x).epsilon(1e-12); };
+  CHECK(init::kaiming_normal(conv).value == near(std::sqrt(2.0 / 30)));
+  CHECK(init::kaiming_normal(conv, {.mode = init::Fan::out}).value == near(std::sqrt(2.0 / 120)));
+  CHECK(init::kaiming_uniform(dense, {.a = std::sqrt(5.0)}).value == near(std::sqrt(1.0 / 10)));
+  CHECK(init::kaiming_uniform(dense, {.nonlinearity = init::Nonlinearity::tanh}).value ==
+        near(5.0 / 3 * std::sqrt(3.0 / 10)));
+  CHECK(init::xavier_uniform(dense).value == near(std::sqrt(6.0 / 16)));
+  CHECK(init::xavier_normal(conv, 2).value == near(2 * std::sqrt(2.0 / 150)));
+  CHECK(init::layer_default(conv).value == near(1 / std::sqrt(30.0)));
+  CHECK(init::gain(init::Nonlinearity::relu) == near(std::sqrt(2.0)));
+  CHECK(init::gain(init::Nonlinearity::leaky_relu) == near(std::sqrt(2 / 1.0001)));
+  CHECK(init::gain(init::Nonlinearity::sigmoid) == 1);
+  CHECK(init::gain(init::Nonlinearity::selu) == 0.75);
+  CHECK_THROWS_WITH_AS(init::kaiming_normal({7}),
+                       "[init] weight has shape [7], expected at least 2 dimensions", Error);
 }
 
 TEST_CASE("equal seeds and names give equal weights, whatever else there is") {

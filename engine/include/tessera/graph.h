@@ -28,10 +28,11 @@ enum class Role : std::uint8_t {
   constant,    ///< filled once with one number
 };
 
-/// How a parameter or state gets its first values.
+/// How a parameter or state gets its first values; tessera/initializers.h makes the usual ones.
 struct Initializer {
-  enum class Kind : std::uint8_t { constant, uniform } kind = Kind::constant;
-  double value = 0;  ///< constant: the value; uniform: the bound b of [-b, b)
+  enum class Kind : std::uint8_t { constant, uniform, normal } kind = Kind::constant;
+  double value = 0;   ///< the constant; the bound b of uniform [-b, b); the deviation of normal
+  double center = 0;  ///< added to uniform and normal
 };
 
 struct Value {

@@ -7,6 +7,7 @@
 #include "tessera/device.h"
 #include "tessera/error.h"
 #include "tessera/graph.h"
+#include "tessera/initializers.h"
 #include "tessera/layers.h"
 #include "tessera/models.h"
 #include "tessera/network.h"
