@@ -1,6 +1,8 @@
 // Matrix products: own register tiles on CPU devices, CLBlast, and a plain kernel.
 #include "engine/ops/matmul.h"
 
+#include <algorithm>
+
 #include "backends/opencl/lowering.h"
 
 // After cl.h, which says which OpenCL is meant.
@@ -81,12 +83,14 @@ struct ClblastProduct {
   std::size_t a_row() const { return size(g.transpose_a ? g.M : g.K); }
   std::size_t b_row() const { return size(g.transpose_b ? g.K : g.N); }
 
-  std::size_t temporary_bytes(cl::CommandQueue& queue) const {
+  /// What product `i` needs: one that does not start at offset 0 may need more than the first.
+  std::size_t temporary_bytes(cl::CommandQueue& queue, std::int64_t i) const {
     cl_command_queue raw = queue();
     std::size_t bytes = 0;
+    const std::size_t m = size(g.M), n = size(g.N), k = size(g.K), at = size(i);
     check_status(clblast::GemmTempBufferSize<float>(
-        clblast::Layout::kRowMajor, transpose(g.transpose_a), transpose(g.transpose_b), size(g.M),
-        size(g.N), size(g.K), 0, a_row(), 0, b_row(), 0, size(g.N), &raw, bytes));
+        clblast::Layout::kRowMajor, transpose(g.transpose_a), transpose(g.transpose_b), m, n, k,
+        at * m * k, a_row(), at * k * n, b_row(), at * m * n, n, &raw, bytes));
     return bytes;
   }
 
@@ -111,10 +115,12 @@ struct ClblastProduct {
 void lower_clblast(Lowering& l) {
   ClblastProduct product{geometry(l), l.input(0), l.input(1), l.output(0), {}, false};
   cl::CommandQueue& queue = l.device().compute_queue();
-  const std::size_t bytes = product.temporary_bytes(queue);
-  // The batched routine would allocate where the single one takes temporary memory.
-  product.as_batch = product.g.batch > 1 && bytes == 0;
-  if (bytes > 0) product.temporary = l.workspace(bytes);
+  const std::int64_t last = product.g.batch - 1;
+  const std::size_t first_bytes = product.temporary_bytes(queue, 0);
+  // The batched routine, all of it at offset 0, would allocate where the single one takes memory.
+  product.as_batch = last > 0 && first_bytes == 0;
+  if (first_bytes > 0)
+    product.temporary = l.workspace(std::max(first_bytes, product.temporary_bytes(queue, last)));
   if (!l.measuring()) product(queue);  // builds its kernels now rather than in the first run
   l.call(product);
   if (has_bias(l))
