@@ -1,21 +1,48 @@
 #include "tessera/layers.h"
 
+#include <optional>
+
 #include "tessera/error.h"
 #include "tessera/initializers.h"
 
 namespace tessera::layers {
-Var conv2d(Var x, const std::string& name, std::int64_t out_channels, std::int64_t kernel,
+namespace {
+
+void check_groups(const char* op, const char* what, std::int64_t channels, std::int64_t groups,
+                  const std::string& name) {
+  if (groups >= 1 && channels % groups == 0) return;
+  throw Error(op, std::to_string(channels) + " " + what + " do not divide into " +
+                      std::to_string(groups) + " groups (node '" + name + "')");
+}
+
+std::optional<Var> bias(Graph& graph, const std::string& name, std::int64_t channels,
+                        const Initializer& initial, bool wanted) {
+  if (!wanted) return {};
+  return graph.parameter(name + ".bias", {channels}, initial);
+}
+
+}  // namespace
+
+Var conv2d(Var x, const std::string& name, std::int64_t out_channels, Kernel2d kernel,
            const Conv2dOptions& options) {
   const std::int64_t channels = x.spec().dim(-1);
-  if (options.groups < 1 || channels % options.groups != 0)
-    throw Error("conv2d", "input " + to_string(x.spec()) + " does not divide into " +
-                              std::to_string(options.groups) + " groups (node '" + name + "')");
-  const Shape shape = {out_channels, kernel, kernel, channels / options.groups};
+  check_groups("conv2d", "input channels", channels, options.groups, name);
+  const Shape shape = {out_channels, kernel.rows, kernel.columns, channels / options.groups};
   const Initializer initial = init::layer_default(shape);
-  Graph& graph = x.graph();
-  const Var w = graph.parameter(name + ".weight", shape, initial);
-  const Var b = graph.parameter(name + ".bias", {out_channels}, initial);
-  return tessera::conv2d(x, w, b, options, name);
+  const Var w = x.graph().parameter(name + ".weight", shape, initial);
+  return tessera::conv2d(x, w, bias(x.graph(), name, out_channels, initial, options.bias), options,
+                         name);
+}
+
+Var conv_transpose2d(Var x, const std::string& name, std::int64_t out_channels, Kernel2d kernel,
+                     const ConvTranspose2dOptions& options) {
+  check_groups("conv_transpose2d", "output channels", out_channels, options.groups, name);
+  const std::int64_t channels = out_channels / options.groups;
+  const Shape shape = {x.spec().dim(-1), kernel.rows, kernel.columns, channels};
+  const Initializer initial = init::layer_default(shape);
+  const Var w = x.graph().parameter(name + ".weight", shape, initial);
+  return tessera::conv_transpose2d(x, w, bias(x.graph(), name, out_channels, initial, options.bias),
+                                   options, name);
 }
 
 Var dense(Var x, const std::string& name, std::int64_t features) {

@@ -1,7 +1,10 @@
 // conv2d(x, w[, b]) and its two gradients: conv2d_dx(dy, w) and conv2d_dw(x, dy).
-// Attributes of all three: stride, padding, dilation (each [rows, columns]) and groups. The
-// gradients also carry the size they cannot work out: input_size [H,W], kernel_size [R,S].
+// Attributes of all three: stride, dilation (each [rows, columns]), padding [top, bottom, left,
+// right] and groups. The gradients also carry the size they cannot work out: input_size [H,W],
+// kernel_size [R,S]. conv_transpose2d is conv2d_dx, whose gradients are conv2d and conv2d_dw.
 #include "engine/ops/conv2d.h"
+
+#include <algorithm>
 
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
@@ -12,23 +15,22 @@ namespace {
 using ops::check;
 
 void check_attributes(const Attributes& attributes) {
-  const struct {
-    const char* name;
-    std::int64_t least;
-  } pairs[] = {{"stride", 1}, {"padding", 0}, {"dilation", 1}};
-  for (const auto& pair : pairs) {
-    const auto& values = attributes.integers(pair.name);
-    check(values.size() == 2 && values[0] >= pair.least && values[1] >= pair.least,
-          "{} is {}, expected two numbers of at least {}", pair.name, to_string(values),
-          pair.least);
+  for (const char* name : {"stride", "dilation"}) {
+    const auto& values = attributes.integers(name);
+    check(values.size() == 2 && values[0] >= 1 && values[1] >= 1,
+          "{} is {}, expected two numbers of at least 1", name, to_string(values));
   }
+  const auto& padding = attributes.integers("padding");
+  check(padding.size() == 4 && *std::min_element(padding.begin(), padding.end()) >= 0,
+        "padding is {}, expected four numbers of at least 0", to_string(padding));
   check(attributes.integer("groups") >= 1, "groups is {}, expected at least 1",
         attributes.integer("groups"));
 }
 
 std::int64_t output_size(std::int64_t input, std::int64_t kernel, std::size_t axis,
                          const Attributes& attributes) {
-  const std::int64_t padded = input + 2 * attributes.integers("padding")[axis];
+  const auto& padding = attributes.integers("padding");
+  const std::int64_t padded = input + padding[2 * axis] + padding[2 * axis + 1];
   const std::int64_t reach = attributes.integers("dilation")[axis] * (kernel - 1) + 1;
   check(kernel >= 1 && padded >= reach, "kernel reaches over {} {}, expected at most {}", reach,
         axis == 0 ? "rows" : "columns", padded);
@@ -100,28 +102,101 @@ std::vector<TensorSpec> infer_dw(const InferContext& context) {
   return {{DType::f32, w}};
 }
 
-Attributes with(const Attributes& attributes, const char* name, std::vector<std::int64_t> value) {
+/// The attributes of a convolution or of one of its gradients, for another of them.
+Attributes common(const Attributes& attributes) {
   return {{"stride", attributes.integers("stride")},
           {"padding", attributes.integers("padding")},
           {"dilation", attributes.integers("dilation")},
-          {"groups", attributes.integer("groups")},
-          {name, std::move(value)}};
+          {"groups", attributes.integer("groups")}};
+}
+
+Attributes with(const Attributes& attributes, const char* name, std::vector<std::int64_t> value) {
+  auto all = common(attributes).all();
+  all[name] = std::move(value);
+  return Attributes(std::move(all));
+}
+
+Var conv2d_dx(Var dy, Var w, const Attributes& attributes, Shape input_size, std::string name) {
+  return dy.graph().add("conv2d_dx", {dy, w}, with(attributes, "input_size", std::move(input_size)),
+                        std::move(name))[0];
+}
+
+Var conv2d_dw(Var x, Var dy, const Attributes& attributes, const Shape& w, std::string name) {
+  return x.graph().add("conv2d_dw", {x, dy}, with(attributes, "kernel_size", {w[1], w[2]}),
+                       std::move(name))[0];
 }
 
 void gradient(GradientContext& context) {
   const Var x = context.input(0), w = context.input(1), dy = context.dy();
   if (context.wants(0))
-    context.set(0, context.graph().add(
-                       "conv2d_dx", {dy, w},
-                       with(context.attributes(), "input_size", {x.shape()[1], x.shape()[2]}),
-                       context.name("dx"))[0]);
+    context.set(0, conv2d_dx(dy, w, context.attributes(), {x.shape()[1], x.shape()[2]},
+                             context.name("dx")));
   if (context.wants(1))
-    context.set(1, context.graph().add(
-                       "conv2d_dw", {x, dy},
-                       with(context.attributes(), "kernel_size", {w.shape()[1], w.shape()[2]}),
-                       context.name("dw"))[0]);
+    context.set(1, conv2d_dw(x, dy, context.attributes(), w.shape(), context.name("dw")));
   if (context.input_count() == 3 && context.wants(2))
     context.set(2, reshape(sum(dy, {0, 1, 2}, context.name("db")), {dy.shape()[3]}));
+}
+
+void gradient_of_dx(GradientContext& context) {
+  const Var dy = context.input(0), w = context.input(1), ddx = context.dy();
+  if (context.wants(0))
+    context.set(0, context.graph().add("conv2d", {ddx, w}, common(context.attributes()),
+                                       context.name("dx"))[0]);
+  if (context.wants(1))
+    context.set(1, conv2d_dw(ddx, dy, context.attributes(), w.shape(), context.name("dw")));
+}
+
+Shape pair(const std::array<std::int64_t, 2>& values) { return {values.begin(), values.end()}; }
+
+/// Zeros before and after along one axis, for `same`.
+std::array<std::int64_t, 2> same_padding(std::int64_t size, std::int64_t kernel,
+                                         std::int64_t stride, std::int64_t dilation, bool lower) {
+  if (stride < 1) return {0, 0};  // infer says what is wrong
+  const std::int64_t outputs = (size + stride - 1) / stride;
+  const std::int64_t total =
+      std::max<std::int64_t>(0, (outputs - 1) * stride + dilation * (kernel - 1) + 1 - size);
+  const std::int64_t before = lower ? (total + 1) / 2 : total / 2;
+  return {before, total - before};
+}
+
+Shape padding_of(Var x, Var w, const Conv2dOptions& options) {
+  const Padding2d& padding = options.padding;
+  if (padding.kind == Padding2d::Kind::sizes || x.spec().rank() != 4 || w.spec().rank() != 4)
+    return {padding.top, padding.bottom, padding.left, padding.right};
+  const bool lower = padding.kind == Padding2d::Kind::same_lower;
+  const auto [top, bottom] =
+      same_padding(x.shape()[1], w.shape()[1], options.stride[0], options.dilation[0], lower);
+  const auto [left, right] =
+      same_padding(x.shape()[2], w.shape()[2], options.stride[1], options.dilation[1], lower);
+  return {top, bottom, left, right};
+}
+
+/// The result's rows or columns of a transposed convolution, which must have some.
+std::int64_t transposed_axis(const ConvTranspose2dOptions& options, Var x, Var w,
+                             std::size_t axis) {
+  const std::int64_t extra = options.output_padding[axis], stride = options.stride[axis];
+  check(extra >= 0 && extra < stride,
+        "output_padding is {}, expected at least 0 and less than the stride {}", extra, stride);
+  const std::int64_t cut = axis == 0 ? options.padding.top + options.padding.bottom
+                                     : options.padding.left + options.padding.right;
+  const std::int64_t full = (x.shape()[axis + 1] - 1) * stride +
+                            options.dilation[axis] * (w.shape()[axis + 1] - 1) + 1 + extra;
+  check(full > cut, "padding cuts off {} of {} {}, expected less", cut, full,
+        axis == 0 ? "rows" : "columns");
+  return full - cut;
+}
+
+/// Its rows and columns.
+Shape transposed_size(const ConvTranspose2dOptions& options, Var x, Var w, std::optional<Var> b) {
+  check(x.spec().rank() == 4, "input is {}, expected 4 dimensions", to_string(x.spec()));
+  check(w.spec().rank() == 4, "weight is {}, expected 4 dimensions", to_string(w.spec()));
+  check(x.shape()[3] == w.shape()[0], "weight has {} input channels, expected {}", w.shape()[0],
+        x.shape()[3]);
+  const Shape channels = {w.shape()[3] * options.groups};
+  check(!b || b->shape() == channels, "bias has shape {}, expected {}",
+        to_string(b ? b->shape() : Shape{}), to_string(channels));
+  check(options.padding.kind == Padding2d::Kind::sizes, "padding is 'same', expected numbers");
+  return {transposed_axis(options, x, w, 0), transposed_axis(options, x, w, 1)};
 }
 
 }  // namespace
@@ -134,25 +209,59 @@ Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, const Shape& y,
   return {x[0],       x[1],        x[2],        x[3],
           w[0],       w[1],        w[2],        y[1],
           y[2],       stride[0],   stride[1],   padding[0],
-          padding[1], dilation[0], dilation[1], attributes.integer("groups")};
+          padding[2], dilation[0], dilation[1], attributes.integer("groups")};
 }
 
 Var conv2d(Var x, Var w, std::optional<Var> b, const Conv2dOptions& options, std::string name) {
   std::vector<Var> inputs = {x, w};
   if (b) inputs.push_back(*b);
-  const auto pair = [](const std::array<std::int64_t, 2>& values) {
-    return std::vector<std::int64_t>(values.begin(), values.end());
-  };
   return x.graph().add("conv2d", inputs,
                        {{"stride", pair(options.stride)},
-                        {"padding", pair(options.padding)},
+                        {"padding", padding_of(x, w, options)},
                         {"dilation", pair(options.dilation)},
                         {"groups", options.groups}},
                        std::move(name))[0];
 }
 
+Var conv1d(Var x, Var w, std::optional<Var> b, const Conv1dOptions& options, std::string name) {
+  const auto as_row = [&](Var of, const char* what) {
+    const Shape& shape = of.shape();
+    if (shape.size() != 3)
+      throw Error("conv1d", fmt::format("{} is {}, expected 3 dimensions (node '{}')", what,
+                                        to_string(of.spec()), name));
+    return reshape(of, {shape[0], 1, shape[1], shape[2]});
+  };
+  const Var y = conv2d(as_row(x, "input"), as_row(w, "weight"), b,
+                       {.stride = {1, options.stride},
+                        .padding = {0, 0, options.padding[0], options.padding[1]},
+                        .dilation = {1, options.dilation},
+                        .groups = options.groups},
+                       name);
+  return reshape(y, {y.shape()[0], y.shape()[2], y.shape()[3]});
+}
+
+Var conv_transpose2d(Var x, Var w, std::optional<Var> b, const ConvTranspose2dOptions& options,
+                     std::string name) {
+  Shape size;
+  try {
+    size = transposed_size(options, x, w, b);
+  } catch (const Error& error) {
+    throw Error("conv_transpose2d", fmt::format("{} (node '{}')", error.what(), name));
+  }
+  const Padding2d& padding = options.padding;
+  const Attributes attributes = {
+      {"stride", pair(options.stride)},
+      {"padding", Shape{padding.top, padding.bottom, padding.left, padding.right}},
+      {"dilation", pair(options.dilation)},
+      {"groups", options.groups}};
+  const Var y = conv2d_dx(x, w, attributes, size, name);
+  return b ? add(y, *b) : y;
+}
+
 std::vector<Op> ops::conv2d_ops() {
-  return {{"conv2d", infer, gradient}, {"conv2d_dx", infer_dx}, {"conv2d_dw", infer_dw}};
+  return {{"conv2d", infer, gradient},
+          {"conv2d_dx", infer_dx, gradient_of_dx},
+          {"conv2d_dw", infer_dw}};
 }
 
 }  // namespace tessera

@@ -6,18 +6,23 @@
 namespace tessera::cases {
 namespace {
 
-/// Pairs are rows and columns; K filters of R x S over C channels in `groups`.
+/// Pairs are rows and columns, padding may also be top, bottom, left, right; K filters of R x S
+/// over C channels in `groups`.
 struct Convolution {
   std::int64_t N, H, W, C, K, R, S;
   std::vector<std::int64_t> stride = {1, 1}, padding = {0, 0}, dilation = {1, 1};
   std::int64_t groups = 1;
   bool bias = false;
 
+  std::int64_t top() const { return padding[0]; }
+  std::int64_t bottom() const { return padding[padding.size() == 4 ? 1 : 0]; }
+  std::int64_t left() const { return padding[padding.size() == 4 ? 2 : 1]; }
+  std::int64_t right() const { return padding.back(); }
   std::int64_t P() const {
-    return (H + 2 * padding[0] - dilation[0] * (R - 1) - 1) / stride[0] + 1;
+    return (H + top() + bottom() - dilation[0] * (R - 1) - 1) / stride[0] + 1;
   }
   std::int64_t Q() const {
-    return (W + 2 * padding[1] - dilation[1] * (S - 1) - 1) / stride[1] + 1;
+    return (W + left() + right() - dilation[1] * (S - 1) - 1) / stride[1] + 1;
   }
   TensorSpec x() const { return {DType::f32, {N, H, W, C}}; }
   TensorSpec w() const { return {DType::f32, {K, R, S, C / groups}}; }
@@ -26,22 +31,23 @@ struct Convolution {
     return 2.0 * static_cast<double>(N * P() * Q() * K) * static_cast<double>(R * S * (C / groups));
   }
   Attributes attributes() const {
-    return {{"stride", stride}, {"padding", padding}, {"dilation", dilation}, {"groups", groups}};
+    return {{"stride", stride},
+            {"padding", std::vector<std::int64_t>{top(), bottom(), left(), right()}},
+            {"dilation", dilation},
+            {"groups", groups}};
   }
   Attributes attributes_with(const char* size, std::vector<std::int64_t> value) const {
-    return {{"stride", stride},
-            {"padding", padding},
-            {"dilation", dilation},
-            {"groups", groups},
-            {size, std::move(value)}};
+    auto all = attributes().all();
+    all[size] = std::move(value);
+    return Attributes(std::move(all));
   }
 
   /// The row (or column) of x that tap `tap` of output row `out` reads; outside means padding.
   std::int64_t row(std::int64_t out, std::int64_t tap) const {
-    return out * stride[0] + tap * dilation[0] - padding[0];
+    return out * stride[0] + tap * dilation[0] - top();
   }
   std::int64_t column(std::int64_t out, std::int64_t tap) const {
-    return out * stride[1] + tap * dilation[1] - padding[1];
+    return out * stride[1] + tap * dilation[1] - left();
   }
   bool inside(std::int64_t h, std::int64_t w_column) const {
     return h >= 0 && h < H && w_column >= 0 && w_column < W;
@@ -132,11 +138,12 @@ Case forward_case(const std::string& name, const Convolution& g) {
 Case dx_case(const std::string& name, const Convolution& g) {
   Case c{"conv2d_dx",
          name,
-         {{"dy", g.y()}, {"w", g.w(), uniform(-1, 1), Role::parameter}},
+         {{"y", g.y()}, {"w", g.w(), uniform(-1, 1), Role::parameter}},
          g.attributes_with("input_size", {g.H, g.W}),
          [g](const Tensors& inputs, std::int64_t every) { return conv2d_dx(inputs, every, g); }};
   c.flops = g.flops();
   c.tolerance = for_sum_of(g.R * g.S * g.K / g.groups);
+  c.gradient_tolerance = for_sum_of(std::max(g.N * g.H * g.W, g.R * g.S * g.C / g.groups));
   return c;
 }
 
@@ -178,6 +185,16 @@ const std::vector<Named>& small_convolutions() {
       {"depthwise, C=7", {2, 7, 5, 7, 7, 3, 3, {1, 1}, {1, 1}, {1, 1}, 7, true}},
       {"depthwise, stride 2, C=32", {1, 9, 9, 32, 32, 3, 3, {2, 2}, {1, 1}, {1, 1}, 32}},
       {"depthwise, two filters a channel", {1, 5, 5, 3, 6, 3, 3, {1, 1}, {1, 1}, {1, 1}, 3}},
+      {"depthwise, stride 2 1, dilation 1 3, C=70",
+       {2, 9, 11, 70, 70, 3, 2, {2, 1}, {2, 1}, {1, 3}, 70, true}},
+      {"depthwise, three filters a channel, C=19",
+       {1, 8, 7, 19, 57, 5, 3, {1, 2}, {2, 1}, {1, 1}, 19, true}},
+      {"depthwise, more filters than pixels, stride 3",
+       {3, 4, 4, 5, 80, 2, 2, {3, 3}, {0, 0}, {1, 1}, 5}},
+      {"padding on one side", {2, 6, 7, 3, 5, 2, 3, {1, 1}, {0, 1, 2, 0}}},
+      {"padding on each side, stride 2",
+       {1, 7, 6, 4, 3, 4, 3, {2, 2}, {1, 2, 0, 3}, {1, 2}, 1, true}},
+      {"depthwise, padding on one side", {2, 6, 5, 18, 18, 4, 2, {1, 1}, {2, 1, 0, 1}, {1, 1}, 18}},
       {"many images", {131, 3, 3, 1, 2, 2, 2}},
       {"tutorial conv1", {4, 32, 32, 3, 6, 5, 5, {1, 1}, {0, 0}, {1, 1}, 1, true}},
       {"tutorial conv2", {4, 14, 14, 6, 16, 5, 5, {1, 1}, {0, 0}, {1, 1}, 1, true}},

@@ -51,14 +51,33 @@ def golden(case, op, inputs, attributes, function, layout=same):
     store(case, "dy", layout(dy))
 
 
+def convolution(stride, padding, dilation, groups, **more):
+    if len(padding) == 2:
+        padding = (padding[0], padding[0], padding[1], padding[1])
+    return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, **more}
+
+
 def conv2d(case, x, w, bias=True, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    """`padding`: rows and columns, or top, bottom, left and right."""
     inputs = {"x": (random(*x), channels_last), "w": (random(*w), channels_last)}
     if bias:
         inputs["b"] = (random(w[0]), same)
-    attributes = {
-        "stride": stride, "padding": padding, "dilation": dilation, "groups": groups}  # fmt: skip
+    attributes = convolution(stride, padding, dilation, groups)
+    top, bottom, left, right = attributes["padding"]
     golden(case, "conv2d", inputs, attributes,
-           lambda *t: F.conv2d(*t, **attributes), channels_last)  # fmt: skip
+           lambda x, *t: F.conv2d(F.pad(x, (left, right, top, bottom)), *t, stride=stride,
+                                  dilation=dilation, groups=groups), channels_last)  # fmt: skip
+
+
+def conv_transpose2d(case, x, w, stride=(1, 1), padding=(0, 0), output_padding=(0, 0),
+                     dilation=(1, 1), groups=1):  # fmt: skip
+    inputs = {"x": (random(*x), channels_last), "w": (random(*w), channels_last)}
+    size = [(x[2 + i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (w[2 + i] - 1)
+            + output_padding[i] + 1 for i in (0, 1)]  # fmt: skip
+    golden(case, "conv2d_dx", inputs,
+           convolution(stride, padding, dilation, groups, input_size=size),
+           lambda *t: F.conv_transpose2d(*t, None, stride, padding, output_padding, groups,
+                                         dilation), channels_last)  # fmt: skip
 
 
 def max_pool2d(case, x, kernel, stride, padding=(0, 0)):
@@ -110,6 +129,12 @@ conv2d("conv2d plain", (2, 3, 6, 5), (4, 3, 3, 3))
 conv2d("conv2d all attributes", (2, 4, 9, 8), (6, 2, 3, 2), True, (2, 1), (1, 2), (2, 3), 2)
 conv2d("conv2d depthwise", (1, 5, 7, 6), (5, 1, 3, 3), False, (1, 2), (1, 1), (1, 1), 5)
 conv2d("conv2d 1x1", (2, 7, 3, 4), (3, 7, 1, 1), True)
+conv2d("conv2d padding on one side", (1, 3, 5, 6), (4, 3, 3, 2), True, (1, 2), (2, 0, 1, 3))
+conv2d("conv2d depthwise, two filters a channel", (1, 3, 5, 4), (6, 1, 3, 2), True, (2, 1), (1, 0),
+       (1, 2), 3)  # fmt: skip
+conv_transpose2d("conv_transpose2d", (2, 3, 4, 3), (3, 2, 3, 3))
+conv_transpose2d("conv_transpose2d all attributes", (1, 4, 3, 5), (4, 3, 3, 2), (3, 2), (1, 0),
+                 (2, 1), (1, 3), 2)  # fmt: skip
 max_pool2d("max_pool2d", (2, 3, 6, 7), (2, 2), (2, 2))
 max_pool2d("max_pool2d overlapping", (1, 4, 8, 7), (3, 4), (2, 1), (1, 2))
 matmul("matmul", (5, 7), (7, 3), False, False, 3)

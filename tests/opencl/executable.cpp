@@ -101,12 +101,14 @@ Graph convolution(const std::string& op, Shape x, Shape w, const Conv2dOptions& 
   const auto pair = [](std::array<std::int64_t, 2> values) {
     return std::vector<std::int64_t>(values.begin(), values.end());
   };
-  Attributes attributes = {{"stride", pair(options.stride)},
-                           {"padding", pair(options.padding)},
-                           {"dilation", pair(options.dilation)},
-                           {"groups", options.groups},
-                           {"input_size", std::vector<std::int64_t>{x[1], x[2]}},
-                           {"kernel_size", std::vector<std::int64_t>{w[1], w[2]}}};
+  Attributes attributes = {
+      {"stride", pair(options.stride)},
+      {"padding", std::vector<std::int64_t>{options.padding.top, options.padding.bottom,
+                                            options.padding.left, options.padding.right}},
+      {"dilation", pair(options.dilation)},
+      {"groups", options.groups},
+      {"input_size", std::vector<std::int64_t>{x[1], x[2]}},
+      {"kernel_size", std::vector<std::int64_t>{w[1], w[2]}}};
   if (op == "conv2d") {
     graph.set_output(
         "y", graph.add(op, {image, filter, graph.input("b", {DType::f32, {w[0]}})}, attributes)[0]);

@@ -6,7 +6,7 @@
 
 #include "engine/ops/conv2d.h"
 #include "tessera/error.h"
-#include "tessera/ops.h"
+#include "tessera/layers.h"
 
 namespace tessera {
 namespace {
@@ -55,11 +55,12 @@ std::vector<TensorSpec> outputs(const std::string& op, const std::vector<TensorS
 
 Attributes convolution(Integers stride = {1, 1}, Integers padding = {0, 0},
                        Integers dilation = {1, 1}, std::int64_t groups = 1) {
+  if (padding.size() == 2) padding = {padding[0], padding[0], padding[1], padding[1]};
   return {{"stride", stride}, {"padding", padding}, {"dilation", dilation}, {"groups", groups}};
 }
 Attributes convolution_with(const char* name, Integers size) {
   return {{"stride", Integers{1, 1}},
-          {"padding", Integers{0, 0}},
+          {"padding", Integers{0, 0, 0, 0}},
           {"dilation", Integers{1, 1}},
           {"groups", std::int64_t{1}},
           {name, std::move(size)}};
@@ -74,6 +75,15 @@ Attributes image(std::int64_t padding, std::vector<double> mean, std::vector<dou
   return {{"padding", padding}, {"mean", mean}, {"deviation", deviation}};
 }
 
+struct Images {
+  Graph graph;
+  Var x = graph.input("x", {DType::f32, {2, 11, 14, 6}});
+  Var parameter(const std::string& name, Shape shape) {
+    return graph.parameter(name, std::move(shape), {});
+  }
+  const Attributes& last() const { return graph.nodes().back().attributes; }
+};
+
 }  // namespace
 
 TEST_CASE("conv2d works out its output") {
@@ -83,6 +93,7 @@ TEST_CASE("conv2d works out its output") {
   CHECK(y(convolution()) == f32({2, 9, 9, 6}));
   CHECK(y(convolution({2, 3})) == f32({2, 5, 3, 6}));
   CHECK(y(convolution({1, 1}, {1, 2})) == f32({2, 11, 13, 6}));
+  CHECK(y(convolution({1, 1}, {1, 0, 0, 2})) == f32({2, 10, 11, 6}));
   CHECK(y(convolution({1, 1}, {0, 0}, {5, 3})) == f32({2, 1, 1, 6}));
   CHECK(outputs("conv2d", {f32({0, 5, 5, 4}), f32({6, 3, 3, 2}), f32({6})},
                 convolution({1, 1}, {0, 0}, {1, 1}, 2))[0] == f32({0, 3, 3, 6}));
@@ -108,7 +119,9 @@ TEST_CASE("conv2d checks") {
   CHECK(check(convolution({0, 1})) == "stride is [0,1], expected two numbers of at least 1");
   CHECK(check(convolution({1})) == "stride is [1], expected two numbers of at least 1");
   CHECK(check(convolution({1, 1}, {-1, 0})) ==
-        "padding is [-1,0], expected two numbers of at least 0");
+        "padding is [-1,-1,0,0], expected four numbers of at least 0");
+  CHECK(check(convolution({1, 1}, {1, 2, 3})) ==
+        "padding is [1,2,3], expected four numbers of at least 0");
   CHECK(check(convolution({1, 1}, {0, 0}, {1, 0})) ==
         "dilation is [1,0], expected two numbers of at least 1");
   CHECK(check(convolution({1, 1}, {0, 0}, {1, 1}, 0)) == "groups is 0, expected at least 1");
@@ -136,6 +149,78 @@ TEST_CASE("the gradients of conv2d check") {
         "dy has shape [2,9,9,6], expected [2,10,9,6]");
   CHECK(refusal("conv2d_dw", {x, f32({1, 9, 9, 6})}, convolution_with("kernel_size", {3, 5})) ==
         "dy has shape [1,9,9,6], expected [2,9,9,6]");
+}
+
+TEST_CASE("padding may differ from side to side and keep the size") {
+  Images images;
+  const Var w = images.parameter("w", {8, 3, 4, 6});
+  CHECK(conv2d(images.x, w, {}, {.padding = {1, 2}}).shape() == Shape{2, 11, 15, 8});
+  CHECK(images.last().integers("padding") == Integers{1, 1, 2, 2});
+  CHECK(conv2d(images.x, w, {}, {.padding = {1, 2, 3, 4}}).shape() == Shape{2, 12, 18, 8});
+  CHECK(images.last().integers("padding") == Integers{1, 2, 3, 4});
+  CHECK(conv2d(images.x, w, {}, {.padding = Padding2d::same()}).shape() == Shape{2, 11, 14, 8});
+  CHECK(images.last().integers("padding") == Integers{1, 1, 1, 2});
+  CHECK(conv2d(images.x, w, {}, {.padding = Padding2d::same_lower()}).shape() ==
+        Shape{2, 11, 14, 8});
+  CHECK(images.last().integers("padding") == Integers{1, 1, 2, 1});
+  const Conv2dOptions strided = {
+      .stride = {2, 5}, .padding = Padding2d::same(), .dilation = {2, 1}};
+  CHECK(conv2d(images.x, w, {}, strided).shape() == Shape{2, 6, 3, 8});
+  CHECK(images.last().integers("padding") == Integers{2, 2, 0, 0});
+}
+
+TEST_CASE("conv1d is a convolution of one row") {
+  Graph graph;
+  const Var x = graph.input("x", {DType::f32, {2, 11, 6}});
+  const Var w = graph.parameter("w", {4, 3, 3}, {}), b = graph.parameter("b", {4}, {});
+  const Conv1dOptions options = {.stride = 2, .padding = {1, 0}, .dilation = 3, .groups = 2};
+  CHECK(conv1d(x, w, b, options).shape() == Shape{2, 3, 4});
+  CHECK_THROWS_WITH_AS(conv1d(reshape(x, {2, 11, 3, 2}), w, {}, {}, "c"),
+                       "[conv1d] input is f32[2,11,3,2], expected 3 dimensions (node 'c')", Error);
+}
+
+TEST_CASE("conv_transpose2d works out its size and checks") {
+  Images images;
+  const Var w = images.parameter("w", {6, 3, 4, 5}), b = images.parameter("b", {10});
+  const ConvTranspose2dOptions options = {
+      .stride = {2, 3}, .padding = {1, 2}, .output_padding = {1, 2}, .groups = 2};
+  CHECK(conv_transpose2d(images.x, w, b, options).shape() == Shape{2, 22, 41, 10});
+  const auto refusal = [&](Var weight, const ConvTranspose2dOptions& with) -> std::string {
+    try {
+      conv_transpose2d(images.x, weight, {}, with, "up");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "nothing was thrown";
+  };
+  CHECK(refusal(w, {.stride = {2, 2}, .output_padding = {0, 2}}) ==
+        "[conv_transpose2d] output_padding is 2, expected at least 0 and less than the stride 2 "
+        "(node 'up')");
+  CHECK(refusal(w, {.padding = {7, 0}}) ==
+        "[conv_transpose2d] padding cuts off 14 of 13 rows, expected less (node 'up')");
+  CHECK(refusal(w, {.padding = Padding2d::same()}) ==
+        "[conv_transpose2d] padding is 'same', expected numbers (node 'up')");
+  CHECK(refusal(images.parameter("v", {5, 3, 4, 5}), {}) ==
+        "[conv_transpose2d] weight has 5 input channels, expected 6 (node 'up')");
+  CHECK_THROWS_WITH_AS(conv_transpose2d(images.x, w, b, {}, "up"),
+                       "[conv_transpose2d] bias has shape [10], expected [5] (node 'up')", Error);
+}
+
+TEST_CASE("layers make the parameters of convolutions") {
+  Images images;
+  const auto shape = [&](const char* name) {
+    return images.graph.value(images.graph.find(name)).spec.shape;
+  };
+  layers::conv2d(images.x, "a", 9, {3, 1}, {.groups = 3, .bias = false});
+  CHECK(shape("a.weight") == Shape{9, 3, 1, 2});
+  CHECK_THROWS_AS(shape("a.bias"), Error);
+  CHECK(layers::conv_transpose2d(images.x, "up", 8, 2, {.stride = {2, 2}, .groups = 2}).shape() ==
+        Shape{2, 22, 28, 8});
+  CHECK(shape("up.weight") == Shape{6, 2, 2, 4});
+  CHECK(shape("up.bias") == Shape{8});
+  CHECK(images.graph.value(images.graph.find("up.bias")).initializer.value == 0.25);
+  CHECK_THROWS_WITH_AS(layers::conv2d(images.x, "b", 8, 3, {.groups = 4}),
+                       "[conv2d] 6 input channels do not divide into 4 groups (node 'b')", Error);
 }
 
 TEST_CASE("the geometry of a convolution counts its operations") {

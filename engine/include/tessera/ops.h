@@ -10,23 +10,9 @@
 #include <vector>
 
 #include "tessera/graph.h"
+#include "tessera/ops/conv.h"
 
 namespace tessera {
-
-/// The two numbers are rows and columns.
-struct Conv2dOptions {
-  std::array<std::int64_t, 2> stride = {1, 1};
-  std::array<std::int64_t, 2> padding = {0, 0};
-  std::array<std::int64_t, 2> dilation = {1, 1};
-  std::int64_t groups = 1;
-};
-
-/// Cross-correlation: y[n,p,q,k] = b[k] + sum over r,s,c of
-/// x[n, p*stride+r*dilation-padding, q*stride+s*dilation-padding, c] * w[k,r,s,c].
-/// x f32 [N,H,W,C], w f32 [K,R,S,C/groups], b f32 [K] -> y f32 [N,P,Q,K],
-/// P = floor((H + 2*padding - dilation*(R-1) - 1) / stride) + 1.
-TESSERA_API Var conv2d(Var x, Var w, std::optional<Var> b = {}, const Conv2dOptions& options = {},
-                       std::string name = {});
 
 struct Pool2dOptions {
   std::array<std::int64_t, 2> kernel = {2, 2};
