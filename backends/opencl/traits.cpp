@@ -1,22 +1,17 @@
 #include "backends/opencl/traits.h"
 
 #include <algorithm>
-#include <string>
 
 namespace tessera::opencl {
 
 Traits query_traits(const cl::Device& device) {
   Traits traits;
   traits.is_cpu = (device.getInfo<CL_DEVICE_TYPE>() & CL_DEVICE_TYPE_CPU) != 0;
-  traits.unified_memory = device.getInfo<CL_DEVICE_HOST_UNIFIED_MEMORY>() != 0;
   traits.fma = (device.getInfo<CL_DEVICE_SINGLE_FP_CONFIG>() & CL_FP_FMA) != 0;
-  traits.fp16 = device.getInfo<CL_DEVICE_EXTENSIONS>().find("cl_khr_fp16") != std::string::npos;
   traits.compute_units = std::max(1u, device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>());
   traits.max_work_group = device.getInfo<CL_DEVICE_MAX_WORK_GROUP_SIZE>();
   const auto sizes = device.getInfo<CL_DEVICE_MAX_WORK_ITEM_SIZES>();
   for (std::size_t i = 0; i < 3 && i < sizes.size(); ++i) traits.max_work_items[i] = sizes[i];
-  if (device.getInfo<CL_DEVICE_LOCAL_MEM_TYPE>() == CL_LOCAL)
-    traits.local_memory = device.getInfo<CL_DEVICE_LOCAL_MEM_SIZE>();
   traits.base_alignment =
       std::max<std::size_t>(1, device.getInfo<CL_DEVICE_MEM_BASE_ADDR_ALIGN>() / 8);
   traits.global_memory = device.getInfo<CL_DEVICE_GLOBAL_MEM_SIZE>();

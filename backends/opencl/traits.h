@@ -12,15 +12,12 @@ namespace tessera::opencl {
 
 struct Traits {
   bool is_cpu = false;
-  bool unified_memory = false;  ///< device memory is the host's memory
-  bool fma = false;             ///< fused multiply-add in hardware
-  bool fp16 = false;            ///< arithmetic on half floats
+  bool fma = false;  ///< fused multiply-add in hardware
   std::uint32_t compute_units = 1;
   std::size_t float_width = 4;  ///< lanes of the vectors that kernels should use
   std::size_t work_group = 1;   ///< work-items in the groups of one-dimensional launches
   std::size_t max_work_group = 1;
   std::size_t max_work_items[3] = {1, 1, 1};
-  std::size_t local_memory = 0;    ///< bytes of memory of its own per work-group
   std::size_t base_alignment = 1;  ///< bytes to which sub-buffers must be aligned
   std::uint64_t global_memory = 0;
   std::uint64_t max_allocation = 0;
