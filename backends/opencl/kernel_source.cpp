@@ -24,9 +24,12 @@ std::string read_text(std::string_view name) {
   throw Error("opencl", fmt::format("there is no kernel file '{}'", name));
 }
 
-}  // namespace
-
-std::string kernel_source(std::string_view name) {
+std::string with_includes(std::string_view name, int depth) {
+  constexpr int most = 16;
+  if (depth > most)
+    throw Error("opencl", fmt::format("the kernel file '{}' is included more than {} files deep; "
+                                      "does it include itself?",
+                                      name, most));
   const std::string text = read_text(name);
   constexpr std::string_view include = "#include \"";
   std::string source = fmt::format("#line 1 \"{}\"\n", name);
@@ -38,12 +41,17 @@ std::string kernel_source(std::string_view name) {
     ++line;
     if (row.starts_with(include)) {
       const std::string_view file = row.substr(include.size(), row.rfind('"') - include.size());
-      source += fmt::format("{}\n#line {} \"{}\"\n", kernel_source(file), line + 1, name);
+      source +=
+          fmt::format("{}\n#line {} \"{}\"\n", with_includes(file, depth + 1), line + 1, name);
     } else {
       source.append(row).push_back('\n');
     }
   }
   return source;
 }
+
+}  // namespace
+
+std::string kernel_source(std::string_view name) { return with_includes(name, 0); }
 
 }  // namespace tessera::opencl
