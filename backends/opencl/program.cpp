@@ -9,14 +9,17 @@
 namespace tessera::opencl {
 namespace {
 
-/// The line after the first "file:" in a compiler's log, e.g. 12 in "conv2d.cl:12:3: error".
-std::optional<std::string> first_line(std::string_view log, std::string_view file) {
+/// The number after the first "file:" in a compiler's log, e.g. 12 in "conv2d.cl:12:3: error";
+/// `of_error`: in a row that says "error".
+std::optional<std::string> first_line(std::string_view log, std::string_view file, bool of_error) {
   for (std::size_t at = log.find(file); at != log.npos; at = log.find(file, at + 1)) {
-    std::size_t digit = at + file.size();
-    if (digit >= log.size() || (log[digit] != ':' && log[digit] != '(')) continue;
+    const std::string_view row = log.substr(at, log.find('\n', at) - at);
+    if (of_error && row.find("error") == row.npos) continue;
+    std::size_t digit = file.size();
+    if (digit >= row.size() || (row[digit] != ':' && row[digit] != '(')) continue;
     const std::size_t begin = ++digit;
-    while (digit < log.size() && std::isdigit(static_cast<unsigned char>(log[digit]))) ++digit;
-    if (digit > begin) return std::string(log.substr(begin, digit - begin));
+    while (digit < row.size() && std::isdigit(static_cast<unsigned char>(row[digit]))) ++digit;
+    if (digit > begin) return std::string(row.substr(begin, digit - begin));
   }
   return {};
 }
@@ -34,28 +37,37 @@ ProgramCache::ProgramCache(cl::Context context, cl::Device device, DiskCache dis
 
 cl::Kernel ProgramCache::kernel(std::string_view file, const Defines& defines,
                                 const std::string& name) {
-  return checked(fmt::format("kernel '{}' of {}", name, file),
-                 [&] { return cl::Kernel(program(file, defines), name.c_str()); });
+  return checked(fmt::format("kernel '{}' of {}", name, file), [&] {
+    const Built& built = program(file, defines, true);
+    try {
+      return cl::Kernel(built.program, name.c_str());
+    } catch (const cl::Error&) {
+      if (!built.from_disk) throw;  // else it may be the disk's fault
+    }
+    return cl::Kernel(program(file, defines, false).program, name.c_str());
+  });
 }
 
-cl::Program ProgramCache::program(std::string_view file, const Defines& defines) {
+ProgramCache::Built& ProgramCache::program(std::string_view file, const Defines& defines,
+                                           bool look_on_disk) {
   const std::string name = fmt::format("{} {}", file, defines.options());
   const auto found = programs_.find(name);
-  if (found != programs_.end()) return found->second;
+  if (look_on_disk && found != programs_.end()) return found->second;
   const std::string options = "-cl-std=CL1.2 " + defines.options();
   const std::string source = kernel_source(file);
   const std::string key = DiskCache::key(fmt::format("{}\n{}\n{}", identity_, options, source));
-  cl::Program program;
-  if (!load(key, program)) {
-    program = build(file, source, options);
+  Built built;
+  built.from_disk = look_on_disk && load(key, built.program);
+  if (!built.from_disk) {
+    built.program = build(file, source, options);
     ++built_from_source_;
     // Some drivers compile when a kernel is made and have no complete binary before that.
     std::vector<cl::Kernel> kernels;
-    program.createKernels(&kernels);
-    const auto binaries = program.getInfo<CL_PROGRAM_BINARIES>();
+    built.program.createKernels(&kernels);
+    const auto binaries = built.program.getInfo<CL_PROGRAM_BINARIES>();
     if (!binaries.empty() && !binaries[0].empty()) disk_.store(key, binaries[0]);
   }
-  return programs_.emplace(name, program).first->second;
+  return programs_.insert_or_assign(name, std::move(built)).first->second;
 }
 
 // A binary that passes the checksum can still be one that the driver does not take.
@@ -88,13 +100,15 @@ cl::Program ProgramCache::build(std::string_view file, const std::string& source
 
 void ProgramCache::fail(std::string_view file, const std::string& options,
                         const std::string& log) const {
-  for (std::string_view place : {file, std::string_view("common.h")})
-    if (const auto line = first_line(log, place))
-      throw Error(fmt::format("{}:{}", place, *line),
-                  fmt::format("{} does not build with '{}' on {}: {}", file, options,
-                              device_.getInfo<CL_DEVICE_NAME>(), log));
-  throw Error(std::string(file), fmt::format("does not build with '{}' on {}: {}", options,
-                                             device_.getInfo<CL_DEVICE_NAME>(), log));
+  const std::string device = device_.getInfo<CL_DEVICE_NAME>();
+  for (bool of_error : {true, false})
+    for (std::string_view place : {file, std::string_view("common.h")})
+      if (const auto line = first_line(log, place, of_error))
+        throw Error(
+            fmt::format("{}:{}", place, *line),
+            fmt::format("{} does not build with '{}' on {}: {}", file, options, device, log));
+  throw Error(std::string(file),
+              fmt::format("does not build with '{}' on {}: {}", options, device, log));
 }
 
 }  // namespace tessera::opencl

@@ -23,7 +23,12 @@ class ProgramCache {
   int built_from_source() const { return built_from_source_; }
 
  private:
-  cl::Program program(std::string_view file, const Defines& defines);
+  struct Built {
+    cl::Program program;
+    bool from_disk;
+  };
+
+  Built& program(std::string_view file, const Defines& defines, bool look_on_disk);
   bool load(const std::string& key, cl::Program& program) const;
   cl::Program build(std::string_view file, const std::string& source, const std::string& options);
   [[noreturn]] void fail(std::string_view file, const std::string& options,
@@ -33,7 +38,7 @@ class ProgramCache {
   cl::Device device_;
   DiskCache disk_;
   std::string identity_;  ///< what a binary depends on besides source and options
-  std::map<std::string, cl::Program> programs_;
+  std::map<std::string, Built> programs_;
   int built_from_source_ = 0;
 };
 

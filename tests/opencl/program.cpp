@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <fstream>
 #include <iterator>
 
@@ -87,6 +88,47 @@ TEST_CASE("a bad entry on the disk is built again and replaced") {
   }
 }
 
+TEST_CASE("an entry with another program is built again and replaced") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const TemporaryFolder folder, other_folder;
+    CHECK(builds(*device, folder.path()) == 1);
+    const fs::path entry = only_entry(folder.path());
+    ProgramCache other(device->context(), device->cl_device(), DiskCache(other_folder.path()));
+    other.kernel("probe.cl", Defines(), "probe");
+    const fs::path other_entry = only_entry(other_folder.path());
+    fs::copy_file(other_entry, entry, fs::copy_options::overwrite_existing);
+    CHECK(!DiskCache(folder.path()).load(entry.stem()));
+    CHECK(builds(*device, folder.path()) == 1);
+    CHECK(builds(*device, folder.path()) == 0);
+    // Even one that says it is the right one.
+    const auto binary = DiskCache(other_folder.path()).load(other_entry.stem());
+    REQUIRE(binary);
+    DiskCache(folder.path()).store(entry.stem(), *binary);
+    CHECK(builds(*device, folder.path()) == 1);
+    CHECK(builds(*device, folder.path()) == 0);
+  }
+}
+
+TEST_CASE("what interrupted stores left behind goes after a day") {
+  const TemporaryFolder folder;
+  const DiskCache cache(folder.path());
+  const std::string key = DiskCache::key("some program");
+  const auto old = fs::file_time_type::clock::now() - std::chrono::hours(25);
+  const fs::path leftover = folder.path() / (key + ".bin.123.0badcafe"),
+                 fresh = folder.path() / (key + ".bin.124.0badcafe"),
+                 foreign = folder.path() / "notes.bin.txt",
+                 entry = folder.path() / (DiskCache::key("another") + ".bin");
+  for (const fs::path& path : {leftover, fresh, foreign, entry}) {
+    write_file(path, "x");
+    if (path != fresh) fs::last_write_time(path, old);
+  }
+  cache.store(key, {1, 2, 3});
+  CHECK(!fs::exists(leftover));
+  for (const fs::path& path : {fresh, foreign, entry}) CHECK_MESSAGE(fs::exists(path), path);
+  CHECK(cache.load(key) == std::vector<unsigned char>{1, 2, 3});
+}
+
 TEST_CASE("no folder to write to is no error") {
   for (const std::string& id : usable_ids()) {
     const auto device = open_opencl(id);
@@ -121,11 +163,18 @@ TEST_CASE("a failed build names file, line, macros and device") {
     CHECK(message.find("-D V=8") != message.npos);
     CHECK(message.find("undeclared") != message.npos);
     CHECK(message.find(device->cl_device().getInfo<CL_DEVICE_NAME>()) != message.npos);
+    // A warning before it is not the place.
+    write_file(folder.path() / "record.cl",
+               kernel + "int g(int x) { if (x = 1) return 2; return x; }\n\n" +
+                   "int f() { return undeclared; }\n");
+    CHECK(build_message(*device).starts_with(fmt::format("[record.cl:{}] ", lines + 3)));
     write_file(folder.path() / "record.cl", kernel);
 
     const std::string common = read_file(folder.path() / "common.h");
     write_file(folder.path() / "common.h", "#error broken\n" + common);
     CHECK(build_message(*device).starts_with("[common.h:1] "));
+    write_file(folder.path() / "common.h", "#include \"common.h\"\n" + common);
+    CHECK(build_message(*device).find("'common.h' is included more than") != std::string::npos);
     write_file(folder.path() / "common.h", common);
     fs::remove(folder.path() / "record.cl");
     CHECK(build_message(*device).find("cannot read the kernel file") != std::string::npos);
