@@ -1,25 +1,28 @@
 #include "backends/opencl/cl.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
 namespace tessera::opencl {
-namespace {
 
 struct Completion {
   std::mutex mutex;
   std::condition_variable changed;
-  bool done = false;
-  cl_int status = CL_COMPLETE;
+  bool called = false;
+  bool abandoned = false;  ///< the waiter has gone; the callback, should it come, deletes this
 };
 
-void CL_CALLBACK complete(cl_event, cl_int status, void* data) {
+namespace {
+
+void CL_CALLBACK complete(cl_event, cl_int, void* data) {
   auto& completion = *static_cast<Completion*>(data);
-  // Notified under the lock: the waiting thread destroys the object as soon as it has the lock.
+  std::unique_ptr<Completion> abandoned;  // goes after the lock
+  // Notified under the lock: the waiting thread may destroy the object as soon as it has the lock.
   const std::lock_guard lock(completion.mutex);
-  completion.done = true;
-  completion.status = status;
+  completion.called = true;
   completion.changed.notify_one();
+  if (completion.abandoned) abandoned.reset(&completion);
 }
 
 }  // namespace
@@ -80,18 +83,32 @@ std::string_view error_name(cl_int code) {
   return "an unknown OpenCL error";
 }
 
-void wait(cl::Event& event, std::string_view what) {
-  Completion completion;
-  // Some implementations forget callbacks for commands that have ended.
-  completion.status =
-      checked(what, [&] { return event.getInfo<CL_EVENT_COMMAND_EXECUTION_STATUS>(); });
-  completion.done = completion.status <= CL_COMPLETE;
-  if (!completion.done)
-    checked(what, [&] { event.setCallback(CL_COMPLETE, complete, &completion); });
-  std::unique_lock lock(completion.mutex);
-  completion.changed.wait(lock, [&] { return completion.done; });
-  if (completion.status < 0)
-    throw Error("opencl", fmt::format("{}: {}", what, error_name(completion.status)));
+Waiter::Waiter() : completion_(std::make_unique<Completion>()) {}
+Waiter::~Waiter() = default;
+
+void Waiter::wait(cl::Event& event, std::string_view what) {
+  const auto status = [&] {
+    return checked(what, [&] { return event.getInfo<CL_EVENT_COMMAND_EXECUTION_STATUS>(); });
+  };
+  cl_int found = status();
+  if (found > CL_COMPLETE) {
+    if (!completion_) completion_ = std::make_unique<Completion>();
+    completion_->called = false;
+    checked(what, [&] { event.setCallback(CL_COMPLETE, complete, completion_.get()); });
+    std::unique_lock lock(completion_->mutex);
+    // Some drivers forget callbacks for commands that have ended, so the status is asked for too.
+    while (!completion_->called && found > CL_COMPLETE) {
+      completion_->changed.wait_for(lock, std::chrono::milliseconds(10));
+      lock.unlock();  // a driver may call back from within the question
+      found = status();
+      lock.lock();
+    }
+    if (!completion_->called) {
+      completion_->abandoned = true;
+      completion_.release();  // to the callback; lost if that never comes
+    }
+  }
+  if (found < 0) throw Error("opencl", fmt::format("{}: {}", what, error_name(found)));
 }
 
 }  // namespace tessera::opencl

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -30,8 +31,25 @@ decltype(auto) checked(std::string_view what, F&& f) {
   }
 }
 
-/// Sleeps until the command behind `event` has ended; its queue must have been flushed. (Waiting
-/// inside the driver burns a core with some of them.) Throws Error when the command failed.
-void wait(cl::Event& event, std::string_view what);
+struct Completion;
+
+/// Waits for commands without burning a core, as some drivers do. Reused, it allocates nothing.
+class Waiter {
+ public:
+  Waiter();
+  ~Waiter();
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  /// Sleeps until the command behind `event` has ended; its queue must have been flushed. Throws
+  /// Error when the command failed.
+  void wait(cl::Event& event, std::string_view what);
+
+ private:
+  std::unique_ptr<Completion> completion_;
+};
+
+/// The same, once.
+inline void wait(cl::Event& event, std::string_view what) { Waiter().wait(event, what); }
 
 }  // namespace tessera::opencl

@@ -41,19 +41,25 @@ void OpenclDevice::reserve(std::size_t bytes) {
   if (bytes > traits_.max_allocation)
     throw Error(info_.id, fmt::format("{} bytes are needed in one piece, the device allows {}",
                                       bytes, traits_.max_allocation));
-  if (bytes > traits_.global_memory - std::min<std::uint64_t>(reserved_, traits_.global_memory))
-    throw Error(info_.id, fmt::format("{} bytes are needed, {} of {} are in use", bytes, reserved_,
-                                      traits_.global_memory));
+  check_free(bytes, "");
   reserved_ += bytes;
 }
 
-OpenclBuffer::OpenclBuffer(OpenclDevice& device, std::size_t bytes)
+void OpenclDevice::check_free(std::size_t bytes, std::string_view parts) const {
+  if (bytes > traits_.global_memory - std::min<std::uint64_t>(reserved_, traits_.global_memory))
+    throw Error(info_.id, fmt::format("{} bytes are needed{}, {} of {} are in use", bytes, parts,
+                                      reserved_, traits_.global_memory));
+}
+
+OpenclBuffer::OpenclBuffer(OpenclDevice& device, std::size_t bytes, cl_mem_flags flags,
+                           const void* contents)
     : device_(device), bytes_(bytes) {
   device_.reserve(bytes);
   try {
     // A buffer of no bytes is not allowed.
     buffer_ = checked(fmt::format("allocating {} bytes", bytes), [&] {
-      return cl::Buffer(device.context(), CL_MEM_READ_WRITE, std::max<std::size_t>(bytes, 1));
+      return cl::Buffer(device.context(), flags, std::max<std::size_t>(bytes, 1),
+                        const_cast<void*>(contents));
     });
   } catch (...) {
     device_.release(bytes);

@@ -42,6 +42,8 @@ class OpenclDevice final : public Device {
 
   /// Counts memory in and out, since drivers promise more than there is.
   void reserve(std::size_t bytes);
+  /// Throws Error when these bytes, made up of `parts`, are not free.
+  void check_free(std::size_t bytes, std::string_view parts) const;
   void release(std::size_t bytes) { reserved_ -= bytes; }
 
  private:
@@ -60,7 +62,9 @@ class OpenclDevice final : public Device {
 
 class OpenclBuffer final : public Buffer {
  public:
-  OpenclBuffer(OpenclDevice& device, std::size_t bytes);
+  /// With these contents, if any.
+  OpenclBuffer(OpenclDevice& device, std::size_t bytes, cl_mem_flags flags = CL_MEM_READ_WRITE,
+               const void* contents = nullptr);
   ~OpenclBuffer() override { device_.release(bytes_); }
   OpenclBuffer(const OpenclBuffer&) = delete;
   OpenclBuffer& operator=(const OpenclBuffer&) = delete;

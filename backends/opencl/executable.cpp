@@ -7,14 +7,28 @@
 #include "tessera/params.h"
 
 namespace tessera::opencl {
+namespace {
+
+template <class Map>
+Error unknown(std::string_view kind, std::string_view name, const Map& known) {
+  std::string names;
+  for (const auto& entry : known) names += (names.empty() ? "" : ", ") + entry.first;
+  return Error("opencl", fmt::format("there is no {} '{}'; there are: {}", kind, name, names));
+}
+
+}  // namespace
 
 OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings,
                                    const Plan& plan, Params& params)
-    : device_(device), graph_(plan.graph()), arena_(device, plan.arena_bytes()) {
+    : device_(device), graph_(plan.graph()) {
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
+  Lowering lowering(device_, graph_);
+  choose(lowerings, lowering);
+  check_memory(plan, lowering);
+  arena_ = std::make_unique<OpenclBuffer>(device_, plan.arena_bytes());
   bind_values(plan, params);
   fill_constants(plan);
-  lower(lowerings);
+  lower(lowering);
   make_inputs(plan);
   for (const auto& output : graph_.outputs())
     outputs_[output.name] = {buffers_.at(output.value), graph_.value(output.value).spec.bytes()};
@@ -26,7 +40,8 @@ OpenclExecutable::~OpenclExecutable() {
     device_.finish();
     for (auto& [name, input] : inputs_)
       for (Slot& slot : input.slots)
-        if (slot.mapped) device_.copy_queue().enqueueUnmapMemObject(slot.host, slot.mapped);
+        if (slot.mapped)
+          device_.copy_queue().enqueueUnmapMemObject(slot.host->cl_buffer(), slot.mapped);
     device_.finish();
   } catch (const std::exception&) {
   }
@@ -44,7 +59,7 @@ void OpenclExecutable::bind_values(const Plan& plan, Params& params) {
       const std::size_t bytes = std::max<std::size_t>(root.spec.bytes(), 1);
       cl::Buffer buffer;
       if (place.in_arena) {
-        buffer = sub_buffer(arena_.cl_buffer(), place.offset, bytes);
+        buffer = sub_buffer(arena_->cl_buffer(), place.offset, bytes);
       } else if (root.role == Role::constant) {
         constants_.push_back(std::make_unique<OpenclBuffer>(device_, root.spec.bytes()));
         buffer = constants_.back()->cl_buffer();
@@ -68,33 +83,50 @@ void OpenclExecutable::fill_constants(const Plan& plan) {
   }
 }
 
-void OpenclExecutable::lower(const LoweringTable& lowerings) {
-  Lowering lowering(device_, graph_);
-  std::vector<const Algorithm*> chosen;
-  const auto count = static_cast<NodeId>(graph_.nodes().size());
-  for (NodeId id = 0; id < count; ++id) {
+void OpenclExecutable::choose(const LoweringTable& lowerings, Lowering& lowering) {
+  for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
     const Node& node = graph_.node(id);
     lowering.begin(id, true);
     if (node.op->is_view) {
-      chosen.push_back(nullptr);
+      chosen_.push_back(nullptr);
       descriptions_.push_back(fmt::format("{}: {} view", node.name, node.op->name));
       continue;
     }
     const auto choice = lowerings.choose(lowering);
-    chosen.push_back(choice.algorithm);
+    chosen_.push_back(choice.algorithm);
     choice.algorithm->lower(lowering);
     descriptions_.push_back(fmt::format("{}: {} {}{}", node.name, node.op->name,
                                         choice.algorithm->name, choice.refused));
   }
+}
+
+// All at once, so that the message says what the whole plan needs.
+void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) const {
+  std::size_t inputs = 0, constants = lowering.table_bytes();
+  for (std::size_t i = 0; i < graph_.values().size(); ++i) {
+    const Value& value = graph_.values()[i];
+    if (value.role == Role::input && plan.placement(static_cast<ValueId>(i)).used)
+      inputs += 2 * std::tuple_size_v<decltype(Input::slots)> * value.spec.bytes();
+  }
+  for (ValueId id : plan.constants()) constants += graph_.value(id).spec.bytes();
+  const std::size_t arena = plan.arena_bytes(), workspace = lowering.workspace_bytes();
+  device_.check_free(arena + workspace + inputs + constants,
+                     fmt::format(" (arena {}, workspace {}, inputs {}, constants {})", arena,
+                                 workspace, inputs, constants));
+}
+
+void OpenclExecutable::lower(Lowering& lowering) {
   workspace_ = std::make_unique<OpenclBuffer>(device_, lowering.workspace_bytes());
   lowering.set_memory(&buffers_, workspace_->cl_buffer());
-  for (NodeId id = 0; id < count; ++id) {
-    if (!chosen[static_cast<std::size_t>(id)]) continue;
+  for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
+    const Algorithm* const algorithm = chosen_[static_cast<std::size_t>(id)];
+    if (!algorithm) continue;
     lowering.begin(id, false);
-    chosen[static_cast<std::size_t>(id)]->lower(lowering);
+    algorithm->lower(lowering);
   }
   steps_ = lowering.take_steps();
   kept_ = lowering.take_buffers();
+  tables_ = lowering.take_tables();
   device_.finish();
 }
 
@@ -109,11 +141,11 @@ void OpenclExecutable::make_inputs(const Plan& plan) {
     input.arena = buffers_.at(id);
     checked("input '" + value.name + "'", [&] {
       for (Slot& slot : input.slots) {
-        slot.device = cl::Buffer(device_.context(), CL_MEM_READ_ONLY, input.bytes);
-        slot.host =
-            cl::Buffer(device_.context(), CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, input.bytes);
-        slot.mapped =
-            device_.copy_queue().enqueueMapBuffer(slot.host, CL_TRUE, CL_MAP_WRITE, 0, input.bytes);
+        slot.device = std::make_unique<OpenclBuffer>(device_, input.bytes, CL_MEM_READ_ONLY);
+        slot.host = std::make_unique<OpenclBuffer>(device_, input.bytes,
+                                                   CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR);
+        slot.mapped = device_.copy_queue().enqueueMapBuffer(slot.host->cl_buffer(), CL_TRUE,
+                                                            CL_MAP_WRITE, 0, input.bytes);
       }
     });
   }
@@ -121,7 +153,7 @@ void OpenclExecutable::make_inputs(const Plan& plan) {
 
 void OpenclExecutable::set_input(std::string_view name, std::span<const std::byte> bytes) {
   const auto found = inputs_.find(name);
-  if (found == inputs_.end()) throw Error("opencl", fmt::format("there is no input '{}'", name));
+  if (found == inputs_.end()) throw unknown("input", name, inputs_);
   Input& input = found->second;
   if (bytes.size() != input.bytes)
     throw Error("opencl", fmt::format("input '{}' takes {} bytes, found {}", name, input.bytes,
@@ -129,11 +161,11 @@ void OpenclExecutable::set_input(std::string_view name, std::span<const std::byt
   input.ever_set = true;
   if (!input.arena()) return;
   Slot& slot = input.slots[input.next];
-  if (slot.busy()) wait(slot.busy, "input");
+  if (slot.busy()) input.waiter.wait(slot.busy, "input");
   std::memcpy(slot.mapped, bytes.data(), bytes.size());
   checked("input", [&] {
-    device_.copy_queue().enqueueWriteBuffer(slot.device, CL_FALSE, 0, input.bytes, slot.mapped,
-                                            nullptr, &slot.uploaded);
+    device_.copy_queue().enqueueWriteBuffer(slot.device->cl_buffer(), CL_FALSE, 0, input.bytes,
+                                            slot.mapped, nullptr, &slot.uploaded);
     device_.copy_queue().flush();
   });
   slot.busy = slot.uploaded;
@@ -143,9 +175,13 @@ void OpenclExecutable::set_input(std::string_view name, std::span<const std::byt
 
 void OpenclExecutable::take_input(Input& input) {
   Slot& slot = input.slots[input.next ^ 1];
-  const std::vector<cl::Event> uploaded = {slot.uploaded};
-  device_.compute_queue().enqueueCopyBuffer(slot.device, input.arena, 0, 0, input.bytes, &uploaded,
-                                            &slot.busy);
+  // The C function: that of the C++ headers takes a vector of events, which is an allocation.
+  const cl_event uploaded = slot.uploaded();
+  cl_event busy = nullptr;
+  const cl_int status = clEnqueueCopyBuffer(device_.compute_queue()(), slot.device->cl_buffer()(),
+                                            input.arena(), 0, 0, input.bytes, 1, &uploaded, &busy);
+  if (status != CL_SUCCESS) throw cl::Error(status, "clEnqueueCopyBuffer");
+  slot.busy = cl::Event(busy);
   input.pending = false;
 }
 
@@ -174,7 +210,7 @@ void OpenclExecutable::run() {
 
 void OpenclExecutable::read_output(std::string_view name, std::span<std::byte> bytes) {
   const auto found = outputs_.find(name);
-  if (found == outputs_.end()) throw Error("opencl", fmt::format("there is no output '{}'", name));
+  if (found == outputs_.end()) throw unknown("output", name, outputs_);
   if (bytes.size() != found->second.bytes)
     throw Error("opencl", fmt::format("output '{}' has {} bytes, found {}", name,
                                       found->second.bytes, bytes.size()));

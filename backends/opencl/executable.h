@@ -21,16 +21,16 @@ class OpenclExecutable final : public Executable {
   void set_input(std::string_view name, std::span<const std::byte> bytes) override;
   void run() override;
   void read_output(std::string_view name, std::span<std::byte> bytes) override;
-  Buffer& arena() override { return arena_; }
+  Buffer& arena() override { return *arena_; }
   std::vector<std::string> describe() const override { return descriptions_; }
 
  private:
   // The way of an input: caller -> host block (copy queue) -> device block (compute queue) ->
   // arena. With two slots the next batch travels while the present one is worked on.
   struct Slot {
-    cl::Buffer host;
+    std::unique_ptr<OpenclBuffer> host;
     void* mapped = nullptr;
-    cl::Buffer device;
+    std::unique_ptr<OpenclBuffer> device;
     cl::Event uploaded;  ///< on the copy queue
     cl::Event busy;      ///< the last command that uses this slot; null: none so far
   };
@@ -41,6 +41,7 @@ class OpenclExecutable final : public Executable {
     std::size_t next = 0;
     bool pending = false;  ///< the slot before `next` waits for a run
     bool ever_set = false;
+    Waiter waiter;
   };
   struct Output {
     cl::Buffer buffer;
@@ -49,14 +50,18 @@ class OpenclExecutable final : public Executable {
 
   void bind_values(const Plan& plan, Params& params);
   void fill_constants(const Plan& plan);
-  void lower(const LoweringTable& lowerings);
+  void choose(const LoweringTable& lowerings, Lowering& lowering);
+  void check_memory(const Plan& plan, const Lowering& lowering) const;
+  void lower(Lowering& lowering);
   void make_inputs(const Plan& plan);
   void take_input(Input& input);
 
   OpenclDevice& device_;
   Graph graph_;
-  OpenclBuffer arena_;
+  std::vector<const Algorithm*> chosen_;  ///< one per node; null: a view
+  std::unique_ptr<OpenclBuffer> arena_;
   std::vector<std::unique_ptr<OpenclBuffer>> constants_;
+  std::vector<std::unique_ptr<OpenclBuffer>> tables_;
   std::unique_ptr<OpenclBuffer> workspace_;
   // Kernels do not keep their arguments alive, so the executable does.
   Buffers buffers_;

@@ -40,15 +40,17 @@ cl::Buffer Lowering::table(std::span<const float> values) {
 }
 
 cl::Buffer Lowering::table(const void* data, std::size_t bytes) {
-  if (measuring_) return {};
   // An empty table still needs a buffer to bind.
   const std::int32_t nothing = 0;
   const bool empty = bytes == 0;
-  kept_.push_back(checked("table", [&] {
-    return cl::Buffer(device_.context(), CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR,
-                      empty ? sizeof nothing : bytes, const_cast<void*>(empty ? &nothing : data));
-  }));
-  return kept_.back();
+  if (empty) bytes = sizeof nothing;
+  if (measuring_) {
+    table_bytes_ += bytes;
+    return {};
+  }
+  tables_.push_back(std::make_unique<OpenclBuffer>(
+      device_, bytes, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, empty ? &nothing : data));
+  return tables_.back()->cl_buffer();
 }
 
 Defines Lowering::defines(std::size_t width) const {

@@ -96,7 +96,9 @@ class Lowering {
   void set_memory(const Buffers* buffers, cl::Buffer workspace);
   std::size_t workspace_bytes() const { return workspace_bytes_; }
   std::vector<Step> take_steps() { return std::move(steps_); }
+  std::size_t table_bytes() const { return table_bytes_; }
   std::vector<cl::Buffer> take_buffers() { return std::move(kept_); }
+  std::vector<std::unique_ptr<OpenclBuffer>> take_tables() { return std::move(tables_); }
 
  private:
   cl::Buffer buffer(ValueId value) const;
@@ -112,8 +114,11 @@ class Lowering {
   cl::Buffer workspace_;
   std::size_t workspace_used_ = 0;   ///< by this node
   std::size_t workspace_bytes_ = 0;  ///< the most of any node
+  std::size_t table_bytes_ = 0;      ///< of all nodes
   std::vector<Step> steps_;
-  std::vector<cl::Buffer> kept_;  ///< for the executable to keep alive
+  // For the executable to keep alive.
+  std::vector<cl::Buffer> kept_;
+  std::vector<std::unique_ptr<OpenclBuffer>> tables_;
 };
 
 struct Algorithm {

@@ -261,6 +261,57 @@ TEST_CASE("too much memory is refused before the driver is asked") {
   }
 }
 
+TEST_CASE("all memory of a plan is counted, and asked for before any of it is taken") {
+  for (const std::string& id : usable_ids()) {
+    Graph graph;
+    const Var x = graph.input("x", {DType::f32, {1000, 100}});
+    graph.set_output("y", add(sum(x, {0}), graph.constant({100}, 1.0)));
+    const auto opened = open_opencl(id);
+    Traits traits = opened->traits();
+    const auto message = [&](std::uint64_t memory) -> std::string {
+      traits.global_memory = memory;
+      OpenclDevice device(opened->cl_device(), opened->info(), traits);
+      Params params(device);
+      try {
+        const auto executable =
+            device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+        CHECK_THROWS_WITH_AS(device.allocate(1), doctest::Contains("are in use"), Error);
+      } catch (const Error& error) {
+        CHECK_NOTHROW(device.allocate(memory));  // all of it is free again
+        return error.what();
+      }
+      return "";
+    };
+    const std::string refused = message(1000);
+    CAPTURE(refused);
+    std::size_t needed = 0;
+    REQUIRE(std::sscanf(refused.c_str() + refused.find("] "), "] %zu bytes are needed", &needed) ==
+            1);
+    CHECK(needed > 5 * 400000);  // the input in the arena, and twice on either side of the copy
+    CHECK(refused.find("inputs 1600000") != refused.npos);
+    CHECK(refused.ends_with("0 of 1000 are in use"));
+    CHECK(message(needed - 1).find(fmt::format("{} bytes are needed (", needed)) != refused.npos);
+    CHECK(message(needed).empty());
+  }
+}
+
+TEST_CASE("an unknown name is answered with those that there are") {
+  Graph graph;
+  const Var a = graph.input("a", {DType::f32, {2}}), b = graph.input("b", {DType::f32, {2}});
+  graph.set_output("c", add(a, b));
+  graph.set_output("d", relu(a));
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    Params params(*device);
+    const auto executable =
+        device->compile(Plan(graph, {.alignment = device->buffer_alignment()}), params);
+    CHECK_THROWS_WITH_AS(executable->set_input("z", {}),
+                         "[opencl] there is no input 'z'; there are: a, b", Error);
+    CHECK_THROWS_WITH_AS(executable->read_output("z", {}),
+                         "[opencl] there is no output 'z'; there are: c, d", Error);
+  }
+}
+
 TEST_CASE("launches are checked") {
   for (const std::string& id : usable_ids()) {
     const auto device = open_opencl(id);
