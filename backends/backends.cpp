@@ -38,8 +38,12 @@ const DeviceInfo* choose(const std::vector<DeviceInfo>& devices, const std::stri
   for (const DeviceInfo& info : devices)
     if (info.id == selector) return &info;
   for (const DeviceInfo& info : devices)
-    if (lower(info.name).find(selector) != std::string::npos) return &info;
-  return nullptr;
+    if (info.usable && info.id.starts_with(selector + ":")) return &info;
+  const DeviceInfo* named = nullptr;  // a usable one, if there is any
+  for (const DeviceInfo& info : devices)
+    if (lower(info.name).find(selector) != std::string::npos && (!named || !named->usable))
+      named = named && !info.usable ? named : &info;
+  return named;
 }
 
 }  // namespace

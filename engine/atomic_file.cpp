@@ -75,14 +75,23 @@ void sync_folder(const std::string& path) {
   ::close(descriptor);
 }
 
-}  // namespace
-
-void write_file_atomically(const std::string& path,
-                           const std::vector<std::span<const std::byte>>& parts) {
+void check_replaceable(const std::string& path) {
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
     throw Error(path, "cannot be written: not a regular file");
+}
+
+}  // namespace
+
+void check_writable(const std::string& path) {
+  check_replaceable(path);
+  const TemporaryFile file(path);
+}
+
+void write_file_atomically(const std::string& path,
+                           const std::vector<std::span<const std::byte>>& parts) {
+  check_replaceable(path);
   TemporaryFile file(path);
   for (std::span<const std::byte> part : parts) file.write(part);
   file.rename_to_path();

@@ -14,4 +14,8 @@ namespace tessera {
 void write_file_atomically(const std::string& path,
                            const std::vector<std::span<const std::byte>>& parts);
 
+/// Throws what write_file_atomically would throw now, before anything is written; leaves `path` and
+/// all other files as they are.
+void check_writable(const std::string& path);
+
 }  // namespace tessera

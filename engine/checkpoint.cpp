@@ -5,8 +5,10 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "engine/atomic_file.h"
 #include "tessera/error.h"
 
 namespace tessera {
@@ -19,17 +21,35 @@ constexpr const char* format_name = "tessera-1";
 /// What the trainer keeps for itself lives for one process and is not saved.
 bool is_saved(const std::string& name) { return !name.starts_with("trainer."); }
 
-void check_finite(const std::string& path, const std::string& name, const TensorSpec& spec,
-                  const std::vector<std::byte>& bytes) {
-  if (spec.dtype != DType::f32) return;
+/// What is not finite in a tensor, or nothing.
+std::string not_finite(const std::string& name, const TensorSpec& spec,
+                       const std::vector<std::byte>& bytes) {
+  if (spec.dtype != DType::f32) return {};
   for (std::size_t offset = 0; offset < bytes.size(); offset += sizeof(float)) {
     float x;
     std::memcpy(&x, bytes.data() + offset, sizeof x);
     if (!std::isfinite(x))
-      throw Error(path, fmt::format("not written: '{}' has the element {} at {}, expected finite "
-                                    "numbers",
-                                    name, x, offset / sizeof(float)));
+      return fmt::format("'{}' has the element {} at {}, expected finite numbers", name, x,
+                         offset / sizeof(float));
   }
+  return {};
+}
+
+/// A whole number from `least` to 2^31 - 1.
+std::int64_t whole(const json& j, const char* name, std::int64_t least) {
+  const json& value = j.at(name);
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  if (!value.is_number_integer() || value > most || value < least)
+    throw Error(fmt::format("'{}' is {}, expected a whole number from {} to {}", name, value.dump(),
+                            least, most));
+  return value;
+}
+
+double finite(const json& j, const char* name) {
+  const json& value = j.at(name);
+  if (!value.is_number() || !std::isfinite(value.get<double>()))
+    throw Error(fmt::format("'{}' is {}, expected a finite number", name, value.dump()));
+  return value;
 }
 
 json input_json(const ImageInput& input) {
@@ -39,10 +59,10 @@ json input_json(const ImageInput& input) {
 }
 
 ImageInput input_of(const json& j) {
-  return {j.at("height"),
-          j.at("width"),
-          j.at("channels"),
-          {j.at("padding"), j.at("mean").get<std::vector<double>>(),
+  return {whole(j, "height", 1),
+          whole(j, "width", 1),
+          whole(j, "channels", 1),
+          {whole(j, "padding", 0), j.at("mean").get<std::vector<double>>(),
            j.at("deviation").get<std::vector<double>>()}};
 }
 
@@ -58,15 +78,18 @@ json training_json(const TrainingState& t) {
 }
 
 TrainingState training_of(const json& j) {
+  const json& seed = j.at("generator").at("seed");
+  if (!seed.is_number_unsigned())
+    throw Error(fmt::format("'seed' is {}, expected a whole number from 0", seed.dump()));
   return {j.at("data"),
-          j.at("generator").at("seed"),
-          j.at("batch"),
-          j.at("optimizer").at("lr"),
-          j.at("optimizer").at("momentum"),
-          j.at("step"),
-          j.at("epoch"),
-          j.at("batch_in_epoch"),
-          j.at("epoch_loss_sum")};
+          seed,
+          whole(j, "batch", 0),
+          finite(j.at("optimizer"), "lr"),
+          finite(j.at("optimizer"), "momentum"),
+          whole(j, "step", 0),
+          whole(j, "epoch", 0),
+          whole(j, "batch_in_epoch", 0),
+          finite(j, "epoch_loss_sum")};
 }
 
 }  // namespace
@@ -77,7 +100,8 @@ void save_checkpoint(const std::string& path, const Network& network,
   for (const auto& [name, entry] : network.params().entries()) {
     if (!is_saved(name)) continue;
     std::vector<std::byte> bytes = network.params().read(name);
-    check_finite(path, name, entry.spec, bytes);
+    const std::string problem = not_finite(name, entry.spec, bytes);
+    if (!problem.empty()) throw Error(path, "not written: " + problem);
     file.tensors[name] = {entry.spec, std::move(bytes)};
   }
   const Model& model = network.model();
@@ -88,6 +112,8 @@ void save_checkpoint(const std::string& path, const Network& network,
                    {"training", training_json(training).dump()}};
   write_safetensors(path, file);
 }
+
+void check_checkpoint_path(const std::string& path) { check_writable(path); }
 
 Checkpoint read_checkpoint(const std::string& path) {
   Checkpoint checkpoint;
@@ -106,8 +132,22 @@ Checkpoint read_checkpoint(const std::string& path) {
   } catch (const std::exception& error) {  // json's, and std::out_of_range
     throw Error(path, std::string("has damaged metadata: ") + error.what());
   }
+  for (const auto& [name, tensor] : checkpoint.file.tensors) {
+    const std::string problem = not_finite(name, tensor.spec, tensor.bytes);
+    if (!problem.empty()) throw Error(path, problem);
+  }
   return checkpoint;
 }
+
+namespace {
+
+/// Does a tensor belong to the training of a network that has not been trained here yet: the step
+/// number, or an optimiser's state "<parameter>.<name>"?
+bool is_training_state(const std::string& name, const Params& params) {
+  return name == "step" || params.has(name.substr(0, name.rfind('.')));
+}
+
+}  // namespace
 
 void restore(const Checkpoint& checkpoint, Network& network) {
   std::vector<std::string> problems;
@@ -122,13 +162,16 @@ void restore(const Checkpoint& checkpoint, Network& network) {
                                      to_string(entry.spec)));
   }
   for (const auto& [name, tensor] : tensors)
-    if (!network.params().has(name) && !name.ends_with(".momentum") && name != "step")
+    if (!network.params().has(name) && !is_training_state(name, network.params()))
       problems.push_back(fmt::format("'{}' is unexpected", name));
   if (!problems.empty())
     throw Error("checkpoint", fmt::format("does not fit model '{}': {}", network.model().name,
                                           fmt::join(problems, "; ")));
   for (const auto& [name, tensor] : tensors)
-    if (network.params().has(name)) network.params().write(name, tensor.bytes);
+    if (network.params().has(name))
+      network.params().write(name, tensor.bytes);
+    else
+      network.params().add_state(name, tensor.spec, tensor.bytes);
 }
 
 }  // namespace tessera

@@ -11,6 +11,12 @@ namespace tessera {
 
 CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch) {
   const ImageInput& input = model.input;
+  if (!model.build) throw Error("model", "'" + model.name + "' has no build function");
+  if (input.height < 1 || input.width < 1 || input.channels < 1 || model.classes.empty())
+    throw Error("model", fmt::format("'{}' takes images of {}x{}x{} and has {} classes, expected "
+                                     "at least 1 of each",
+                                     model.name, input.height, input.width, input.channels,
+                                     model.classes.size()));
   const Var image =
       graph.input("image", {DType::u8, {batch, input.height, input.width, input.channels}});
   const Var label = graph.input("label", {DType::i32, {batch}});

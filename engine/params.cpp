@@ -63,6 +63,13 @@ void Params::add(const Graph& graph, std::uint64_t seed) {
   }
 }
 
+void Params::add_state(const std::string& name, const TensorSpec& spec,
+                       std::span<const std::byte> bytes) {
+  if (has(name)) throw Error("params", "there is a '" + name + "' already");
+  entries_.emplace(name, Entry{spec, Role::state, device_.allocate(spec.bytes())});
+  write(name, bytes);
+}
+
 const Params::Entry& Params::entry(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) throw Error("params", "there is no '" + std::string(name) + "'");

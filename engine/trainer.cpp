@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "tessera/autograd.h"
@@ -47,8 +48,6 @@ Graph training_graph(const Model& model, std::int64_t batch, double momentum) {
 Trainer::Trainer(Network& network, const TrainerOptions& options)
     : network_(network), options_(options) {
   network_.params().add(training_graph(network_.model(), 1, options_.momentum), 0);
-  const auto step = static_cast<std::int32_t>(options_.first_step);
-  network_.params().write(step_name, std::as_bytes(std::span(&step, 1)));
 }
 
 Trainer::Plan& Trainer::plan_for(std::int64_t batch) {
@@ -61,7 +60,22 @@ Trainer::Plan& Trainer::plan_for(std::int64_t batch) {
   return plan;
 }
 
+std::int64_t Trainer::steps() const {
+  if (started_ > 0) return first_step_ + started_;
+  std::int32_t step;
+  std::memcpy(&step, network_.params().read(step_name).data(), sizeof step);
+  return step;
+}
+
 void Trainer::step(const Batch& batch) {
+  const ImageInput& input = network_.model().input;
+  const auto image = static_cast<std::size_t>(input.height * input.width * input.channels);
+  const auto size = static_cast<std::size_t>(batch.size);
+  if (batch.size < 1 || batch.images.size() != size * image || batch.labels.size() != size)
+    throw Error("train", fmt::format("a batch of {} images has {} bytes and {} labels, expected "
+                                     "{} bytes an image and as many labels",
+                                     batch.size, batch.images.size(), batch.labels.size(), image));
+  if (started_ == 0) first_step_ = steps();
   Plan& plan = plan_for(batch.size);
   Executable& executable = *plan.executable;
   executable.set_input("image", std::as_bytes(std::span(batch.images)));
@@ -80,7 +94,7 @@ void Trainer::read_history() {
   if (started_ == read_) return;
   const std::vector<float> history = network_.params().read_floats(history_name);
   for (; read_ < started_; ++read_) {
-    const std::int64_t step = options_.first_step + read_;
+    const std::int64_t step = first_step_ + read_;
     const float loss = history[static_cast<std::size_t>(step % history_size)];
     if (!std::isfinite(loss))
       throw Error("train",

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cmath>
+#include <sstream>
+#include <string>
 
 namespace tessera::tools {
 
@@ -9,6 +12,21 @@ void add_devices_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
+
+/// Checks with a message of one readable line; CLI11's print the bounds of the type.
+template <typename Number>
+CLI::Validator at_least(Number least) {
+  return {[least](const std::string& text) -> std::string {
+            Number number{};
+            if (CLI::detail::lexical_cast(text, number) &&
+                std::isfinite(static_cast<double>(number)) && number >= least)
+              return {};
+            std::ostringstream message;
+            message << "found " << text << ", expected a number of at least " << least;
+            return message.str();
+          },
+          ""};
+}
 
 /// The options that several commands share.
 struct DeviceOption {

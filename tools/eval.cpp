@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tessera/error.h"
 #include "tessera/models.h"
 #include "tools/commands.h"
 
@@ -20,6 +21,8 @@ void run(const Arguments& arguments) {
   const Checkpoint checkpoint = read_checkpoint(arguments.model);
   const std::string data =
       arguments.data.name.empty() ? checkpoint.training.data : arguments.data.name;
+  if (data.empty())
+    throw Error(arguments.model, "names no data set it was trained on; choose one with --data");
   const auto dataset = load_dataset(data, Split::test, arguments.data.directory);
   const auto device = open_device(arguments.device.device);
   const auto network = load_network(*device, checkpoint);

@@ -12,9 +12,13 @@ namespace {
 
 /// CLI11 would only say that a subcommand is required.
 void check_command(const CLI::App& app, int argc, const char* const* argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
+  if (argc > 1 && argv[1][0] == '-') return;
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (argc < 2)
+    throw CLI::RequiredError(
+        fmt::format("one of the commands {} is needed (--help tells more)", fmt::join(names, ", ")),
+        CLI::ExitCodes::RequiredError);
   if (std::find(names.begin(), names.end(), argv[1]) == names.end())
     throw CLI::ExtrasError(
         fmt::format("there is no command '{}'; there are: {}", argv[1], fmt::join(names, ", ")),

@@ -18,7 +18,7 @@ struct Arguments {
   std::vector<std::string> images;
   DataOptions data;
   DeviceOption device;
-  std::size_t top = 3;
+  std::int64_t top = 3;
 };
 
 /// Pictures by file name, or by number in the test images of a data set that is loaded when the
@@ -53,6 +53,10 @@ class Pictures {
   const Dataset& loaded() {
     if (!dataset_) {
       const std::string name = data_.name.empty() ? checkpoint_.training.data : data_.name;
+      if (name.empty())
+        throw Error("predict",
+                    "the model names no data set for image numbers; choose one with "
+                    "--data");
       dataset_ = load_dataset(name, Split::test, data_.directory);
     }
     return *dataset_;
@@ -65,14 +69,14 @@ class Pictures {
 
 void print_top(const std::string& image, const std::string& label,
                const std::vector<std::string>& classes, const std::vector<float>& probabilities,
-               std::size_t top) {
+               std::int64_t top) {
   std::vector<std::size_t> order(classes.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return probabilities[a] > probabilities[b];
   });
   fmt::print("{}{}\n", image, label.empty() ? "" : " (label: " + label + ")");
-  for (std::size_t i = 0; i < std::min(top, order.size()); ++i)
+  for (std::size_t i = 0; i < std::min(static_cast<std::size_t>(top), order.size()); ++i)
     fmt::print("  {:6.2f} %  {}\n", 100.0 * static_cast<double>(probabilities[order[i]]),
                classes[order[i]]);
 }
@@ -104,7 +108,7 @@ void add_predict_command(CLI::App& app) {
       "data set that image numbers refer to (default: the one the model was trained on)");
   arguments->device.add(*command);
   command->add_option("--top", arguments->top, "classes to print for each picture")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least<std::int64_t>(1));
   command->callback([arguments] { run(*arguments); });
 }
 

@@ -50,8 +50,9 @@ void Progress::show(std::int64_t step, std::int64_t images, double loss) {
   shown_ = Clock::now();
   const double rate = static_cast<double>(images) / seconds();
   if (terminal_) {
-    const double left = seconds() / static_cast<double>(step - first_step_) *
-                        static_cast<double>(steps_per_epoch_ - step);
+    const std::int64_t steps_left = (epochs_ - epoch_ + 1) * steps_per_epoch_ - step;
+    const double left =
+        seconds() / static_cast<double>(step - first_step_) * static_cast<double>(steps_left);
     const double fraction = static_cast<double>(step) / static_cast<double>(steps_per_epoch_);
     fmt::print("\repoch {}/{} [{}] {:3.0f} %  {:.0f} images/s  loss {:.4f}  {} left \x1b[K", epoch_,
                epochs_, bar(fraction), 100 * fraction, rate, loss, minutes(left));

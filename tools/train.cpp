@@ -1,9 +1,10 @@
 // `tessera train`: the loop over epochs and batches, with checkpoints and a clean stop.
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 
 #include "tessera/error.h"
 #include "tessera/models.h"
@@ -46,16 +47,6 @@ struct FixedOptions {
   CLI::Option *model, *data, *batch, *lr, *momentum, *seed, *normalize, *resume;
 };
 
-// Found out before training, not after: can a file be made where --out points?
-void check_writable(const std::string& path) {
-  if (std::filesystem::is_directory(path)) throw Error(path, "is a folder, expected a file name");
-  const std::string probe = path + ".part";
-  std::ofstream file(probe);
-  if (!file) throw Error(path, "cannot be written: no file can be made in that folder");
-  file.close();
-  std::filesystem::remove(probe);
-}
-
 /// Mean and deviation of each channel over all pixels, scaled to [0,1].
 void normalize(const Dataset& dataset, ImageOptions& options) {
   const auto channels = static_cast<std::size_t>(dataset.channels());
@@ -77,7 +68,7 @@ void normalize(const Dataset& dataset, ImageOptions& options) {
   }
 }
 
-/// Takes the settings of the interrupted run; one given again must be the same, but for the
+/// Takes the settings of the run to go on with; one given again must be the same, but for the
 /// learning rate and momentum, which may change.
 void take_settings(Arguments& arguments, const FixedOptions& options,
                    const Checkpoint& checkpoint) {
@@ -88,10 +79,13 @@ void take_settings(Arguments& arguments, const FixedOptions& options,
     argument = saved;
   };
   const TrainingState& training = checkpoint.training;
+  if (training.batch < 1)
+    throw Error("resume", "the checkpoint holds a network, but no training to go on with");
   fix(options.model, arguments.model, checkpoint.model);
   fix(options.data, arguments.data.name, training.data);
   fix(options.batch, arguments.batch, training.batch);
   fix(options.seed, arguments.seed, training.seed);
+  fix(options.normalize, arguments.normalize, !checkpoint.input.options.mean.empty());
   if (options.lr->count() == 0) arguments.lr = training.lr;
   if (options.momentum->count() == 0) arguments.momentum = training.momentum;
 }
@@ -99,26 +93,27 @@ void take_settings(Arguments& arguments, const FixedOptions& options,
 class Training {
  public:
   Training(const Arguments& arguments, Network& network, const Dataset& train, const Dataset& test,
-           const TrainingState& state, bool saved)
+           const TrainingState& state, const std::string& checkpoint)
       : arguments_(arguments),
         network_(network),
         train_(train),
         test_(test),
         state_(state),
-        trainer_(network, {arguments.lr, arguments.momentum, state.step}),
-        progress_(arguments.epochs, (train.size() + arguments.batch - 1) / arguments.batch,
-                  arguments.log_every),
-        saved_(saved) {}
+        trainer_(network, {arguments.lr, arguments.momentum}),
+        progress_(arguments.epochs, 1 + (train.size() - 1) / arguments.batch, arguments.log_every),
+        checkpoint_(checkpoint) {}
 
   void run() {
     network_.check_fits(train_);
     network_.check_fits(test_);
+    if (state_.epoch >= arguments_.epochs)
+      fmt::print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch,
+                 arguments_.epochs);
     while (state_.epoch < arguments_.epochs && !stopped()) run_epoch();
-    if (stopped()) {
-      progress_.clear();
+    if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
+    if (state_.epoch < arguments_.epochs)
       fmt::print("stopped after step {} (epoch {}); go on with --resume {}\n", state_.step,
                  state_.epoch + 1, arguments_.out);
-    }
   }
 
  private:
@@ -146,8 +141,12 @@ class Training {
     }
     take_losses();
     if (state_.batch_in_epoch == loader.batches()) end_epoch(images);
-    save_checkpoint(arguments_.out, network_, state_);
-    saved_ = true;
+    save();
+  }
+
+  void save() {
+    guard([&] { save_checkpoint(arguments_.out, network_, state_); });
+    checkpoint_ = arguments_.out;
   }
 
   void end_epoch(std::int64_t images) {
@@ -158,14 +157,22 @@ class Training {
   }
 
   void take_losses() {
+    guard([&] { state_.epoch_loss_sum += trainer_.take_losses().sum; });
+  }
+
+  /// Says of a failure what is left of the run.
+  template <typename Action>
+  void guard(const Action& action) {
     try {
-      state_.epoch_loss_sum += trainer_.take_losses().sum;
+      action();
     } catch (const Error& error) {
       progress_.clear();
-      throw Error(fmt::format("{}{}", error.what(),
-                              saved_ ? "; the last good checkpoint is " + arguments_.out : ""));
+      const std::string kept =
+          checkpoint_.empty() ? "" : "; the last good checkpoint is " + checkpoint_;
+      throw Error(fmt::format("{} (step {}){}", error.what(), state_.step, kept));
     }
   }
+
   double mean_loss() const {
     return state_.epoch_loss_sum / static_cast<double>(state_.batch_in_epoch);
   }
@@ -184,27 +191,31 @@ class Training {
   Trainer trainer_;
   Progress progress_;
   bool printed_ = false;
-  bool saved_;  ///< there is a checkpoint of this run at --out
+  std::string checkpoint_;  ///< the last good one of this run, or none
 };
 
 void run(Arguments arguments, const FixedOptions& options) {
   Checkpoint checkpoint;
   const bool resumes = options.resume->count() > 0;
+  const std::string default_out =
+      fmt::format("{}-{}.safetensors", arguments.model, arguments.data.name);
+  if (resumes && arguments.resume.empty() && arguments.out.empty()) arguments.out = default_out;
+  const std::string resumed = arguments.resume.empty() ? arguments.out : arguments.resume;
   if (resumes) {
-    const std::string path = arguments.resume.empty() ? arguments.out : arguments.resume;
-    if (path.empty()) throw Error("resume", "names no checkpoint, and there is no --out");
-    checkpoint = read_checkpoint(path);
+    checkpoint = read_checkpoint(resumed);
     take_settings(arguments, options, checkpoint);
-    if (arguments.out.empty()) arguments.out = path;
+    if (arguments.out.empty()) arguments.out = resumed;
   }
-  if (arguments.out.empty())
-    arguments.out = fmt::format("{}-{}.safetensors", arguments.model, arguments.data.name);
-  check_writable(arguments.out);
+  if (arguments.out.empty()) arguments.out = default_out;
+  check_checkpoint_path(arguments.out);
 
   const auto train = load_dataset(arguments.data.name, Split::train, arguments.data.directory);
   const auto test = load_dataset(arguments.data.name, Split::test, arguments.data.directory);
+  if (arguments.batch > train->size())
+    throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
+                                     arguments.batch, train->size()));
   ImageInput input{train->height(), train->width(), train->channels(), {}};
-  if (arguments.normalize) normalize(*train, input.options);
+  if (arguments.normalize && !resumes) normalize(*train, input.options);
   if (resumes) input = checkpoint.input;
   Model model = make_model(arguments.model, input, train->classes());
   const auto device = open_device(arguments.device.device);
@@ -220,7 +231,7 @@ void run(Arguments arguments, const FixedOptions& options) {
   }
   state.lr = arguments.lr;
   state.momentum = arguments.momentum;
-  Training training(arguments, network, *train, *test, state, resumes);
+  Training training(arguments, network, *train, *test, state, resumes ? resumed : "");
   if (resumes) restore(checkpoint, network);
   catch_interrupts();
   training.run();
@@ -233,19 +244,23 @@ void add_train_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a model on a data set");
   auto arguments = std::make_shared<Arguments>();
   FixedOptions fixed{};
-  fixed.model = command->add_option("--model", arguments->model, "tutorial");
+  fixed.model =
+      command->add_option("--model", arguments->model,
+                          "the network: " + fmt::format("{}", fmt::join(model_names(), ", ")));
   fixed.data = arguments->data.add(*command);
   arguments->device.add(*command);
   command->add_option("--epochs", arguments->epochs, "passes over the training images, in all")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least<std::int64_t>(1));
   fixed.batch = command->add_option("--batch", arguments->batch, "images in a step")
-                    ->check(CLI::PositiveNumber);
-  fixed.lr =
-      command->add_option("--lr", arguments->lr, "learning rate")->check(CLI::NonNegativeNumber);
-  fixed.momentum = command->add_option("--momentum", arguments->momentum, "of the descent")
-                       ->check(CLI::Range(0.0, 1.0));
-  fixed.seed = command->add_option("--seed", arguments->seed,
-                                   "of the initial weights and the order of the images");
+                    ->check(at_least<std::int64_t>(1));
+  fixed.lr = command->add_option("--lr", arguments->lr, "learning rate")->check(at_least(0.0));
+  fixed.momentum =
+      command->add_option("--momentum", arguments->momentum, "momentum of the descent, 0 to 1")
+          ->check(at_least(0.0));
+  fixed.seed = command
+                   ->add_option("--seed", arguments->seed,
+                                "for the initial weights and the order of the images")
+                   ->check(at_least<std::int64_t>(0));
   fixed.normalize = command->add_flag("--normalize", arguments->normalize,
                                       "give each channel mean 0 and deviation 1, measured on the "
                                       "training images");
@@ -258,11 +273,11 @@ void add_train_command(CLI::App& app) {
                                   "--epochs")
                      ->expected(0, 1);
   command->add_option("--steps", arguments->steps, "stop after this many steps in all, 0: never")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least<std::int64_t>(0));
   command
       ->add_option("--log-every", arguments->log_every,
                    "steps between log lines where the output is no terminal")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least<std::int64_t>(1));
   command->add_flag("--verbose", arguments->verbose,
                     "print each node with the algorithm chosen for it");
   command->callback([arguments, fixed] { run(*arguments, fixed); });

@@ -1,6 +1,10 @@
 #include "backends/cpu/thread_pool.h"
 
 #include <chrono>
+#include <string>
+#include <system_error>
+
+#include "tessera/error.h"
 
 namespace tessera::cpu {
 namespace {
@@ -38,12 +42,20 @@ constexpr std::uint64_t pack(std::uint32_t job, std::int64_t next, std::int64_t 
 ThreadPool::ThreadPool(int threads)
     : threads_(threads), shares_(static_cast<std::size_t>(threads)) {
   workers_.reserve(static_cast<std::size_t>(threads - 1));
-  for (int thread = 1; thread < threads; ++thread)
-    workers_.emplace_back([this, thread] { work(thread); });
+  try {
+    for (int thread = 1; thread < threads; ++thread)
+      workers_.emplace_back([this, thread] { work(thread); });
+  } catch (const std::system_error& error) {
+    stop();
+    throw Error("cpu", "cannot start " + std::to_string(threads - 1) + " threads: " + error.what() +
+                           "; TESSERA_THREADS sets their number");
+  }
 }
 
-ThreadPool::~ThreadPool() {
-  stop_.store(true);
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
+  stopping_.store(true);
   job_.fetch_add(1);
   job_.notify_all();
   for (std::thread& worker : workers_) worker.join();
@@ -85,7 +97,7 @@ bool ThreadPool::wait_for_job(std::uint32_t last) {
     job_.wait(last);
     sleepers_.fetch_sub(1);
   }
-  return !stop_.load();
+  return !stopping_.load();
 }
 
 // First the thread's own share, then what is left of the others'.

@@ -44,6 +44,7 @@ class ThreadPool {
     std::atomic<std::uint64_t> state{0};
   };
 
+  void stop();
   void work(int thread);
   bool wait_for_job(std::uint32_t last);
   void take_chunks(std::uint32_t job, int thread);
@@ -55,7 +56,7 @@ class ThreadPool {
   const void* context_ = nullptr;
   alignas(64) std::atomic<std::uint32_t> job_{0};
   std::atomic<std::int32_t> sleepers_{0};
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> stopping_{false};
   alignas(64) std::atomic<std::int32_t> remaining_{0};
   std::vector<std::thread> workers_;
 };

@@ -156,6 +156,15 @@ class ToolTest(unittest.TestCase):
         line = self.refused("train", "--resume", self.model, "--batch", 8, "--data-dir", self.data)
         self.assertIn("--batch is 8, expected 16 as in the checkpoint", line)
 
+    def test_resume_without_anything_left_to_do(self):
+        other = self.folder / "other.safetensors"
+        out = self.run_tool("train", "--resume", self.model, "--epochs", 3, "--data-dir", self.data,
+                            "--device", "cpu", "--out", other).stdout
+        self.assertIn("nothing to do", out)
+        self.assertEqual(other.read_bytes(), self.model.read_bytes())
+        line = self.refused("train", "--resume", self.model, "--normalize", "--data-dir", self.data)
+        self.assertIn("--normalize", line)
+
     def test_interrupt_saves(self):
         out = self.folder / "interrupted.safetensors"
         process = subprocess.Popen(
@@ -184,6 +193,14 @@ class ToolTest(unittest.TestCase):
         self.assertIn("--epoch", self.refused("train", "--epoch", "3", code=2))
         self.assertIn("--batch", self.refused("train", "--batch", "0", code=2))
         self.assertIn("--lr", self.refused("train", "--lr", "-1", code=2))
+        self.assertIn("--lr", self.refused("train", "--lr", "nan", code=2))
+        for option in ("--epochs", "--steps", "--seed"):
+            line = self.refused("train", *self.train_options()[:6], option, "-1", code=2)
+            self.assertIn(option, line)
+            self.assertLess(len(line), 120)
+        self.assertIn("devices, train, eval, predict", self.refused(code=2))
+        line = self.refused("train", *self.train_options()[:6], "--batch", 601)
+        self.assertIn("--batch is 601, expected at most the 600 training images", line)
 
     def test_unknown_names(self):
         options = ["--data-dir", self.data, "--out", self.folder / "no.safetensors"]
@@ -218,10 +235,16 @@ class ToolTest(unittest.TestCase):
         self.assertIn(labels, broken("missing", lambda folder: (folder / labels).unlink()))
 
     def test_unwritable_out_is_found_before_training(self):
-        for out in (self.folder / "no such folder" / "x.safetensors", self.folder):
+        keep = self.folder / "keep.safetensors.part"
+        keep.write_text("mine")
+        for out in (self.folder / "no such folder" / "x.safetensors", self.folder,
+                    self.folder / ("x" * 245), pathlib.Path("/dev/null")):
             result = self.run_tool("train", *self.train_options(), "--out", out, code=1)
             self.assertNotIn("epoch", result.stdout)
             self.assertIn(str(out), result.stderr)
+        self.run_tool("train", *self.train_options(), "--epochs", 1, "--out",
+                      self.folder / "keep.safetensors")
+        self.assertEqual(keep.read_text(), "mine")
 
     def test_damaged_models(self):
         foreign = self.folder / "foreign.safetensors"

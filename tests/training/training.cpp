@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <optional>
 
 #include "tessera/checkpoint.h"
 #include "tessera/error.h"
@@ -118,14 +119,23 @@ TEST_CASE("N steps, a checkpoint and M steps equal N + M steps, bit for bit") {
     }
     const Checkpoint checkpoint = read_checkpoint(file.path());
     CHECK(checkpoint.training.step == 11);
-    Network second(*device, model_for(data), 99);
-    Trainer trainer(second, {.lr = 0.05, .momentum = 0.9, .first_step = 11});
-    restore(checkpoint, second);
-    train_steps(trainer, data, 11, 23);
-    CHECK(weights(second) == weights(whole));
+    for (const bool trainer_first : {true, false}) {
+      Network second(*device, model_for(data), 99);
+      std::optional<Trainer> trainer;
+      if (trainer_first) trainer.emplace(second, TrainerOptions{.lr = 0.05, .momentum = 0.9});
+      restore(checkpoint, second);
+      if (!trainer_first) trainer.emplace(second, TrainerOptions{.lr = 0.05, .momentum = 0.9});
+      CHECK(trainer->steps() == 11);
+      train_steps(*trainer, data, 11, 23);
+      CHECK(trainer->steps() == 23);
+      const LossSum losses = trainer->take_losses();
+      CHECK(losses.steps == 12);
+      CHECK(losses.mean() > 0);
+      CHECK(weights(second) == weights(whole));
+    }
 
     Network other_seed(*device, model_for(data), 2);
-    CHECK(other_seed.params().read("conv1.weight") != second.params().read("conv1.weight"));
+    CHECK(other_seed.params().read("conv1.weight") != whole.params().read("conv1.weight"));
   }
 }
 
@@ -134,12 +144,12 @@ TEST_CASE("a loss that is not finite names its step") {
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
     Network network(*device, model_for(data), 1);
-    Trainer trainer(network, {.lr = 0.01, .momentum = 0.9, .first_step = 100});
+    Trainer trainer(network, {.lr = 0.01, .momentum = 0.9});
     train_steps(trainer, data, 0, 2);
     trainer.set_lr(1e30);
     train_steps(trainer, data, 2, 6);
-    // Step 103 has a finite loss and ruins the weights; step 104 shows it.
-    CHECK_THROWS_WITH_AS(trainer.take_losses(), doctest::Contains("at step 104"), Error);
+    // Step 3 has a finite loss and ruins the weights; step 4 shows it.
+    CHECK_THROWS_WITH_AS(trainer.take_losses(), doctest::Contains("at step 4"), Error);
     const TemporaryFile file;
     CHECK_THROWS_WITH_AS(save_checkpoint(file.path(), network), doctest::Contains("not written"),
                          Error);
@@ -211,6 +221,29 @@ TEST_CASE("a checkpoint that does not fit is refused whole") {
     CHECK_THROWS_WITH_AS(read_checkpoint(file.path()), doctest::Contains("damaged metadata"),
                          Error);
   }
+  SUBCASE("a number that is not one, out of range or not finite") {
+    const std::string good = checkpoint.file.metadata["training"];
+    const std::pair<const char*, const char*> changes[] = {
+        {R"("batch":0)", R"("batch":-1)"},  {R"("epoch":0)", R"("epoch":1e300)"},
+        {R"("epoch":0)", R"("epoch":0.5)"}, {R"("step":0)", R"("step":9223372036854775807)"},
+        {R"("seed":0)", R"("seed":-1)"},    {R"("lr":0.0)", R"("lr":"fast")"},
+        {R"("batch_in_epoch":0,)", ""}};
+    for (const auto& [from, to] : changes) {
+      CAPTURE(to);
+      std::string changed = good;
+      REQUIRE(changed.find(from) != std::string::npos);
+      changed.replace(changed.find(from), std::string(from).size(), to);
+      checkpoint.file.metadata["training"] = changed;
+      write_safetensors(file.path(), checkpoint.file);
+      CHECK_THROWS_WITH_AS(read_checkpoint(file.path()), doctest::Contains("damaged metadata"),
+                           Error);
+    }
+    checkpoint.file.metadata["training"] = good;
+    auto& bytes = checkpoint.file.tensors["fc1.bias"].bytes;
+    std::fill(bytes.begin() + 4, bytes.begin() + 8, std::byte{0xFF});
+    write_safetensors(file.path(), checkpoint.file);
+    CHECK_THROWS_WITH_AS(read_checkpoint(file.path()), doctest::Contains("'fc1.bias' has"), Error);
+  }
   SUBCASE("a momentum buffer is missing when training goes on") {
     Network other(*device, model_for(data), 6);
     const Trainer trainer(other);
@@ -229,6 +262,12 @@ TEST_CASE("models and data that do not fit each other are refused") {
                        "[model] there is no model 'tutorials'; there are: tutorial", Error);
   CHECK_THROWS_WITH_AS(make_model("tutorial", {28, 30, 1, {}}, {"a"}),
                        doctest::Contains("images are 28x30"), Error);
+  Model unbuilt = model_for(data);
+  unbuilt.build = nullptr;
+  CHECK_THROWS_WITH_AS(Network(*device, unbuilt), "[model] 'tutorial' has no build function",
+                       Error);
+  Trainer trainer(network);
+  CHECK_THROWS_WITH_AS(trainer.step({2, {}, {}}), doctest::Contains("a batch of 2 images"), Error);
   Model wrong = model_for(data);
   wrong.classes.push_back("e");
   CHECK_THROWS_WITH_AS(Network(*device, wrong), doctest::Contains("expected logits [1,5]"), Error);

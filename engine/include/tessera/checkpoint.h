@@ -39,11 +39,15 @@ struct Checkpoint {
 /// network is not worth the file that it would replace.
 TESSERA_API void save_checkpoint(const std::string& path, const Network& network,
                                  const TrainingState& training = {});
-/// Throws Error when the file is damaged, or safetensors but not a checkpoint of Tessera.
+/// Throws Error when save_checkpoint could not write `path`, and touches no file: for programs that
+/// want to know before training.
+TESSERA_API void check_checkpoint_path(const std::string& path);
+/// Throws Error when the file is damaged, or safetensors but not a checkpoint of Tessera, or holds
+/// numbers that are not finite.
 TESSERA_API Checkpoint read_checkpoint(const std::string& path);
 /// Copies the tensors of a checkpoint to a network. Checks all names and shapes before it writes
-/// any; throws Error that lists those missing, unexpected or of another shape. Momentum buffers may
-/// be missing from the network, which then evaluates only.
+/// any; throws Error that lists those missing, unexpected or of another shape. A
+/// trainer made afterwards goes on with the optimiser's states and the step number.
 TESSERA_API void restore(const Checkpoint& checkpoint, Network& network);
 
 }  // namespace tessera

@@ -24,6 +24,10 @@ class TESSERA_API Params {
   /// is here with another spec.
   void add(const Graph& graph, std::uint64_t seed);
 
+  /// Adds a state with these values, for a graph to come that has it. Throws Error when the name is
+  /// here or the size does not fit.
+  void add_state(const std::string& name, const TensorSpec& spec, std::span<const std::byte> bytes);
+
   struct Entry {
     TensorSpec spec;
     Role role;

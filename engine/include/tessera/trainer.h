@@ -14,7 +14,6 @@ namespace tessera {
 struct TrainerOptions {
   double lr = 0.01;
   double momentum = 0.9;
-  std::int64_t first_step = 0;  ///< steps done before: the number of the next one in messages
 };
 
 /// Sum of the mean losses of some steps.
@@ -26,8 +25,10 @@ struct LossSum {
 
 class TESSERA_API Trainer {
  public:
-  /// Adds to the network's params the momentum buffers, "<parameter>.momentum", the number of steps
-  /// done, "step" i32 [1], and "trainer.history". The network must outlive the trainer.
+  /// Adds to the network's params what is not there yet: the momentum buffers,
+  /// "<parameter>.momentum", the number of steps done, "step" i32 [1], and "trainer.history". A
+  /// checkpoint may be restored before or after, but before the first step. The network must
+  /// outlive the trainer.
   explicit Trainer(Network& network, const TrainerOptions& options = {});
 
   /// Starts a step of stochastic gradient descent; does not wait for it. The first batch of a new
@@ -39,7 +40,8 @@ class TESSERA_API Trainer {
   /// The learning rate of the steps to come.
   void set_lr(double lr);
 
-  std::int64_t steps() const { return options_.first_step + started_; }
+  /// Steps done, those of earlier trainers and restored checkpoints included.
+  std::int64_t steps() const;
   Network& network() { return network_; }
   /// The plan's node list with the algorithm chosen for each, for a batch size already used.
   std::vector<std::string> describe(std::int64_t batch) const;
@@ -55,7 +57,8 @@ class TESSERA_API Trainer {
   Network& network_;
   TrainerOptions options_;
   std::map<std::int64_t, Plan> plans_;  ///< by batch size
-  std::int64_t started_ = 0;            ///< steps
+  std::int64_t first_step_ = 0;         ///< of the state "step" when this trainer began
+  std::int64_t started_ = 0;            ///< steps of this trainer
   std::int64_t read_ = 0;               ///< steps whose losses have been read
   LossSum pending_;                     ///< read but not taken
 };
