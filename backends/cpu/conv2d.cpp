@@ -118,15 +118,19 @@ Step prepare_dw_naive(const NodeContext& node) {
 
 std::vector<Lowering> conv2d_lowerings() {
   return {{"conv2d",
-           {{"planar", refuse_conv2d_planar, prepare_conv2d_planar},
+           {{"depthwise", refuse_conv2d_depthwise, prepare_conv2d_depthwise},
+            {"planar", refuse_conv2d_planar, prepare_conv2d_planar},
             {"direct", nullptr, prepare_conv2d_direct},
             {"naive", nullptr, prepare_naive}}},
           {"conv2d_dx",
-           {{"planar", refuse_conv2d_dx_planar, prepare_conv2d_dx_planar},
+           {{"depthwise", refuse_conv2d_dx_depthwise, prepare_conv2d_dx_depthwise},
+            {"planar", refuse_conv2d_dx_planar, prepare_conv2d_dx_planar},
             {"direct", nullptr, prepare_conv2d_dx_direct},
             {"naive", nullptr, prepare_dx_naive}}},
           {"conv2d_dw",
-           {{"direct", nullptr, prepare_conv2d_dw_direct}, {"naive", nullptr, prepare_dw_naive}}}};
+           {{"depthwise", refuse_conv2d_dw_depthwise, prepare_conv2d_dw_depthwise},
+            {"direct", nullptr, prepare_conv2d_dw_direct},
+            {"naive", nullptr, prepare_dw_naive}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

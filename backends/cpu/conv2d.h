@@ -50,4 +50,18 @@ Step prepare_conv2d_planar(const NodeContext& node);
 std::string refuse_conv2d_dx_planar(const NodeContext& node);
 Step prepare_conv2d_dx_planar(const NodeContext& node);
 
+// Depthwise convolutions: as many groups as channels, one or several filters each.
+std::string refuse_conv2d_depthwise(const NodeContext& node);
+Step prepare_conv2d_depthwise(const NodeContext& node);
+std::string refuse_conv2d_dx_depthwise(const NodeContext& node);
+Step prepare_conv2d_dx_depthwise(const NodeContext& node);
+std::string refuse_conv2d_dw_depthwise(const NodeContext& node);
+Step prepare_conv2d_dw_depthwise(const NodeContext& node);
+// What their files share.
+inline constexpr double depthwise_flops_per_ns = 20;
+std::string refuse_unless_depthwise(const Conv2dGeometry& g);
+/// `pixels` pixels of C channels, each channel `times` times.
+void repeat_channels(const float* from, std::int64_t pixels, std::int64_t C, std::int64_t times,
+                     float* to);
+
 }  // namespace TESSERA_CPU_NAMESPACE
