@@ -1,11 +1,9 @@
 // Convolution and its gradients. The tile algorithm of the forward pass and of the gradient of the
 // input is one: a sliding filter over a tensor with zeros around it (cl_kernels/conv2d.cl).
-#include "engine/ops/conv2d.h"
+#include "backends/opencl/conv2d.h"
 
 #include <algorithm>
 #include <numeric>
-
-#include "backends/opencl/lowering.h"
 
 namespace tessera::opencl {
 namespace {
@@ -163,23 +161,8 @@ void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
            l.to_int(result.column));
 }
 
-Conv2dGeometry forward_geometry(const Lowering& l) {
-  return conv2d_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.output_spec(0).shape,
-                         l.attributes());
-}
-
-Conv2dGeometry dx_geometry(const Lowering& l) {
-  return conv2d_geometry(l.output_spec(0).shape, l.input_spec(1).shape, l.input_spec(0).shape,
-                         l.attributes());
-}
-
-Conv2dGeometry dw_geometry(const Lowering& l) {
-  return conv2d_geometry(l.input_spec(0).shape, l.output_spec(0).shape, l.input_spec(1).shape,
-                         l.attributes());
-}
-
 void lower_tile(Lowering& l) {
-  const Conv2dGeometry g = forward_geometry(l);
+  const Conv2dGeometry g = conv2d_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
   const bool has_bias = l.input_count() == 3;
   slide(l,
@@ -192,7 +175,7 @@ void lower_tile(Lowering& l) {
 }
 
 void lower_dx_tile(Lowering& l) {
-  const Conv2dGeometry g = dx_geometry(l);
+  const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
   const Filter f = {l.input(1), l.unused(), false,         g.groups,  ins, outs,
                     1,          filter,     outs * filter, g.S * ins, ins};
@@ -206,7 +189,7 @@ void lower_dx_tile(Lowering& l) {
 }
 
 void lower_dw_tile(Lowering& l) {
-  const Conv2dGeometry g = dw_geometry(l);
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
   const Tile tile = choose_tile(l, outs, g.groups);
   const std::int64_t blocks = tile.blocks(outs), all = blocks * g.groups;
@@ -249,26 +232,48 @@ void launch_naive(Lowering& l, const char* kernel, const Conv2dGeometry& g,
 
 void lower_naive(Lowering& l) {
   const bool has_bias = l.input_count() == 3;
-  launch_naive(l, "conv2d_naive", forward_geometry(l), l.input(0), l.input(1),
+  launch_naive(l, "conv2d_naive", conv2d_geometry_of(l), l.input(0), l.input(1),
                has_bias ? l.input(2) : l.unused(), l.output(0), cl_int{has_bias});
 }
 
 void lower_dx_naive(Lowering& l) {
-  launch_naive(l, "conv2d_dx_naive", dx_geometry(l), l.input(0), l.input(1), l.output(0));
+  launch_naive(l, "conv2d_dx_naive", conv2d_dx_geometry_of(l), l.input(0), l.input(1), l.output(0));
 }
 
 void lower_dw_naive(Lowering& l) {
-  launch_naive(l, "conv2d_dw_naive", dw_geometry(l), l.input(0), l.input(1), l.output(0));
+  launch_naive(l, "conv2d_dw_naive", conv2d_dw_geometry_of(l), l.input(0), l.input(1), l.output(0));
 }
 
 }  // namespace
 
+Conv2dGeometry conv2d_geometry_of(const Lowering& l) {
+  return conv2d_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.output_spec(0).shape,
+                         l.attributes());
+}
+
+Conv2dGeometry conv2d_dx_geometry_of(const Lowering& l) {
+  return conv2d_geometry(l.output_spec(0).shape, l.input_spec(1).shape, l.input_spec(0).shape,
+                         l.attributes());
+}
+
+Conv2dGeometry conv2d_dw_geometry_of(const Lowering& l) {
+  return conv2d_geometry(l.input_spec(0).shape, l.output_spec(0).shape, l.input_spec(1).shape,
+                         l.attributes());
+}
+
 std::vector<OpLowering> conv2d_lowerings() {
-  return {{"conv2d", {{"tile", never_refuses, lower_tile}, {"naive", never_refuses, lower_naive}}},
+  return {{"conv2d",
+           {{"depthwise", refuse_conv2d_depthwise, lower_conv2d_depthwise},
+            {"tile", never_refuses, lower_tile},
+            {"naive", never_refuses, lower_naive}}},
           {"conv2d_dx",
-           {{"tile", never_refuses, lower_dx_tile}, {"naive", never_refuses, lower_dx_naive}}},
+           {{"depthwise", refuse_conv2d_dx_depthwise, lower_conv2d_dx_depthwise},
+            {"tile", never_refuses, lower_dx_tile},
+            {"naive", never_refuses, lower_dx_naive}}},
           {"conv2d_dw",
-           {{"tile", never_refuses, lower_dw_tile}, {"naive", never_refuses, lower_dw_naive}}}};
+           {{"depthwise", refuse_conv2d_dw_depthwise, lower_conv2d_dw_depthwise},
+            {"tile", never_refuses, lower_dw_tile},
+            {"naive", never_refuses, lower_dw_naive}}}};
 }
 
 }  // namespace tessera::opencl
