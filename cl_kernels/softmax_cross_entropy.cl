@@ -1,6 +1,25 @@
 // Softmax of each row of logits [N,K], the loss of each row and their mean, and the gradient.
 #include "common.h"
 
+// Writes the softmax p of a row x of K logits; -log p[k] is the second number minus (x[k] minus the
+// first).
+static inline float2 softmax_row(__global const float* restrict x, __global float* restrict p,
+                                 int K) {
+  float largest = x[0];
+  for (int k = 1; k < K; ++k) largest = fmax(largest, x[k]);
+  floatv sums = (floatv)(0.0f);
+  for (int k = 0; k < K; k += V) {
+    const int count = K - k;
+    const floatv value = count >= V ? LOAD(x + k) : load_first(x + k, count, -INFINITY);
+    const floatv power = exp(value - largest);
+    sums += power;
+    store_lanes(power, p + k, count);
+  }
+  const float sum = lane_sum(sums);
+  for (int k = 0; k < K; k += V) store_lanes(load_lanes(p + k, K - k) / sum, p + k, K - k);
+  return (float2)(largest, log(sum));
+}
+
 // An item is one row. A label outside [0,K) makes the loss NaN.
 __kernel GROUP void softmax_rows(__global const float* restrict logits,
                                  __global const int* restrict labels,
@@ -8,21 +27,9 @@ __kernel GROUP void softmax_rows(__global const float* restrict logits,
                                  __global float* restrict losses, int K, int items, int chunk) {
   FOR_ITEMS(n) {
     __global const float* x = logits + (size_t)n * K;
-    __global float* p = probabilities + (size_t)n * K;
-    float largest = x[0];
-    for (int k = 1; k < K; ++k) largest = fmax(largest, x[k]);
-    floatv sums = (floatv)(0.0f);
-    for (int k = 0; k < K; k += V) {
-      const int count = K - k;
-      const floatv value = count >= V ? LOAD(x + k) : load_first(x + k, count, -INFINITY);
-      const floatv power = exp(value - largest);
-      sums += power;
-      store_lanes(power, p + k, count);
-    }
-    const float sum = lane_sum(sums);
-    for (int k = 0; k < K; k += V) store_lanes(load_lanes(p + k, K - k) / sum, p + k, K - k);
+    const float2 sum = softmax_row(x, probabilities + (size_t)n * K, K);
     const int label = labels[n];
-    losses[n] = label >= 0 && label < K ? log(sum) - (x[label] - largest) : NAN;
+    losses[n] = label >= 0 && label < K ? sum.y - (x[label] - sum.x) : NAN;
   }
 }
 
@@ -47,6 +54,82 @@ __kernel GROUP void softmax_cross_entropy_dx(__global const float* restrict prob
     for (int k = 0; k < K; ++k) {
       const size_t i = (size_t)n * K + k;
       dx[i] = (probabilities[i] - (k == label ? 1.0f : 0.0f)) * scale;
+    }
+  }
+}
+
+// Of cross_entropy: the weight of the term -log p[k] in the loss of a row. `labels` are labels or
+// the bits of targets [N,K]; `each` is label smoothing / K.
+static inline float share(__global const int* restrict labels, int has_targets,
+                          __global const float* restrict weights, float smoothing, float each, int n,
+                          int k, int K) {
+  const float target =
+      has_targets ? as_float(labels[(size_t)n * K + k]) : (labels[n] == k ? 1.0f : 0.0f);
+  return weights[k] * ((1.0f - smoothing) * target + each);
+}
+
+#define TARGETS                                                                           \
+  __global const int* restrict labels, int has_targets, __global const float* restrict weights, \
+      float smoothing, float each, int has_ignored, int ignored
+
+// An item is one row, which adds divisors[n] to the divisor of the mean.
+__kernel GROUP void cross_entropy_rows(__global const float* restrict logits, TARGETS,
+                                       __global float* restrict probabilities,
+                                       __global float* restrict losses,
+                                       __global float* restrict divisors, int K, int items,
+                                       int chunk) {
+  FOR_ITEMS(n) {
+    __global const float* x = logits + (size_t)n * K;
+    const float2 sum = softmax_row(x, probabilities + (size_t)n * K, K);
+    const int label = has_targets ? 0 : labels[n];
+    const bool counts = has_targets || !has_ignored || label != ignored;
+    const bool known = label >= 0 && label < K;
+    float loss = 0.0f;
+    for (int k = 0; counts && k < K; ++k) {
+      const float part = share(labels, has_targets, weights, smoothing, each, n, k, K);
+      if (part != 0.0f) loss += part * (sum.y - (x[k] - sum.x));
+    }
+    losses[n] = known || !counts ? loss : NAN;
+    divisors[n] = !counts || !known ? 0.0f : has_targets ? 1.0f : weights[label];
+  }
+}
+
+// One work-item adds up, in order, unless each row keeps its loss.
+__kernel GROUP void cross_entropy_finish(__global const float* restrict losses,
+                                         __global const float* restrict divisors,
+                                         __global float* restrict loss,
+                                         __global float* restrict divisor, int none, int mean,
+                                         int N) {
+  if (get_global_id(0) != 0) return;
+  float sum = 0.0f, total = 0.0f;
+  for (int n = 0; n < N; ++n) {
+    sum += losses[n];
+    total += divisors[n];
+    if (none) loss[n] = losses[n];
+  }
+  divisor[0] = mean ? total : 1.0f;
+  if (!none) loss[0] = mean ? sum / total : sum;
+}
+
+// An item is one row of the gradient with respect to the logits or the targets.
+__kernel GROUP void cross_entropy_gradient(__global const float* restrict probabilities, TARGETS,
+                                           __global const float* restrict dloss,
+                                           __global const float* restrict divisor,
+                                           __global float* restrict dx, int none, int of_targets,
+                                           int K, int items, int chunk) {
+  FOR_ITEMS(n) {
+    const size_t row = (size_t)n * K;
+    const bool counts = has_targets || !has_ignored || labels[n] != ignored;
+    const float scale = dloss[none ? n : 0] / divisor[0];
+    float total = 0.0f;
+    for (int k = 0; k < K; ++k)
+      total += share(labels, has_targets, weights, smoothing, each, n, k, K);
+    for (int k = 0; k < K; ++k) {
+      const float p = probabilities[row + k];
+      const float slope =
+          of_targets ? (smoothing - 1.0f) * weights[k] * log(p)
+                     : total * p - share(labels, has_targets, weights, smoothing, each, n, k, K);
+      dx[row + k] = counts ? scale * slope : 0.0f;
     }
   }
 }

@@ -1,15 +1,21 @@
-// softmax_cross_entropy and its gradient, row by row.
+// softmax_cross_entropy and cross_entropy and their gradients, row by row.
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "backends/cpu/variant.h"
 
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-/// Writes the softmax of a row and returns -log softmax[label], NaN for a label that does not
-/// exist.
-float softmax_row(const float* logits, std::int32_t label, std::int64_t K, float* probabilities) {
+/// -log softmax[k] = log_total - (logits[k] - largest).
+struct RowSum {
+  float largest, log_total;
+  float minus_log(float logit) const { return log_total - (logit - largest); }
+};
+
+/// Writes the softmax of a row.
+RowSum softmax_row(const float* logits, std::int64_t K, float* probabilities) {
   float largest = logits[0];
   for (std::int64_t k = 1; k < K; ++k) largest = std::max(largest, logits[k]);
   float total = 0;
@@ -19,8 +25,14 @@ float softmax_row(const float* logits, std::int32_t label, std::int64_t K, float
   }
   const float scale = 1 / total;
   for (std::int64_t k = 0; k < K; ++k) probabilities[k] *= scale;
+  return {largest, std::log(total)};
+}
+
+/// The loss of a row; NaN for a label that does not exist.
+float loss_row(const float* logits, std::int32_t label, std::int64_t K, float* probabilities) {
+  const RowSum sum = softmax_row(logits, K, probabilities);
   if (label < 0 || label >= K) return std::numeric_limits<float>::quiet_NaN();
-  return std::log(total) - (logits[label] - largest);
+  return sum.minus_log(logits[label]);
 }
 
 Step prepare(const NodeContext& node) {
@@ -35,7 +47,7 @@ Step prepare(const NodeContext& node) {
     context.pool.for_each(chunks, [=](std::int64_t chunk, int) {
       const Range range = chunk_range(N, chunks, chunk);
       for (std::int64_t n = range.begin; n < range.end; ++n)
-        losses[n] = softmax_row(logits + n * K, labels[n], K, probabilities + n * K);
+        losses[n] = loss_row(logits + n * K, labels[n], K, probabilities + n * K);
     });
     double sum = 0;
     for (std::int64_t n = 0; n < N; ++n) sum += losses[n];
@@ -63,11 +75,109 @@ Step prepare_dx(const NodeContext& node) {
   }};
 }
 
+/// cross_entropy's attributes. The loss of a row is the sum over k of -share(k) * log p[k].
+struct Targets {
+  std::int64_t N, K;
+  const std::int32_t* labels;  ///< or
+  const float* targets;
+  std::vector<float> weights;
+  float smoothing;
+  std::vector<std::int64_t> ignored;
+  bool none, mean;
+
+  explicit Targets(const NodeContext& node)
+      : N(node.input_spec(0).shape[0]),
+        K(node.input_spec(0).shape[1]),
+        labels(node.input_spec(1).dtype == DType::i32 ? node.input<std::int32_t>(1) : nullptr),
+        targets(labels ? nullptr : node.input(1)),
+        weights(static_cast<std::size_t>(K), 1.0f),
+        smoothing(static_cast<float>(node.attributes().number("label_smoothing"))),
+        ignored(node.attributes().integers("ignore_index")),
+        none(node.attributes().text("reduction") == "none"),
+        mean(node.attributes().text("reduction") == "mean") {
+    const auto& given = node.attributes().numbers("weights");
+    for (std::size_t k = 0; k < given.size(); ++k) weights[k] = static_cast<float>(given[k]);
+  }
+
+  bool ignores(std::int64_t n) const {
+    return labels && !ignored.empty() && labels[n] == ignored.front();
+  }
+  bool exists(std::int64_t n) const { return !labels || (labels[n] >= 0 && labels[n] < K); }
+  float weight(std::int64_t k) const { return weights[static_cast<std::size_t>(k)]; }
+  float share(std::int64_t n, std::int64_t k) const {
+    const float target = labels ? (labels[n] == k ? 1.0f : 0.0f) : targets[n * K + k];
+    return weight(k) * ((1 - smoothing) * target + smoothing / static_cast<float>(K));
+  }
+  /// What a row adds to the divisor of the mean.
+  float divisor(std::int64_t n) const { return labels ? weight(labels[n]) : 1; }
+};
+
+/// Loss and divisor of a row; writes its softmax.
+std::pair<float, float> general_row(const Targets& t, std::int64_t n, const float* logits,
+                                    float* probabilities) {
+  const std::int64_t K = t.K;
+  const RowSum sum = softmax_row(logits, K, probabilities);
+  if (t.ignores(n)) return {0.0f, 0.0f};
+  if (!t.exists(n)) return {std::numeric_limits<float>::quiet_NaN(), 0.0f};
+  float loss = 0;
+  for (std::int64_t k = 0; k < K; ++k)
+    if (const float share = t.share(n, k); share != 0) loss += share * sum.minus_log(logits[k]);
+  return {loss, t.divisor(n)};
+}
+
+Step prepare_general(const NodeContext& node) {
+  const Targets t(node);
+  const float* logits = node.input(0);
+  float *loss = node.output(0), *probabilities = node.output(1), *divisor = node.output(2);
+  const std::int64_t chunks = chunk_count(t.N, 20 + 10 * static_cast<double>(t.K));
+  const auto run = [=](const StepContext& context) {
+    float *losses = t.none ? loss : context.floats(), *divisors = context.floats() + t.N;
+    context.pool.for_each(chunks, [&](std::int64_t chunk, int) {
+      const Range range = chunk_range(t.N, chunks, chunk);
+      for (std::int64_t n = range.begin; n < range.end; ++n)
+        std::tie(losses[n], divisors[n]) =
+            general_row(t, n, logits + n * t.K, probabilities + n * t.K);
+    });
+    *divisor = 1;
+    if (t.none) return;
+    double sum = 0, total = 0;
+    for (std::int64_t n = 0; n < t.N; ++n) sum += losses[n], total += divisors[n];
+    if (t.mean) *divisor = static_cast<float>(total);
+    *loss = static_cast<float>(t.mean ? sum / total : sum);
+  };
+  return {run, 2 * static_cast<std::size_t>(t.N) * sizeof(float)};
+}
+
+Step prepare_general_gradient(const NodeContext& node) {
+  const Targets t(node);
+  const float *probabilities = node.input(0), *dloss = node.input(2), *divisor = node.input(3);
+  float* dx = node.output(0);
+  const bool of_targets = node.attributes().integer("input") == 1;
+  const std::int64_t chunks = chunk_count(t.N, 5 + static_cast<double>(t.K));
+  return {[=](const StepContext& context) {
+    context.pool.for_each(chunks, [&](std::int64_t chunk, int) {
+      const Range range = chunk_range(t.N, chunks, chunk);
+      for (std::int64_t n = range.begin; n < range.end; ++n) {
+        const float* p = probabilities + n * t.K;
+        const float scale = dloss[t.none ? n : 0] / *divisor;
+        float *to = dx + n * t.K, total = 0;
+        for (std::int64_t k = 0; k < t.K; ++k) total += t.share(n, k);
+        for (std::int64_t k = 0; k < t.K; ++k)
+          to[k] = scale * (of_targets ? (t.smoothing - 1) * t.weight(k) * std::log(p[k])
+                                      : total * p[k] - t.share(n, k));
+        if (t.ignores(n)) std::fill_n(to, t.K, 0.0f);
+      }
+    });
+  }};
+}
+
 }  // namespace
 
 std::vector<Lowering> softmax_cross_entropy_lowerings() {
   return {{"softmax_cross_entropy", {{"rows", nullptr, prepare}}},
-          {"softmax_cross_entropy_dx", {{"rows", nullptr, prepare_dx}}}};
+          {"softmax_cross_entropy_dx", {{"rows", nullptr, prepare_dx}}},
+          {"cross_entropy", {{"rows", nullptr, prepare_general}}},
+          {"cross_entropy_gradient", {{"rows", nullptr, prepare_general_gradient}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

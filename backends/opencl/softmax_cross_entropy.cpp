@@ -1,4 +1,4 @@
-// Softmax with cross entropy, and its gradient.
+// Softmax with cross entropy, plain and with all its attributes, and their gradients.
 #include "backends/opencl/lowering.h"
 
 namespace tessera::opencl {
@@ -20,11 +20,64 @@ void lower_dx(Lowering& l) {
                  l.to_int(rows[0]));
 }
 
+/// The arguments called TARGETS in the kernels.
+struct Targets {
+  cl::Buffer labels;
+  cl_int has_targets;
+  cl::Buffer weights;
+  cl_float smoothing, each;
+  cl_int has_ignored, ignored;
+  cl_int none, mean;
+};
+
+Targets targets(Lowering& l) {
+  const std::int64_t K = l.input_spec(0).shape[1];
+  const Attributes& a = l.attributes();
+  std::vector<float> weights(static_cast<std::size_t>(K), 1.0f);
+  const auto& given = a.numbers("weights");
+  for (std::size_t k = 0; k < given.size(); ++k) weights[k] = static_cast<float>(given[k]);
+  const double smoothing = a.number("label_smoothing");
+  const auto& ignored = a.integers("ignore_index");
+  return {l.input(1),
+          l.input_spec(1).dtype == DType::f32,
+          l.table(std::span<const float>(weights)),
+          static_cast<cl_float>(smoothing),
+          static_cast<cl_float>(smoothing / static_cast<double>(K)),
+          !ignored.empty(),
+          ignored.empty() ? 0 : l.to_int(ignored.front()),
+          a.text("reduction") == "none",
+          a.text("reduction") == "mean"};
+}
+
+void lower_general(Lowering& l) {
+  const Shape& rows = l.input_spec(0).shape;
+  const Targets t = targets(l);
+  const auto bytes = static_cast<std::size_t>(rows[0]) * sizeof(float);
+  const cl::Buffer losses = l.workspace(bytes), divisors = l.workspace(bytes);
+  l.launch_items("softmax_cross_entropy.cl", l.defines(), "cross_entropy_rows", rows[0], 4,
+                 l.input(0), t.labels, t.has_targets, t.weights, t.smoothing, t.each, t.has_ignored,
+                 t.ignored, l.output(1), losses, divisors, l.to_int(rows[1]));
+  l.launch("softmax_cross_entropy.cl", l.defines(), "cross_entropy_finish",
+           {{1, 1, 1}, {l.traits().work_group, 1, 1}}, losses, divisors, l.output(0), l.output(2),
+           t.none, t.mean, l.to_int(rows[0]));
+}
+
+void lower_general_gradient(Lowering& l) {
+  const Shape& rows = l.input_spec(0).shape;
+  const Targets t = targets(l);
+  l.launch_items("softmax_cross_entropy.cl", l.defines(), "cross_entropy_gradient", rows[0], 4,
+                 l.input(0), t.labels, t.has_targets, t.weights, t.smoothing, t.each, t.has_ignored,
+                 t.ignored, l.input(2), l.input(3), l.output(0), t.none,
+                 cl_int{l.attributes().integer("input") == 1}, l.to_int(rows[1]));
+}
+
 }  // namespace
 
 std::vector<OpLowering> softmax_cross_entropy_lowerings() {
   return {{"softmax_cross_entropy", {{"rows", never_refuses, lower}}},
-          {"softmax_cross_entropy_dx", {{"rows", never_refuses, lower_dx}}}};
+          {"softmax_cross_entropy_dx", {{"rows", never_refuses, lower_dx}}},
+          {"cross_entropy", {{"rows", never_refuses, lower_general}}},
+          {"cross_entropy_gradient", {{"rows", never_refuses, lower_general_gradient}}}};
 }
 
 }  // namespace tessera::opencl

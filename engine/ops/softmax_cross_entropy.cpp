@@ -1,5 +1,9 @@
 // softmax_cross_entropy(logits, labels) -> loss [1] (the mean over the rows), probabilities [N,K];
 // softmax_cross_entropy_dx(probabilities, labels, dloss) = (p - onehot(label)) * dloss / N.
+// cross_entropy is the same with attributes: label_smoothing, weights (K numbers or none),
+// ignore_index (one number or none), reduction; its labels may be targets f32 [N,K]. Its third
+// output is what the mean was divided by; cross_entropy_gradient(probabilities, labels, dloss,
+// divisor) is with respect to the attribute `input`: 0 logits, 1 targets.
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -36,16 +40,111 @@ void gradient(GradientContext& context) {
                                        context.name("dx"))[0]);
 }
 
+bool has_targets(const InferContext& context) { return context.inputs.at(1).dtype == DType::f32; }
+
+void check_general(const InferContext& context, const char* name) {
+  if (has_targets(context)) {
+    ops::check_input(context, 0, name, DType::f32, 2);
+    ops::check_shape(context, 1, "targets", context.inputs[0].shape);
+    ops::check(context.inputs[0].elements() >= 1, "{} has no elements, expected at least one",
+               name);
+  } else {
+    check_rows(context, name);
+  }
+  const Attributes& a = context.attributes;
+  const double smoothing = a.number("label_smoothing");
+  ops::check(smoothing >= 0 && smoothing <= 1, "label_smoothing is {}, expected 0 to 1", smoothing);
+  const std::size_t weights = a.numbers("weights").size();
+  const std::int64_t K = context.inputs[0].shape[1];
+  ops::check(weights == 0 || static_cast<std::int64_t>(weights) == K,
+             "there are {} weights, expected {} or none", weights, K);
+  const std::size_t ignored = a.integers("ignore_index").size();
+  ops::check(ignored <= 1, "ignore_index has {} numbers, expected at most 1", ignored);
+  const std::string& reduction = a.text("reduction");
+  ops::check(reduction == "mean" || reduction == "sum" || reduction == "none",
+             "reduction is '{}', expected 'mean', 'sum' or 'none'", reduction);
+}
+
+TensorSpec loss_spec(const InferContext& context) {
+  const bool none = context.attributes.text("reduction") == "none";
+  return {DType::f32, {none ? context.inputs[0].shape[0] : 1}};
+}
+
+std::vector<TensorSpec> infer_general(const InferContext& context) {
+  ops::check_count(context, 2, 2);
+  check_general(context, "logits");
+  return {loss_spec(context), context.inputs[0], {DType::f32, {1}}};
+}
+
+std::vector<TensorSpec> infer_general_gradient(const InferContext& context) {
+  ops::check_count(context, 4, 4);
+  check_general(context, "probabilities");
+  ops::check_input(context, 2, "dloss", DType::f32, 1);
+  ops::check_shape(context, 2, "dloss", loss_spec(context).shape);
+  ops::check_input(context, 3, "divisor", DType::f32, 1);
+  ops::check_shape(context, 3, "divisor", {1});
+  const std::int64_t input = context.attributes.integer("input");
+  ops::check(input == 0 || (input == 1 && has_targets(context)),
+             "input is {}, expected 0 for logits or, with targets, 1 for them", input);
+  return {context.inputs[0]};
+}
+
+void general_gradient(GradientContext& context) {
+  for (std::size_t i : {0, 1}) {
+    if (!context.wants(i)) continue;
+    auto attributes = context.attributes().all();
+    attributes["input"] = static_cast<std::int64_t>(i);
+    context.set(i, context.graph().add(
+                       "cross_entropy_gradient",
+                       {context.output(1), context.input(1), context.dy(), context.output(2)},
+                       Attributes(std::move(attributes)), context.name(i == 0 ? "dx" : "dt"))[0]);
+  }
+}
+
+const char* to_text(Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none:
+      return "none";
+    case Reduction::mean:
+      return "mean";
+    case Reduction::sum:
+      return "sum";
+  }
+  return "";
+}
+
 }  // namespace
 
 CrossEntropy softmax_cross_entropy(Var logits, Var labels, std::string name) {
-  const auto outputs =
-      logits.graph().add("softmax_cross_entropy", {logits, labels}, {}, std::move(name));
+  return softmax_cross_entropy(logits, labels, CrossEntropyOptions{}, std::move(name));
+}
+
+CrossEntropy softmax_cross_entropy(Var logits, Var labels, const CrossEntropyOptions& options,
+                                   std::string name) {
+  const bool plain = labels.spec().dtype != DType::f32 && options.label_smoothing == 0 &&
+                     options.weights.empty() && !options.ignore_index &&
+                     options.reduction == Reduction::mean;
+  if (plain) {
+    const auto outputs =
+        logits.graph().add("softmax_cross_entropy", {logits, labels}, {}, std::move(name));
+    return {outputs[0], outputs[1]};
+  }
+  std::vector<std::int64_t> ignored;
+  if (options.ignore_index) ignored.push_back(*options.ignore_index);
+  const auto outputs = logits.graph().add("cross_entropy", {logits, labels},
+                                          {{"label_smoothing", options.label_smoothing},
+                                           {"weights", options.weights},
+                                           {"ignore_index", std::move(ignored)},
+                                           {"reduction", std::string(to_text(options.reduction))}},
+                                          std::move(name));
   return {outputs[0], outputs[1]};
 }
 
 std::vector<Op> ops::softmax_cross_entropy_ops() {
-  return {{"softmax_cross_entropy", infer, gradient}, {"softmax_cross_entropy_dx", infer_dx}};
+  return {{"softmax_cross_entropy", infer, gradient},
+          {"softmax_cross_entropy_dx", infer_dx},
+          {"cross_entropy", infer_general, general_gradient},
+          {"cross_entropy_gradient", infer_general_gradient}};
 }
 
 }  // namespace tessera

@@ -78,6 +78,60 @@ Case dx_case(std::string name, std::int64_t N, std::int64_t K) {
   return c;
 }
 
+/// The attributes of cross_entropy, with targets or labels.
+struct General {
+  double smoothing = 0;
+  std::vector<double> weights = {};
+  std::vector<std::int64_t> ignored = {};
+  const char* reduction = "mean";
+  bool targets = false;
+
+  Attributes attributes() const {
+    return {{"label_smoothing", smoothing},
+            {"weights", weights},
+            {"ignore_index", ignored},
+            {"reduction", std::string(reduction)}};
+  }
+};
+
+/// Follows PyTorch's documentation: first each row's loss with its weight, then the reduction.
+Tensors general(const Tensors& inputs, std::int64_t every, const General& g) {
+  const HostTensor& labels = inputs[1];
+  const std::int64_t N = inputs[0].spec.dim(0), K = inputs[0].spec.dim(1);
+  const HostTensor p = cross_entropy({inputs[0], HostTensor({DType::i32, {N}})}, every)[1];
+  const std::string reduction = g.reduction;
+  HostTensor rows({DType::f32, {N}}), loss({DType::f32, {1}}), divisor({DType::f32, {1}});
+  for (std::int64_t n = 0; n < N; ++n) {
+    const auto label = g.targets ? -1 : static_cast<std::int64_t>(labels[n]);
+    if (!g.targets && !g.ignored.empty() && label == g.ignored[0]) continue;
+    for (std::int64_t k = 0; k < K; ++k) {
+      const double weight = g.weights.empty() ? 1 : g.weights[static_cast<std::size_t>(k)];
+      double target = g.targets ? labels[n * K + k] : (k == label ? 1 : 0);
+      if (k == label) divisor[0] += weight;
+      target = target * (1 - g.smoothing) + g.smoothing / static_cast<double>(K);
+      rows[n] -= weight * target * std::log(p[n * K + k]);
+    }
+    if (g.targets) divisor[0] += 1;
+    loss[0] += rows[n];
+  }
+  if (reduction != "mean") divisor[0] = 1;
+  loss[0] /= divisor[0];
+  return {reduction == "none" ? rows : loss, p, divisor};
+}
+
+Case general_case(std::string name, std::int64_t N, std::int64_t K, const General& g,
+                  Fill labels = {}) {
+  Case c = loss_case(std::move(name), N, K);
+  c.op = "cross_entropy";
+  if (g.targets) c.inputs[1] = {"targets", {DType::f32, {N, K}}, uniform(0.1, 1)};
+  if (labels) c.inputs[1].fill = std::move(labels);
+  c.attributes = g.attributes();
+  c.reference = [g](const Tensors& inputs, std::int64_t every) {
+    return general(inputs, every, g);
+  };
+  return c;
+}
+
 }  // namespace
 
 std::vector<Case> softmax_cross_entropy_cases() {
@@ -97,6 +151,19 @@ std::vector<Case> softmax_cross_entropy_cases() {
       logits_case("a NaN among the logits", {1, 2, 3, 4, 5, 1, 2, 3, nan, 5, 1, 2, 3, 4, 5}),
       logits_case("minus infinity is probability 0", {-HUGE_VAL, 2, 3, 4, 5}),
       logits_case("the label has probability 0", {1, 2, 3, 4, -HUGE_VAL}),
+      general_case("no attributes", 5, 7, {}),
+      general_case("label smoothing", 13, 10, {0.1}),
+      general_case("label smoothing 1, one class", 3, 1, {1.0}),
+      general_case("class weights", 7, 3, {0, {0.5, 2, 1.25}}),
+      general_case("class weights, smoothing, sum", 7, 3, {0.2, {0.5, 0, 1.25}, {}, "sum"}),
+      general_case("ignored labels", 6, 5, {0.1, {1, 2, 3, 4, 5}, {-100}},
+                   repeated({0, -100, 2, 4, -100, 1})),
+      general_case("an ignored class, none", 6, 5, {0, {}, {2}, "none"},
+                   repeated({0, 2, 1, 4, 2, 3})),
+      general_case("each row's loss, 1031 rows", 1031, 3, {0.3, {}, {}, "none"}),
+      general_case("targets", 11, 9, {0, {}, {}, "mean", true}),
+      general_case("targets, everything", 5, 4, {0.3, {1, 0.5, 2, 3}, {}, "none", true}),
+      general_case("targets, sum, 35 classes", 3, 35, {0.3, {}, {}, "sum", true}),
       dx_case("dx, batch 13, 10 classes", 13, 10),
       dx_case("dx, 1009 classes", 2, 1009),
       loss_case("batch 256, 10 classes", 256, 10),

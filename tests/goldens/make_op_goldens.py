@@ -110,6 +110,25 @@ def cross_entropy(case, n, k, scale):
     store(case, "probabilities", F.softmax(logits, 1))
 
 
+def general_cross_entropy(case, n, k, targets=None, smoothing=0.0, weights=(), ignored=None,
+                          reduction="mean"):  # fmt: skip
+    """`targets`: labels, or None for random soft targets, which get a gradient too."""
+    if targets is None:
+        targets = F.softmax(torch.randn(n, k), 1).detach().requires_grad_()
+        name = "targets"
+    else:
+        targets, name = torch.tensor(targets), "labels"
+    logits = torch.randn(n, k).requires_grad_()
+    attributes = {"label_smoothing": smoothing, "weights": list(map(float, weights)),
+                  "ignore_index": [] if ignored is None else [ignored],
+                  "reduction": reduction}  # fmt: skip
+    weight = torch.tensor(weights) if weights else None
+    golden(case, "cross_entropy", {"logits": (logits, same), name: (targets, same)}, attributes,
+           lambda x, t: F.cross_entropy(x, t, weight, label_smoothing=smoothing,
+                                        ignore_index=-100 if ignored is None else ignored,
+                                        reduction=reduction).reshape(-1))  # fmt: skip
+
+
 def sgd(case, momentum, lr):
     """Three steps of torch.optim.SGD; w and v are what they leave."""
     w = random(3, 5)
@@ -148,5 +167,11 @@ golden("reshape", "reshape", {"x": (random(3, 4), same)}, {"shape": [2, 6]},
        lambda t: t.reshape(2, 6))  # fmt: skip
 cross_entropy("softmax_cross_entropy", 7, 5, 1)
 cross_entropy("softmax_cross_entropy large logits", 3, 11, 30)
+general_cross_entropy("cross_entropy smoothing", 5, 4, [0, 3, 1, 2, 2], 0.1)
+general_cross_entropy("cross_entropy weights, ignored", 5, 3, [0, 2, 1, -7, 2], 0.2,
+                      [0.5, 2.0, 1.5], -7)  # fmt: skip
+general_cross_entropy("cross_entropy rows", 4, 3, [0, 2, 1, 1], 0.0, [0.5, 2.0, 1.5], 1, "none")
+general_cross_entropy("cross_entropy targets", 5, 4, None, 0.1, [0.5, 2.0, 1.5, 1.0])
+general_cross_entropy("cross_entropy targets, sum", 3, 4, None, 0.0, [], None, "sum")
 sgd("sgd_step", 0.9, 0.1)
 safetensors_file.write(sys.argv[1], tensors, cases)

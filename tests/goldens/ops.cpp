@@ -19,8 +19,12 @@ constexpr cases::Tolerance tolerance{5e-6, 1e-5};  // float against float, sums 
 Attributes to_attributes(const Json& json) {
   std::map<std::string, Attribute, std::less<>> values;
   for (const auto& [name, value] : json.items()) {
-    if (value.is_array())
+    if (name == "weights")  // which may be empty
+      values[name] = value.get<std::vector<double>>();
+    else if (value.is_array())
       values[name] = value.get<std::vector<std::int64_t>>();
+    else if (value.is_string())
+      values[name] = value.get<std::string>();
     else if (value.is_number_integer())
       values[name] = value.get<std::int64_t>();
     else

@@ -11,6 +11,7 @@
 
 #include "tessera/graph.h"
 #include "tessera/ops/conv.h"
+#include "tessera/ops/loss.h"
 
 namespace tessera {
 
@@ -50,15 +51,6 @@ TESSERA_API Var sum(Var x, std::vector<std::int64_t> axes, std::string name = {}
 TESSERA_API Var reshape(Var x, Shape shape, std::string name = {});
 /// [N, rest...] -> [N, product of the rest].
 TESSERA_API Var flatten(Var x, std::string name = {});
-
-/// loss = mean over n of -log softmax(logits[n])[labels[n]], and the softmax itself.
-/// logits f32 [N,K], labels i32 [N] in [0,K) -> loss f32 [1], probabilities f32 [N,K].
-/// A label outside [0,K) makes the loss NaN.
-struct CrossEntropy {
-  Var loss;
-  Var probabilities;
-};
-TESSERA_API CrossEntropy softmax_cross_entropy(Var logits, Var labels, std::string name = {});
 
 struct ImageOptions {
   std::int64_t padding = 0;            ///< rows and columns of byte 0 added on each side
