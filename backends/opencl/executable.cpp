@@ -23,8 +23,9 @@ OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lo
     : device_(device), graph_(plan.graph()) {
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
   Lowering lowering(device_, graph_);
+  check_memory(plan, lowering);  // before the lowerings say that they cannot count so far
   choose(lowerings, lowering);
-  check_memory(plan, lowering);
+  check_memory(plan, lowering);  // with their workspace and tables
   arena_ = std::make_unique<OpenclBuffer>(device_, plan.arena_bytes());
   bind_values(plan, params);
   fill_constants(plan);
