@@ -23,9 +23,13 @@ OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lo
     : device_(device), graph_(plan.graph()) {
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
   Lowering lowering(device_, graph_);
-  check_memory(plan, lowering);  // before the lowerings say that they cannot count so far
-  choose(lowerings, lowering);
-  check_memory(plan, lowering);  // with their workspace and tables
+  try {
+    choose(lowerings, lowering);
+  } catch (const Error&) {
+    check_memory(plan, lowering);  // what is too large to count is too large to hold: say that
+    throw;
+  }
+  check_memory(plan, lowering);
   arena_ = std::make_unique<OpenclBuffer>(device_, plan.arena_bytes());
   bind_values(plan, params);
   fill_constants(plan);
