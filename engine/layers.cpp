@@ -1,5 +1,6 @@
 #include "tessera/layers.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "tessera/error.h"
@@ -19,6 +20,13 @@ std::optional<Var> bias(Graph& graph, const std::string& name, std::int64_t chan
                         const Initializer& initial, bool wanted) {
   if (!wanted) return {};
   return graph.parameter(name + ".bias", {channels}, initial);
+}
+
+std::optional<Affine> affine(Graph& graph, const std::string& name, const Shape& shape,
+                             bool wanted) {
+  if (!wanted) return {};
+  const Var weight = graph.parameter(name + ".weight", shape, init::constant(1));
+  return Affine{weight, graph.parameter(name + ".bias", shape, init::constant(0))};
 }
 
 }  // namespace
@@ -52,6 +60,34 @@ Var dense(Var x, const std::string& name, std::int64_t features) {
   const Var w = graph.parameter(name + ".weight", shape, init::layer_default(shape));
   const Var b = graph.parameter(name + ".bias", {features}, init::layer_default(shape));
   return tessera::dense(x, w, b, name);
+}
+
+Var batch_norm2d(Var x, const std::string& name, const BatchNormOptions& options) {
+  Graph& graph = x.graph();
+  const Shape shape = {x.spec().dim(-1)};
+  const auto weights = affine(graph, name, shape, options.affine);
+  const Var mean = graph.state(name + ".running_mean", {DType::f32, shape}, init::constant(0));
+  const Var var = graph.state(name + ".running_var", {DType::f32, shape}, init::constant(1));
+  if (graph.mode() == Mode::training) return batch_norm(x, mean, var, weights, options, name);
+  return batch_norm_inference(x, mean, var, weights, options.eps, name);
+}
+
+Var layer_norm(Var x, const std::string& name, std::int64_t dimensions,
+               const NormOptions& options) {
+  const std::int64_t rank = x.spec().rank();
+  const Shape shape(x.shape().end() - std::clamp<std::int64_t>(dimensions, 0, rank),
+                    x.shape().end());
+  return tessera::layer_norm(x, dimensions, affine(x.graph(), name, shape, options.affine),
+                             options.eps, name);
+}
+
+Var group_norm(Var x, const std::string& name, std::int64_t groups, const NormOptions& options) {
+  const auto weights = affine(x.graph(), name, {x.spec().dim(-1)}, options.affine);
+  return tessera::group_norm(x, groups, weights, options.eps, name);
+}
+
+Var instance_norm(Var x, const std::string& name, const NormOptions& options) {
+  return group_norm(x, name, x.spec().dim(-1), options);
 }
 
 }  // namespace tessera::layers

@@ -25,6 +25,10 @@ PlanOptions aligned(PlanOptions options, const Device& device) {
 
 }  // namespace
 
+bool has_gradient(const Input& input) {
+  return input.spec.dtype == DType::f32 && input.role != Role::state;
+}
+
 bool is_differentiable(const Case& c) { return c.smooth && find_op(c.op).gradient != nullptr; }
 
 CaseRun::CaseRun(const Case& c, Device& device, bool backward, const PlanOptions& options)
@@ -40,7 +44,7 @@ Graph CaseRun::build(bool backward) {
   for (const Input& input : case_.inputs) {
     inputs.push_back(add_input(graph, input));
     inputs_.push_back(input.name);
-    if (input.spec.dtype == DType::f32) floats.push_back(inputs.back());
+    if (has_gradient(input)) floats.push_back(inputs.back());
   }
   const std::vector<Var> outputs = graph.add(case_.op, inputs, case_.attributes, "case");
   updated_.resize(outputs.size());

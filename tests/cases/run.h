@@ -13,7 +13,7 @@ namespace tessera::cases {
 class CaseRun {
  public:
   /// With `backward` the graph also has the gradients of output 0, weighted by an input `dy`, with
-  /// respect to each f32 input.
+  /// respect to each input that has_gradient().
   CaseRun(const Case& c, Device& device, bool backward, const PlanOptions& options = {});
 
   /// Overwrites every byte of the arena with 0xFF: NaN in floats, a pattern in guards.
@@ -39,6 +39,8 @@ class CaseRun {
   Graph build(bool backward);
 };
 
+/// Floats but states, which are updated and not trained.
+bool has_gradient(const Input& input);
 /// Whether gradients of a case can be asked for.
 bool is_differentiable(const Case& c);
 

@@ -88,6 +88,42 @@ def max_pool2d(case, x, kernel, stride, padding=(0, 0)):
            lambda t: F.max_pool2d(t, kernel, stride, padding), channels_last)  # fmt: skip
 
 
+def batch_norm(case, x, affine, training, momentum=0.1):
+    running = [torch.rand(x[1]), torch.rand(x[1]) + 0.5]
+    after = [t.clone() for t in running]
+    inputs = {"x": (random(*x), channels_last), "running_mean": (running[0], same),
+              "running_var": (running[1], same)}  # fmt: skip
+    if affine:
+        inputs.update({"w": (random(x[1]), same), "b": (random(x[1]), same)})
+    golden(case, "batch_norm" if training else "batch_norm_inference", inputs,
+           {"eps": 1e-5, "momentum": momentum} if training else {"eps": 1e-5},
+           lambda x, _mean, _var, *wb: F.batch_norm(x, *after, *wb, training=training,
+                                                    momentum=momentum), channels_last)  # fmt: skip
+    if training:
+        store(case, "running_mean after", after[0])
+        store(case, "running_var after", after[1])
+
+
+def layer_norm(case, x, dimensions, affine):
+    shape = x[-dimensions:]
+    size = int(numpy.prod(shape))
+    inputs = {"x": (random(*x), same)}
+    if affine:
+        inputs.update({"w": (random(size), same), "b": (random(size), same)})
+    golden(case, "normalize", inputs,
+           {"samples": int(numpy.prod(x)) // size, "groups": 1, "channels": size, "eps": 1e-5},
+           lambda x, *wb: F.layer_norm(x, shape, *(t.reshape(shape) for t in wb)))  # fmt: skip
+
+
+def group_norm(case, x, groups, affine):
+    inputs = {"x": (random(*x), channels_last)}
+    if affine:
+        inputs.update({"w": (random(x[1]), same), "b": (random(x[1]), same)})
+    golden(case, "normalize", inputs,
+           {"samples": x[0], "groups": groups, "channels": x[1], "eps": 1e-5},
+           lambda x, *wb: F.group_norm(x, groups, *wb), channels_last)  # fmt: skip
+
+
 def matmul(case, a, b, transpose_a, transpose_b, bias=None):
     inputs = {"a": (random(*a), same), "b": (random(*b), same)}
     if bias:
@@ -156,6 +192,13 @@ conv_transpose2d("conv_transpose2d all attributes", (1, 4, 3, 5), (4, 3, 3, 2), 
                  (2, 1), (1, 3), 2)  # fmt: skip
 max_pool2d("max_pool2d", (2, 3, 6, 7), (2, 2), (2, 2))
 max_pool2d("max_pool2d overlapping", (1, 4, 8, 7), (3, 4), (2, 1), (1, 2))
+batch_norm("batch_norm", (3, 5, 2, 3), True, True)
+batch_norm("batch_norm no affine, momentum 0.4", (2, 3, 3, 2), False, True, 0.4)
+batch_norm("batch_norm_inference", (2, 5, 3, 2), True, False)
+layer_norm("layer_norm", (4, 19), 1, True)
+layer_norm("layer_norm two dimensions, no affine", (3, 4, 5), 2, False)
+group_norm("group_norm", (2, 6, 3, 2), 3, True)
+group_norm("instance_norm", (2, 3, 3, 2), 3, False)
 matmul("matmul", (5, 7), (7, 3), False, False, 3)
 matmul("matmul transposed", (7, 5), (3, 7), True, True)
 matmul("matmul batch", (2, 3, 4, 6), (2, 3, 5, 6), False, True, 5)

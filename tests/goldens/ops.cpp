@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tessera/op.h"
 #include "tessera/safetensors.h"
 #include "tests/cases/run.h"
 #include "tests/devices.h"
@@ -61,6 +62,7 @@ void check_case(const Goldens& goldens, const std::string& name, const Json& jso
   for (const std::string input : json.at("inputs")) {
     inputs.push_back(goldens.tensor(name, input));
     c.inputs.emplace_back(input, inputs.back().spec);
+    if (input.starts_with("running_")) c.inputs.back().role = Role::state;
   }
   inputs.push_back(goldens.tensor(name, "dy"));
   cases::CaseRun run(c, device, true);
@@ -70,9 +72,13 @@ void check_case(const Goldens& goldens, const std::string& name, const Json& jso
   check("y", results[0], goldens.tensor(name, "y"));
   if (c.op == "softmax_cross_entropy")
     check("probabilities", results[1], goldens.tensor(name, "probabilities"));
+  for (const Alias& update : find_op(c.op).updates) {
+    const std::string state = c.inputs[static_cast<std::size_t>(update.input)].name + " after";
+    check(state, results[static_cast<std::size_t>(update.output)], goldens.tensor(name, state));
+  }
   std::size_t gradient = cases::output_specs(c).size();
   for (const cases::Input& input : c.inputs)
-    if (input.spec.dtype == DType::f32)
+    if (cases::has_gradient(input))
       check("d" + input.name, results.at(gradient++), goldens.tensor(name, "d" + input.name));
 }
 

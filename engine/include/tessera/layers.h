@@ -31,4 +31,23 @@ TESSERA_API Var conv_transpose2d(Var x, const std::string& name, std::int64_t ou
 /// x f32 [N,C].
 TESSERA_API Var dense(Var x, const std::string& name, std::int64_t features);
 
+/// torch.nn.BatchNorm2d (and 1d, 3d): weight 1, bias 0, and the states running_mean 0 and
+/// running_var 1, f32 [C]. Training uses and records the statistics of the batch, inference uses
+/// the recorded ones.
+TESSERA_API Var batch_norm2d(Var x, const std::string& name, const BatchNormOptions& options = {});
+
+struct NormOptions {
+  double eps = 1e-5;
+  bool affine = true;
+};
+/// torch.nn.LayerNorm over the last `dimensions` dimensions: weight 1 and bias 0 of their shape.
+TESSERA_API Var layer_norm(Var x, const std::string& name, std::int64_t dimensions = 1,
+                           const NormOptions& options = {});
+/// torch.nn.GroupNorm: weight 1 and bias 0, f32 [C].
+TESSERA_API Var group_norm(Var x, const std::string& name, std::int64_t groups,
+                           const NormOptions& options = {});
+/// torch.nn.InstanceNorm2d, which has no weight and bias by default.
+TESSERA_API Var instance_norm(Var x, const std::string& name,
+                              const NormOptions& options = {.affine = false});
+
 }  // namespace tessera::layers

@@ -12,6 +12,7 @@
 #include "tessera/graph.h"
 #include "tessera/ops/conv.h"
 #include "tessera/ops/loss.h"
+#include "tessera/ops/norm.h"
 
 namespace tessera {
 

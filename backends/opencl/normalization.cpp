@@ -1,0 +1,174 @@
+// Normalisations and their gradient. "columns" cuts the rows of each sample into parts whose
+// results a second launch adds up; "rows" is for samples that are a single row (layer norm).
+#include "engine/ops/normalization.h"
+
+#include <algorithm>
+
+#include "backends/opencl/lowering.h"
+
+namespace tessera::opencl {
+namespace {
+
+constexpr const char* file = "normalization.cl";
+
+NormalizationGeometry geometry(const Lowering& l) {
+  return normalization_geometry(l.input_spec(0), l.attributes());
+}
+
+/// `samples` times `rows` rows of `channels`, cut into parts of `length` rows of one sample.
+struct Parts {
+  std::int64_t samples, rows, channels, length, count, items;
+
+  Parts(const Lowering& l, std::int64_t n, std::int64_t rows_of_sample, std::int64_t c,
+        std::int64_t rows_of_part)
+      : samples(n), rows(rows_of_sample), channels(c) {
+    length = std::clamp<std::int64_t>(rows_of_part, 1, std::max<std::int64_t>(1, rows));
+    count = (rows + length - 1) / length;
+    items = samples * count * ((channels + l.width() - 1) / l.width());
+  }
+  std::int64_t all() const { return samples * count; }
+  std::size_t bytes_of_pairs() const {
+    return static_cast<std::size_t>(all() * 2 * channels) * sizeof(float);
+  }
+};
+
+/// For sums: on a CPU a part stays in the cache while its columns are added one after the other;
+/// elsewhere there are enough parts for all compute units.
+Parts parts_for_sums(const Lowering& l, std::int64_t samples, std::int64_t rows,
+                     std::int64_t channels) {
+  constexpr std::int64_t shortest = 64, most = 512, cached_elements = 16384;
+  const std::int64_t vectors = (channels + l.width() - 1) / l.width();
+  const std::int64_t wanted = l.traits().is_cpu
+                                  ? cached_elements / channels
+                                  : samples * rows * vectors / (256 * l.traits().compute_units);
+  return {l, samples, rows, channels, std::max({wanted, shortest, (rows + most - 1) / most})};
+}
+
+/// For work on each element.
+Parts parts_for_elements(const Lowering& l, const NormalizationGeometry& g) {
+  return {l, g.N, g.L, g.C(), l.traits().is_cpu ? 32 : 4};
+}
+
+cl_float eps(const Lowering& l) { return static_cast<cl_float>(l.attributes().number("eps")); }
+
+/// Weight and bias are the inputs `weight` and the next, if they are there.
+void launch_normalize(Lowering& l, const NormalizationGeometry& g, const cl::Buffer& mean,
+                      const cl::Buffer& rstd, std::size_t weight) {
+  const bool affine = l.input_count() > weight;
+  const Parts parts = parts_for_elements(l, g);
+  l.elements(l.input_spec(0));
+  l.launch_items(file, l.defines(), "normalize_columns", parts.items, 1, l.input(0), mean, rstd,
+                 affine ? l.input(weight) : l.unused(), affine ? l.input(weight + 1) : l.unused(),
+                 l.output(0), cl_int{affine}, l.to_int(g.L), l.to_int(g.G), l.to_int(g.D),
+                 l.to_int(parts.count), l.to_int(parts.length));
+}
+
+cl::Buffer launch_moments(Lowering& l, const NormalizationGeometry& g, const Parts& parts) {
+  cl::Buffer moments = l.workspace(parts.bytes_of_pairs());
+  l.launch_items(file, l.defines(), "normalization_moments", parts.items, 1, l.input(0), moments,
+                 l.to_int(g.L), l.to_int(g.C()), l.to_int(parts.count), l.to_int(parts.length));
+  return moments;
+}
+
+void lower_columns(Lowering& l) {
+  const NormalizationGeometry g = geometry(l);
+  const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
+  const cl::Buffer moments = launch_moments(l, g, parts);
+  l.launch_items(file, l.defines(), "normalization_statistics", g.N * g.G, 1, moments, l.output(1),
+                 l.output(2), l.to_int(g.L), l.to_int(g.G), l.to_int(g.D), l.to_int(parts.count),
+                 l.to_int(parts.length), eps(l));
+  launch_normalize(l, g, l.output(1), l.output(2), 1);
+}
+
+void lower_batch_norm(Lowering& l) {
+  const NormalizationGeometry g = geometry(l);
+  const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
+  const cl::Buffer moments = launch_moments(l, g, parts);
+  const auto momentum = static_cast<cl_float>(l.attributes().number("momentum"));
+  l.launch_items(file, l.defines(), "batch_norm_statistics", g.G, 1, moments, l.output(1),
+                 l.output(2), l.output(3), l.output(4), l.to_int(g.L), l.to_int(g.G),
+                 l.to_int(parts.count), l.to_int(parts.length), eps(l), momentum);
+  launch_normalize(l, g, l.output(1), l.output(2), 3);
+}
+
+void lower_inference(Lowering& l) {
+  const NormalizationGeometry g = geometry(l);
+  l.launch_items(file, l.defines(), "batch_norm_rstd", g.G, 64, l.input(2), l.output(1), eps(l));
+  launch_normalize(l, g, l.input(1), l.output(1), 3);
+}
+
+std::string refuse_rows(const Lowering& l) {
+  const NormalizationGeometry g = geometry(l);
+  return g.L == 1 && g.D > 1 ? "" : "a sample is not one row";
+}
+
+void lower_rows(Lowering& l) {
+  const NormalizationGeometry g = geometry(l);
+  const bool affine = l.input_count() > 1;
+  l.elements(l.input_spec(0));
+  l.launch_items(file, l.defines(), "normalize_rows", g.N * g.G, 1, l.input(0),
+                 affine ? l.input(1) : l.unused(), affine ? l.input(2) : l.unused(), l.output(0),
+                 l.output(1), l.output(2), cl_int{affine}, l.to_int(g.G), l.to_int(g.D), eps(l));
+}
+
+// ---- gradient -----------------------------------------------------------------------------------
+
+cl::Buffer weight_of_gradient(Lowering& l) { return l.input_count() > 4 ? l.input(4) : l.unused(); }
+
+/// 1 / elements of a group, by which their sums are divided; 0 if the statistics are constant.
+cl_float scale(const Lowering& l, const NormalizationGeometry& g) {
+  if (l.attributes().integer("constant_statistics") != 0) return 0;
+  return 1.0f / static_cast<cl_float>(g.elements_of_group());
+}
+
+/// The sums of the parts, and dw and db. Each `per_statistic` rows share mean and rstd.
+cl::Buffer launch_sums(Lowering& l, const NormalizationGeometry& g, const Parts& parts,
+                       std::int64_t per_statistic) {
+  l.elements(l.input_spec(0));
+  cl::Buffer sums = l.workspace(parts.bytes_of_pairs());
+  l.launch_items(file, l.defines(), "normalization_sums", parts.items, 1, l.input(0), l.input(1),
+                 l.input(2), l.input(3), sums, l.to_int(parts.rows), l.to_int(g.G), l.to_int(g.D),
+                 l.to_int(parts.count), l.to_int(parts.length), l.to_int(per_statistic));
+  l.launch_items(file, l.defines(), "normalization_parameters", (g.C() + l.width() - 1) / l.width(),
+                 1, sums, l.output(1), l.output(2), l.to_int(g.C()), l.to_int(parts.all()));
+  return sums;
+}
+
+void lower_dx_columns(Lowering& l) {
+  const NormalizationGeometry g = geometry(l);
+  const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
+  const cl::Buffer sums = launch_sums(l, g, parts, g.L);
+  const std::int64_t groups = g.N * g.G;
+  const cl::Buffer coefficients = l.workspace(static_cast<std::size_t>(2 * groups) * sizeof(float));
+  const cl_int affine = l.input_count() > 4;
+  const cl::Buffer w = weight_of_gradient(l);
+  l.launch_items(file, l.defines(), "normalization_coefficients", groups, 1, sums, l.input(3), w,
+                 coefficients, affine, l.to_int(g.G), l.to_int(g.D), l.to_int(parts.count),
+                 scale(l, g));
+  const Parts slices = parts_for_elements(l, g);
+  l.launch_items(file, l.defines(), "normalize_columns_dx", slices.items, 1, l.input(0), l.input(1),
+                 l.input(2), l.input(3), w, coefficients, l.output(0), affine, l.to_int(g.L),
+                 l.to_int(g.G), l.to_int(g.D), l.to_int(groups), l.to_int(slices.count),
+                 l.to_int(slices.length));
+}
+
+void lower_dx_rows(Lowering& l) {
+  const NormalizationGeometry g = geometry(l);
+  launch_sums(l, g, parts_for_sums(l, 1, g.N, g.C()), 1);
+  l.launch_items(file, l.defines(), "normalize_rows_dx", g.N * g.G, 1, l.input(0), l.input(1),
+                 l.input(2), l.input(3), weight_of_gradient(l), l.output(0),
+                 cl_int{l.input_count() > 4}, l.to_int(g.G), l.to_int(g.D), scale(l, g));
+}
+
+}  // namespace
+
+std::vector<OpLowering> normalization_lowerings() {
+  return {
+      {"normalize", {{"rows", refuse_rows, lower_rows}, {"columns", never_refuses, lower_columns}}},
+      {"batch_norm", {{"columns", never_refuses, lower_batch_norm}}},
+      {"batch_norm_inference", {{"columns", never_refuses, lower_inference}}},
+      {"normalize_dx",
+       {{"rows", refuse_rows, lower_dx_rows}, {"columns", never_refuses, lower_dx_columns}}}};
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,220 @@
+// Normalisations, all on x seen as [samples, rest, groups, channels / groups] (normalization.h):
+// normalize(x[, w, b]) -> y, mean, rstd, where rstd = 1 / sqrt(variance + eps);
+// batch_norm(x, running_mean, running_var[, w, b]) -> the same and the running statistics, updated;
+// batch_norm_inference(x, running_mean, running_var[, w, b]) -> y, rstd;
+// normalize_dx(x, dy, mean, rstd[, w]) -> dx, dw, db, the gradient of all three.
+// Attributes: eps; momentum of batch_norm; samples, groups and channels of normalize; of the
+// gradient these and constant_statistics, 1 where mean and rstd do not depend on x.
+#include "engine/ops/normalization.h"
+
+#include "engine/ops/op_table.h"
+#include "tessera/ops.h"
+
+namespace tessera {
+namespace {
+
+using ops::check;
+
+/// Checks x and the attributes too.
+NormalizationGeometry check_geometry(const InferContext& context) {
+  ops::check_input(context, 0, "input", DType::f32, -1);
+  const TensorSpec& x = context.inputs[0];
+  check(x.rank() >= 1, "input is {}, expected at least 1 dimension", to_string(x));
+  const Attributes& attributes = context.attributes;
+  for (const char* name : {"samples", "groups", "channels"})
+    check(!attributes.has(name) || attributes.integer(name) >= 1, "{} is {}, expected at least 1",
+          name, attributes.has(name) ? attributes.integer(name) : 0);
+  check(element_count(x.shape) > 0, "input is {}, expected at least 1 element", to_string(x));
+  const NormalizationGeometry g = normalization_geometry(x, attributes);
+  if (attributes.has("channels"))
+    check(attributes.integer("channels") == g.C(),
+          "input has {} channels, expected a multiple of {} groups", attributes.integer("channels"),
+          g.G);
+  check(g.N * g.L * g.C() == x.elements(), "{} is not {} samples of {} channels", to_string(x), g.N,
+        g.C());
+  return g;
+}
+
+void check_eps(const InferContext& context) {
+  const double eps = context.attributes.number("eps");
+  check(eps >= 0, "eps is {}, expected at least 0", eps);
+}
+
+/// Weight and bias are the inputs from `first` on: both or none.
+void check_affine(const InferContext& context, std::size_t first, std::int64_t channels) {
+  const std::size_t count = context.inputs.size();
+  check(count == first || count == first + 2, "has {} inputs, expected {} or {}", count, first,
+        first + 2);
+  const char* const names[] = {"weight", "bias"};
+  for (std::size_t i = first; i < count; ++i) {
+    ops::check_input(context, i, names[i - first], DType::f32, 1);
+    ops::check_shape(context, i, names[i - first], {channels});
+  }
+}
+
+NormalizationGeometry check_batch_norm(const InferContext& context) {
+  ops::check_count(context, 3, 5);
+  const NormalizationGeometry g = check_geometry(context);
+  check_eps(context);
+  const char* const names[] = {"running_mean", "running_var"};
+  for (std::size_t i = 1; i < 3; ++i) {
+    ops::check_input(context, i, names[i - 1], DType::f32, 1);
+    ops::check_shape(context, i, names[i - 1], {g.C()});
+  }
+  check_affine(context, 3, g.C());
+  return g;
+}
+
+TensorSpec statistics(const NormalizationGeometry& g) { return {DType::f32, {g.N, g.G}}; }
+
+std::vector<TensorSpec> infer(const InferContext& context) {
+  ops::check_count(context, 1, 3);
+  const NormalizationGeometry g = check_geometry(context);
+  check_eps(context);
+  check_affine(context, 1, g.C());
+  return {context.inputs[0], statistics(g), statistics(g)};
+}
+
+std::vector<TensorSpec> infer_batch_norm(const InferContext& context) {
+  const NormalizationGeometry g = check_batch_norm(context);
+  const double momentum = context.attributes.number("momentum");
+  check(momentum >= 0 && momentum <= 1, "momentum is {}, expected 0 to 1", momentum);
+  return {context.inputs[0], statistics(g), statistics(g), context.inputs[1], context.inputs[2]};
+}
+
+std::vector<TensorSpec> infer_inference(const InferContext& context) {
+  return {context.inputs[0], statistics(check_batch_norm(context))};
+}
+
+std::vector<TensorSpec> infer_dx(const InferContext& context) {
+  ops::check_count(context, 4, 5);
+  const NormalizationGeometry g = check_geometry(context);
+  ops::check_input(context, 1, "dy", DType::f32, -1);
+  ops::check_shape(context, 1, "dy", context.inputs[0].shape);
+  const char* const names[] = {"mean", "rstd"};
+  for (std::size_t i = 2; i < 4; ++i) {
+    ops::check_input(context, i, names[i - 2], DType::f32, -1);
+    check(context.inputs[i].elements() == g.N * g.G, "{} is {}, expected {} elements", names[i - 2],
+          to_string(context.inputs[i]), g.N * g.G);
+  }
+  if (context.inputs.size() == 5) {
+    ops::check_input(context, 4, "weight", DType::f32, 1);
+    ops::check_shape(context, 4, "weight", {g.C()});
+  }
+  const std::int64_t constant = context.attributes.integer("constant_statistics");
+  check(constant == 0 || constant == 1, "constant_statistics is {}, expected 0 or 1", constant);
+  return {context.inputs[0], {DType::f32, {g.C()}}, {DType::f32, {g.C()}}};
+}
+
+/// Weight and bias are the inputs `weight` and the next, if they are there.
+void append_dx(GradientContext& context, Var mean, Var rstd, std::size_t weight, bool constant) {
+  const Var x = context.input(0);
+  const NormalizationGeometry g = normalization_geometry(x.spec(), context.attributes());
+  const bool affine = context.input_count() > weight;
+  std::vector<Var> inputs = {x, context.dy(), mean, rstd};
+  if (affine) inputs.push_back(context.input(weight));
+  const std::vector<Var> found =
+      context.graph().add("normalize_dx", inputs,
+                          {{"samples", g.N},
+                           {"groups", g.G},
+                           {"channels", g.C()},
+                           {"constant_statistics", std::int64_t{constant}}},
+                          context.name("dx"));
+  context.set(0, found[0]);
+  if (!affine) return;
+  context.set(weight, found[1]);
+  context.set(weight + 1, found[2]);
+}
+
+void gradient(GradientContext& context) {
+  append_dx(context, context.output(1), context.output(2), 1, false);
+}
+
+void batch_norm_gradient(GradientContext& context) {
+  append_dx(context, context.output(1), context.output(2), 3, false);
+}
+
+void inference_gradient(GradientContext& context) {
+  append_dx(context, context.input(1), context.output(1), 3, true);
+}
+
+std::vector<Var> with_affine(std::vector<Var> inputs, const std::optional<Affine>& affine) {
+  if (affine) inputs.insert(inputs.end(), {affine->weight, affine->bias});
+  return inputs;
+}
+
+}  // namespace
+
+NormalizationGeometry normalization_geometry(const TensorSpec& x, const Attributes& attributes) {
+  const bool batch = !attributes.has("samples");
+  const std::int64_t samples = batch ? 1 : attributes.integer("samples");
+  const std::int64_t groups = batch ? x.dim(-1) : attributes.integer("groups");
+  const std::int64_t of_group = batch ? 1 : attributes.integer("channels") / groups;
+  return {samples, x.elements() / std::max<std::int64_t>(1, samples * groups * of_group), groups,
+          of_group};
+}
+
+Var batch_norm(Var x, Var running_mean, Var running_var, std::optional<Affine> affine,
+               const BatchNormOptions& options, std::string name) {
+  return x.graph().add("batch_norm", with_affine({x, running_mean, running_var}, affine),
+                       {{"eps", options.eps}, {"momentum", options.momentum}}, std::move(name))[0];
+}
+
+Var batch_norm_inference(Var x, Var running_mean, Var running_var, std::optional<Affine> affine,
+                         double eps, std::string name) {
+  return x.graph().add("batch_norm_inference", with_affine({x, running_mean, running_var}, affine),
+                       {{"eps", eps}}, std::move(name))[0];
+}
+
+Var layer_norm(Var x, std::int64_t dimensions, std::optional<Affine> affine, double eps,
+               std::string name) {
+  if (dimensions < 1 || dimensions > x.spec().rank())
+    throw Error("layer_norm", fmt::format("dimensions is {}, expected 1 to {} for {} (node '{}')",
+                                          dimensions, x.spec().rank(), to_string(x.spec()), name));
+  const Shape kept(x.shape().end() - dimensions, x.shape().end());
+  const std::int64_t channels = element_count(kept);
+  if (affine) {
+    for (Var* var : {&affine->weight, &affine->bias}) {
+      if (var->shape() != kept)
+        throw Error("layer_norm",
+                    fmt::format("weight or bias has shape {}, expected {} (node '{}')",
+                                to_string(var->shape()), to_string(kept), name));
+      if (dimensions > 1) *var = reshape(*var, {channels});
+    }
+  }
+  return x.graph().add("normalize", with_affine({x}, affine),
+                       {{"samples", x.spec().elements() / std::max<std::int64_t>(1, channels)},
+                        {"groups", std::int64_t{1}},
+                        {"channels", channels},
+                        {"eps", eps}},
+                       std::move(name))[0];
+}
+
+Var group_norm(Var x, std::int64_t groups, std::optional<Affine> affine, double eps,
+               std::string name) {
+  if (x.spec().rank() < 2)
+    throw Error("group_norm", fmt::format("input is {}, expected at least 2 dimensions (node '{}')",
+                                          to_string(x.spec()), name));
+  return x.graph().add("normalize", with_affine({x}, affine),
+                       {{"samples", x.spec().dim(0)},
+                        {"groups", groups},
+                        {"channels", x.spec().dim(-1)},
+                        {"eps", eps}},
+                       std::move(name))[0];
+}
+
+Var instance_norm(Var x, std::optional<Affine> affine, double eps, std::string name) {
+  return group_norm(x, x.spec().rank() > 0 ? x.spec().dim(-1) : 1, std::move(affine), eps,
+                    std::move(name));
+}
+
+std::vector<Op> ops::normalization_ops() {
+  Op batch_norm{"batch_norm", infer_batch_norm, batch_norm_gradient};
+  batch_norm.updates = {{3, 1}, {4, 2}};
+  return {{"normalize", infer, gradient},
+          batch_norm,
+          {"batch_norm_inference", infer_inference, inference_gradient},
+          {"normalize_dx", infer_dx}};
+}
+
+}  // namespace tessera

@@ -1,0 +1,62 @@
+// Batch norm in a training: running statistics are learnt, used in evaluation and kept in
+// checkpoints.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tessera/checkpoint.h"
+#include "tessera/layers.h"
+#include "tessera/trainer.h"
+#include "tests/devices.h"
+#include "tests/training/synthetic.h"
+
+namespace tessera {
+namespace {
+
+Model model_for(const Dataset& data) {
+  const auto build = [](Var x) {
+    x = max_pool2d(relu(layers::batch_norm2d(layers::conv2d(x, "conv", 3, 5), "bn")));
+    return layers::dense(flatten(x), "fc", 4);
+  };
+  return {"bn", {data.height(), data.width(), data.channels(), {}}, data.classes(), build};
+}
+
+}  // namespace
+
+TEST_CASE("running statistics are learnt, saved, restored and used in evaluation") {
+  const SyntheticImages data(32, 12);
+  const std::string path = (std::filesystem::temp_directory_path() /
+                            ("tessera-batch-norm-" + std::to_string(::getpid()) + ".safetensors"))
+                               .string();
+  for (const auto& device : open_usable_devices()) {
+    CAPTURE(device->info().id);
+    Network network(*device, model_for(data), 1);
+    CHECK(network.params().read_floats("bn.running_var") == std::vector<float>(3, 1.0f));
+    CHECK(network.params().read_floats("bn.running_mean") == std::vector<float>(3, 0.0f));
+    CHECK(network.params().read_floats("bn.weight") == std::vector<float>(3, 1.0f));
+    Trainer trainer(network, {.lr = 0.05, .momentum = 0.9});
+    Loader loader(data, {.batch = 32});
+    const Batch batch = *loader.next();
+    for (int i = 0; i < 60; ++i) trainer.step(batch);
+    const std::vector<float> mean = network.params().read_floats("bn.running_mean");
+    CHECK(mean != std::vector<float>(3, 0.0f));
+    const Evaluation expected = network.evaluate(data, 32);
+    CHECK(expected.accuracy > 0.9);
+    // Evaluation changes nothing, and looks at each image on its own.
+    CHECK(network.evaluate(data, 5).loss == doctest::Approx(expected.loss).epsilon(1e-4));
+    CHECK(network.params().read_floats("bn.running_mean") == mean);
+
+    save_checkpoint(path, network);
+    Network other(*device, model_for(data), 2);
+    restore(read_checkpoint(path), other);
+    std::filesystem::remove(path);
+    CHECK(other.params().read_floats("bn.running_mean") == mean);
+    CHECK(other.evaluate(data, 32).loss == expected.loss);
+    const std::vector<float> fives(3, 5.0f);
+    other.params().write("bn.running_mean", std::as_bytes(std::span(fives)));
+    CHECK(other.evaluate(data, 32).loss != expected.loss);
+  }
+}
+
+}  // namespace tessera
