@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/philox.h"
 #include "tessera/error.h"
 #include "tessera/initializers.h"
 
@@ -88,6 +89,14 @@ Var group_norm(Var x, const std::string& name, std::int64_t groups, const NormOp
 
 Var instance_norm(Var x, const std::string& name, const NormOptions& options) {
   return group_norm(x, name, x.spec().dim(-1), options);
+
+Var dropout(Var x, const std::string& name, double p) {
+  Graph& graph = x.graph();
+  if (graph.mode() == Mode::inference) return x;
+  Philox random(0, name);  // names make seeds that have nothing to do with each other
+  const std::uint64_t high = random.next(), low = random.next();
+  return tessera::dropout(x, step_counter(graph), p, static_cast<std::int64_t>(high << 32 | low),
+                          name);
 }
 
 }  // namespace tessera::layers

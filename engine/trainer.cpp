@@ -37,8 +37,8 @@ Graph training_graph(const Model& model, std::int64_t batch, double momentum) {
     const Var v = graph.state(name + ".momentum", weights[i].spec());
     sgd_step(weights[i], dw[i], v, lr, momentum, name + ".sgd_step");
   }
-  record(loss, graph.state(history_name, {DType::f32, {history_size}}),
-         graph.state(step_name, {DType::i32, {1}}), "loss.record");
+  record(loss, graph.state(history_name, {DType::f32, {history_size}}), step_counter(graph),
+         "loss.record");
   remove_dead_nodes(graph);
   return graph;
 }

@@ -13,6 +13,7 @@
 
 #include "backends/cpu/thread_pool.h"
 #include "tessera/graph.h"
+#include "tessera/op.h"
 
 namespace tessera::cpu {
 
@@ -27,6 +28,7 @@ class NodeContext {
         outputs_(std::move(outputs)),
         threads_(threads) {}
 
+  std::string_view op_name() const { return node_.op->name; }
   const Attributes& attributes() const { return node_.attributes; }
   std::size_t input_count() const { return node_.inputs.size(); }
   const TensorSpec& input_spec(std::size_t i) const {

@@ -13,6 +13,9 @@
 #include "tessera/ops/conv.h"
 #include "tessera/ops/loss.h"
 #include "tessera/ops/norm.h"
+#include "tessera/ops/random.h"
+#include "tessera/ops/resize.h"
+#include "tessera/ops/shape.h"
 
 namespace tessera {
 
@@ -47,11 +50,6 @@ TESSERA_API Var add(Var a, Var b, std::string name = {});
 
 /// Sum over `axes` (negative ones count from the end), which stay with size 1.
 TESSERA_API Var sum(Var x, std::vector<std::int64_t> axes, std::string name = {});
-
-/// The same elements under another shape; one dimension may be -1 and is worked out.
-TESSERA_API Var reshape(Var x, Shape shape, std::string name = {});
-/// [N, rest...] -> [N, product of the rest].
-TESSERA_API Var flatten(Var x, std::string name = {});
 
 struct ImageOptions {
   std::int64_t padding = 0;            ///< rows and columns of byte 0 added on each side

@@ -1,0 +1,19 @@
+// Random ops. Their numbers come from a counter-based generator: they depend on a seed, on the
+// training step and on the place of the element only, so backends agree and nothing is stored.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tessera/graph.h"
+
+namespace tessera {
+
+/// The state "step" i32 [1], which counts training steps; made if the graph has none.
+TESSERA_API Var step_counter(Graph& graph);
+
+/// y = 0 with probability p, else x / (1 - p), with another mask for each step, seed and element.
+/// x f32, step i32 [1], p in [0,1]. torch.nn.functional.dropout with training=True.
+TESSERA_API Var dropout(Var x, Var step, double p, std::int64_t seed, std::string name = {});
+
+}  // namespace tessera

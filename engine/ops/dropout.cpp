@@ -1,0 +1,52 @@
+// dropout(x, step): attributes p and seed. The gradient is a dropout of dy with the same mask.
+#include "engine/ops/dropout.h"
+
+#include <cmath>
+
+#include "engine/ops/op_table.h"
+#include "tessera/ops.h"
+
+namespace tessera {
+namespace {
+
+constexpr const char* step_name = "step";
+
+std::vector<TensorSpec> infer(const InferContext& context) {
+  ops::check_count(context, 2, 2);
+  ops::check_input(context, 0, "input", DType::f32, -1);
+  ops::check_input(context, 1, "step", DType::i32, 1);
+  ops::check_shape(context, 1, "step", {1});
+  const double p = context.attributes.number("p");
+  ops::check(p >= 0 && p <= 1, "p is {}, expected 0 to 1", p);
+  context.attributes.integer("seed");
+  return {context.inputs[0]};
+}
+
+void gradient(GradientContext& context) {
+  context.set(0, context.graph().add("dropout", {context.dy(), context.input(1)},
+                                     context.attributes(), context.name("dx"))[0]);
+}
+
+}  // namespace
+
+DropoutMask dropout_mask(const Attributes& attributes) {
+  const double p = attributes.number("p");
+  return {static_cast<std::uint64_t>(attributes.integer("seed")),
+          static_cast<std::uint32_t>(std::ceil(p * 0x1.0p24)),
+          p < 1 ? static_cast<float>(1 / (1 - p)) : 0.0f};
+}
+
+Var step_counter(Graph& graph) {
+  for (std::size_t i = 0; i < graph.values().size(); ++i)
+    if (graph.values()[i].role == Role::state && graph.values()[i].name == step_name)
+      return {graph, static_cast<ValueId>(i)};
+  return graph.state(step_name, {DType::i32, {1}});
+}
+
+Var dropout(Var x, Var step, double p, std::int64_t seed, std::string name) {
+  return x.graph().add("dropout", {x, step}, {{"p", p}, {"seed", seed}}, std::move(name))[0];
+}
+
+std::vector<Op> ops::dropout_ops() { return {{"dropout", infer, gradient}}; }
+
+}  // namespace tessera

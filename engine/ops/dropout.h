@@ -1,0 +1,20 @@
+// The mask of a dropout, which the backends read from a node. Lane l of Philox block b, with this
+// key and the counter {b, 0, step, 0}, decides over element 4b + l: kept when its upper 24 bits are
+// at least the threshold.
+#pragma once
+
+#include <cstdint>
+
+#include "tessera/attributes.h"
+
+namespace tessera {
+
+struct DropoutMask {
+  std::uint64_t key;
+  std::uint32_t threshold;
+  float scale;  ///< of what is kept
+};
+
+DropoutMask dropout_mask(const Attributes& attributes);
+
+}  // namespace tessera

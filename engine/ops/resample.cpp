@@ -1,0 +1,211 @@
+// resample(x): along one axis each element of y is a weighted sum of a few of x. Attributes: axis,
+// size (of y), mode: "nearest" or "linear" (align_corners, factor: 0 for out / in) and "reflect",
+// "replicate" or "circular" (before). Its gradient resample_dx (input_size) is the transposed sum.
+#include "engine/ops/resample.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/ops/op_table.h"
+#include "tessera/ops.h"
+
+namespace tessera {
+namespace {
+
+using ops::check;
+
+struct Tap {
+  std::int64_t index;
+  float weight;
+};
+
+bool is_padding(const std::string& mode) {
+  return mode == "reflect" || mode == "replicate" || mode == "circular";
+}
+
+std::int64_t padded_index(const std::string& mode, std::int64_t i, std::int64_t size) {
+  if (mode == "circular") return (i + size) % size;
+  if (mode == "replicate") return std::clamp<std::int64_t>(i, 0, size - 1);
+  return i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
+}
+
+/// In single precision like PyTorch, so that equal sizes give equal indices.
+std::vector<Tap> taps(const Attributes& attributes, std::int64_t j, std::int64_t in,
+                      std::int64_t out) {
+  const std::string& mode = attributes.text("mode");
+  if (is_padding(mode)) return {{padded_index(mode, j - attributes.integer("before"), in), 1.0f}};
+  const double factor = attributes.number("factor");
+  const float scale = factor > 0 ? static_cast<float>(1 / factor)
+                                 : static_cast<float>(in) / static_cast<float>(out);
+  const auto place = static_cast<float>(j);
+  if (mode == "nearest")
+    return {{std::min(static_cast<std::int64_t>(std::floor(place * scale)), in - 1), 1.0f}};
+  float source;
+  if (attributes.integer("align_corners") == 1)
+    source = out > 1 ? place * (static_cast<float>(in - 1) / static_cast<float>(out - 1)) : 0.0f;
+  else
+    source = std::max(0.0f, scale * (place + 0.5f) - 0.5f);
+  const std::int64_t below = std::min(static_cast<std::int64_t>(source), in - 1);
+  const float part = source - static_cast<float>(below);
+  if (below == in - 1 || part == 0) return {{below, 1.0f}};
+  return {{below, 1 - part}, {below + 1, part}};
+}
+
+/// Checks that `in` elements along the axis can become `out`.
+void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_t out) {
+  const std::string& mode = attributes.text("mode");
+  check(in >= 1, "dimension {} has no elements, expected at least 1", attributes.integer("axis"));
+  check(out >= 1, "size is {}, expected at least 1", out);
+  if (is_padding(mode)) {
+    const std::int64_t before = attributes.integer("before"), after = out - in - before;
+    const std::int64_t most = mode == "reflect" ? in - 1 : mode == "circular" ? in : out;
+    check(before >= 0 && after >= 0 && before <= most && after <= most,
+          "widths are {} and {}, expected 0 to {} ({}, {} elements)", before, after, most, mode,
+          in);
+    return;
+  }
+  check(mode == "nearest" || mode == "linear",
+        "mode is '{}', expected nearest, linear, reflect, replicate or circular", mode);
+  check(attributes.number("factor") >= 0, "factor is {}, expected at least 0",
+        attributes.number("factor"));
+  const std::int64_t align = attributes.integer("align_corners");
+  check(align == 0 || (align == 1 && mode == "linear"),
+        "align_corners is {} in mode {}, expected 0, or 1 in mode linear", align, mode);
+}
+
+std::size_t checked_axis(const InferContext& context) {
+  ops::check_count(context, 1, 1);
+  ops::check_input(context, 0, "input", DType::f32, -1);
+  const std::int64_t axis = context.attributes.integer("axis");
+  const std::int64_t rank = context.inputs[0].rank();
+  check(axis >= 0 && axis < rank, "axis is {}, expected 0 to {}", axis, rank - 1);
+  return static_cast<std::size_t>(axis);
+}
+
+std::vector<TensorSpec> infer(const InferContext& context) {
+  const std::size_t axis = checked_axis(context);
+  TensorSpec y = context.inputs[0];
+  const std::int64_t size = context.attributes.integer("size");
+  check_attributes(context.attributes, y.shape[axis], size);
+  y.shape[axis] = size;
+  return {y};
+}
+
+std::vector<TensorSpec> infer_dx(const InferContext& context) {
+  const std::size_t axis = checked_axis(context);
+  TensorSpec dx = context.inputs[0];
+  const std::int64_t size = context.attributes.integer("size");
+  check(dx.shape[axis] == size, "dy has {} elements along dimension {}, expected {}",
+        dx.shape[axis], axis, size);
+  dx.shape[axis] = context.attributes.integer("input_size");
+  check_attributes(context.attributes, dx.shape[axis], size);
+  return {dx};
+}
+
+void gradient(GradientContext& context) {
+  auto attributes = context.attributes().all();
+  attributes["input_size"] = context.input(0).spec().dim(context.attributes().integer("axis"));
+  context.set(0, context.graph().add("resample_dx", {context.dy()},
+                                     Attributes(std::move(attributes)), context.name("dx"))[0]);
+}
+
+/// What each row of the matrix becomes when it is transposed.
+std::vector<std::vector<Tap>> transposed(const std::vector<std::vector<Tap>>& rows,
+                                         std::int64_t columns) {
+  std::vector<std::vector<Tap>> result(static_cast<std::size_t>(columns));
+  for (std::size_t j = 0; j < rows.size(); ++j)
+    for (const Tap& tap : rows[j])
+      result[static_cast<std::size_t>(tap.index)].push_back(
+          {static_cast<std::int64_t>(j), tap.weight});
+  return result;
+}
+
+Var resize_axis(Var x, std::int64_t axis, std::int64_t size, double factor,
+                const ResizeOptions& options, const std::string& name) {
+  const bool linear = options.mode == Interpolation::bilinear;
+  return x.graph().add("resample", {x},
+                       {{"axis", axis},
+                        {"size", size},
+                        {"mode", std::string(linear ? "linear" : "nearest")},
+                        {"align_corners", std::int64_t{options.align_corners}},
+                        {"factor", factor}},
+                       name)[0];
+}
+
+void check_image(const char* op, const Var& x, const std::string& name) {
+  if (x.spec().rank() != 4)
+    throw Error(op, fmt::format("input is {}, expected 4 dimensions (node '{}')",
+                                to_string(x.spec()), name));
+}
+
+}  // namespace
+
+Resampling resampling(bool is_gradient, const Shape& from, const Shape& to,
+                      const Attributes& attributes) {
+  const auto axis = static_cast<std::ptrdiff_t>(attributes.integer("axis"));
+  const auto at = static_cast<std::size_t>(axis);
+  Resampling r{element_count(Shape(from.begin(), from.begin() + axis)),
+               from[at],
+               to[at],
+               element_count(Shape(from.begin() + axis + 1, from.end())),
+               {0},
+               {},
+               {}};
+  const std::int64_t in = is_gradient ? r.out : r.in, out = is_gradient ? r.in : r.out;
+  std::vector<std::vector<Tap>> rows;
+  for (std::int64_t j = 0; j < out; ++j) rows.push_back(taps(attributes, j, in, out));
+  if (is_gradient) rows = transposed(rows, in);
+  for (const std::vector<Tap>& row : rows) {
+    for (const Tap& tap : row) {
+      r.index.push_back(static_cast<std::int32_t>(tap.index));
+      r.weight.push_back(tap.weight);
+    }
+    r.first.push_back(static_cast<std::int32_t>(r.index.size()));
+  }
+  return r;
+}
+
+Var resize(Var x, const std::array<std::int64_t, 2>& size, const ResizeOptions& options,
+           const std::string& name) {
+  check_image("resize", x, name);
+  return resize_axis(resize_axis(x, 1, size[0], 0, options, name), 2, size[1], 0, options, name);
+}
+
+Var resize_by(Var x, const std::array<double, 2>& factors, const ResizeOptions& options,
+              const std::string& name) {
+  check_image("resize_by", x, name);
+  Var y = x;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const double size = std::floor(static_cast<double>(x.shape()[i + 1]) * factors[i]);
+    if (!(factors[i] > 0) || !(size < 0x1.0p31))
+      throw Error("resize_by", fmt::format("factor is {}, expected above 0 and a size below 2^31 "
+                                           "(node '{}')",
+                                           factors[i], name));
+    y = resize_axis(y, static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(size),
+                    factors[i], options, name);
+  }
+  return y;
+}
+
+Var pad(Var x, const PadWidths& widths, PadMode mode, const std::string& name) {
+  if (widths.size() != x.shape().size())
+    throw Error("pad", fmt::format("widths are for {} dimensions, expected {} (node '{}')",
+                                   widths.size(), x.shape().size(), name));
+  const char* const names[] = {"reflect", "replicate", "circular"};
+  Var y = x;
+  for (std::size_t i = 0; i < widths.size(); ++i)
+    if (widths[i][0] != 0 || widths[i][1] != 0)
+      y = x.graph().add("resample", {y},
+                        {{"axis", static_cast<std::int64_t>(i)},
+                         {"size", x.shape()[i] + widths[i][0] + widths[i][1]},
+                         {"mode", std::string(names[static_cast<std::size_t>(mode)])},
+                         {"before", widths[i][0]}},
+                        name)[0];
+  return y;
+}
+
+std::vector<Op> ops::resample_ops() {
+  return {{"resample", infer, gradient}, {"resample_dx", infer_dx}};
+}
+
+}  // namespace tessera
