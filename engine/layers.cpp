@@ -89,6 +89,7 @@ Var group_norm(Var x, const std::string& name, std::int64_t groups, const NormOp
 
 Var instance_norm(Var x, const std::string& name, const NormOptions& options) {
   return group_norm(x, name, x.spec().dim(-1), options);
+}
 
 Var dropout(Var x, const std::string& name, double p) {
   Graph& graph = x.graph();

@@ -180,6 +180,49 @@ def sgd(case, momentum, lr):
     cases[case] = json.dumps({"op": "sgd_step", "attributes": {"momentum": momentum}})
 
 
+def rearrangements():
+    def case(op, shape, attributes, function):
+        golden(op, op, {"x": (random(*shape), same)}, attributes, function)
+
+    case("permute", (2, 3, 5), {"axes": [2, 0, 1]}, lambda t: t.permute(2, 0, 1))
+    case("flip", (3, 5, 2), {"axes": [0, 2]}, lambda t: t.flip(0, 2))
+    case("slice", (2, 11), {"axis": 1, "start": 2, "step": 3, "size": 3}, lambda t: t[:, 2:10:3])
+    case("pad", (2, 5), {"before": [1, -1], "after": [0, 2], "value": 0.5},
+         lambda t: F.pad(t, (-1, 2, 1, 0), value=0.5))  # fmt: skip
+    case("expand", (3, 1), {"shape": [2, 3, 4]}, lambda t: t.expand(2, 3, 4))
+    golden("concat", "concat", {"a": (random(2, 3), same), "b": (random(2, 1), same)}, {"axis": 1},
+           lambda *t: torch.cat(t, 1))  # fmt: skip
+
+
+def resizes():
+    """Along the rows of [N,H,C]: PyTorch's [N,C,H] resized in one dimension."""
+    def last(t):
+        return t.transpose(1, 2)
+
+    def resize(mode, size, align=False, factor=0.0):
+        def function(t):
+            size_or_factor = {"scale_factor": factor} if factor else {"size": size}
+            if mode == "linear":
+                size_or_factor["align_corners"] = align
+            return F.interpolate(t, mode=mode, **size_or_factor)
+
+        golden(f"resample {mode} {size} {align} {factor}", "resample", {"x": (random(2, 3, 7), last)},
+               {"axis": 1, "size": size, "mode": mode, "align_corners": int(align),
+                "factor": factor}, function, last)  # fmt: skip
+
+    resize("nearest", 17)
+    resize("nearest", 5)
+    resize("nearest", 16, factor=2.3)
+    resize("linear", 17)
+    resize("linear", 4)
+    resize("linear", 12, True)
+    resize("linear", 16, factor=2.3)
+    for mode in ("reflect", "replicate", "circular"):
+        golden("resample " + mode, "resample", {"x": (random(2, 3, 7), last)},
+               {"axis": 1, "size": 13, "mode": mode, "before": 4},
+               lambda t: F.pad(t, (4, 2), mode=mode), last)  # fmt: skip
+
+
 conv2d("conv2d plain", (2, 3, 6, 5), (4, 3, 3, 3))
 conv2d("conv2d all attributes", (2, 4, 9, 8), (6, 2, 3, 2), True, (2, 1), (1, 2), (2, 3), 2)
 conv2d("conv2d depthwise", (1, 5, 7, 6), (5, 1, 3, 3), False, (1, 2), (1, 1), (1, 1), 5)
@@ -217,4 +260,6 @@ general_cross_entropy("cross_entropy rows", 4, 3, [0, 2, 1, 1], 0.0, [0.5, 2.0, 
 general_cross_entropy("cross_entropy targets", 5, 4, None, 0.1, [0.5, 2.0, 1.5, 1.0])
 general_cross_entropy("cross_entropy targets, sum", 3, 4, None, 0.0, [], None, "sum")
 sgd("sgd_step", 0.9, 0.1)
+rearrangements()
+resizes()
 safetensors_file.write(sys.argv[1], tensors, cases)
