@@ -1,4 +1,6 @@
 // Pure data movements. Each reference says for every index of y which index of x it holds.
+#include <fmt/format.h>
+
 #include <numeric>
 
 #include "tests/cases/case.h"
@@ -143,7 +145,7 @@ Case concat_case(const Shape& first, std::size_t axis, const Index& sizes,
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     Shape x = first;
     x[axis] = sizes[i];
-    c.inputs.push_back({"x" + std::to_string(i),
+    c.inputs.push_back({fmt::format("x{}", i),
                         {dtype, x},
                         dtype == DType::f32 ? uniform(-1, 1) : whole_numbers(0, 255)});
   }
