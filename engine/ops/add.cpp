@@ -1,6 +1,7 @@
 // add(a, b) with broadcasting. The gradient of an operand is dy summed over the dimensions in which
 // the operand was repeated.
 #include <algorithm>
+#include <utility>
 
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
@@ -25,8 +26,8 @@ std::vector<TensorSpec> infer(const InferContext& context) {
   return {{DType::f32, y}};
 }
 
-/// dy summed down to `shape`.
-Var sum_to(Var dy, const Shape& shape, const std::string& name) {
+/// dy summed down to `shape`, which is a copy: appending nodes moves the shapes of a graph.
+Var sum_to(Var dy, Shape shape, const std::string& name) {
   const auto extra = static_cast<std::int64_t>(dy.shape().size() - shape.size());
   std::vector<std::int64_t> axes;
   for (std::int64_t axis = 0; axis < dy.spec().rank(); ++axis)
@@ -34,7 +35,7 @@ Var sum_to(Var dy, const Shape& shape, const std::string& name) {
                          dy.shape()[static_cast<std::size_t>(axis)] != 1))
       axes.push_back(axis);
   if (axes.empty()) return dy;
-  return reshape(sum(dy, axes, name), shape);
+  return reshape(sum(dy, axes, name), std::move(shape));
 }
 
 void gradient(GradientContext& context) {
