@@ -17,10 +17,18 @@ void check_groups(const char* op, const char* what, std::int64_t channels, std::
                       std::to_string(groups) + " groups (node '" + name + "')");
 }
 
-std::optional<Var> bias(Graph& graph, const std::string& name, std::int64_t channels,
-                        const Initializer& initial, bool wanted) {
-  if (!wanted) return {};
-  return graph.parameter(name + ".bias", {channels}, initial);
+struct Weights {
+  Var w;
+  std::optional<Var> b;
+};
+
+/// A weight, and a bias if there are `biases`.
+Weights weights(Graph& graph, const std::string& name, const Shape& shape, std::int64_t biases,
+                const Initial& initial) {
+  const Var w = graph.parameter(name + ".weight", shape, initial.weight(shape));
+  if (biases == 0) return {w, {}};
+  const Initializer of_bias = initial.bias ? *initial.bias : init::layer_default(shape);
+  return {w, graph.parameter(name + ".bias", {biases}, of_bias)};
 }
 
 std::optional<Affine> affine(Graph& graph, const std::string& name, const Shape& shape,
@@ -33,33 +41,25 @@ std::optional<Affine> affine(Graph& graph, const std::string& name, const Shape&
 }  // namespace
 
 Var conv2d(Var x, const std::string& name, std::int64_t out_channels, Kernel2d kernel,
-           const Conv2dOptions& options) {
+           const Conv2dOptions& options, const Initial& initial) {
   const std::int64_t channels = x.spec().dim(-1);
   check_groups("conv2d", "input channels", channels, options.groups, name);
   const Shape shape = {out_channels, kernel.rows, kernel.columns, channels / options.groups};
-  const Initializer initial = init::layer_default(shape);
-  const Var w = x.graph().parameter(name + ".weight", shape, initial);
-  return tessera::conv2d(x, w, bias(x.graph(), name, out_channels, initial, options.bias), options,
-                         name);
+  const auto [w, b] = weights(x.graph(), name, shape, options.bias ? out_channels : 0, initial);
+  return tessera::conv2d(x, w, b, options, name);
 }
 
 Var conv_transpose2d(Var x, const std::string& name, std::int64_t out_channels, Kernel2d kernel,
-                     const ConvTranspose2dOptions& options) {
+                     const ConvTranspose2dOptions& options, const Initial& initial) {
   check_groups("conv_transpose2d", "output channels", out_channels, options.groups, name);
   const std::int64_t channels = out_channels / options.groups;
   const Shape shape = {x.spec().dim(-1), kernel.rows, kernel.columns, channels};
-  const Initializer initial = init::layer_default(shape);
-  const Var w = x.graph().parameter(name + ".weight", shape, initial);
-  return tessera::conv_transpose2d(x, w, bias(x.graph(), name, out_channels, initial, options.bias),
-                                   options, name);
+  const auto [w, b] = weights(x.graph(), name, shape, options.bias ? out_channels : 0, initial);
+  return tessera::conv_transpose2d(x, w, b, options, name);
 }
 
-Var dense(Var x, const std::string& name, std::int64_t features) {
-  const std::int64_t channels = x.spec().dim(-1);
-  Graph& graph = x.graph();
-  const Shape shape = {features, channels};
-  const Var w = graph.parameter(name + ".weight", shape, init::layer_default(shape));
-  const Var b = graph.parameter(name + ".bias", {features}, init::layer_default(shape));
+Var dense(Var x, const std::string& name, std::int64_t features, const Initial& initial) {
+  const auto [w, b] = weights(x.graph(), name, {features, x.spec().dim(-1)}, features, initial);
   return tessera::dense(x, w, b, name);
 }
 

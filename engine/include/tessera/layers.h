@@ -3,9 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "tessera/graph.h"
+#include "tessera/initializers.h"
 #include "tessera/ops.h"
 
 namespace tessera::layers {
@@ -17,19 +20,27 @@ struct Kernel2d {
   std::int64_t rows, columns;
 };
 
+/// What weight and bias of a layer start with; the defaults are PyTorch's, uniform in [-b, b).
+struct Initial {
+  /// Of the weight's shape.
+  std::function<Initializer(const Shape& weight)> weight = init::layer_default;
+  std::optional<Initializer> bias = {};  ///< empty: init::layer_default of the weight's shape
+};
+
 /// torch.nn.Conv2d: weight [out_channels,R,S,C/groups] and, unless options.bias is false, bias,
-/// both uniform in [-b, b), b = 1/sqrt(R*S*C/groups). x f32 [N,H,W,C].
+/// by default b = 1/sqrt(R*S*C/groups). x f32 [N,H,W,C].
 TESSERA_API Var conv2d(Var x, const std::string& name, std::int64_t out_channels, Kernel2d kernel,
-                       const Conv2dOptions& options = {});
+                       const Conv2dOptions& options = {}, const Initial& initial = {});
 
 /// torch.nn.ConvTranspose2d: weight [C,R,S,out_channels/groups] and, unless options.bias is false,
-/// bias, both uniform in [-b, b), b = 1/sqrt(R*S*out_channels/groups). x f32 [N,P,Q,C].
+/// bias, by default b = 1/sqrt(R*S*out_channels/groups). x f32 [N,P,Q,C].
 TESSERA_API Var conv_transpose2d(Var x, const std::string& name, std::int64_t out_channels,
-                                 Kernel2d kernel, const ConvTranspose2dOptions& options = {});
+                                 Kernel2d kernel, const ConvTranspose2dOptions& options = {},
+                                 const Initial& initial = {});
 
-/// torch.nn.Linear: weight [features,C] and bias, both uniform in [-b, b), b = 1/sqrt(C).
-/// x f32 [N,C].
-TESSERA_API Var dense(Var x, const std::string& name, std::int64_t features);
+/// torch.nn.Linear: weight [features,C] and bias, by default b = 1/sqrt(C). x f32 [N,C].
+TESSERA_API Var dense(Var x, const std::string& name, std::int64_t features,
+                      const Initial& initial = {});
 
 /// torch.nn.BatchNorm2d (and 1d, 3d): weight 1, bias 0, and the states running_mean 0 and
 /// running_var 1, f32 [C]. Training uses and records the statistics of the batch, inference uses
