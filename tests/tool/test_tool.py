@@ -204,7 +204,7 @@ class ToolTest(unittest.TestCase):
 
     def test_unknown_names(self):
         options = ["--data-dir", self.data, "--out", self.folder / "no.safetensors"]
-        self.assertIn("there are: tutorial", self.refused("train", "--model", "resnet", *options))
+        self.assertIn("there are: tutorial, ", self.refused("train", "--model", "resnet", *options))
         self.assertIn("cifar10", self.refused("train", "--data", "imagenet", *options))
         self.assertIn("there are: cpu", self.refused("train", "--device", "abacus", *options))
         line = self.refused("eval", self.model, "--device", "opencl:9:9", "--data-dir", self.data)

@@ -1,0 +1,26 @@
+// A row of the table of models: a name and the function that appends the net to a graph. One file
+// for each family of nets gives its rows.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tessera/models.h"
+
+namespace tessera::models {
+
+struct Architecture {
+  ModelInfo info;
+  /// Images f32 [N,H,W,C] to logits f32 [N,classes] ([N,H,W,classes] where a class is given to each
+  /// pixel). Parameters have the names of torchvision's state_dict where it has the net.
+  std::function<Var(Var x, std::int64_t classes, const ModelOptions& options)> build;
+  /// Where it is not 0, images are squares, which are padded to this many rows and columns.
+  std::int64_t padded_to = 0;
+};
+
+std::vector<Architecture> resnets();
+std::vector<Architecture> tutorials();
+
+}  // namespace tessera::models

@@ -1,0 +1,27 @@
+#include "models/blocks.h"
+
+namespace tessera::models {
+
+Initializer kaiming_fan_out(const Shape& weight) {
+  return init::kaiming_normal(weight, {.mode = init::Fan::out});
+}
+
+Var conv_norm(Var x, const std::string& conv, const std::string& norm, std::int64_t channels,
+              std::int64_t kernel, const ConvNormOptions& options) {
+  const std::int64_t padding = (kernel - 1) / 2;
+  x = layers::conv2d(x, conv, channels, kernel,
+                     {.stride = {options.stride, options.stride},
+                      .padding = {padding, padding},
+                      .groups = options.groups,
+                      .bias = false},
+                     {.weight = options.weight});
+  return layers::batch_norm2d(x, norm, {.eps = options.eps});
+}
+
+Var global_mean(Var x) {
+  const std::int64_t n = x.shape()[0], size = x.shape()[1] * x.shape()[2], c = x.shape()[3];
+  const Var weights = x.graph().constant({n, 1, size}, 1.0 / static_cast<double>(size));
+  return reshape(matmul(weights, reshape(x, {n, size, c})), {n, c});
+}
+
+}  // namespace tessera::models

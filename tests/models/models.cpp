@@ -1,0 +1,87 @@
+// The models: how many parameters they have, what they take and what they refuse.
+#include "tessera/models.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <map>
+
+#include "tessera/error.h"
+
+namespace tessera {
+namespace {
+
+Var image(Graph& graph, std::int64_t height, std::int64_t width, std::int64_t channels = 3) {
+  return graph.input("image", {DType::f32, {2, height, width, channels}});
+}
+
+std::int64_t parameters(const std::string& name, std::int64_t side, std::int64_t classes,
+                        std::int64_t channels = 3) {
+  Graph graph(Mode::training);
+  append_model(name, image(graph, side, side, channels), classes);
+  std::int64_t count = 0;
+  for (const Value& value : graph.values())
+    if (value.role == Role::parameter) count += value.spec.elements();
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("models have as many parameters as torchvision's, or as published") {
+  const std::map<std::string, std::int64_t> imagenet = {
+      {"resnet18", 11'689'512},
+      {"resnet34", 21'797'672},
+      {"resnet50", 25'557'032},
+      {"resnet101", 44'549'160},
+  };
+  const std::map<std::string, std::int64_t> cifar = {
+      {"tutorial", 62'006},  {"resnet20", 269'722}, {"resnet32", 464'154},
+      {"resnet44", 658'586}, {"resnet56", 853'018}, {"resnet110", 1'727'962},
+  };
+  for (const ModelInfo& model : list_models()) {
+    CAPTURE(model.name);
+    if (const auto found = imagenet.find(model.name); found != imagenet.end()) {
+      CHECK(model.side == 224);
+      CHECK(parameters(model.name, model.side, 1000) == found->second);
+    } else {
+      REQUIRE(cifar.count(model.name) == 1);
+      CHECK(parameters(model.name, model.side, 10) == cifar.at(model.name));
+    }
+  }
+}
+
+TEST_CASE("models take small and grey images, or name the smallest ones") {
+  for (const ModelInfo& model : list_models()) {
+    CAPTURE(model.name);
+    for (std::int64_t channels : {1, 3}) {
+      CAPTURE(channels);
+      const std::int64_t side = channels == 1 ? 28 : 32;
+      try {
+        const Model made = make_model(model.name, {side, side, channels, {}}, {"a", "b", "c"});
+        Graph graph;
+        append_classifier(graph, made, 2);  // checks the logits
+      } catch (const Error& error) {
+        FAIL_CHECK(error.what());
+      }
+    }
+  }
+}
+
+TEST_CASE("unknown models and images that do not fit are refused in one line") {
+  Graph graph;
+  const auto refused = [&](const std::string& name, Var x) {
+    try {
+      append_model(name, x, 10);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(refused("resnet19", image(graph, 32, 32))
+            .find("there is no model 'resnet19'; there are: "
+                  "tutorial, ") != std::string::npos);
+  CHECK(refused("resnet18", reshape(graph.constant({3}, 0), {1, 3})) ==
+        "[resnet18] images are f32[1,3], expected 4 dimensions");
+}
+
+}  // namespace tessera
