@@ -13,6 +13,7 @@
 #include "tessera/ops/conv.h"
 #include "tessera/ops/loss.h"
 #include "tessera/ops/norm.h"
+#include "tessera/ops/pointwise.h"
 #include "tessera/ops/random.h"
 #include "tessera/ops/resize.h"
 #include "tessera/ops/shape.h"
@@ -29,9 +30,6 @@ struct Pool2dOptions {
 /// elements the first in row order gets the gradient. x f32 [N,H,W,C] -> y f32 [N,P,Q,C].
 TESSERA_API Var max_pool2d(Var x, const Pool2dOptions& options = {}, std::string name = {});
 
-/// y = max(x, 0); the gradient at 0 is 0.
-TESSERA_API Var relu(Var x, std::string name = {});
-
 struct MatmulOptions {
   bool transpose_a = false;
   bool transpose_b = false;
@@ -44,9 +42,6 @@ TESSERA_API Var matmul(Var a, Var b, const MatmulOptions& options = {},
 
 /// y = x w^T + b. x f32 [N,C], w f32 [K,C], b f32 [K] -> y f32 [N,K]. Appends a matmul.
 TESSERA_API Var dense(Var x, Var w, std::optional<Var> b = {}, std::string name = {});
-
-/// y = a + b; dimensions are aligned at the end, and those of size 1 or absent are repeated.
-TESSERA_API Var add(Var a, Var b, std::string name = {});
 
 /// Sum over `axes` (negative ones count from the end), which stay with size 1.
 TESSERA_API Var sum(Var x, std::vector<std::int64_t> axes, std::string name = {});

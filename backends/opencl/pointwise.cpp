@@ -1,0 +1,93 @@
+// Element-wise ops: a program for each row of the table of formulas that is used.
+#include <algorithm>
+#include <array>
+
+#include "backends/opencl/lowering.h"
+#include "engine/ops/broadcast.h"
+#include "engine/ops/formulas.h"
+
+namespace tessera::opencl {
+namespace {
+
+using formulas::Formula;
+
+const std::vector<const Formula*>& all_formulas() {
+  static const std::vector<const Formula*> list = {
+#define UNARY(NAME, P, Q, Y, DX) &formulas::NAME##_y, &formulas::NAME##_dx,
+#define BINARY(NAME, Y, DA, DB) &formulas::NAME##_y, &formulas::NAME##_da, &formulas::NAME##_db,
+#define TERNARY(NAME, Y) &formulas::NAME##_y,
+#include "cl_kernels/formulas.h"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+  };
+  return list;
+}
+
+/// The buffers of the three variables.
+std::array<cl::Buffer, 3> variables(Lowering& l, const Formula& formula) {
+  std::array<cl::Buffer, 3> buffers;
+  std::size_t input = 0;
+  for (std::size_t k = 0; k < 3; ++k) buffers[k] = formula.reads(k) ? l.input(input++) : l.unused();
+  return buffers;
+}
+
+Defines defines_of(const Lowering& l, const Formula& formula) {
+  bool gradients = false;
+  int arity = 1;
+  for (const Formula* other : all_formulas()) {
+    if (other->row != formula.row) continue;
+    if (other->part == "y") arity = static_cast<int>(other->input_count());
+    gradients |= other->part != "y" && !other->is_trivial();
+  }
+  return l.defines().set("ROW", formula.row).set("ARITY", arity).set("GRADIENTS", int{gradients});
+}
+
+void lower(Lowering& l) {
+  const Formula& formula =
+      **std::find_if(all_formulas().begin(), all_formulas().end(),
+                     [&](const Formula* f) { return f->op == l.node().op->name; });
+  const auto [a, b, c] = variables(l, formula);
+  const auto attribute = [&](std::size_t i) {
+    return formula.has_attribute(i)
+               ? static_cast<cl_float>(l.attributes().number(formula.attributes[i]))
+               : 0.0f;
+  };
+  const Defines defines = defines_of(l, formula);
+  const std::string kernel(formula.part);
+  std::vector<Shape> shapes;
+  for (std::size_t i = 0; i < l.input_count(); ++i) shapes.push_back(l.input_spec(i).shape);
+  const auto dimensions = broadcast_dimensions(shapes, l.output_spec(0).shape);
+  std::vector<std::int32_t> table;  // per dimension: size, steps of the three variables
+  std::int64_t rows = 1;
+  for (const BroadcastDimension& dimension : dimensions) {
+    table.push_back(l.to_int(dimension.size));
+    std::size_t input = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      table.push_back(formula.reads(k) ? l.to_int(dimension.steps[input++]) : 0);
+    rows *= dimension.size;
+  }
+  const std::int64_t inner = dimensions.back().size;
+  if (dimensions.size() == 1) {
+    l.launch_items("pointwise.cl", defines, kernel, (inner + l.width() - 1) / l.width(), 64, a, b,
+                   c, l.output(0), attribute(0), attribute(1), cl_int{table[1]}, cl_int{table[2]},
+                   cl_int{table[3]}, l.to_int(inner));
+    return;
+  }
+  if (inner > 0) rows /= inner;
+  l.launch_items("pointwise.cl", defines, kernel + "_broadcast",
+                 rows * ((inner + l.width() - 1) / l.width()), 64, a, b, c, l.output(0),
+                 attribute(0), attribute(1), l.table(table),
+                 l.to_int(static_cast<std::int64_t>(dimensions.size())));
+}
+
+}  // namespace
+
+std::vector<OpLowering> pointwise_lowerings() {
+  std::vector<OpLowering> list;
+  for (const Formula* formula : all_formulas())
+    if (!formula->is_trivial()) list.push_back({formula->op, {{"vectors", never_refuses, lower}}});
+  return list;
+}
+
+}  // namespace tessera::opencl

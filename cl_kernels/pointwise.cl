@@ -1,0 +1,97 @@
+// Element-wise functions y = f(u, v, w; p, q): the formulas of one row of the table. An item is a
+// vector of V elements.
+#include "common.h"
+
+#ifndef ROW
+#define ROW add  // a row of formulas.h
+#endif
+#ifndef ARITY
+#define ARITY 2  // its number of operands
+#endif
+#ifndef GRADIENTS
+#define GRADIENTS 1  // whether it has gradients that are computed
+#endif
+
+#define SELECT(condition, a, b) select((floatv)(b), (floatv)(a), (intv)(condition))
+#define ABS(x) fabs(x)
+#define ERF(x) erf(x)
+#define EXP(x) exp(x)
+#define EXPM1(x) expm1(x)
+#define LOG(x) log(x)
+#define LOG1P(x) log1p(x)
+#define POW(a, b) pow(a, b)
+#define SQRT(x) sqrt(x)
+#define TANH(x) tanh(x)
+
+#define EXPRESSION(NAME, A, B, C, P, Q, VALUE)                                \
+  static inline floatv NAME(floatv A, floatv B, floatv C, float P, float Q) { \
+    return (floatv)(VALUE);                                                   \
+  }
+#define UNARY(NAME, P, Q, Y, DX)               \
+  EXPRESSION(NAME##_y, x, no_b, no_c, P, Q, Y) \
+  EXPRESSION(NAME##_dx, x, y, dy, P, Q, DX)
+#define BINARY(NAME, Y, DA, DB)                   \
+  EXPRESSION(NAME##_y, a, b, no_c, no_p, no_q, Y) \
+  EXPRESSION(NAME##_da, a, b, dy, no_p, no_q, DA) \
+  EXPRESSION(NAME##_db, a, b, dy, no_p, no_q, DB)
+#define TERNARY(NAME, Y) EXPRESSION(NAME##_y, a, b, c, no_p, no_q, Y)
+#include "formulas.h"
+
+#define OPERAND(data, offset, step, count) \
+  ((step) ? load_lanes((data) + (offset), count) : (floatv)((data)[offset]))
+
+// Each operand has the shape of y (its step is 1) or is one number (0).
+#define KERNEL(PART)                                                                              \
+  __kernel GROUP void PART(__global const float* restrict u_, __global const float* restrict v_,  \
+                           __global const float* restrict w_, __global float* restrict y_,        \
+                           float p, float q, int u_step, int v_step, int w_step, int elements,    \
+                           int items, int chunk) {                                                \
+    FOR_ITEMS(i) {                                                                                \
+      const int first = i * V, count = elements - first;                                          \
+      const floatv u = OPERAND(u_, first * u_step, u_step, count);                                \
+      const floatv v = OPERAND(v_, first * v_step, v_step, count);                                \
+      const floatv w = OPERAND(w_, first * w_step, w_step, count);                                \
+      store_lanes(JOIN(ROW, _##PART)(u, v, w, p, q), y_ + first, count);                          \
+    }                                                                                             \
+  }
+
+// Operands are repeated: `table` holds for each of `rank` dimensions its size and the steps of u, v
+// and w (0 where repeated; 0 or 1 in the last one).
+#define KERNEL_BROADCAST(PART)                                                               \
+  __kernel GROUP void JOIN(PART, _broadcast)(                                                \
+      __global const float* restrict u_, __global const float* restrict v_,                  \
+      __global const float* restrict w_, __global float* restrict y_, float p, float q,      \
+      __global const int* restrict table, int rank, int items, int chunk) {                  \
+    __global const int* last = table + 4 * (rank - 1);                                       \
+    const int inner = last[0], vectors = (inner + V - 1) / V;                                \
+    FOR_ITEMS(i) {                                                                           \
+      const int row = i / vectors, column = i % vectors * V, count = inner - column;         \
+      size_t at_u = (size_t)column * last[1], at_v = (size_t)column * last[2],               \
+             at_w = (size_t)column * last[3];                                                \
+      int rest = row;                                                                        \
+      for (int d = rank - 2; d >= 0; --d) {                                                  \
+        const int size = table[4 * d], place = rest % size;                                  \
+        at_u += (size_t)place * table[4 * d + 1];                                            \
+        at_v += (size_t)place * table[4 * d + 2];                                            \
+        at_w += (size_t)place * table[4 * d + 3];                                            \
+        rest /= size;                                                                        \
+      }                                                                                      \
+      const floatv u = OPERAND(u_, at_u, last[1], count);                                  \
+      const floatv v = OPERAND(v_, at_v, last[2], count);                                  \
+      const floatv w = OPERAND(w_, at_w, last[3], count);                                  \
+      store_lanes(JOIN(ROW, _##PART)(u, v, w, p, q), y_ + (size_t)row * inner + column, count); \
+    }                                                                                        \
+  }
+
+KERNEL(y)
+#if ARITY == 1
+KERNEL(dx)
+#else
+KERNEL_BROADCAST(y)
+#if ARITY == 2 && GRADIENTS
+KERNEL(da)
+KERNEL(db)
+KERNEL_BROADCAST(da)
+KERNEL_BROADCAST(db)
+#endif
+#endif
