@@ -1,6 +1,11 @@
 // Functions of vectors: Eigen's where it has them for vectors as wide as ours, else lane by lane.
 #pragma once
 
+// GCC 12 means its own AVX-512 header.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
 #include <Eigen/Core>
 #include <unsupported/Eigen/SpecialFunctions>
 

@@ -24,6 +24,10 @@ def channels_last(t):
     return t.permute(0, 2, 3, 1)
 
 
+def channels_last_1d(t):
+    return t.permute(0, 2, 1)
+
+
 def same(t):
     return t
 
@@ -262,4 +266,49 @@ general_cross_entropy("cross_entropy targets, sum", 3, 4, None, 0.0, [], None, "
 sgd("sgd_step", 0.9, 0.1)
 rearrangements()
 resizes()
+
+
+def unary(op, function, low=-4.0, high=4.0, attributes={}):
+    x = (torch.rand(5, 7) * (high - low) + low).requires_grad_()
+    golden(op, op, {"x": (x, same)}, attributes, function)
+
+
+def binary(op, function, a=None, b=None):
+    golden(op, op, {"a": (random(2, 1, 4) if a is None else a.requires_grad_(), same),
+                    "b": (random(3, 1) if b is None else b.requires_grad_(), same)},
+           {}, function)  # fmt: skip
+
+
+unary("relu6", F.relu6, -4, 9)
+unary("leaky_relu", lambda x: F.leaky_relu(x, 0.2), attributes={"negative_slope": 0.2})
+unary("elu", lambda x: F.elu(x, 1.5), attributes={"alpha": 1.5})
+unary("gelu", F.gelu)
+unary("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"))
+unary("silu", F.silu)
+unary("hardswish", F.hardswish)
+unary("hardsigmoid", F.hardsigmoid)
+unary("sigmoid", torch.sigmoid)
+unary("tanh", torch.tanh)
+unary("softplus", lambda x: F.softplus(x, 1.5, 4), attributes={"beta": 1.5, "threshold": 4.0})
+unary("mish", F.mish)
+unary("exp", torch.exp, -3, 1)
+unary("log", torch.log, 0.1, 4)
+unary("sqrt", torch.sqrt, 0.1, 4)
+unary("rsqrt", torch.rsqrt, 0.3, 4)
+unary("abs", torch.abs)
+unary("neg", torch.neg)
+unary("clamp", lambda x: x.clamp(-1.5, 2.5), attributes={"min": -1.5, "max": 2.5})
+binary("sub", torch.sub)
+binary("mul", torch.mul)
+binary("div", torch.div, b=torch.rand(3, 1) + 0.5)
+binary("pow", torch.pow, a=torch.rand(2, 1, 4) + 0.5)
+binary("minimum", torch.minimum, torch.randint(0, 3, (2, 3, 4)).float(),
+       torch.randint(0, 3, (3, 1)).float())  # fmt: skip
+binary("maximum", torch.maximum, torch.randint(0, 3, (2, 3, 4)).float(),
+       torch.randint(0, 3, (3, 1)).float())  # fmt: skip
+golden("prelu", "prelu", {"x": (random(2, 3, 5), channels_last_1d), "w": (random(3), same)}, {},
+       F.prelu, channels_last_1d)  # fmt: skip
+golden("where", "where", {"condition": (torch.randint(0, 2, (3, 4)).float().requires_grad_(), same),
+                          "a": (random(2, 1, 4), same), "b": (random(3, 1), same)}, {},
+       lambda c, a, b: torch.where(c != 0, a, b) + 0 * c)  # fmt: skip
 safetensors_file.write(sys.argv[1], tensors, cases)
