@@ -3,7 +3,7 @@
 #include "common.h"
 
 #ifndef ROW
-#define ROW add  // a row of formulas.h
+#define ROW row_add  // a row of formulas.h; some compilers have macros named exp or abs
 #endif
 #ifndef ARITY
 #define ARITY 2  // its number of operands
@@ -28,13 +28,13 @@
     return (floatv)(VALUE);                                                   \
   }
 #define UNARY(NAME, P, Q, Y, DX)               \
-  EXPRESSION(NAME##_y, x, no_b, no_c, P, Q, Y) \
-  EXPRESSION(NAME##_dx, x, y, dy, P, Q, DX)
+  EXPRESSION(row_##NAME##_y, x, no_b, no_c, P, Q, Y) \
+  EXPRESSION(row_##NAME##_dx, x, y, dy, P, Q, DX)
 #define BINARY(NAME, Y, DA, DB)                   \
-  EXPRESSION(NAME##_y, a, b, no_c, no_p, no_q, Y) \
-  EXPRESSION(NAME##_da, a, b, dy, no_p, no_q, DA) \
-  EXPRESSION(NAME##_db, a, b, dy, no_p, no_q, DB)
-#define TERNARY(NAME, Y) EXPRESSION(NAME##_y, a, b, c, no_p, no_q, Y)
+  EXPRESSION(row_##NAME##_y, a, b, no_c, no_p, no_q, Y) \
+  EXPRESSION(row_##NAME##_da, a, b, dy, no_p, no_q, DA) \
+  EXPRESSION(row_##NAME##_db, a, b, dy, no_p, no_q, DB)
+#define TERNARY(NAME, Y) EXPRESSION(row_##NAME##_y, a, b, c, no_p, no_q, Y)
 #include "formulas.h"
 
 #define OPERAND(data, offset, step, count) \

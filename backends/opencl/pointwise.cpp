@@ -40,7 +40,10 @@ Defines defines_of(const Lowering& l, const Formula& formula) {
     if (other->part == "y") arity = static_cast<int>(other->input_count());
     gradients |= other->part != "y" && !other->is_trivial();
   }
-  return l.defines().set("ROW", formula.row).set("ARITY", arity).set("GRADIENTS", int{gradients});
+  return l.defines()
+      .set("ROW", fmt::format("row_{}", formula.row))
+      .set("ARITY", arity)
+      .set("GRADIENTS", int{gradients});
 }
 
 void lower(Lowering& l) {

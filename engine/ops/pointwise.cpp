@@ -89,7 +89,7 @@ Var number(Var beside, double value) { return beside.graph().constant({}, value)
 
 }  // namespace
 
-Var sum_to(Var dy, const Shape& shape, const std::string& name) {
+Var sum_to(Var dy, Shape shape, const std::string& name) {
   const auto extra = static_cast<std::int64_t>(dy.shape().size() - shape.size());
   std::vector<std::int64_t> axes;
   for (std::int64_t axis = 0; axis < dy.spec().rank(); ++axis)
@@ -97,7 +97,7 @@ Var sum_to(Var dy, const Shape& shape, const std::string& name) {
                          dy.shape()[static_cast<std::size_t>(axis)] != 1))
       axes.push_back(axis);
   if (axes.empty()) return dy;
-  return reshape(sum(dy, axes, name), shape);
+  return reshape(sum(dy, axes, name), std::move(shape));
 }
 
 #define TESSERA_UNARY(NAME) \

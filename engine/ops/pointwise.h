@@ -8,6 +8,6 @@
 namespace tessera {
 
 /// dy summed over the dimensions in which an operand of shape `shape` was repeated.
-Var sum_to(Var dy, const Shape& shape, const std::string& name);
+Var sum_to(Var dy, Shape shape, const std::string& name);
 
 }  // namespace tessera
