@@ -37,15 +37,19 @@ std::string quoted(const std::string& name) {
   return json(name.substr(0, 100)).dump(-1, ' ', true, json::error_handler_t::replace);
 }
 
-bool fits(const TensorSpec& spec, std::uint64_t bytes) {
-  const std::size_t element = size_of(spec.dtype);
+bool fits(const TensorSpec& spec, std::uint64_t bytes, bool wide = false) {
+  const std::size_t element = wide ? sizeof(std::int64_t) : size_of(spec.dtype);
   return bytes % element == 0 && bytes / element == static_cast<std::uint64_t>(spec.elements());
 }
+
+/// PyTorch's counters; read as i32.
+constexpr std::string_view wide_integers = "I64";
 
 /// Where a tensor lies, in bytes from the end of the header.
 struct Entry {
   std::string name;
   TensorSpec spec;
+  bool wide = false;  ///< elements of 8 bytes in the file
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
@@ -93,7 +97,8 @@ DType parse_dtype(const json& object) {
   if (found == object.end() || !found->is_string()) throw Error("has no element type");
   for (const auto& [dtype, name] : dtypes)
     if (*found == name) return dtype;
-  throw Error(fmt::format("has elements of type {}, expected F32, I32 or U8",
+  if (*found == wide_integers) return DType::i32;
+  throw Error(fmt::format("has elements of type {}, expected F32, I32, I64 or U8",
                           quoted(found->get<std::string>())));
 }
 
@@ -112,13 +117,14 @@ std::vector<std::int64_t> parse_integers(const json& object, const char* key) {
 Entry parse_entry(const std::string& name, const json& object) {
   if (!object.is_object()) throw Error("is not an object");
   Entry entry{name, {parse_dtype(object), parse_integers(object, "shape")}};
+  entry.wide = object.at("dtype") == wide_integers;
   const auto offsets = parse_integers(object, "data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1])
     throw Error(
         fmt::format("has data_offsets {}, expected a begin and an end", to_string(Shape(offsets))));
   entry.begin = static_cast<std::uint64_t>(offsets[0]);
   entry.end = static_cast<std::uint64_t>(offsets[1]);
-  if (!fits(entry.spec, entry.end - entry.begin))
+  if (!fits(entry.spec, entry.end - entry.begin, entry.wide))
     throw Error(
         fmt::format("is {}, but takes {} bytes", to_string(entry.spec), entry.end - entry.begin));
   return entry;
@@ -155,6 +161,21 @@ void read_exactly(std::ifstream& file, void* to, std::uint64_t bytes) {
   if (!file) throw Error("truncated or not readable");
 }
 
+/// I64 to i32.
+std::vector<std::byte> narrowed(const Entry& entry, const std::vector<std::byte>& bytes) {
+  std::vector<std::byte> narrow(bytes.size() / 2);
+  for (std::size_t i = 0; i < bytes.size() / sizeof(std::int64_t); ++i) {
+    std::int64_t value;
+    std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
+    if (value != static_cast<std::int32_t>(value))
+      throw Error(fmt::format("tensor {} has the element {}, expected numbers of 32 bits",
+                              quoted(entry.name), value));
+    const auto element = static_cast<std::int32_t>(value);
+    std::memcpy(narrow.data() + i * sizeof element, &element, sizeof element);
+  }
+  return narrow;
+}
+
 TensorFile read(const std::string& path) {
   namespace fs = std::filesystem;
   if (!fs::exists(path)) throw Error("no such file");
@@ -187,6 +208,7 @@ TensorFile read(const std::string& path) {
     tensor.spec = entry.spec;
     tensor.bytes.resize(entry.end - entry.begin);
     read_exactly(file, tensor.bytes.data(), tensor.bytes.size());
+    if (entry.wide) tensor.bytes = narrowed(entry, tensor.bytes);
   }
   return result;
 }

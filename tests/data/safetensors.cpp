@@ -154,7 +154,7 @@ TEST_CASE("a tensor that does not add up is refused") {
   const std::string f32 = "\"F32\"";
   CHECK(error("1", "[2]", "[0,8]") == "tensor \"x\" has no element type");
   CHECK(error("\"F16\"", "[4]", "[0,8]") ==
-        "tensor \"x\" has elements of type \"F16\", expected F32, I32 or U8");
+        "tensor \"x\" has elements of type \"F16\", expected F32, I32, I64 or U8");
   CHECK(error(f32, "2", "[0,8]") == "tensor \"x\" has no shape");
   CHECK(error(f32, "[2]", "{}") == "tensor \"x\" has no data_offsets");
   for (const char* wrong : {"[-2]", "[2.0]", "[\"2\"]", "[9223372036854775808]", "[1e99]"})
@@ -173,6 +173,28 @@ TEST_CASE("a tensor that does not add up is refused") {
   CHECK(error(f32, "[2]", "[8,16]") ==
         "tensor \"x\" starts at 8, expected 0 (an overlap or a hole)");
   CHECK(error(f32, "[4]", "[0,16]") == "the tensors take 16 bytes, but the file has 8");
+}
+
+TEST_CASE("PyTorch's integers of 64 bits are read as those of 32, or refused") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.safetensors";
+  Bytes bytes = file_of(R"({"n":{"dtype":"I64","shape":[2],"data_offsets":[0,16]}})", 16);
+  const auto write = [&](std::int64_t first, std::int64_t second) {
+    std::memcpy(&bytes[bytes.size() - 16], &first, 8);
+    std::memcpy(&bytes[bytes.size() - 8], &second, 8);
+    write_file(path, bytes);
+  };
+  write(-5, 2147483647);
+  const TensorFile::Tensor n = read_safetensors(path).tensors.at("n");
+  CHECK(n.spec == TensorSpec{DType::i32, {2}});
+  std::int32_t values[2];
+  REQUIRE(n.bytes.size() == sizeof values);
+  std::memcpy(values, n.bytes.data(), sizeof values);
+  CHECK(values[0] == -5);
+  CHECK(values[1] == 2147483647);
+  write(0, 2147483648);
+  CHECK(error_of_file(bytes) ==
+        "tensor \"n\" has the element 2147483648, expected numbers of 32 bits");
 }
 
 TEST_CASE("tensors that overlap or leave a hole are refused") {

@@ -42,4 +42,4 @@ with tempfile.TemporaryDirectory() as folder:
     save_file({"half": np.zeros(2, dtype=np.float16)}, before)
     refused = subprocess.run([sys.argv[1], before, after], capture_output=True, text=True)
     assert refused.returncode == 1, refused
-    assert "expected F32, I32 or U8" in refused.stderr, refused.stderr
+    assert "expected F32, I32, I64 or U8" in refused.stderr, refused.stderr

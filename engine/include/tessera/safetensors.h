@@ -21,8 +21,9 @@ struct TensorFile {
   std::map<std::string, Tensor> tensors;
 };
 
-/// Throws Error that names the file and what is wrong with it: not found, truncated, not
-/// safetensors, an unknown element type, sizes that do not add up. Never loads half.
+/// I64 is read as i32. Throws Error that names the file and what is wrong with it: not found,
+/// truncated, not safetensors, an unknown element type, sizes that do not add up, an integer of
+/// more than 32 bits. Never loads half.
 TESSERA_API TensorFile read_safetensors(const std::string& path);
 /// Writes to a temporary name in the same folder, syncs and renames, so that `path` holds the old
 /// or the new file, whole, whatever happens. Throws Error on failure and leaves nothing behind.
