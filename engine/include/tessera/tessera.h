@@ -16,4 +16,5 @@
 #include "tessera/plan.h"
 #include "tessera/safetensors.h"
 #include "tessera/spec.h"
+#include "tessera/state_dict.h"
 #include "tessera/trainer.h"
