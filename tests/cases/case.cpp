@@ -132,8 +132,22 @@ Tensors make_inputs(const Case& c) {
   return inputs;
 }
 
+std::vector<Var> append(const Case& c, Graph& graph, const std::vector<Var>& inputs) {
+  return c.build ? c.build(inputs) : graph.add(c.op, inputs, c.attributes, "case");
+}
+
 std::vector<TensorSpec> output_specs(const Case& c) {
-  return find_op(c.op).infer({input_specs(c), c.attributes});
+  if (!c.build) return find_op(c.op).infer({input_specs(c), c.attributes});
+  Graph graph;
+  std::vector<Var> inputs;
+  for (const Input& input : c.inputs) inputs.push_back(graph.input(input.name, input.spec));
+  std::vector<TensorSpec> specs;
+  for (const Var& output : c.build(inputs)) specs.push_back(output.spec());
+  return specs;
+}
+
+std::vector<Alias> updates(const Case& c) {
+  return c.build ? std::vector<Alias>() : find_op(c.op).updates;
 }
 
 double bytes_moved(const Case& c) {

@@ -12,6 +12,7 @@
 #include "engine/philox.h"
 #include "tessera/attributes.h"
 #include "tessera/graph.h"
+#include "tessera/op.h"
 #include "tessera/spec.h"
 
 namespace tessera::cases {
@@ -78,11 +79,16 @@ struct Case {
   bool smooth = true;
   /// Too large for the tests.
   bool bench_only = false;
+  /// Appends the case to a graph; empty: the op alone.
+  std::function<std::vector<Var>(const std::vector<Var>&)> build = {};
 };
 
 /// The inputs of a case, filled from its name: the same everywhere, each time.
 Tensors make_inputs(const Case& c);
+std::vector<Var> append(const Case& c, Graph& graph, const std::vector<Var>& inputs);
 std::vector<TensorSpec> output_specs(const Case& c);
+/// The outputs that are written over inputs.
+std::vector<Alias> updates(const Case& c);
 /// Bytes of inputs and outputs: what must at least be moved.
 double bytes_moved(const Case& c);
 

@@ -29,7 +29,9 @@ bool has_gradient(const Input& input) {
   return input.spec.dtype == DType::f32 && input.role != Role::state;
 }
 
-bool is_differentiable(const Case& c) { return c.smooth && find_op(c.op).gradient != nullptr; }
+bool is_differentiable(const Case& c) {
+  return c.smooth && (c.build || find_op(c.op).gradient != nullptr);
+}
 
 CaseRun::CaseRun(const Case& c, Device& device, bool backward, const PlanOptions& options)
     : case_(c),
@@ -46,9 +48,9 @@ Graph CaseRun::build(bool backward) {
     inputs_.push_back(input.name);
     if (has_gradient(input)) floats.push_back(inputs.back());
   }
-  const std::vector<Var> outputs = graph.add(case_.op, inputs, case_.attributes, "case");
+  const std::vector<Var> outputs = append(case_, graph, inputs);
   updated_.resize(outputs.size());
-  for (const Alias& alias : find_op(case_.op).updates)
+  for (const Alias& alias : updates(case_))
     updated_[static_cast<std::size_t>(alias.output)] =
         case_.inputs[static_cast<std::size_t>(alias.input)].name;
   for (std::size_t i = 0; i < outputs.size(); ++i)
