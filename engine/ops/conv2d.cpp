@@ -134,7 +134,7 @@ void gradient(GradientContext& context) {
   if (context.wants(1))
     context.set(1, conv2d_dw(x, dy, context.attributes(), w.shape(), context.name("dw")));
   if (context.input_count() == 3 && context.wants(2))
-    context.set(2, reshape(sum(dy, {0, 1, 2}, context.name("db")), {dy.shape()[3]}));
+    context.set(2, sum(dy, {0, 1, 2}, {}, context.name("db")));
 }
 
 void gradient_of_dx(GradientContext& context) {

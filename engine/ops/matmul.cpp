@@ -53,7 +53,7 @@ void gradient(GradientContext& context) {
   if (context.input_count() == 3 && context.wants(2)) {
     std::vector<std::int64_t> axes;
     for (std::int64_t axis = 0; axis + 1 < dy.spec().rank(); ++axis) axes.push_back(axis);
-    context.set(2, reshape(sum(dy, axes, context.name("dbias")), {dy.spec().dim(-1)}));
+    context.set(2, sum(dy, axes, {}, context.name("dbias")));
   }
 }
 

@@ -97,7 +97,7 @@ Var sum_to(Var dy, Shape shape, const std::string& name) {
                          dy.shape()[static_cast<std::size_t>(axis)] != 1))
       axes.push_back(axis);
   if (axes.empty()) return dy;
-  return reshape(sum(dy, axes, name), std::move(shape));
+  return reshape(sum(dy, axes, {}, name), std::move(shape));
 }
 
 #define TESSERA_UNARY(NAME) \

@@ -145,7 +145,7 @@ std::vector<TensorSpec> infer_expand(const InferContext& context) {
 }
 
 void gradient_of_expand(GradientContext& context) {
-  const Shape& x = context.input(0).shape();
+  const Shape x = context.input(0).shape();  // a copy: appending nodes moves the shapes of a graph
   const Shape& y = context.dy().shape();
   Integers axes;
   for (std::size_t axis = 0; axis < y.size(); ++axis) {
@@ -153,7 +153,7 @@ void gradient_of_expand(GradientContext& context) {
     if (axis < extra || x[axis - extra] != y[axis]) axes.push_back(static_cast<std::int64_t>(axis));
   }
   const Var dy = context.dy();
-  context.set(0, reshape(axes.empty() ? dy : sum(dy, axes, context.name("dx")), x));
+  context.set(0, reshape(axes.empty() ? dy : sum(dy, axes, {}, context.name("dx")), x));
 }
 
 std::vector<TensorSpec> infer_concat(const InferContext& context) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/ops/arguments.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -14,21 +15,6 @@ namespace {
 /// `axis` counted from the start; left alone when there is no such axis, which infer says.
 std::int64_t from_start(std::int64_t axis, std::int64_t rank) {
   return axis < 0 ? axis + rank : axis;
-}
-
-template <typename... Arguments>
-[[noreturn]] void fail(const char* op, const std::string& name,
-                       fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  throw Error(op, fmt::format("{} (node '{}')",
-                              fmt::format(format, std::forward<Arguments>(arguments)...), name));
-}
-
-/// An axis that must exist before a node can be made.
-std::size_t checked_axis(const char* op, const Var& x, std::int64_t axis, const std::string& name) {
-  const std::int64_t rank = x.spec().rank(), found = from_start(axis, rank);
-  if (found < 0 || found >= rank)
-    fail(op, name, "axis is {}, expected {} to {}", axis, -rank, rank - 1);
-  return static_cast<std::size_t>(found);
 }
 
 std::string piece_name(const std::string& name, std::size_t i) {

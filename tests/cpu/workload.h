@@ -38,7 +38,7 @@ inline Graph workload() {
   x = relu(dense(x, parameter("w4", {37, x.shape()[1]}), parameter("b4", {37})));
   // Too large for anything but Eigen's product.
   const Var large = matmul(parameter("large_a", {333, 520}), parameter("large_b", {520, 450}));
-  x = add(x, sum(matmul(reshape(sum(large, {0}), {1, 450}), parameter("w5", {450, 37})), {0}));
+  x = add(x, sum(matmul(sum(large, {0}, {.keepdim = true}), parameter("w5", {450, 37})), {0}));
   const CrossEntropy loss =
       softmax_cross_entropy(dense(x, parameter("w6", {10, 37}), parameter("b6", {10})), label);
   const std::vector<Var> dw = gradients(loss.loss, weights);

@@ -45,14 +45,15 @@ def golden(case, op, inputs, attributes, function, layout=same):
     """`inputs` maps names to (tensor, layout); the rest of them need no gradient."""
     cases[case] = json.dumps({"op": op, "inputs": list(inputs), "attributes": attributes})
     y = function(*[tensor for tensor, _ in inputs.values()])
-    dy = torch.rand_like(y) * 2 - 1
-    y.backward(dy)
+    if y.requires_grad:
+        dy = torch.rand_like(y) * 2 - 1
+        y.backward(dy)
+        store(case, "dy", layout(dy))
     for name, (tensor, convert) in inputs.items():
         store(case, name, convert(tensor))
-        if tensor.requires_grad:
+        if y.requires_grad and tensor.requires_grad:
             store(case, "d" + name, convert(tensor.grad))
     store(case, "y", layout(y))
-    store(case, "dy", layout(dy))
 
 
 def convolution(stride, padding, dilation, groups, **more):
@@ -184,6 +185,34 @@ def sgd(case, momentum, lr):
     cases[case] = json.dumps({"op": "sgd_step", "attributes": {"momentum": momentum}})
 
 
+def reductions():
+    def case(op, function, x, attributes):
+        golden(f"{op} {attributes}", op, {"x": (x, same)}, attributes, function)
+
+    def few_values():
+        return torch.randint(0, 3, (2, 3, 4)).float().requires_grad_()
+
+    case("mean", lambda t: t.mean((0, 2), keepdim=True), random(2, 3, 4), {"axes": [0, 2]})
+    case("norm1", lambda t: t.norm(1, 1, keepdim=True), few_values(), {"axes": [1]})
+    case("norm2", lambda t: t.norm(2, 1, keepdim=True),
+         (random(2, 3, 4).detach() * torch.tensor([1, 0, 1, 1.0])).requires_grad_(),
+         {"axes": [1]})  # fmt: skip
+    case("amax", lambda t: t.amax((0, 2), keepdim=True), few_values(), {"axes": [0, 2]})
+    case("amin", lambda t: t.amin(1, keepdim=True), few_values(), {"axes": [1]})
+    places = torch.tensor([[1.0, 3, 2, 3], [2, float("nan"), 5, float("nan")], [0, 0, -1, -1]])
+    case("argmax", lambda t: t.argmax(1, keepdim=True), places, {"axes": [1]})
+    case("argmin", lambda t: t.argmin(1, keepdim=True), places, {"axes": [1]})
+    # Functions that append several ops.
+    case("variance", lambda t: t.var(1), random(2, 3, 4), {"axes": [1], "correction": 1.0})
+    case("variance", lambda t: t.var((0, 2), unbiased=False), random(2, 3, 4),
+         {"axes": [0, -1], "correction": 0.0})  # fmt: skip
+    case("variance", lambda t: t.var(), random(3, 4), {"axes": [], "correction": 1.0})
+    case("norm_infinity", lambda t: t.norm(float("inf"), 1), few_values(), {"axes": [1]})
+    case("sum_function", lambda t: t.sum(), random(3, 4), {"axes": []})
+    case("sum_function", lambda t: t.sum((0, -1)), random(3, 4, 2), {"axes": [0, -1]})
+    case("argmax_function", lambda t: t.argmax(-1), places, {"axis": -1})
+
+
 def rearrangements():
     def case(op, shape, attributes, function):
         golden(op, op, {"x": (random(*shape), same)}, attributes, function)
@@ -266,6 +295,7 @@ general_cross_entropy("cross_entropy targets, sum", 3, 4, None, 0.0, [], None, "
 sgd("sgd_step", 0.9, 0.1)
 rearrangements()
 resizes()
+reductions()
 
 
 def unary(op, function, low=-4.0, high=4.0, attributes={}):

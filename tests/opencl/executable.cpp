@@ -189,14 +189,14 @@ TEST_CASE("launches for GPUs and for CPUs agree") {
   const Var w = graph.input("w", {DType::f32, {6, 3, 3, 3}});
   const Var image = image_to_float(x, {.padding = 1, .mean = {0.1, 0.2, 0.3}, .deviation = {}});
   const Var y = max_pool2d(relu(conv2d(image, w)), {{3, 2}, {2, 2}, {1, 0}});
-  const Var row = sum(y, {0, 2});
+  const Var row = sum(y, {0, 2}, {.keepdim = true});
   const Var flat = flatten(add(y, row));
   const Var logits = matmul(flat, graph.input("v", {DType::f32, {flat.shape()[1], 5}}));
   const CrossEntropy loss = softmax_cross_entropy(logits, graph.input("l", {DType::i32, {3}}));
   graph.set_output("p", loss.probabilities);
-  for (const Var& gradient : gradients(sum(reshape(logits, {15}), {0}), {w, flat}))
+  for (const Var& gradient : gradients(sum(logits), {w, flat}))
     graph.set_output(fmt::format("d{}", gradient.id()), gradient);
-  graph.set_output("all", sum(image, {0, 1, 2, 3}));
+  graph.set_output("all", sum(image));
   for (const std::string& id : usable_ids()) {
     const Run cpu = run_with(id, "", graph), gpu = run_with(id, "", graph, true);
     for (std::size_t k = 0; k < cpu.outputs.size(); ++k)
@@ -222,7 +222,7 @@ TEST_CASE("inputs may be set while earlier runs go on") {
     Graph graph;
     const Var x = graph.input("x", {DType::f32, {size}});
     const Var history = graph.state("history", {DType::f32, {runs}});
-    record(reshape(sum(x, {0}), {1}), history, graph.state("counter", {DType::i32, {1}}));
+    record(reshape(sum(x), {1}), history, graph.state("counter", {DType::i32, {1}}));
     Params params(*device);
     params.add(graph, 1);
     const auto executable = device->compile(Plan(graph), params);

@@ -93,10 +93,10 @@ Graph random_graph(std::uint64_t seed) {
         values.push_back(reshape(x, {x.spec().elements()}));
         break;
       case 2:
-        values.push_back(sum(x, {0}));
+        values.push_back(sum(x, {0}, {.keepdim = true}));
         break;
       case 3:
-        values.push_back(add(x, sum(x, {x.spec().rank() - 1})));
+        values.push_back(add(x, sum(x, {-1}, {.keepdim = true})));
         break;
       default: {
         const auto pool = graph.add("max_pool2d", {reshape(x, {1, x.spec().elements(), 1, 1})},

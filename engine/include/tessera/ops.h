@@ -15,6 +15,7 @@
 #include "tessera/ops/norm.h"
 #include "tessera/ops/pointwise.h"
 #include "tessera/ops/random.h"
+#include "tessera/ops/reduce.h"
 #include "tessera/ops/resize.h"
 #include "tessera/ops/shape.h"
 
@@ -42,9 +43,6 @@ TESSERA_API Var matmul(Var a, Var b, const MatmulOptions& options = {},
 
 /// y = x w^T + b. x f32 [N,C], w f32 [K,C], b f32 [K] -> y f32 [N,K]. Appends a matmul.
 TESSERA_API Var dense(Var x, Var w, std::optional<Var> b = {}, std::string name = {});
-
-/// Sum over `axes` (negative ones count from the end), which stay with size 1.
-TESSERA_API Var sum(Var x, std::vector<std::int64_t> axes, std::string name = {});
 
 struct ImageOptions {
   std::int64_t padding = 0;            ///< rows and columns of byte 0 added on each side

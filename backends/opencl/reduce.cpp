@@ -1,0 +1,98 @@
+// Reductions: a program for each row of the table that is used. Runs of neighbouring axes are
+// reduced one after the other. Long ones are cut into pieces that a second launch combines, always
+// in the same order.
+#include "engine/ops/reduce.h"
+
+#include <algorithm>
+
+#include "backends/opencl/lowering.h"
+
+namespace tessera::opencl {
+namespace {
+
+/// How many pieces keep the device busy.
+std::int64_t piece_count(const Lowering& l, const ReducePass& pass) {
+  constexpr std::int64_t shortest = 64;  // rows of a piece
+  const std::int64_t items =
+      std::max<std::int64_t>(1, pass.outer * ((pass.inner + l.width() - 1) / l.width()));
+  const std::int64_t wanted =
+      std::int64_t{l.traits().compute_units} * (l.traits().is_cpu ? 4 : 256);
+  const std::int64_t most = std::max<std::int64_t>(1, pass.reduce / shortest);
+  const std::int64_t pieces = std::clamp<std::int64_t>((wanted + items - 1) / items, 1, most);
+  const std::int64_t length = std::max<std::int64_t>(1, (pass.reduce + pieces - 1) / pieces);
+  return std::max<std::int64_t>(1, (pass.reduce + length - 1) / length);  // none is empty
+}
+
+/// What a launch knows of those before and after it.
+struct Place {
+  bool first, last;
+  double terms;
+};
+
+void launch_pieces(Lowering& l, const ReducePass& pass, std::int64_t pieces, const Place& place,
+                   const cl::Buffer& x, const cl::Buffer& y) {
+  const std::int64_t length = (pass.reduce + pieces - 1) / pieces;
+  const Defines defines = l.defines().set("ROW", fmt::format("row_{}", l.node().op->name));
+  const cl_int first = place.first, last = place.last;
+  const auto terms = static_cast<cl_float>(place.terms);
+  if (pass.inner == 1) {
+    l.launch_items("reduce.cl", defines, "reduce_rows", pass.outer * pieces, 1, x, y,
+                   l.to_int(pass.reduce), l.to_int(pieces), l.to_int(length), first, last, terms);
+    return;
+  }
+  const std::int64_t vectors = (pass.inner + l.width() - 1) / l.width();
+  l.launch_items("reduce.cl", defines, "reduce_columns", pass.outer * pieces * vectors, 1, x, y,
+                 l.to_int(pass.reduce), l.to_int(pass.inner), l.to_int(pieces), l.to_int(length),
+                 l.to_int(pass.outer * pass.reduce * pass.inner), first, last, terms);
+}
+
+void lower(Lowering& l) {
+  const auto passes = reduce_passes(l.input_spec(0).shape, l.attributes().integers("axes"));
+  Place place{true, false, 1};
+  for (const ReducePass& pass : passes) place.terms *= static_cast<double>(pass.reduce);
+  cl::Buffer x = l.input(0);
+  const auto workspace = [&](std::int64_t floats) {
+    return l.workspace(static_cast<std::size_t>(floats) * sizeof(float));
+  };
+  for (std::size_t i = 0; i < passes.size(); ++i) {
+    ReducePass pass = passes[i];
+    const std::int64_t pieces = piece_count(l, pass);
+    if (pieces > 1) {
+      const cl::Buffer partial = workspace(pass.outer * pieces * pass.inner);
+      launch_pieces(l, pass, pieces, place, x, partial);
+      x = partial;
+      pass.reduce = pieces;
+      place.first = false;
+    }
+    place.last = i + 1 == passes.size();
+    const cl::Buffer y = place.last ? l.output(0) : workspace(pass.outer * pass.inner);
+    launch_pieces(l, pass, 1, place, x, y);
+    x = y;
+    place.first = false;
+  }
+}
+
+void lower_place(Lowering& l) {
+  const Shape& x = l.input_spec(0).shape;
+  const std::int64_t axis = l.attributes().integers("axes").front();
+  const std::int64_t inner = element_count(Shape(x.begin() + axis + 1, x.end()));
+  const float sign = l.node().op->name == "argmax" ? 1.0f : -1.0f;
+  l.elements(l.input_spec(0));
+  l.launch_items("reduce.cl", l.defines().set("ROW", "row_sum"), "reduce_place",
+                 l.output_spec(0).elements(), 16, l.input(0), l.output(0),
+                 l.to_int(l.input_spec(0).dim(axis)), l.to_int(inner), cl_float{sign});
+}
+
+}  // namespace
+
+std::vector<OpLowering> reduce_lowerings() {
+  std::vector<OpLowering> list = {{"argmax", {{"naive", never_refuses, lower_place}}},
+                                  {"argmin", {{"naive", never_refuses, lower_place}}}};
+#define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH) \
+  list.push_back({#NAME, {{"pieces", never_refuses, lower}}});
+#include "cl_kernels/reductions.h"
+#undef REDUCTION
+  return list;
+}
+
+}  // namespace tessera::opencl

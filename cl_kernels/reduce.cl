@@ -1,0 +1,111 @@
+// Reductions of one row of the table over the middle dimension of x [outer, reduce, inner], in
+// `parts` pieces of `length` rows: y [outer, parts, inner]. The host combines the pieces with a
+// second launch of the same kernel. The first launch makes terms, the last one finishes; n is the
+// number of terms. The order of the operations depends on the shape only.
+#include "common.h"
+
+#ifndef ROW
+#define ROW row_sum  // a row of reductions.h
+#endif
+
+#define SELECT(condition, a, b) select((floatv)(b), (floatv)(a), (intv)(condition))
+#define ABS(x) fabs(x)
+#define SQRT(x) sqrt(x)
+
+#define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH)                                \
+  static inline floatv row_##NAME##_identity(void) { return (floatv)(IDENTITY); }       \
+  static inline floatv row_##NAME##_term(floatv x) { return (floatv)(TERM); }           \
+  static inline floatv row_##NAME##_combine(floatv a, floatv b) { return (floatv)(COMBINE); } \
+  static inline floatv row_##NAME##_finish(floatv a, float n) { return (floatv)(FINISH); }
+#include "reductions.h"
+
+#define IDENTITY() JOIN(ROW, _identity)()
+#define COMBINE(a, b) JOIN(ROW, _combine)(a, b)
+
+static inline floatv term(floatv x, int first) { return first ? JOIN(ROW, _term)(x) : x; }
+
+static inline floatv finish(floatv a, int last, float n) {
+  return last ? JOIN(ROW, _finish)(a, n) : a;
+}
+
+// All lanes combined, in lane 0.
+static inline floatv across(floatv value) {
+  float lanes[2 * V];
+  for (int lane = V; lane < 2 * V; ++lane) lanes[lane] = 0.0f;
+  UNROLL(V)
+  for (int step = V / 2; step > 0; step /= 2) {
+    STORE(value, lanes);
+    value = COMBINE(value, LOAD(lanes + step));
+  }
+  return value;
+}
+
+// An item is V columns of one piece. Vectors may reach into the next row, never past x.
+__kernel GROUP void reduce_columns(__global const float* restrict x, __global float* restrict y,
+                                   int reduce, int inner, int parts, int length, int elements,
+                                   int first, int last, float n, int items, int chunk) {
+  const int vectors = (inner + V - 1) / V;
+  FOR_ITEMS(i) {
+    const int column = i % vectors * V, part = i / vectors % parts, outer = i / vectors / parts;
+    const int begin = part * length, end = min(begin + length, reduce);
+    const size_t base = (size_t)outer * reduce * inner + column;
+    // The rows from `whole` on have fewer than V elements left in x.
+    const long room = ((long)elements - V - (long)base) / inner + 1;
+    const int whole = (long)elements - V < (long)base ? begin : (int)clamp(room, (long)begin, (long)end);
+    floatv sums[4];
+    UNROLL(4)
+    for (int k = 0; k < 4; ++k) sums[k] = IDENTITY();
+    int row = begin;
+    for (; row + 4 <= whole; row += 4) {
+      UNROLL(4)
+      for (int k = 0; k < 4; ++k)
+        sums[k] = COMBINE(sums[k], term(LOAD(x + base + (size_t)(row + k) * inner), first));
+    }
+    for (; row < end; ++row) {
+      const floatv value = load_lanes(x + base + (size_t)row * inner, row < whole ? V : inner - column);
+      sums[0] = COMBINE(sums[0], term(value, first));
+    }
+    const floatv all = COMBINE(COMBINE(sums[0], sums[1]), COMBINE(sums[2], sums[3]));
+    store_lanes(finish(all, last, n), y + ((size_t)outer * parts + part) * inner + column,
+                inner - column);
+  }
+}
+
+// For inner = 1: an item is one piece, read V elements at a time.
+__kernel GROUP void reduce_rows(__global const float* restrict x, __global float* restrict y,
+                                int reduce, int parts, int length, int first, int last, float n,
+                                int items, int chunk) {
+  FOR_ITEMS(i) {
+    const int part = i % parts, outer = i / parts;
+    const int begin = part * length, end = min(begin + length, reduce);
+    __global const float* row = x + (size_t)outer * reduce;
+    floatv sums = IDENTITY();
+    int k = begin;
+    for (; k + V <= end; k += V) sums = COMBINE(sums, term(LOAD(row + k), first));
+    if (k < end) {
+      float rest[V];
+      STORE(IDENTITY(), rest);
+      for (int lane = 0; lane < end - k; ++lane) rest[lane] = row[k + lane];
+      sums = COMBINE(sums, term(LOAD(rest), first));
+    }
+    store_lanes(finish(across(sums), last, n), y + i, 1);
+  }
+}
+
+// argmax (sign = 1) and argmin (sign = -1): an item is one element of y.
+__kernel GROUP void reduce_place(__global const float* restrict x, __global int* restrict y,
+                                 int reduce, int inner, float sign, int items, int chunk) {
+  FOR_ITEMS(i) {
+    __global const float* from = x + (size_t)(i / inner) * reduce * inner + i % inner;
+    float best = sign * from[0];
+    int place = 0;
+    for (int row = 1; row < reduce && best == best; ++row) {
+      const float value = sign * from[(size_t)row * inner];
+      if (value > best || value != value) {
+        best = value;
+        place = row;
+      }
+    }
+    y[i] = place;
+  }
+}
