@@ -93,11 +93,18 @@ Var instance_norm(Var x, const std::string& name, const NormOptions& options) {
 
 Var dropout(Var x, const std::string& name, double p) {
   Graph& graph = x.graph();
-  if (graph.mode() == Mode::inference) return x;
+  if (graph.mode() == Mode::inference || p == 0) return x;
   Philox random(0, name);  // names make seeds that have nothing to do with each other
   const std::uint64_t high = random.next(), low = random.next();
   return tessera::dropout(x, step_counter(graph), p, static_cast<std::int64_t>(high << 32 | low),
                           name);
+}
+
+Var stochastic_depth(Var x, const std::string& name, double p) {
+  if (x.graph().mode() == Mode::inference || p == 0) return x;
+  Shape shape(x.shape().size(), 1);
+  shape.at(0) = x.shape().at(0);
+  return mul(x, dropout(x.graph().constant(shape, 1), name, p));
 }
 
 }  // namespace tessera::layers

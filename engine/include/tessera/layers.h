@@ -65,4 +65,8 @@ TESSERA_API Var instance_norm(Var x, const std::string& name,
 /// elsewhere x itself. The mask depends on the name and the training step. x f32.
 TESSERA_API Var dropout(Var x, const std::string& name, double p = 0.5);
 
+/// torchvision.ops.StochasticDepth with mode "row": as dropout, but of whole samples, the first
+/// dimension.
+TESSERA_API Var stochastic_depth(Var x, const std::string& name, double p);
+
 }  // namespace tessera::layers
