@@ -20,7 +20,10 @@ struct Architecture {
   std::int64_t padded_to = 0;
 };
 
+std::vector<Architecture> efficientnets();
+std::vector<Architecture> mobilenets();
 std::vector<Architecture> resnets();
 std::vector<Architecture> tutorials();
+std::vector<Architecture> unets();
 
 }  // namespace tessera::models

@@ -18,6 +18,15 @@ Var conv_norm(Var x, const std::string& conv, const std::string& norm, std::int6
   return layers::batch_norm2d(x, norm, {.eps = options.eps});
 }
 
+Var conv_norm(Var x, const std::string& name, std::int64_t channels, std::int64_t kernel,
+              const ConvNormOptions& options) {
+  return conv_norm(x, name + ".0", name + ".1", channels, kernel, options);
+}
+
+layers::Initial normal_weights(double deviation) {
+  return {[deviation](const Shape&) { return init::normal(0, deviation); }, init::constant(0)};
+}
+
 Var global_mean(Var x) {
   const std::int64_t n = x.shape()[0], size = x.shape()[1] * x.shape()[2], c = x.shape()[3];
   const Var weights = x.graph().constant({n, 1, size}, 1.0 / static_cast<double>(size));

@@ -22,6 +22,13 @@ struct ConvNormOptions {
 Var conv_norm(Var x, const std::string& conv, const std::string& norm, std::int64_t channels,
               std::int64_t kernel, const ConvNormOptions& options = {});
 
+/// The same with torchvision's names for a pair of them, "<name>.0" and "<name>.1".
+Var conv_norm(Var x, const std::string& name, std::int64_t channels, std::int64_t kernel,
+              const ConvNormOptions& options = {});
+
+/// Weights from a normal distribution with mean 0, biases 0.
+layers::Initial normal_weights(double deviation);
+
 /// The mean of each channel: [N,H,W,C] -> [N,C].
 Var global_mean(Var x);
 

@@ -29,14 +29,13 @@ std::int64_t parameters(const std::string& name, std::int64_t side, std::int64_t
 
 TEST_CASE("models have as many parameters as torchvision's, or as published") {
   const std::map<std::string, std::int64_t> imagenet = {
-      {"resnet18", 11'689'512},
-      {"resnet34", 21'797'672},
-      {"resnet50", 25'557'032},
-      {"resnet101", 44'549'160},
+      {"resnet18", 11'689'512},       {"resnet34", 21'797'672},    {"resnet50", 25'557'032},
+      {"resnet101", 44'549'160},      {"mobilenet_v1", 4'231'976}, {"mobilenet_v2", 3'504'872},
+      {"efficientnet_b0", 5'288'548},
   };
   const std::map<std::string, std::int64_t> cifar = {
-      {"tutorial", 62'006},  {"resnet20", 269'722}, {"resnet32", 464'154},
-      {"resnet44", 658'586}, {"resnet56", 853'018}, {"resnet110", 1'727'962},
+      {"tutorial", 62'006},  {"resnet20", 269'722},    {"resnet32", 464'154}, {"resnet44", 658'586},
+      {"resnet56", 853'018}, {"resnet110", 1'727'962}, {"unet", 1'927'306},
   };
   for (const ModelInfo& model : list_models()) {
     CAPTURE(model.name);
@@ -57,9 +56,14 @@ TEST_CASE("models take small and grey images, or name the smallest ones") {
       CAPTURE(channels);
       const std::int64_t side = channels == 1 ? 28 : 32;
       try {
-        const Model made = make_model(model.name, {side, side, channels, {}}, {"a", "b", "c"});
         Graph graph;
-        append_classifier(graph, made, 2);  // checks the logits
+        if (model.classifier) {
+          const Model made = make_model(model.name, {side, side, channels, {}}, {"a", "b", "c"});
+          append_classifier(graph, made, 2);  // checks the logits
+        } else {
+          const Var y = append_model(model.name, image(graph, side, side + 1, channels), 4);
+          CHECK(y.shape() == Shape{2, side, side + 1, 4});
+        }
       } catch (const Error& error) {
         FAIL_CHECK(error.what());
       }
@@ -68,20 +72,22 @@ TEST_CASE("models take small and grey images, or name the smallest ones") {
 }
 
 TEST_CASE("unknown models and images that do not fit are refused in one line") {
-  Graph graph;
-  const auto refused = [&](const std::string& name, Var x) {
+  const auto refused = [](const std::string& name, const Shape& shape) {
     try {
-      append_model(name, x, 10);
+      Graph graph;
+      append_model(name, graph.input("image", {DType::f32, shape}), 10);
     } catch (const Error& error) {
       return std::string(error.what());
     }
     return std::string();
   };
-  CHECK(refused("resnet19", image(graph, 32, 32))
-            .find("there is no model 'resnet19'; there are: "
-                  "tutorial, ") != std::string::npos);
-  CHECK(refused("resnet18", reshape(graph.constant({3}, 0), {1, 3})) ==
-        "[resnet18] images are f32[1,3], expected 4 dimensions");
+  CHECK(refused("resnet19", {1, 32, 32, 3})
+            .starts_with("[model] there is no model 'resnet19'; there are: tutorial, "));
+  CHECK(refused("resnet18", {1, 3}) == "[resnet18] images are f32[1,3], expected 4 dimensions");
+  CHECK(refused("unet", {1, 7, 9, 3}) == "[unet] images are 7x9, expected at least 8x8");
+  CHECK_THROWS_WITH_AS(make_model("unet", {32, 32, 3, {}}, {"a"}),
+                       "[unet] gives a class to each pixel, expected a classifier of images",
+                       Error);
 }
 
 }  // namespace tessera
