@@ -93,3 +93,61 @@ __kernel GROUP void max_pool2d_dx(__global const float* restrict dy,
     }
   }
 }
+
+#if V == 1
+#define AS_FLOATS(x) as_float(x)
+#define AS_INTS(x) as_int(x)
+#else
+#define AS_FLOATS(x) JOIN(as_float, V)(x)
+#define AS_INTS(x) JOIN(as_int, V)(x)
+#endif
+
+// Any windows. `borders` holds of rows and then columns where the windows begin and where they end,
+// and last how far apart the elements of a window stand. `index` is the place in the image as the bits of an
+// integer. An item is V channels of a window.
+__kernel GROUP void max_pool2d_windows(__global const float* restrict x,
+                                       __global float* restrict index, __global float* restrict y,
+                                       __global const int* restrict borders, int H, int W, int C, int P, int Q, int items, int chunk) {
+  const int vectors = (C + V - 1) / V;
+  FOR_ITEMS(i) {
+    const int c = i % vectors * V, q = i / vectors % Q, p = i / vectors / Q % P;
+    const size_t image = (size_t)(i / vectors / Q / P) * H * W;
+    const int w0 = borders[2 * P + q], w1 = borders[2 * P + Q + q];
+    const int step_h = borders[2 * P + 2 * Q], step_w = borders[2 * P + 2 * Q + 1];
+    floatv best = (floatv)(-INFINITY);
+    intv place = (intv)(borders[p] * W + w0);
+    for (int h = borders[p]; h < borders[P + p]; h += step_h)
+      for (int w = w0; w < w1; w += step_w) {
+        const floatv value = load_lanes(x + (image + (size_t)h * W + w) * C + c, C - c);
+        const intv better = (intv)isgreater(value, best) |
+                            ((intv)isnan(value) & (intv)isequal(best, best));
+        best = select(best, value, better);
+        place = select(place, (intv)(h * W + w), better);
+      }
+    const size_t offset = (size_t)(i / vectors) * C + c;
+    store_lanes(best, y + offset, C - c);
+    store_lanes(AS_FLOATS(place), index + offset, C - c);
+  }
+}
+
+// `borders` holds of rows and then columns the first window in which an element may lie and the one
+// behind the last. An item is V channels of an element.
+__kernel GROUP void max_pool2d_windows_dx(__global const float* restrict dy,
+                                          __global const float* restrict index,
+                                          __global float* restrict dx,
+                                          __global const int* restrict borders, int H, int W,
+                                          int C, int P, int Q, int items, int chunk) {
+  const int vectors = (C + V - 1) / V;
+  FOR_ITEMS(i) {
+    const int c = i % vectors * V, w = i / vectors % W, h = i / vectors / W % H;
+    const size_t image = (size_t)(i / vectors / W / H) * P * Q;
+    floatv sum = (floatv)(0.0f);
+    for (int p = borders[h]; p < borders[H + h]; ++p)
+      for (int q = borders[2 * H + w]; q < borders[2 * H + W + w]; ++q) {
+        const size_t offset = (image + (size_t)p * Q + q) * C + c;
+        const intv here = AS_INTS(load_lanes(index + offset, C - c)) == (intv)(h * W + w);
+        sum += select((floatv)(0.0f), load_lanes(dy + offset, C - c), (intv)here);
+      }
+    store_lanes(sum, dx + (size_t)(i / vectors) * C + c, C - c);
+  }
+}

@@ -1,4 +1,6 @@
 // max_pool2d and its gradient, a vector of channels at a time.
+#include "engine/ops/max_pool2d.h"
+
 #include "backends/cpu/simd.h"
 #include "backends/cpu/variant.h"
 
@@ -200,12 +202,105 @@ Step prepare_gather(const NodeContext& node) {
   }};
 }
 
+// ---- any windows, given by tables; the index is a place in the image ----------------------------
+
+struct Tables {
+  std::int64_t P, Q, H, W, C;
+  PoolTable rows, columns;
+};
+
+Tables tables(const NodeContext& node, const Shape& x, const Shape& y) {
+  auto [rows, columns] = max_pool2d_tables({x[1], x[2]}, node.attributes());
+  return {y[1], y[2], x[1], x[2], x[3], std::move(rows), std::move(columns)};
+}
+
+void pool_table_window(const Tables& t, const Tail& tail, const float* image, std::size_t p,
+                       std::size_t q, float* y, float* index) {
+  for_vectors(t.C, tail, [&](std::int64_t c, const auto& access) {
+    Vec best = broadcast(-std::numeric_limits<float>::infinity());
+    IntVec place = IntVec{} + static_cast<std::int32_t>(t.rows.begin[p] * t.W + t.columns.begin[q]);
+    for (std::int64_t h = t.rows.begin[p]; h < t.rows.end[p]; h += t.rows.step)
+      for (std::int64_t w = t.columns.begin[q]; w < t.columns.end[q]; w += t.columns.step) {
+        const Vec candidate = access.load(image + (h * t.W + w) * t.C + c);
+        const IntVec better = ~(candidate <= best) & (best == best);
+        best = better ? candidate : best;
+        place = better ? IntVec{} + static_cast<std::int32_t>(h * t.W + w) : place;
+      }
+    access.store(y + c, best);
+    access.store(index + c, Vec(place));
+  });
+}
+
+/// f(n, row, column, tail) for the pixels of `count` images, each of which costs about `ns`.
+template <typename Function>
+Step for_pixels(std::int64_t count, std::int64_t rows, std::int64_t columns, double ns,
+                std::int64_t channels, const Function& f) {
+  const std::int64_t pixels = count * rows * columns;
+  const std::int64_t chunks = chunk_count(pixels, ns);
+  return {[=](const StepContext& context) {
+    context.pool.for_each(chunks, [&](std::int64_t chunk, int) {
+      const Tail tail(channels % lanes);
+      const Range range = chunk_range(pixels, chunks, chunk);
+      for (std::int64_t i = range.begin; i < range.end; ++i)
+        f(i / columns / rows, i / columns % rows, i % columns, tail);
+    });
+  }};
+}
+
+Step prepare_windows(const NodeContext& node) {
+  const float* x = node.input(0);
+  float* y = node.output(0);
+  float* index = node.output(1);  // bits of integers
+  const Shape &from = node.input_spec(0).shape, &to = node.output_spec(0).shape;
+  const Tables t = tables(node, from, to);
+  const double reads = static_cast<double>(t.H * t.W * t.C) / static_cast<double>(t.P * t.Q);
+  return for_pixels(to[0], t.P, t.Q, 10 + reads / lanes, t.C,
+                    [=](std::int64_t n, std::int64_t p, std::int64_t q, const Tail& tail) {
+                      const std::int64_t at = ((n * t.P + p) * t.Q + q) * t.C;
+                      pool_table_window(t, tail, x + n * t.H * t.W * t.C,
+                                        static_cast<std::size_t>(p), static_cast<std::size_t>(q),
+                                        y + at, index + at);
+                    });
+}
+
+void gather_table_pixel(const Tables& t, const Tail& tail, const float* dy, const float* index,
+                        std::int64_t h, std::int64_t w, float* dx) {
+  const auto row = static_cast<std::size_t>(h), column = static_cast<std::size_t>(w);
+  const IntVec here = IntVec{} + static_cast<std::int32_t>(h * t.W + w);
+  for_vectors(t.C, tail, [&](std::int64_t c, const auto& access) {
+    Vec sum{};
+    for (std::int64_t p = t.rows.first[row]; p < t.rows.last[row]; ++p)
+      for (std::int64_t q = t.columns.first[column]; q < t.columns.last[column]; ++q) {
+        const std::int64_t at = (p * t.Q + q) * t.C + c;
+        sum += IntVec(access.load(index + at)) == here ? access.load(dy + at) : Vec{};
+      }
+    access.store(dx + c, sum);
+  });
+}
+
+Step prepare_windows_dx(const NodeContext& node) {
+  const float* dy = node.input(0);
+  const float* index = node.input(1);  // bits of integers
+  float* dx = node.output(0);
+  const Shape &from = node.input_spec(0).shape, &to = node.output_spec(0).shape;
+  const Tables t = tables(node, to, from);
+  const double ns = 10 + static_cast<double>(4 * t.C) / lanes;
+  return for_pixels(to[0], t.H, t.W, ns, t.C,
+                    [=](std::int64_t n, std::int64_t h, std::int64_t w, const Tail& tail) {
+                      const std::int64_t windows = n * t.P * t.Q * t.C;
+                      gather_table_pixel(t, tail, dy + windows, index + windows, h, w,
+                                         dx + ((n * t.H + h) * t.W + w) * t.C);
+                    });
+}
+
 }  // namespace
 
 std::vector<Lowering> max_pool2d_lowerings() {
   return {{"max_pool2d", {{"direct", nullptr, prepare}}},
           {"max_pool2d_dx",
-           {{"scatter", refuse_scatter, prepare_scatter}, {"gather", nullptr, prepare_gather}}}};
+           {{"scatter", refuse_scatter, prepare_scatter}, {"gather", nullptr, prepare_gather}}},
+          {"max_pool2d_windows", {{"tables", nullptr, prepare_windows}}},
+          {"max_pool2d_windows_dx", {{"tables", nullptr, prepare_windows_dx}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -1,4 +1,6 @@
 // Maximum over windows and its gradient.
+#include "engine/ops/max_pool2d.h"
+
 #include <algorithm>
 
 #include "backends/opencl/lowering.h"
@@ -40,11 +42,35 @@ void lower_dx(Lowering& l) {
          l.output(0));
 }
 
+/// Windows given by tables; an item is a vector of channels of a pixel of the result.
+void lower_windows(Lowering& l) {
+  const bool is_gradient = l.node().op->name == "max_pool2d_windows_dx";
+  const Shape &from = l.input_spec(0).shape, &to = l.output_spec(0).shape;
+  const Shape &x = is_gradient ? to : from, &y = is_gradient ? from : to;
+  const auto [rows, columns] = max_pool2d_tables({x[1], x[2]}, l.attributes());
+  std::vector<std::int32_t> borders;
+  for (const PoolTable* table : {&rows, &columns})
+    for (const auto* part :
+         {is_gradient ? &table->first : &table->begin, is_gradient ? &table->last : &table->end})
+      borders.insert(borders.end(), part->begin(), part->end());
+  borders.push_back(l.to_int(rows.step));
+  borders.push_back(l.to_int(columns.step));
+  l.elements(l.input_spec(0));
+  l.elements(l.output_spec(0));
+  const std::int64_t items = to[0] * to[1] * to[2] * ((to[3] + l.width() - 1) / l.width());
+  const cl::Buffer second = is_gradient ? l.input(1) : l.output(1);
+  l.launch_items("max_pool2d.cl", l.defines(), std::string(l.node().op->name), items, 1, l.input(0),
+                 second, l.output(0), l.table(borders), l.to_int(x[1]), l.to_int(x[2]),
+                 l.to_int(x[3]), l.to_int(y[1]), l.to_int(y[2]));
+}
+
 }  // namespace
 
 std::vector<OpLowering> max_pool2d_lowerings() {
   return {{"max_pool2d", {{"windows", never_refuses, lower}}},
-          {"max_pool2d_dx", {{"gather", never_refuses, lower_dx}}}};
+          {"max_pool2d_dx", {{"gather", never_refuses, lower_dx}}},
+          {"max_pool2d_windows", {{"tables", never_refuses, lower_windows}}},
+          {"max_pool2d_windows_dx", {{"tables", never_refuses, lower_windows}}}};
 }
 
 }  // namespace tessera::opencl

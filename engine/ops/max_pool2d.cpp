@@ -1,91 +1,151 @@
 // max_pool2d(x) -> y, index; index u8 [N,P,Q,C] is the place of the maximum in its window (r*S+s).
 // max_pool2d_dx(dy, index) gathers: each input element looks at the windows it lies in.
-// Attributes: kernel, stride, padding (each [rows, columns]); the gradient also input_size [H,W].
+// Attributes: kernel, stride, padding (each [rows, columns]), ceil_mode (0 or 1); the gradient also
+// input_size [H,W].
+// max_pool2d_windows and its gradient do the same for all other windows: attribute dilation, or
+// only output_size [P,Q] for adaptive ones; index i32 is the place in the image (h*W+w).
+#include "engine/ops/max_pool2d.h"
+
+#include <algorithm>
+
 #include "engine/ops/op_table.h"
+#include "engine/ops/pool_windows.h"
 #include "tessera/ops.h"
 
 namespace tessera {
 namespace {
 
 using ops::check;
+using Integers = std::vector<std::int64_t>;
 
-std::int64_t output_size(std::int64_t input, std::size_t axis, const Attributes& attributes) {
-  const std::int64_t kernel = attributes.integers("kernel")[axis];
-  const std::int64_t padding = attributes.integers("padding")[axis];
-  check(2 * padding <= kernel, "padding is {}, expected at most half of kernel {}", padding,
-        kernel);
-  check(input + 2 * padding >= kernel, "kernel reaches over {} {}, expected at most {}", kernel,
-        axis == 0 ? "rows" : "columns", input + 2 * padding);
-  return (input + 2 * padding - kernel) / attributes.integers("stride")[axis] + 1;
+const char* const side_names[] = {"rows", "columns"};
+
+Integers checked_pair(const Attributes& attributes, const char* name, std::int64_t least) {
+  const Integers& values = attributes.integers(name);
+  check(values.size() == 2 && values[0] >= least && values[1] >= least,
+        "{} is {}, expected two numbers of at least {}", name, to_string(values), least);
+  return values;
 }
 
-void check_attributes(const Attributes& attributes) {
-  const struct {
-    const char* name;
-    std::int64_t least;
-  } pairs[] = {{"kernel", 1}, {"stride", 1}, {"padding", 0}};
-  for (const auto& pair : pairs) {
-    const auto& values = attributes.integers(pair.name);
-    check(values.size() == 2 && values[0] >= pair.least && values[1] >= pair.least,
-          "{} is {}, expected two numbers of at least {}", pair.name, to_string(values),
-          pair.least);
-  }
-  const auto& kernel = attributes.integers("kernel");
+bool is_adaptive(const Attributes& attributes) { return attributes.has("output_size"); }
+
+PoolAxis pool_axis(const Attributes& attributes, std::size_t axis) {
+  return {checked_pair(attributes, "kernel", 1)[axis], checked_pair(attributes, "stride", 1)[axis],
+          checked_pair(attributes, "padding", 0)[axis],
+          attributes.has("dilation") ? checked_pair(attributes, "dilation", 1)[axis] : 1,
+          attributes.integer("ceil_mode") != 0};
+}
+
+std::int64_t output_size(std::int64_t input, std::size_t axis, const Attributes& attributes) {
+  if (!is_adaptive(attributes))
+    return pool_output_size(input, pool_axis(attributes, axis), side_names[axis]);
+  check(input >= 1, "input has {} {}, expected at least 1", input, side_names[axis]);
+  return checked_pair(attributes, "output_size", 1)[axis];
+}
+
+Shape output_shape(const Shape& x, const Attributes& attributes) {
+  return {x[0], output_size(x[1], 0, attributes), output_size(x[2], 1, attributes), x[3]};
+}
+
+/// A place in the window fits into a byte.
+void check_byte_index(const Attributes& attributes) {
+  const Integers kernel = checked_pair(attributes, "kernel", 1);
   check(kernel[0] * kernel[1] <= 256, "kernel has {} elements, expected at most 256",
         kernel[0] * kernel[1]);
 }
 
+template <DType index>
 std::vector<TensorSpec> infer(const InferContext& context) {
   ops::check_count(context, 1, 1);
   ops::check_input(context, 0, "input", DType::f32, 4);
-  check_attributes(context.attributes);
-  const Shape& x = context.inputs[0].shape;
-  const Shape y = {x[0], output_size(x[1], 0, context.attributes),
-                   output_size(x[2], 1, context.attributes), x[3]};
-  return {{DType::f32, y}, {DType::u8, y}};
+  if (index == DType::u8) check_byte_index(context.attributes);
+  const Shape y = output_shape(context.inputs[0].shape, context.attributes);
+  return {{DType::f32, y}, {index, y}};
 }
 
+template <DType index>
 std::vector<TensorSpec> infer_dx(const InferContext& context) {
   ops::check_count(context, 2, 2);
   ops::check_input(context, 0, "dy", DType::f32, 4);
-  ops::check_input(context, 1, "index", DType::u8, 4);
-  check_attributes(context.attributes);
-  const auto& size = context.attributes.integers("input_size");
-  check(size.size() == 2, "input_size is {}, expected two numbers", to_string(size));
+  ops::check_input(context, 1, "index", index, 4);
+  if (index == DType::u8) check_byte_index(context.attributes);
+  const Integers size = checked_pair(context.attributes, "input_size", 1);
   const Shape& dy = context.inputs[0].shape;
-  const Shape expected = {dy[0], output_size(size[0], 0, context.attributes),
-                          output_size(size[1], 1, context.attributes), dy[3]};
+  const Shape dx = {dy[0], size[0], size[1], dy[3]};
+  const Shape expected = output_shape(dx, context.attributes);
   ops::check_shape(context, 0, "dy", expected);
   ops::check_shape(context, 1, "index", expected);
-  return {{DType::f32, {dy[0], size[0], size[1], dy[3]}}};
+  return {{DType::f32, dx}};
 }
 
 void gradient(GradientContext& context) {
   const Shape& x = context.input(0).shape();
-  const Attributes& a = context.attributes();
-  context.set(0, context.graph().add("max_pool2d_dx", {context.dy(), context.output(1)},
-                                     {{"kernel", a.integers("kernel")},
-                                      {"stride", a.integers("stride")},
-                                      {"padding", a.integers("padding")},
-                                      {"input_size", std::vector<std::int64_t>{x[1], x[2]}}},
-                                     context.name("dx"))[0]);
+  auto attributes = context.attributes().all();
+  attributes["input_size"] = Integers{x[1], x[2]};
+  const bool bytes = context.output(1).spec().dtype == DType::u8;
+  context.set(0, context.graph().add(bytes ? "max_pool2d_dx" : "max_pool2d_windows_dx",
+                                     {context.dy(), context.output(1)},
+                                     Attributes(std::move(attributes)), context.name("dx"))[0]);
+}
+
+PoolTable pool_table(std::int64_t input, std::size_t axis, const Attributes& attributes) {
+  const std::int64_t output = output_size(input, axis, attributes);
+  PoolTable table{
+      is_adaptive(attributes) ? 1 : pool_axis(attributes, axis).dilation, {}, {}, {}, {}};
+  table.first.assign(static_cast<std::size_t>(input), static_cast<std::int32_t>(output));
+  table.last.assign(static_cast<std::size_t>(input), 0);
+  for (std::int64_t p = 0; p < output; ++p) {
+    const PoolWindow window = is_adaptive(attributes)
+                                  ? adaptive_pool_window(input, output, p)
+                                  : pool_window(input, pool_axis(attributes, axis), p);
+    table.begin.push_back(static_cast<std::int32_t>(window.begin));
+    table.end.push_back(static_cast<std::int32_t>(window.end));
+    for (std::int64_t i = window.begin; i < window.end; i += table.step) {
+      const auto at = static_cast<std::size_t>(i);
+      table.first[at] = std::min(table.first[at], static_cast<std::int32_t>(p));
+      table.last[at] = static_cast<std::int32_t>(p + 1);
+    }
+  }
+  return table;
 }
 
 }  // namespace
 
+std::array<PoolTable, 2> max_pool2d_tables(const std::array<std::int64_t, 2>& input,
+                                           const Attributes& attributes) {
+  return {pool_table(input[0], 0, attributes), pool_table(input[1], 1, attributes)};
+}
+
 Var max_pool2d(Var x, const Pool2dOptions& options, std::string name) {
   const auto pair = [](const std::array<std::int64_t, 2>& values) {
-    return std::vector<std::int64_t>(values.begin(), values.end());
+    return Integers(values.begin(), values.end());
   };
-  return x.graph().add("max_pool2d", {x},
-                       {{"kernel", pair(options.kernel)},
-                        {"stride", pair(options.stride)},
-                        {"padding", pair(options.padding)}},
+  std::map<std::string, Attribute, std::less<>> attributes = {
+      {"kernel", pair(options.kernel)},
+      {"stride", pair(options.stride)},
+      {"padding", pair(options.padding)},
+      {"ceil_mode", std::int64_t{options.ceil_mode}}};
+  const bool dense = options.dilation == std::array<std::int64_t, 2>{1, 1};
+  const bool small = options.kernel[0] * options.kernel[1] <= 256;
+  if (!dense || !small) attributes["dilation"] = pair(options.dilation);
+  return x.graph().add(dense && small ? "max_pool2d" : "max_pool2d_windows", {x},
+                       Attributes(std::move(attributes)), std::move(name))[0];
+}
+
+Var adaptive_max_pool2d(Var x, const std::array<std::int64_t, 2>& size, std::string name) {
+  return x.graph().add("max_pool2d_windows", {x}, {{"output_size", Integers{size[0], size[1]}}},
                        std::move(name))[0];
 }
 
+Var global_max_pool2d(Var x, std::string name) {
+  return adaptive_max_pool2d(x, {1, 1}, std::move(name));
+}
+
 std::vector<Op> ops::max_pool2d_ops() {
-  return {{"max_pool2d", infer, gradient}, {"max_pool2d_dx", infer_dx}};
+  return {{"max_pool2d", infer<DType::u8>, gradient},
+          {"max_pool2d_dx", infer_dx<DType::u8>},
+          {"max_pool2d_windows", infer<DType::i32>, gradient},
+          {"max_pool2d_windows_dx", infer_dx<DType::i32>}};
 }
 
 }  // namespace tessera

@@ -1,12 +1,14 @@
 // resample(x): along one axis each element of y is a weighted sum of a few of x. Attributes: axis,
-// size (of y), mode: "nearest" or "linear" (align_corners, factor: 0 for out / in) and "reflect",
-// "replicate" or "circular" (before). Its gradient resample_dx (input_size) is the transposed sum.
+// size (of y), mode: "nearest" or "linear" (align_corners, factor: 0 for out / in), "reflect",
+// "replicate" or "circular" (before), "average" (kernel, stride, padding, count_include_pad) and
+// "adaptive". Its gradient resample_dx (input_size) is the transposed sum.
 #include "engine/ops/resample.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "engine/ops/op_table.h"
+#include "engine/ops/pool_windows.h"
 #include "tessera/ops.h"
 
 namespace tessera {
@@ -29,11 +31,33 @@ std::int64_t padded_index(const std::string& mode, std::int64_t i, std::int64_t 
   return i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
 }
 
+/// The pooling along the axis; whether it rounds up, `size` tells.
+PoolAxis pool_axis(const Attributes& attributes) {
+  return {attributes.integer("kernel"), attributes.integer("stride"),
+          attributes.integer("padding")};
+}
+
+std::vector<Tap> mean_taps(const PoolWindow& window, std::int64_t divisor) {
+  std::vector<Tap> taps;
+  for (std::int64_t i = window.begin; i < window.end; ++i)
+    taps.push_back({i, 1 / static_cast<float>(divisor)});
+  return taps;
+}
+
 /// In single precision like PyTorch, so that equal sizes give equal indices.
 std::vector<Tap> taps(const Attributes& attributes, std::int64_t j, std::int64_t in,
                       std::int64_t out) {
   const std::string& mode = attributes.text("mode");
   if (is_padding(mode)) return {{padded_index(mode, j - attributes.integer("before"), in), 1.0f}};
+  if (mode == "adaptive") {
+    const PoolWindow window = adaptive_pool_window(in, out, j);
+    return mean_taps(window, window.end - window.begin);
+  }
+  if (mode == "average") {
+    const PoolWindow window = pool_window(in, pool_axis(attributes), j);
+    const bool padded = attributes.integer("count_include_pad") == 1;
+    return mean_taps(window, padded ? window.padded : window.end - window.begin);
+  }
   const double factor = attributes.number("factor");
   const float scale = factor > 0 ? static_cast<float>(1 / factor)
                                  : static_cast<float>(in) / static_cast<float>(out);
@@ -64,8 +88,20 @@ void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_
           in);
     return;
   }
+  if (mode == "adaptive") return;
+  if (mode == "average") {
+    PoolAxis axis = pool_axis(attributes);
+    const std::int64_t least = pool_output_size(in, axis, "elements");
+    axis.ceil_mode = true;
+    const std::int64_t most = pool_output_size(in, axis, "elements");
+    check(out == least || out == most, "size is {}, expected {} or {}", out, least, most);
+    const std::int64_t count = attributes.integer("count_include_pad");
+    check(count == 0 || count == 1, "count_include_pad is {}, expected 0 or 1", count);
+    return;
+  }
   check(mode == "nearest" || mode == "linear",
-        "mode is '{}', expected nearest, linear, reflect, replicate or circular", mode);
+        "mode is '{}', expected nearest, linear, reflect, replicate, circular, average or adaptive",
+        mode);
   check(attributes.number("factor") >= 0, "factor is {}, expected at least 0",
         attributes.number("factor"));
   const std::int64_t align = attributes.integer("align_corners");
@@ -202,6 +238,50 @@ Var pad(Var x, const PadWidths& widths, PadMode mode, const std::string& name) {
                          {"before", widths[i][0]}},
                         name)[0];
   return y;
+}
+
+Var avg_pool2d(Var x, const AvgPool2dOptions& options, const std::string& name) {
+  check_image("avg_pool2d", x, name);
+  Var y = x;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const PoolAxis axis = {options.kernel[i], options.stride[i], options.padding[i], 1,
+                           options.ceil_mode};
+    std::int64_t size = 0;
+    try {
+      size = pool_output_size(x.shape()[i + 1], axis, i == 0 ? "rows" : "columns");
+    } catch (const Error& error) {
+      throw Error("avg_pool2d", fmt::format("{} (node '{}')", error.what(), name));
+    }
+    y = y.graph().add("resample", {y},
+                      {{"axis", static_cast<std::int64_t>(i) + 1},
+                       {"size", size},
+                       {"mode", std::string("average")},
+                       {"kernel", axis.kernel},
+                       {"stride", axis.stride},
+                       {"padding", axis.padding},
+                       {"count_include_pad", std::int64_t{options.count_include_pad}}},
+                      name)[0];
+  }
+  return y;
+}
+
+Var adaptive_avg_pool2d(Var x, const std::array<std::int64_t, 2>& size, const std::string& name) {
+  check_image("adaptive_avg_pool2d", x, name);
+  const auto along = [&](Var y, std::int64_t axis, std::int64_t count) {
+    return y.graph().add("resample", {y},
+                         {{"axis", axis}, {"size", count}, {"mode", std::string("adaptive")}},
+                         name)[0];
+  };
+  const Shape shape = x.shape();
+  if (size == std::array<std::int64_t, 2>{1, 1}) {  // in one go
+    const Var pixels = reshape(x, {shape[0], shape[1] * shape[2], 1, shape[3]});
+    return along(pixels, 1, 1);
+  }
+  return along(along(x, 1, size[0]), 2, size[1]);
+}
+
+Var global_avg_pool2d(Var x, const std::string& name) {
+  return adaptive_avg_pool2d(x, {1, 1}, name);
 }
 
 std::vector<Op> ops::resample_ops() {

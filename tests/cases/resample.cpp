@@ -94,6 +94,43 @@ Case pad_case(const std::string& mode, const Shape& x, std::int64_t axis, std::i
                        });
 }
 
+/// The mean over a window; `count_padding` counts what it covers of the padding as zeros.
+Case average_case(const Shape& x, std::int64_t axis, std::int64_t size, std::int64_t kernel,
+                  std::int64_t stride, std::int64_t padding, bool count_padding) {
+  return resample_case(
+      "average, " + to_string(x) + " to " + std::to_string(size) + " by windows of " +
+          std::to_string(kernel) + (count_padding ? "" : ", padding not counted"),
+      x, axis, size,
+      {{"mode", std::string("average")},
+       {"kernel", kernel},
+       {"stride", stride},
+       {"padding", padding},
+       {"count_include_pad", std::int64_t{count_padding}}},
+      [=](const auto& element, std::int64_t in, std::int64_t, std::int64_t j) {
+        double total = 0, count = 0;
+        for (std::int64_t i = j * stride - padding; i < j * stride - padding + kernel; ++i) {
+          const bool inside = i >= 0 && i < in;
+          if (inside) total += element(i);
+          count += inside || (count_padding && i < in + padding);
+        }
+        return total / count;
+      });
+}
+
+Case adaptive_case(const Shape& x, std::int64_t axis, std::int64_t size) {
+  return resample_case("adaptive, " + to_string(x) + " to " + std::to_string(size), x, axis, size,
+                       {{"mode", std::string("adaptive")}},
+                       [=](const auto& element, std::int64_t in, std::int64_t out, std::int64_t j) {
+                         double total = 0, count = 0;
+                         for (std::int64_t i = 0; i < in; ++i)
+                           if ((i + 1) * out > j * in && i * out < (j + 1) * in) {
+                             total += element(i);
+                             ++count;
+                           }
+                         return total / count;
+                       });
+}
+
 }  // namespace
 
 std::vector<Case> resample_cases() {
@@ -115,9 +152,20 @@ std::vector<Case> resample_cases() {
       pad_case("reflect", {3, 9}, 1, 0, 8),
       pad_case("replicate", {2, 5, 7, 3}, 2, 9, 1),
       pad_case("circular", {2, 5, 19}, 1, 5, 3),
+      average_case({2, 6, 8, 3}, 1, 3, 2, 2, 0, true),
+      average_case({2, 9, 11, 3}, 2, 6, 3, 2, 1, true),
+      average_case({2, 9, 11, 3}, 2, 6, 3, 2, 1, false),
+      average_case({2, 8, 5}, 1, 5, 3, 2, 1, true),
+      average_case({2, 8, 5}, 1, 5, 3, 2, 1, false),
+      average_case({3, 11, 17}, 1, 3, 2, 4, 0, true),
+      adaptive_case({2, 7, 10, 16}, 2, 4),
+      adaptive_case({2, 3, 5}, 1, 7),
+      adaptive_case({3, 35, 1, 33}, 1, 1),
       linear_case({64, 32, 32, 64}, 2, 64, false),
+      average_case({64, 32, 32, 64}, 1, 16, 2, 2, 0, true),
+      adaptive_case({64, 64, 1, 512}, 1, 1),
   };
-  cases.back().bench_only = true;
+  for (std::size_t i = cases.size() - 3; i < cases.size(); ++i) cases[i].bench_only = true;
   return cases;
 }
 

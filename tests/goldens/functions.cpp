@@ -9,10 +9,39 @@
 namespace tessera {
 namespace {
 
+std::array<std::int64_t, 2> pair(const Attributes& a, const char* name) {
+  const auto& values = a.integers(name);
+  return {values.at(0), values.at(1)};
+}
+
+Pool2dOptions max_pool_options(const Attributes& a) {
+  return {pair(a, "kernel"), pair(a, "stride"), pair(a, "padding"), pair(a, "dilation"),
+          a.integer("ceil_mode") == 1};
+}
+
+AvgPool2dOptions avg_pool_options(const Attributes& a) {
+  return {pair(a, "kernel"), pair(a, "stride"), pair(a, "padding"), a.integer("ceil_mode") == 1,
+          a.integer("count_include_pad") == 1};
+}
+
 using Function = Var (*)(const std::vector<Var>&, const Attributes&);
 
 const std::map<std::string, Function>& functions() {
   static const std::map<std::string, Function> table = {
+      {"adaptive_avg_pool2d",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return adaptive_avg_pool2d(x[0], pair(a, "size"));
+       }},
+      {"adaptive_max_pool2d",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return adaptive_max_pool2d(x[0], pair(a, "size"));
+       }},
+      {"avg_pool2d", [](const std::vector<Var>& x,
+                        const Attributes& a) { return avg_pool2d(x[0], avg_pool_options(a)); }},
+      {"max_pool2d_function",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return max_pool2d(x[0], max_pool_options(a));
+       }},
       {"sum_function", [](const std::vector<Var>& x,
                           const Attributes& a) { return sum(x[0], a.integers("axes")); }},
       {"argmax_function", [](const std::vector<Var>& x,

@@ -89,8 +89,42 @@ def max_pool2d(case, x, kernel, stride, padding=(0, 0)):
     # Few different numbers: ties decide where the gradient goes.
     values = torch.randint(0, 4, x).float().requires_grad_()
     golden(case, "max_pool2d", {"x": (values, channels_last)},
-           {"kernel": kernel, "stride": stride, "padding": padding},
+           {"kernel": kernel, "stride": stride, "padding": padding, "ceil_mode": 0},
            lambda t: F.max_pool2d(t, kernel, stride, padding), channels_last)  # fmt: skip
+
+
+def pooling():
+    def case(op, x, function, **attributes):
+        golden(f"{op} {attributes}", op, {"x": (random(*x), channels_last)}, attributes, function,
+               channels_last)  # fmt: skip
+
+    def avg_pool2d(x, kernel, stride, padding=(0, 0), ceil_mode=0, count_include_pad=1):
+        case("avg_pool2d", x,
+             lambda t: F.avg_pool2d(t, kernel, stride, padding, bool(ceil_mode),
+                                    bool(count_include_pad)),
+             kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode,
+             count_include_pad=count_include_pad)  # fmt: skip
+
+    def max_pool2d(x, kernel, stride, padding, dilation, ceil_mode):
+        case("max_pool2d_function", x,
+             lambda t: F.max_pool2d(t, kernel, stride, padding, dilation, bool(ceil_mode)),
+             kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+             ceil_mode=ceil_mode)  # fmt: skip
+
+    avg_pool2d((2, 2, 9, 7), (3, 2), (2, 1), (1, 1))
+    avg_pool2d((2, 2, 9, 7), (3, 2), (2, 1), (1, 1), count_include_pad=0)
+    avg_pool2d((1, 3, 8, 9), (3, 2), (2, 3), (1, 0), ceil_mode=1)
+    avg_pool2d((1, 2, 6, 5), (2, 3), (3, 2), (1, 1), ceil_mode=1)
+    avg_pool2d((1, 2, 6, 5), (2, 3), (3, 2), (1, 1), ceil_mode=1, count_include_pad=0)
+    max_pool2d((1, 3, 8, 9), (3, 2), (2, 3), (1, 0), (1, 1), 1)
+    max_pool2d((1, 2, 6, 5), (2, 3), (3, 2), (1, 1), (1, 1), 1)
+    max_pool2d((2, 2, 9, 10), (3, 2), (2, 1), (1, 1), (2, 3), 0)
+    max_pool2d((1, 2, 9, 10), (2, 3), (3, 2), (1, 1), (3, 2), 1)
+    for size in (1, 1), (3, 4), (8, 5):
+        case("adaptive_avg_pool2d", (2, 3, 7, 5), lambda t: F.adaptive_avg_pool2d(t, size),
+             size=size)  # fmt: skip
+        case("adaptive_max_pool2d", (2, 3, 7, 5), lambda t: F.adaptive_max_pool2d(t, size),
+             size=size)  # fmt: skip
 
 
 def batch_norm(case, x, affine, training, momentum=0.1):
@@ -296,6 +330,7 @@ sgd("sgd_step", 0.9, 0.1)
 rearrangements()
 resizes()
 reductions()
+pooling()
 
 
 def unary(op, function, low=-4.0, high=4.0, attributes={}):

@@ -66,7 +66,8 @@ Attributes convolution_with(const char* name, Integers size) {
           {name, std::move(size)}};
 }
 Attributes pooling(Integers kernel, Integers stride, Integers padding) {
-  return {{"kernel", kernel}, {"stride", stride}, {"padding", padding}};
+  return {
+      {"kernel", kernel}, {"stride", stride}, {"padding", padding}, {"ceil_mode", std::int64_t{0}}};
 }
 Attributes transposed(std::int64_t a, std::int64_t b) {
   return {{"transpose_a", a}, {"transpose_b", b}};
@@ -258,6 +259,7 @@ TEST_CASE("the gradient of max_pool2d checks") {
   Attributes attributes = {{"kernel", Integers{2, 2}},
                            {"stride", Integers{2, 2}},
                            {"padding", Integers{0, 0}},
+                           {"ceil_mode", std::int64_t{0}},
                            {"input_size", Integers{7, 9}}};
   const Shape y = {2, 3, 4, 5};
   CHECK(outputs("max_pool2d_dx", {f32(y), u8(y)}, attributes)[0] == f32({2, 7, 9, 5}));

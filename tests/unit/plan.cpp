@@ -102,7 +102,8 @@ Graph random_graph(std::uint64_t seed) {
         const auto pool = graph.add("max_pool2d", {reshape(x, {1, x.spec().elements(), 1, 1})},
                                     {{"kernel", std::vector<std::int64_t>{1, 1}},
                                      {"stride", std::vector<std::int64_t>{1, 1}},
-                                     {"padding", std::vector<std::int64_t>{0, 0}}});
+                                     {"padding", std::vector<std::int64_t>{0, 0}},
+                                     {"ceil_mode", std::int64_t{0}}});
         values.push_back(pool[0]);  // the index is an output that nobody reads
       }
     }

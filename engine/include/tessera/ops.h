@@ -14,22 +14,13 @@
 #include "tessera/ops/loss.h"
 #include "tessera/ops/norm.h"
 #include "tessera/ops/pointwise.h"
+#include "tessera/ops/pool.h"
 #include "tessera/ops/random.h"
 #include "tessera/ops/reduce.h"
 #include "tessera/ops/resize.h"
 #include "tessera/ops/shape.h"
 
 namespace tessera {
-
-struct Pool2dOptions {
-  std::array<std::int64_t, 2> kernel = {2, 2};
-  std::array<std::int64_t, 2> stride = {2, 2};
-  std::array<std::int64_t, 2> padding = {0, 0};
-};
-
-/// The maximum over each window; padding counts as minus infinity, and NaN wins. Among equal
-/// elements the first in row order gets the gradient. x f32 [N,H,W,C] -> y f32 [N,P,Q,C].
-TESSERA_API Var max_pool2d(Var x, const Pool2dOptions& options = {}, std::string name = {});
 
 struct MatmulOptions {
   bool transpose_a = false;
