@@ -1,24 +1,6 @@
 // Softmax of each row of logits [N,K], the loss of each row and their mean, and the gradient.
 #include "common.h"
-
-// Writes the softmax p of a row x of K logits; -log p[k] is the second number minus (x[k] minus the
-// first).
-static inline float2 softmax_row(__global const float* restrict x, __global float* restrict p,
-                                 int K) {
-  float largest = x[0];
-  for (int k = 1; k < K; ++k) largest = fmax(largest, x[k]);
-  floatv sums = (floatv)(0.0f);
-  for (int k = 0; k < K; k += V) {
-    const int count = K - k;
-    const floatv value = count >= V ? LOAD(x + k) : load_first(x + k, count, -INFINITY);
-    const floatv power = exp(value - largest);
-    sums += power;
-    store_lanes(power, p + k, count);
-  }
-  const float sum = lane_sum(sums);
-  for (int k = 0; k < K; k += V) store_lanes(load_lanes(p + k, K - k) / sum, p + k, K - k);
-  return (float2)(largest, log(sum));
-}
+#include "softmax_row.h"
 
 // An item is one row. A label outside [0,K) makes the loss NaN.
 __kernel GROUP void softmax_rows(__global const float* restrict logits,

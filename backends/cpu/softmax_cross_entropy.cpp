@@ -3,36 +3,24 @@
 #include <limits>
 #include <tuple>
 
+#include "backends/cpu/softmax_row.h"
 #include "backends/cpu/variant.h"
 
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-/// -log softmax[k] = log_total - (logits[k] - largest).
-struct RowSum {
+/// -log softmax[k] of a row.
+struct MinusLog {
   float largest, log_total;
-  float minus_log(float logit) const { return log_total - (logit - largest); }
+  explicit MinusLog(const RowSum& row) : largest(row.largest), log_total(std::log(row.total)) {}
+  float operator()(float logit) const { return log_total - (logit - largest); }
 };
-
-/// Writes the softmax of a row.
-RowSum softmax_row(const float* logits, std::int64_t K, float* probabilities) {
-  float largest = logits[0];
-  for (std::int64_t k = 1; k < K; ++k) largest = std::max(largest, logits[k]);
-  float total = 0;
-  for (std::int64_t k = 0; k < K; ++k) {
-    probabilities[k] = std::exp(logits[k] - largest);
-    total += probabilities[k];
-  }
-  const float scale = 1 / total;
-  for (std::int64_t k = 0; k < K; ++k) probabilities[k] *= scale;
-  return {largest, std::log(total)};
-}
 
 /// The loss of a row; NaN for a label that does not exist.
 float loss_row(const float* logits, std::int32_t label, std::int64_t K, float* probabilities) {
-  const RowSum sum = softmax_row(logits, K, probabilities);
+  const MinusLog minus_log(softmax_row(logits, K, probabilities));
   if (label < 0 || label >= K) return std::numeric_limits<float>::quiet_NaN();
-  return sum.minus_log(logits[label]);
+  return minus_log(logits[label]);
 }
 
 Step prepare(const NodeContext& node) {
@@ -116,12 +104,12 @@ struct Targets {
 std::pair<float, float> general_row(const Targets& t, std::int64_t n, const float* logits,
                                     float* probabilities) {
   const std::int64_t K = t.K;
-  const RowSum sum = softmax_row(logits, K, probabilities);
+  const MinusLog minus_log(softmax_row(logits, K, probabilities));
   if (t.ignores(n)) return {0.0f, 0.0f};
   if (!t.exists(n)) return {std::numeric_limits<float>::quiet_NaN(), 0.0f};
   float loss = 0;
   for (std::int64_t k = 0; k < K; ++k)
-    if (const float share = t.share(n, k); share != 0) loss += share * sum.minus_log(logits[k]);
+    if (const float share = t.share(n, k); share != 0) loss += share * minus_log(logits[k]);
   return {loss, t.divisor(n)};
 }
 

@@ -46,6 +46,12 @@ const std::map<std::string, Function>& functions() {
                           const Attributes& a) { return sum(x[0], a.integers("axes")); }},
       {"argmax_function", [](const std::vector<Var>& x,
                              const Attributes& a) { return argmax(x[0], a.integer("axis")); }},
+      {"softmax_function", [](const std::vector<Var>& x,
+                              const Attributes& a) { return softmax(x[0], a.integer("axis")); }},
+      {"log_softmax_function",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return log_softmax(x[0], a.integer("axis"));
+       }},
       {"variance",
        [](const std::vector<Var>& x, const Attributes& a) {
          return variance(x[0], a.integers("axes"), {.correction = a.number("correction")});

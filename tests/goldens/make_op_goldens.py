@@ -245,6 +245,11 @@ def reductions():
     case("sum_function", lambda t: t.sum(), random(3, 4), {"axes": []})
     case("sum_function", lambda t: t.sum((0, -1)), random(3, 4, 2), {"axes": [0, -1]})
     case("argmax_function", lambda t: t.argmax(-1), places, {"axis": -1})
+    for name in ("softmax", "log_softmax"):
+        function = getattr(torch, name)
+        case(name, lambda t, f=function: f(t, -1), (random(3, 7).detach() * 4).requires_grad_(),
+             {})  # fmt: skip
+        case(name + "_function", lambda t, f=function: f(t, -2), random(2, 3, 4), {"axis": -2})
 
 
 def rearrangements():

@@ -45,6 +45,19 @@ TEST_CASE("axes of reductions") {
   check_refusal(in, "argmax", {0, 1}, "[argmax] there are 2 axes, expected 1 (node 'n')");
 }
 
+TEST_CASE("softmax checks") {
+  Input in({DType::f32, {2, 3}}), whole({DType::i32, {2}}), scalar({DType::f32, {}});
+  CHECK(softmax(in.x, 0).spec() == TensorSpec{DType::f32, {2, 3}});
+  CHECK(log_softmax(in.x).spec() == TensorSpec{DType::f32, {2, 3}});
+  CHECK_THROWS_WITH_AS(softmax(in.x, 2, "n"), "[softmax] axis is 2, expected -2 to 1 (node 'n')",
+                       Error);
+  CHECK_THROWS_WITH_AS(log_softmax(whole.x, 0, "n"),
+                       "[log_softmax] input is i32[2], expected elements of type f32 (node 'n')",
+                       Error);
+  CHECK_THROWS_WITH_AS(softmax(scalar.x, 0, "n"),
+                       "[softmax] input is f32[], expected at least 1 dimension (node 'n')", Error);
+}
+
 TEST_CASE("elements of reductions") {
   Input whole({DType::i32, {2, 3}}), none({DType::f32, {0, 3}});
   check_refusal(whole, "sum", {0},

@@ -19,6 +19,7 @@
 #include "tessera/ops/reduce.h"
 #include "tessera/ops/resize.h"
 #include "tessera/ops/shape.h"
+#include "tessera/ops/softmax.h"
 
 namespace tessera {
 
