@@ -16,12 +16,14 @@ std::int64_t pool_output_size(std::int64_t input, const PoolAxis& axis, const ch
   check(axis.dilation >= 1, "dilation is {}, expected at least 1", axis.dilation);
   check(axis.padding >= 0 && 2 * axis.padding <= axis.kernel,
         "padding is {}, expected at most half of kernel {}", axis.padding, axis.kernel);
-  const std::int64_t room = input + 2 * axis.padding - axis.dilation * (axis.kernel - 1) - 1;
-  check(room >= 0, "kernel reaches over {} {}, expected at most {}",
-        axis.dilation * (axis.kernel - 1) + 1, what, input + 2 * axis.padding);
-  if (!axis.ceil_mode) return room / axis.stride + 1;
-  const std::int64_t count = (room + axis.stride - 1) / axis.stride + 1;
-  return (count - 1) * axis.stride >= input + axis.padding ? count - 1 : count;
+  const std::int64_t reach = axis.dilation * (axis.kernel - 1) + 1;
+  const std::int64_t room =
+      input + 2 * axis.padding - reach + (axis.ceil_mode ? axis.stride - 1 : 0);
+  check(room >= 0, "kernel reaches over {} {}, expected at most {}", reach, what,
+        input + 2 * axis.padding + (axis.ceil_mode ? axis.stride - 1 : 0));
+  const std::int64_t count = room / axis.stride + 1;
+  const bool in_padding = (count - 1) * axis.stride >= input + axis.padding;
+  return axis.ceil_mode && in_padding ? count - 1 : count;
 }
 
 PoolWindow pool_window(std::int64_t input, const PoolAxis& axis, std::int64_t p) {

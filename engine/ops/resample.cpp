@@ -91,10 +91,11 @@ void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_
   if (mode == "adaptive") return;
   if (mode == "average") {
     PoolAxis axis = pool_axis(attributes);
-    const std::int64_t least = pool_output_size(in, axis, "elements");
     axis.ceil_mode = true;
     const std::int64_t most = pool_output_size(in, axis, "elements");
-    check(out == least || out == most, "size is {}, expected {} or {}", out, least, most);
+    axis.ceil_mode = false;
+    check(out == most || out == pool_output_size(in, axis, "elements"),
+          "size is {}, expected {} or, not rounded up, one less", out, most);
     const std::int64_t count = attributes.integer("count_include_pad");
     check(count == 0 || count == 1, "count_include_pad is {}, expected 0 or 1", count);
     return;

@@ -212,6 +212,8 @@ std::vector<Case> max_pool2d_cases() {
       dx_case("dx, as many elements as columns, but shifted by the padding",
               {1, 8, 16, 6, {1, 4}, {1, 4}, {0, 1}}),
       forward_case("ceil mode", {2, 8, 7, 5, {3, 2}, {2, 3}, {1, 0}, true}),
+      forward_case("ceil mode, fewer rows than the window",
+                   {2, 1, 6, 5, {2, 3}, {2, 3}, {0, 0}, true}),
       forward_case("ceil mode, no last window in the padding",
                    {1, 6, 5, 17, {2, 3}, {3, 2}, {1, 1}, true}),
       dx_case("dx, ceil mode", {2, 8, 8, 3, {3, 3}, {2, 2}, {0, 0}, true}),

@@ -53,6 +53,18 @@ TEST_CASE("the last window of ceil_mode does not start in the padding") {
         Shape{2, 5, 6, 5});
 }
 
+TEST_CASE("in ceil_mode a window may be larger than the image") {
+  Graph graph;
+  const Var x = graph.input("x", {DType::f32, {2, 2, 1, 5}});
+  CHECK(max_pool2d(x, {.ceil_mode = true}).shape() == Shape{2, 1, 1, 5});
+  CHECK(avg_pool2d(x, {.ceil_mode = true}).shape() == Shape{2, 1, 1, 5});
+  CHECK(refusal([&] { max_pool2d(x, {}, "n"); }) ==
+        "[max_pool2d] kernel reaches over 2 columns, expected at most 1 (node 'n')");
+  CHECK(refusal([&] {
+          max_pool2d(x, {.kernel = {2, 3}, .ceil_mode = true}, "n");
+        }) == "[max_pool2d] kernel reaches over 3 columns, expected at most 2 (node 'n')");
+}
+
 TEST_CASE("means work axis by axis, of all pixels at once") {
   Images i;
   CHECK(adaptive_avg_pool2d(i.x, {4, 13}).shape() == Shape{2, 4, 13, 5});
