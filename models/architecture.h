@@ -20,10 +20,16 @@ struct Architecture {
   std::int64_t padded_to = 0;
 };
 
+std::vector<Architecture> alexnets();
+std::vector<Architecture> densenets();
 std::vector<Architecture> efficientnets();
+std::vector<Architecture> googlenets();
+std::vector<Architecture> lenets();
 std::vector<Architecture> mobilenets();
 std::vector<Architecture> resnets();
+std::vector<Architecture> squeezenets();
 std::vector<Architecture> tutorials();
 std::vector<Architecture> unets();
+std::vector<Architecture> vggs();
 
 }  // namespace tessera::models

@@ -27,10 +27,6 @@ layers::Initial normal_weights(double deviation) {
   return {[deviation](const Shape&) { return init::normal(0, deviation); }, init::constant(0)};
 }
 
-Var global_mean(Var x) {
-  const std::int64_t n = x.shape()[0], size = x.shape()[1] * x.shape()[2], c = x.shape()[3];
-  const Var weights = x.graph().constant({n, 1, size}, 1.0 / static_cast<double>(size));
-  return reshape(matmul(weights, reshape(x, {n, size, c})), {n, c});
-}
+Var global_mean(Var x) { return mean(x, {1, 2}); }
 
 }  // namespace tessera::models

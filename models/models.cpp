@@ -17,8 +17,10 @@ using models::Architecture;
 const std::vector<Architecture>& table() {
   static const std::vector<Architecture> all = [] {
     std::vector<Architecture> rows;
-    for (const auto& family : {models::tutorials, models::resnets, models::mobilenets,
-                               models::efficientnets, models::unets})
+    for (const auto& family :
+         {models::tutorials, models::lenets, models::alexnets, models::vggs, models::googlenets,
+          models::resnets, models::squeezenets, models::densenets, models::mobilenets,
+          models::efficientnets, models::unets})
       for (Architecture& row : family()) rows.push_back(std::move(row));
     return rows;
   }();
