@@ -31,5 +31,6 @@ std::vector<Architecture> squeezenets();
 std::vector<Architecture> tutorials();
 std::vector<Architecture> unets();
 std::vector<Architecture> vggs();
+std::vector<Architecture> vits();
 
 }  // namespace tessera::models

@@ -20,7 +20,7 @@ const std::vector<Architecture>& table() {
     for (const auto& family :
          {models::tutorials, models::lenets, models::alexnets, models::vggs, models::googlenets,
           models::resnets, models::squeezenets, models::densenets, models::mobilenets,
-          models::efficientnets, models::unets})
+          models::efficientnets, models::vits, models::unets})
       for (Architecture& row : family()) rows.push_back(std::move(row));
     return rows;
   }();
