@@ -52,6 +52,10 @@ UNARY(sqrt, no_p, no_q, SQRT(x), dy * 0.5f / y)
 UNARY(rsqrt, no_p, no_q, 1.0f / SQRT(x), dy * -0.5f * y * y * y)
 UNARY(abs, no_p, no_q, ABS(x), SELECT(x > 0.0f, dy, SELECT(x < 0.0f, -dy, 0.0f)))
 UNARY(neg, no_p, no_q, -x, -dy)
+UNARY(square, no_p, no_q, x * x, 2.0f * x * dy)
+UNARY(huber, delta, no_q,
+      SELECT(ABS(x) <= delta, 0.5f * x * x, delta * (ABS(x) - 0.5f * delta)),
+      dy * MINIMUM(MAXIMUM(x, -delta), delta))
 UNARY(clamp, min, max, MINIMUM(MAXIMUM(x, min), max),
       SELECT((x < min) | (x > max), 0.0f, dy))
 
@@ -67,6 +71,8 @@ BINARY(maximum, MAXIMUM(a, b), SELECT(a > b, dy, SELECT(a == b, 0.5f * dy, 0.0f)
        SELECT(b > a, dy, SELECT(a == b, 0.5f * dy, 0.0f)))
 BINARY(prelu, SELECT(a > 0.0f, a, a * b), SELECT(a > 0.0f, dy, dy * b),
        SELECT(a > 0.0f, 0.0f, dy * a))
+BINARY(kl_divergence, SELECT(b > 0.0f, b * (LOG(b) - a), 0.0f * a), -dy * b,
+       SELECT(b > 0.0f, dy * (LOG(b) + 1.0f - a), 0.0f))
 BINARY(equal, SELECT(a == b, 1.0f, 0.0f), 0.0f, 0.0f)
 BINARY(not_equal, SELECT(a != b, 1.0f, 0.0f), 0.0f, 0.0f)
 BINARY(less, SELECT(a < b, 1.0f, 0.0f), 0.0f, 0.0f)

@@ -52,7 +52,14 @@ static inline float share(__global const int* restrict labels, int has_targets,
 
 #define TARGETS                                                                           \
   __global const int* restrict labels, int has_targets, __global const float* restrict weights, \
-      float smoothing, float each, int has_ignored, int ignored
+      float smoothing, float each, int has_ignored, int ignored, int normalized
+
+// Of logarithms of probabilities: writes the probabilities.
+static inline float2 probabilities_row(__global const float* restrict x,
+                                       __global float* restrict p, int K) {
+  for (int k = 0; k < K; k += V) store_lanes(exp(load_lanes(x + k, K - k)), p + k, K - k);
+  return (float2)(0.0f, 0.0f);
+}
 
 // An item is one row, which adds divisors[n] to the divisor of the mean.
 __kernel GROUP void cross_entropy_rows(__global const float* restrict logits, TARGETS,
@@ -62,7 +69,8 @@ __kernel GROUP void cross_entropy_rows(__global const float* restrict logits, TA
                                        int chunk) {
   FOR_ITEMS(n) {
     __global const float* x = logits + (size_t)n * K;
-    const float2 sum = softmax_row(x, probabilities + (size_t)n * K, K);
+    __global float* p = probabilities + (size_t)n * K;
+    const float2 sum = normalized ? probabilities_row(x, p, K) : softmax_row(x, p, K);
     const int label = has_targets ? 0 : labels[n];
     const bool counts = has_targets || !has_ignored || label != ignored;
     const bool known = label >= 0 && label < K;
@@ -104,7 +112,7 @@ __kernel GROUP void cross_entropy_gradient(__global const float* restrict probab
     const bool counts = has_targets || !has_ignored || labels[n] != ignored;
     const float scale = dloss[none ? n : 0] / divisor[0];
     float total = 0.0f;
-    for (int k = 0; k < K; ++k)
+    for (int k = 0; !normalized && k < K; ++k)
       total += share(labels, has_targets, weights, smoothing, each, n, k, K);
     for (int k = 0; k < K; ++k) {
       const float p = probabilities[row + k];

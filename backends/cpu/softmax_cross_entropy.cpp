@@ -71,7 +71,7 @@ struct Targets {
   std::vector<float> weights;
   float smoothing;
   std::vector<std::int64_t> ignored;
-  bool none, mean;
+  bool normalized, none, mean;
 
   explicit Targets(const NodeContext& node)
       : N(node.input_spec(0).shape[0]),
@@ -81,6 +81,7 @@ struct Targets {
         weights(static_cast<std::size_t>(K), 1.0f),
         smoothing(static_cast<float>(node.attributes().number("label_smoothing"))),
         ignored(node.attributes().integers("ignore_index")),
+        normalized(node.attributes().integer("normalized") == 1),
         none(node.attributes().text("reduction") == "none"),
         mean(node.attributes().text("reduction") == "mean") {
     const auto& given = node.attributes().numbers("weights");
@@ -100,11 +101,18 @@ struct Targets {
   float divisor(std::int64_t n) const { return labels ? weight(labels[n]) : 1; }
 };
 
-/// Loss and divisor of a row; writes its softmax.
+/// Of logarithms of probabilities; writes the probabilities.
+RowSum probabilities_row(const float* logs, std::int64_t K, float* probabilities) {
+  for (std::int64_t k = 0; k < K; ++k) probabilities[k] = std::exp(logs[k]);
+  return {.largest = 0, .total = 1};
+}
+
+/// Loss and divisor of a row; writes its probabilities.
 std::pair<float, float> general_row(const Targets& t, std::int64_t n, const float* logits,
                                     float* probabilities) {
   const std::int64_t K = t.K;
-  const MinusLog minus_log(softmax_row(logits, K, probabilities));
+  const MinusLog minus_log(t.normalized ? probabilities_row(logits, K, probabilities)
+                                        : softmax_row(logits, K, probabilities));
   if (t.ignores(n)) return {0.0f, 0.0f};
   if (!t.exists(n)) return {std::numeric_limits<float>::quiet_NaN(), 0.0f};
   float loss = 0;
@@ -149,7 +157,8 @@ Step prepare_general_gradient(const NodeContext& node) {
         const float* p = probabilities + n * t.K;
         const float scale = dloss[t.none ? n : 0] / *divisor;
         float *to = dx + n * t.K, total = 0;
-        for (std::int64_t k = 0; k < t.K; ++k) total += t.share(n, k);
+        if (!t.normalized)
+          for (std::int64_t k = 0; k < t.K; ++k) total += t.share(n, k);
         for (std::int64_t k = 0; k < t.K; ++k)
           to[k] = scale * (of_targets ? (t.smoothing - 1) * t.weight(k) * std::log(p[k])
                                       : total * p[k] - t.share(n, k));

@@ -26,7 +26,7 @@ struct Targets {
   cl_int has_targets;
   cl::Buffer weights;
   cl_float smoothing, each;
-  cl_int has_ignored, ignored;
+  cl_int has_ignored, ignored, normalized;
   cl_int none, mean;
 };
 
@@ -45,6 +45,7 @@ Targets targets(Lowering& l) {
           static_cast<cl_float>(smoothing / static_cast<double>(K)),
           !ignored.empty(),
           ignored.empty() ? 0 : l.to_int(ignored.front()),
+          l.to_int(a.integer("normalized")),
           a.text("reduction") == "none",
           a.text("reduction") == "mean"};
 }
@@ -56,7 +57,7 @@ void lower_general(Lowering& l) {
   const cl::Buffer losses = l.workspace(bytes), divisors = l.workspace(bytes);
   l.launch_items("softmax_cross_entropy.cl", l.defines(), "cross_entropy_rows", rows[0], 4,
                  l.input(0), t.labels, t.has_targets, t.weights, t.smoothing, t.each, t.has_ignored,
-                 t.ignored, l.output(1), losses, divisors, l.to_int(rows[1]));
+                 t.ignored, t.normalized, l.output(1), losses, divisors, l.to_int(rows[1]));
   l.launch("softmax_cross_entropy.cl", l.defines(), "cross_entropy_finish",
            {{1, 1, 1}, {l.traits().work_group, 1, 1}}, losses, divisors, l.output(0), l.output(2),
            t.none, t.mean, l.to_int(rows[0]));
@@ -67,7 +68,7 @@ void lower_general_gradient(Lowering& l) {
   const Targets t = targets(l);
   l.launch_items("softmax_cross_entropy.cl", l.defines(), "cross_entropy_gradient", rows[0], 4,
                  l.input(0), t.labels, t.has_targets, t.weights, t.smoothing, t.each, t.has_ignored,
-                 t.ignored, l.input(2), l.input(3), l.output(0), t.none,
+                 t.ignored, t.normalized, l.input(2), l.input(3), l.output(0), t.none,
                  cl_int{l.attributes().integer("input") == 1}, l.to_int(rows[1]));
 }
 

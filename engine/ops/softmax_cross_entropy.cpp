@@ -1,7 +1,8 @@
 // softmax_cross_entropy(logits, labels) -> loss [1] (the mean over the rows), probabilities [N,K];
 // softmax_cross_entropy_dx(probabilities, labels, dloss) = (p - onehot(label)) * dloss / N.
 // cross_entropy is the same with attributes: label_smoothing, weights (K numbers or none),
-// ignore_index (one number or none), reduction; its labels may be targets f32 [N,K]. Its third
+// ignore_index (one number or none), reduction, normalized (1: the logits are logarithms of
+// probabilities already, no softmax); its labels may be targets f32 [N,K]. Its third
 // output is what the mean was divided by; cross_entropy_gradient(probabilities, labels, dloss,
 // divisor) is with respect to the attribute `input`: 0 logits, 1 targets.
 #include "engine/ops/op_table.h"
@@ -60,6 +61,8 @@ void check_general(const InferContext& context, const char* name) {
              "there are {} weights, expected {} or none", weights, K);
   const std::size_t ignored = a.integers("ignore_index").size();
   ops::check(ignored <= 1, "ignore_index has {} numbers, expected at most 1", ignored);
+  const std::int64_t normalized = a.integer("normalized");
+  ops::check(normalized == 0 || normalized == 1, "normalized is {}, expected 0 or 1", normalized);
   const std::string& reduction = a.text("reduction");
   ops::check(reduction == "mean" || reduction == "sum" || reduction == "none",
              "reduction is '{}', expected 'mean', 'sum' or 'none'", reduction);
@@ -113,6 +116,19 @@ const char* to_text(Reduction reduction) {
   return "";
 }
 
+std::vector<Var> append_general(Var logits, Var labels, const CrossEntropyOptions& options,
+                                bool normalized, std::string name) {
+  std::vector<std::int64_t> ignored;
+  if (options.ignore_index) ignored.push_back(*options.ignore_index);
+  return logits.graph().add("cross_entropy", {logits, labels},
+                            {{"label_smoothing", options.label_smoothing},
+                             {"weights", options.weights},
+                             {"ignore_index", std::move(ignored)},
+                             {"normalized", std::int64_t{normalized}},
+                             {"reduction", std::string(to_text(options.reduction))}},
+                            std::move(name));
+}
+
 }  // namespace
 
 CrossEntropy softmax_cross_entropy(Var logits, Var labels, std::string name) {
@@ -129,15 +145,13 @@ CrossEntropy softmax_cross_entropy(Var logits, Var labels, const CrossEntropyOpt
         logits.graph().add("softmax_cross_entropy", {logits, labels}, {}, std::move(name));
     return {outputs[0], outputs[1]};
   }
-  std::vector<std::int64_t> ignored;
-  if (options.ignore_index) ignored.push_back(*options.ignore_index);
-  const auto outputs = logits.graph().add("cross_entropy", {logits, labels},
-                                          {{"label_smoothing", options.label_smoothing},
-                                           {"weights", options.weights},
-                                           {"ignore_index", std::move(ignored)},
-                                           {"reduction", std::string(to_text(options.reduction))}},
-                                          std::move(name));
+  const auto outputs = append_general(logits, labels, options, false, std::move(name));
   return {outputs[0], outputs[1]};
+}
+
+Var nll_loss(Var x, Var labels, const NllOptions& options, std::string name) {
+  return append_general(x, labels, {0, options.weights, options.ignore_index, options.reduction},
+                        true, std::move(name))[0];
 }
 
 std::vector<Op> ops::softmax_cross_entropy_ops() {

@@ -141,6 +141,13 @@ const std::vector<Unary>& unary_functions() {
       {"rsqrt", [](double x, double, double) { return 1 / std::sqrt(x); }, uniform(0.2, 4)},
       {"abs", [](double x, double, double) { return std::abs(x); }, away_from_zero()},
       {"neg", [](double x, double, double) { return -x; }},
+      {"square", [](double x, double, double) { return x * x; }},
+      {"huber",
+       [](double x, double, double) {
+         return std::abs(x) <= 1.5 ? x * x / 2 : 1.5 * (std::abs(x) - 0.75);
+       },
+       away_from_kinks(),
+       {{"delta", 1.5}}},
       {"clamp",
        [](double x, double, double) { return x < -1.5  ? -1.5
                                              : x > 2.5 ? 2.5
@@ -220,6 +227,9 @@ const std::vector<Binary>& binary_functions() {
       {"maximum", [](double a, double b, double) { return maximum(a, b); }, distinct(),
        uniform(0.002, 0.008)},
       {"prelu", [](double a, double b, double) { return a > 0 ? a : a * b; }, away_from_zero()},
+      {"kl_divergence",
+       [](double a, double b, double) { return b > 0 ? b * (std::log(b) - a) : 0 * a; },
+       uniform(-3, 0), uniform(0.1, 1)},
   };
   return list;
 }

@@ -85,11 +85,13 @@ struct General {
   std::vector<std::int64_t> ignored = {};
   const char* reduction = "mean";
   bool targets = false;
+  bool normalized = false;
 
   Attributes attributes() const {
     return {{"label_smoothing", smoothing},
             {"weights", weights},
             {"ignore_index", ignored},
+            {"normalized", std::int64_t{normalized}},
             {"reduction", std::string(reduction)}};
   }
 };
@@ -98,7 +100,8 @@ struct General {
 Tensors general(const Tensors& inputs, std::int64_t every, const General& g) {
   const HostTensor& labels = inputs[1];
   const std::int64_t N = inputs[0].spec.dim(0), K = inputs[0].spec.dim(1);
-  const HostTensor p = cross_entropy({inputs[0], HostTensor({DType::i32, {N}})}, every)[1];
+  HostTensor p = cross_entropy({inputs[0], HostTensor({DType::i32, {N}})}, every)[1];
+  for (std::int64_t i = 0; g.normalized && i < p.size(); ++i) p[i] = std::exp(inputs[0][i]);
   const std::string reduction = g.reduction;
   HostTensor rows({DType::f32, {N}}), loss({DType::f32, {1}}), divisor({DType::f32, {1}});
   for (std::int64_t n = 0; n < N; ++n) {
@@ -164,6 +167,10 @@ std::vector<Case> softmax_cross_entropy_cases() {
       general_case("targets", 11, 9, {0, {}, {}, "mean", true}),
       general_case("targets, everything", 5, 4, {0.3, {1, 0.5, 2, 3}, {}, "none", true}),
       general_case("targets, sum, 35 classes", 3, 35, {0.3, {}, {}, "sum", true}),
+      general_case("logarithms of probabilities", 7, 35, {0, {}, {}, "mean", false, true}),
+      general_case("logarithms, weights, an ignored class", 6, 5,
+                   {0, {1, 2, 3, 4, 5}, {2}, "mean", false, true}, repeated({0, 2, 1, 4, 2, 3})),
+      general_case("logarithms, each row's loss", 4, 3, {0, {}, {}, "none", false, true}),
       dx_case("dx, batch 13, 10 classes", 13, 10),
       dx_case("dx, 1009 classes", 2, 1009),
       loss_case("batch 256, 10 classes", 256, 10),

@@ -24,6 +24,23 @@ AvgPool2dOptions avg_pool_options(const Attributes& a) {
           a.integer("count_include_pad") == 1};
 }
 
+Reduction reduction(const Attributes& a) {
+  const std::string& name = a.text("reduction");
+  return name == "none" ? Reduction::none : name == "sum" ? Reduction::sum : Reduction::mean;
+}
+
+Var bce_with_logits(const std::vector<Var>& x, const Attributes& a) {
+  BceOptions options = {.reduction = reduction(a)};
+  if (x.size() == 4) options.weight = x[2], options.pos_weight = x[3];
+  return bce_with_logits_loss(x[0], x[1], options);
+}
+
+Var nll(const std::vector<Var>& x, const Attributes& a) {
+  NllOptions options = {.weights = a.numbers("weights"), .reduction = reduction(a)};
+  if (!a.integers("ignore_index").empty()) options.ignore_index = a.integers("ignore_index")[0];
+  return nll_loss(x[0], x[1], options);
+}
+
 using Function = Var (*)(const std::vector<Var>&, const Attributes&);
 
 const std::map<std::string, Function>& functions() {
@@ -41,6 +58,26 @@ const std::map<std::string, Function>& functions() {
       {"max_pool2d_function",
        [](const std::vector<Var>& x, const Attributes& a) {
          return max_pool2d(x[0], max_pool_options(a));
+       }},
+      {"bce_with_logits_loss", bce_with_logits},
+      {"huber_loss",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return huber_loss(x[0], x[1], a.number("delta"), reduction(a));
+       }},
+      {"kl_div_loss",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return kl_div_loss(x[0], x[1],
+                            {.log_target = a.integer("log_target") == 1,
+                             .batch_mean = a.integer("batch_mean") == 1});
+       }},
+      {"l1_loss", [](const std::vector<Var>& x,
+                     const Attributes& a) { return l1_loss(x[0], x[1], reduction(a)); }},
+      {"mse_loss", [](const std::vector<Var>& x,
+                      const Attributes& a) { return mse_loss(x[0], x[1], reduction(a)); }},
+      {"nll_loss", nll},
+      {"smooth_l1_loss",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return smooth_l1_loss(x[0], x[1], a.number("beta"), reduction(a));
        }},
       {"sum_function", [](const std::vector<Var>& x,
                           const Attributes& a) { return sum(x[0], a.integers("axes")); }},

@@ -36,4 +36,51 @@ TESSERA_API CrossEntropy softmax_cross_entropy(Var logits, Var labels,
                                                std::string name = {});
 TESSERA_API CrossEntropy softmax_cross_entropy(Var logits, Var labels, std::string name = {});
 
+struct NllOptions {
+  std::vector<double> weights = {};  ///< per class; empty: 1
+  std::optional<std::int64_t> ignore_index = {};
+  Reduction reduction = Reduction::mean;
+};
+
+/// torch.nn.functional.nll_loss: -weights[label] * x[n, label] of row n; the mean divides by the
+/// sum of the weights of the labels. x f32 [N,K], the logarithms of probabilities; labels i32 [N].
+TESSERA_API Var nll_loss(Var x, Var labels, const NllOptions& options = {}, std::string name = {});
+
+// The losses below compare two tensors f32 of the same shape element by element; other shapes are
+// refused, where PyTorch broadcasts and warns. The mean is over all elements; sum and mean are
+// f32 [1]. There are gradients with respect to both.
+
+/// torch.nn.functional.mse_loss: (x - target)^2.
+TESSERA_API Var mse_loss(Var x, Var target, Reduction reduction = Reduction::mean,
+                         const std::string& name = {});
+/// torch.nn.functional.l1_loss: |x - target|.
+TESSERA_API Var l1_loss(Var x, Var target, Reduction reduction = Reduction::mean,
+                        const std::string& name = {});
+/// torch.nn.functional.huber_loss: of e = |x - target|, e^2 / 2 up to delta, above it
+/// delta * (e - delta / 2). delta > 0.
+TESSERA_API Var huber_loss(Var x, Var target, double delta = 1,
+                           Reduction reduction = Reduction::mean, const std::string& name = {});
+/// torch.nn.functional.smooth_l1_loss: huber_loss with delta = beta, by beta; beta = 0 is l1_loss.
+TESSERA_API Var smooth_l1_loss(Var x, Var target, double beta = 1,
+                               Reduction reduction = Reduction::mean, const std::string& name = {});
+
+struct BceOptions {
+  std::optional<Var> weight = {};      ///< of each element; broadcasts
+  std::optional<Var> pos_weight = {};  ///< of the positive term, per class; broadcasts
+  Reduction reduction = Reduction::mean;
+};
+/// torch.nn.functional.binary_cross_entropy_with_logits:
+/// -weight * (pos_weight * t * log sigmoid(x) + (1 - t) * log(1 - sigmoid(x))) for targets t.
+TESSERA_API Var bce_with_logits_loss(Var x, Var target, const BceOptions& options = {},
+                                     const std::string& name = {});
+
+struct KlOptions {
+  bool log_target = false;  ///< the targets are logarithms too
+  Reduction reduction = Reduction::mean;
+  bool batch_mean = false;  ///< "batchmean": the sum by the first dimension, instead of reduction
+};
+/// torch.nn.functional.kl_div: t * (log t - x), 0 for t = 0. x holds logarithms of probabilities.
+TESSERA_API Var kl_div_loss(Var x, Var target, const KlOptions& options = {},
+                            const std::string& name = {});
+
 }  // namespace tessera

@@ -45,6 +45,7 @@ TESSERA_API Var rsqrt(Var x, std::string name = {});
 /// |x|; the gradient at 0 is 0.
 TESSERA_API Var abs(Var x, std::string name = {});
 TESSERA_API Var neg(Var x, std::string name = {});
+TESSERA_API Var square(Var x, std::string name = {});
 /// y = min(max(x, min), max); an infinite bound is none. The gradient passes where
 /// min <= x <= max.
 TESSERA_API Var clamp(Var x, double min, double max, std::string name = {});
