@@ -6,6 +6,7 @@
 #include "tessera/data.h"
 #include "tessera/device.h"
 #include "tessera/error.h"
+#include "tessera/flops.h"
 #include "tessera/graph.h"
 #include "tessera/initializers.h"
 #include "tessera/layers.h"
