@@ -38,6 +38,6 @@ Var alexnet(Var x, std::int64_t classes, const ModelOptions& options) {
 
 }  // namespace
 
-std::vector<Architecture> alexnets() { return {{{"alexnet", 224}, alexnet}}; }
+std::vector<Architecture> alexnets() { return {{{"alexnet", 224, 1000}, alexnet}}; }
 
 }  // namespace tessera::models

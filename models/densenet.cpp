@@ -46,6 +46,6 @@ Var densenet121(Var x, std::int64_t classes, const ModelOptions&) {
 
 }  // namespace
 
-std::vector<Architecture> densenets() { return {{{"densenet121", 224}, densenet121}}; }
+std::vector<Architecture> densenets() { return {{{"densenet121", 224, 1000}, densenet121}}; }
 
 }  // namespace tessera::models

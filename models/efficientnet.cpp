@@ -64,6 +64,8 @@ Var efficientnet_b0(Var x, std::int64_t classes, const ModelOptions& options) {
 
 }  // namespace
 
-std::vector<Architecture> efficientnets() { return {{{"efficientnet_b0", 224}, efficientnet_b0}}; }
+std::vector<Architecture> efficientnets() {
+  return {{{"efficientnet_b0", 224, 1000}, efficientnet_b0}};
+}
 
 }  // namespace tessera::models

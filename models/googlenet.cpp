@@ -58,6 +58,6 @@ Var googlenet(Var x, std::int64_t classes, const ModelOptions& options) {
 
 }  // namespace
 
-std::vector<Architecture> googlenets() { return {{{"googlenet", 224}, googlenet}}; }
+std::vector<Architecture> googlenets() { return {{{"googlenet", 224, 1000}, googlenet}}; }
 
 }  // namespace tessera::models

@@ -21,6 +21,6 @@ Var lenet5(Var x, std::int64_t classes, const ModelOptions&) {
 
 }  // namespace
 
-std::vector<Architecture> lenets() { return {{{"lenet5", 32}, lenet5, 32}}; }
+std::vector<Architecture> lenets() { return {{{"lenet5", 32, 10}, lenet5, 32}}; }
 
 }  // namespace tessera::models

@@ -61,7 +61,7 @@ Var mobilenet_v2(Var x, std::int64_t classes, const ModelOptions& options) {
 }  // namespace
 
 std::vector<Architecture> mobilenets() {
-  return {{{"mobilenet_v1", 224}, mobilenet_v1}, {{"mobilenet_v2", 224}, mobilenet_v2}};
+  return {{{"mobilenet_v1", 224, 1000}, mobilenet_v1}, {{"mobilenet_v2", 224, 1000}, mobilenet_v2}};
 }
 
 }  // namespace tessera::models

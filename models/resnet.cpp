@@ -67,7 +67,7 @@ Var resnet(Var x, const Design& design, std::int64_t classes) {
 }
 
 Architecture architecture(int depth, const Design& design) {
-  return {{fmt::format("resnet{}", depth), design.cifar ? 32 : 224},
+  return {{fmt::format("resnet{}", depth), design.cifar ? 32 : 224, design.cifar ? 10 : 1000},
           [design](Var x, std::int64_t classes, const ModelOptions&) {
             return resnet(x, design, classes);
           }};

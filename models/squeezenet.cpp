@@ -40,6 +40,6 @@ Var squeezenet1_1(Var x, std::int64_t classes, const ModelOptions& options) {
 
 }  // namespace
 
-std::vector<Architecture> squeezenets() { return {{{"squeezenet1_1", 224}, squeezenet1_1}}; }
+std::vector<Architecture> squeezenets() { return {{{"squeezenet1_1", 224, 1000}, squeezenet1_1}}; }
 
 }  // namespace tessera::models

@@ -16,6 +16,6 @@ Var tutorial(Var x, std::int64_t classes, const ModelOptions&) {
 
 }  // namespace
 
-std::vector<Architecture> tutorials() { return {{{"tutorial", 32}, tutorial, 32}}; }
+std::vector<Architecture> tutorials() { return {{{"tutorial", 32, 10}, tutorial, 32}}; }
 
 }  // namespace tessera::models

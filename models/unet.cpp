@@ -42,6 +42,6 @@ Var unet(Var x, std::int64_t classes, const ModelOptions&) {
 
 }  // namespace
 
-std::vector<Architecture> unets() { return {{{"unet", 256, false}, unet}}; }
+std::vector<Architecture> unets() { return {{{"unet", 256, 2, false}, unet}}; }
 
 }  // namespace tessera::models

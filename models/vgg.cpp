@@ -39,7 +39,7 @@ Var vgg(Var x, const Design& design, std::int64_t classes, const ModelOptions& o
 }
 
 Architecture architecture(int depth, const Design& design) {
-  return {{fmt::format("vgg{}{}", depth, design.norms ? "_bn" : ""), 224},
+  return {{fmt::format("vgg{}{}", depth, design.norms ? "_bn" : ""), 224, 1000},
           [design](Var x, std::int64_t classes, const ModelOptions& options) {
             return vgg(x, design, classes, options);
           }};

@@ -80,6 +80,6 @@ Var vit_tiny(Var x, std::int64_t classes, const ModelOptions& options) {
 
 }  // namespace
 
-std::vector<Architecture> vits() { return {{{"vit_tiny", 32}, vit_tiny}}; }
+std::vector<Architecture> vits() { return {{{"vit_tiny", 32, 10}, vit_tiny}}; }
 
 }  // namespace tessera::models

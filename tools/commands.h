@@ -9,6 +9,7 @@
 namespace tessera::tools {
 
 void add_devices_command(CLI::App& app);
+void add_models_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_predict_command(CLI::App& app);

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", TESSERA_VERSION);
   app.option_defaults()->always_capture_default();
   tessera::tools::add_devices_command(app);
+  tessera::tools::add_models_command(app);
   tessera::tools::add_train_command(app);
   tessera::tools::add_eval_command(app);
   tessera::tools::add_predict_command(app);

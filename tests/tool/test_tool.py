@@ -87,6 +87,35 @@ class ToolTest(unittest.TestCase):
         self.assertTrue(lines[0].startswith("tessera: "), lines[0])
         return lines[0]
 
+    def test_models(self):
+        lines = self.run_tool("models").stdout.splitlines()
+        rows = {line.split()[0]: line.split() for line in lines}
+        self.assertEqual(rows["resnet50"][1:], ["224x224x3", "1000", "25,557,032", "8.206"])
+        self.assertEqual(rows["resnet20"][1:4], ["32x32x3", "10", "269,722"])
+        self.assertIn("a multiply-add is two", lines[-1])
+        small = self.run_tool("models", "--size", "28x32", "--channels", 1, "--classes", 7).stdout
+        self.assertRegex(small, r"alexnet +28x32x1 +7 +\[alexnet\] images are 28x32, expected at least 63x63")
+        self.assertRegex(small, r"lenet5 +28x32x1 +7 +\[lenet5\] images are 28x32, expected a square")
+        self.assertRegex(small, r"mobilenet_v2 +28x32x1 +7 +2,")
+
+    def test_the_layers_of_a_model(self):
+        text = self.run_tool("models", "resnet18").stdout
+        self.assertRegex(text, r"\nconv1 +conv2d +\[1,112,112,64\] +9,408 +236\.0\n")
+        self.assertRegex(text, r"\nlayer4\.1\.bn2 +batch_norm_inference +\[1,7,7,512\] +1,024 ")
+        self.assertRegex(text, r"\nfc +matmul +\[1,1000\] +513,000 +1\.0\n")
+        self.assertIn("11,689,512 parameters (46.8 MB)", text)
+        text = self.run_tool("models", "unet", "--size", "64", "--classes", 3).stdout
+        self.assertRegex(text, r"\nhead +conv2d +\[1,64,64,3\] +99 ")
+
+    def test_models_that_there_are_not(self):
+        self.assertIn("there is no model 'resnet19'; there are: ", self.refused("models", "resnet19"))
+        self.assertIn("[alexnet] images are 32x32, expected at least 63x63",
+                      self.refused("models", "alexnet", "--size", "32"))
+        for size in ("0", "32x", "x", "32x32x32", "-3", "1e9", "99999999"):
+            line = self.refused("models", "resnet18", "--size", size, code=2)
+            self.assertIn("--size", line)
+            self.assertIn(f"found {size}, expected", line)
+
     def test_devices(self):
         devices = json.loads(self.run_tool("devices", "--json").stdout)
         cpu = devices[0]
@@ -198,7 +227,7 @@ class ToolTest(unittest.TestCase):
             line = self.refused("train", *self.train_options()[:6], option, "-1", code=2)
             self.assertIn(option, line)
             self.assertLess(len(line), 120)
-        self.assertIn("devices, train, eval, predict", self.refused(code=2))
+        self.assertIn("devices, models, train, eval, predict", self.refused(code=2))
         line = self.refused("train", *self.train_options()[:6], "--batch", 601)
         self.assertIn("--batch is 601, expected at most the 600 training images", line)
 

@@ -16,6 +16,7 @@ namespace tessera {
 struct ModelInfo {
   std::string name;
   std::int64_t side;       ///< rows and columns of the images it was published for
+  std::int64_t classes;    ///< and the number of classes
   bool classifier = true;  ///< else it gives a class to each pixel
 };
 

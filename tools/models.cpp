@@ -1,0 +1,184 @@
+// `tessera models`: the models there are, and the layers of one.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "tessera/error.h"
+#include "tessera/flops.h"
+#include "tessera/models.h"
+#include "tessera/op.h"
+#include "tools/commands.h"
+
+namespace tessera::tools {
+namespace {
+
+struct Arguments {
+  std::string name;
+  std::string size;
+  std::int64_t channels = 3;
+  std::int64_t classes = 0;
+};
+
+/// A number from 1 to 16384, or 0.
+std::int64_t pixels(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && number >= 1 && number <= 16384 ? number : 0;
+}
+
+/// Rows and columns; 0 where they are not numbers.
+std::array<std::int64_t, 2> parse_size(const std::string& text) {
+  const std::size_t x = text.find('x');
+  if (x == std::string::npos) return {pixels(text), pixels(text)};
+  return {pixels(text.substr(0, x)), pixels(text.substr(x + 1))};
+}
+
+std::string check_size(const std::string& text) {
+  const auto [rows, columns] = parse_size(text);
+  if (rows > 0 && columns > 0) return {};
+  return fmt::format("found {}, expected a number or ROWSxCOLUMNS, each 1 to 16384", text);
+}
+
+/// "25,557,032".
+std::string grouped(std::int64_t number) {
+  const std::string digits = fmt::format("{}", number);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+ModelInfo find(const std::string& name) {
+  for (const ModelInfo& model : list_models())
+    if (model.name == name) return model;
+  make_model(name, {}, {});  // says what there is
+  return {};
+}
+
+/// What the options say, or what the model was published for.
+struct Input {
+  std::int64_t height, width, channels, classes;
+};
+
+Input input_of(const ModelInfo& model, const Arguments& arguments) {
+  const std::string size = arguments.size.empty() ? fmt::format("{}", model.side) : arguments.size;
+  const auto [height, width] = parse_size(size);
+  return {height, width, arguments.channels,
+          arguments.classes > 0 ? arguments.classes : model.classes};
+}
+
+/// The model alone, for one image.
+Graph build(const ModelInfo& model, const Input& input) {
+  std::int64_t padding = 0;
+  if (model.classifier)
+    padding = make_model(model.name, {input.height, input.width, input.channels, {}}, {})
+                  .input.options.padding;
+  Graph graph;
+  const Var image = graph.input(
+      "image",
+      {DType::f32, {1, input.height + 2 * padding, input.width + 2 * padding, input.channels}});
+  append_model(model.name, image, input.classes);
+  return graph;
+}
+
+std::int64_t parameters(const Graph& graph) {
+  std::int64_t count = 0;
+  for (const Value& value : graph.values())
+    if (value.role == Role::parameter) count += value.spec.elements();
+  return count;
+}
+
+void print_list(const Arguments& arguments) {
+  fmt::print("{:<16} {:>13} {:>8} {:>12} {:>9}\n", "model", "image", "classes", "parameters",
+             "GFLOPs");
+  for (const ModelInfo& model : list_models()) {
+    const Input input = input_of(model, arguments);
+    fmt::print("{:<16} {:>13} {:>8} ", model.name,
+               fmt::format("{}x{}x{}", input.height, input.width, input.channels), input.classes);
+    try {
+      const Graph graph = build(model, input);
+      fmt::print("{:>12} {:>9.3f}\n", grouped(parameters(graph)), 1e-9 * flops(graph));
+    } catch (const Error& error) {
+      fmt::print("{}\n", error.what());
+    }
+  }
+  fmt::print("GFLOPs of one image forward; a multiply-add is two.\n");
+}
+
+/// Parameters by the node that is the first to use them, also as a view.
+class Owners {
+ public:
+  explicit Owners(const Graph& graph) : unused_(graph.values().size(), 0) {
+    for (std::size_t i = 0; i < unused_.size(); ++i)
+      if (graph.values()[i].role == Role::parameter) unused_[i] = graph.values()[i].spec.elements();
+  }
+  std::int64_t take(const Node& node) {
+    std::int64_t count = 0;
+    for (ValueId id : node.inputs) count += std::exchange(unused_[static_cast<std::size_t>(id)], 0);
+    if (!node.op->is_view) return count;
+    unused_[static_cast<std::size_t>(node.outputs[0])] = count;
+    return 0;
+  }
+
+ private:
+  std::vector<std::int64_t> unused_;  ///< by value: elements not yet counted
+};
+
+void print_layers(const Arguments& arguments) {
+  const ModelInfo model = find(arguments.name);
+  const Graph graph = build(model, input_of(model, arguments));
+  std::size_t name_width = 5, op_width = 2;
+  for (const Node& node : graph.nodes()) {
+    name_width = std::max(name_width, node.name.size());
+    op_width = std::max(op_width, node.op->name.size());
+  }
+  const auto row = [&](auto name, auto op, auto output, auto count, auto operations) {
+    fmt::print("{:<{}}  {:<{}}  {:<18} {:>12} {:>10}\n", name, name_width, op, op_width, output,
+               count, operations);
+  };
+  row("layer", "op", "output", "parameters", "MFLOPs");
+  Owners owners(graph);
+  double output_bytes = 0;
+  for (const Node& node : graph.nodes()) {
+    const std::int64_t count = owners.take(node);
+    if (node.op->is_view) continue;
+    const TensorSpec& output = graph.value(node.outputs[0]).spec;
+    output_bytes += static_cast<double>(output.bytes());
+    row(node.name, node.op->name, to_string(output.shape), count > 0 ? grouped(count) : "",
+        fmt::format("{:.1f}", 1e-6 * flops(graph, node)));
+  }
+  const std::int64_t count = parameters(graph);
+  fmt::print(
+      "{} parameters ({:.1f} MB), {:.3f} GFLOPs of one image forward (a multiply-add is "
+      "two), {:.1f} MB of outputs\n",
+      grouped(count), 4e-6 * static_cast<double>(count), 1e-9 * flops(graph), 1e-6 * output_bytes);
+}
+
+}  // namespace
+
+void add_models_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("models", "List the models, or the layers of one");
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("name", arguments->name, "model whose layers to list");
+  command
+      ->add_option("--size", arguments->size,
+                   "rows and columns of an image, as 224 or 224x160 (default: those each model was "
+                   "published for)")
+      ->check(CLI::Validator(check_size, ""));
+  command->add_option("--channels", arguments->channels, "channels of an image")
+      ->check(at_least<std::int64_t>(1));
+  command
+      ->add_option("--classes", arguments->classes,
+                   "number of classes (default: that each model was published for)")
+      ->check(at_least<std::int64_t>(1));
+  command->callback(
+      [arguments] { arguments->name.empty() ? print_list(*arguments) : print_layers(*arguments); });
+}
+
+}  // namespace tessera::tools
