@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/atomic_file.h"
+#include "engine/ops/dropout.h"
 #include "tessera/error.h"
 
 namespace tessera {
@@ -66,15 +67,87 @@ ImageInput input_of(const json& j) {
            j.at("deviation").get<std::vector<double>>()}};
 }
 
+json optimizer_json(const TrainerOptions& o) {
+  return {{"name", to_string(o.optimizer)},
+          {"lr", o.lr.value()},
+          {"momentum", o.momentum.value()},
+          {"nesterov", o.nesterov},
+          {"beta1", o.beta1},
+          {"beta2", o.beta2},
+          {"alpha", o.alpha},
+          {"eps", o.eps.value()},
+          {"weight_decay", o.weight_decay.value()},
+          {"decay_all", o.decay_all},
+          {"clip_value", o.clip_value},
+          {"clip_norm", o.clip_norm},
+          {"accumulate", o.accumulate},
+          {"ema", o.ema}};
+}
+
+json schedule_json(const ScheduleOptions& o) {
+  return {{"name", to_string(o.kind)},
+          {"steps", o.steps},
+          {"period", o.period},
+          {"milestones", o.milestones},
+          {"gamma", o.gamma},
+          {"power", o.power},
+          {"min_lr", o.min_lr},
+          {"rise", o.rise},
+          {"initial_divisor", o.initial_divisor},
+          {"final_divisor", o.final_divisor},
+          {"warmup", o.warmup},
+          {"warmup_factor", o.warmup_factor}};
+}
+
 json training_json(const TrainingState& t) {
+  const TrainerOptions options = with_defaults(t.options);
   return {{"data", t.data},
           {"generator", {{"algorithm", "philox4x32-10"}, {"seed", t.seed}}},
-          {"optimizer", {{"name", "sgd"}, {"lr", t.lr}, {"momentum", t.momentum}}},
+          {"optimizer", optimizer_json(options)},
+          {"schedule", schedule_json(options.schedule)},
           {"batch", t.batch},
           {"step", t.step},
           {"epoch", t.epoch},
           {"batch_in_epoch", t.batch_in_epoch},
           {"epoch_loss_sum", t.epoch_loss_sum}};
+}
+
+ScheduleOptions schedule_of(const json& j) {
+  return {tessera::schedule_of(j.at("name").get<std::string>()),
+          j.at("steps"),
+          j.at("period"),
+          j.at("milestones").get<std::vector<std::int64_t>>(),
+          j.at("gamma"),
+          j.at("power"),
+          j.at("min_lr"),
+          j.at("rise"),
+          j.at("initial_divisor"),
+          j.at("final_divisor"),
+          j.at("warmup"),
+          j.at("warmup_factor")};
+}
+
+/// The first checkpoints knew sgd with momentum only.
+TrainerOptions options_of(const json& training) {
+  const json& j = training.at("optimizer");
+  TrainerOptions o;
+  o.optimizer = optimizer_of(j.at("name"));
+  o.lr = finite(j, "lr");
+  o.momentum = finite(j, "momentum");
+  if (!training.contains("schedule")) return with_defaults(o);
+  j.at("nesterov").get_to(o.nesterov);
+  j.at("beta1").get_to(o.beta1);
+  j.at("beta2").get_to(o.beta2);
+  j.at("alpha").get_to(o.alpha);
+  o.eps = finite(j, "eps");
+  o.weight_decay = finite(j, "weight_decay");
+  j.at("decay_all").get_to(o.decay_all);
+  j.at("clip_value").get_to(o.clip_value);
+  j.at("clip_norm").get_to(o.clip_norm);
+  j.at("accumulate").get_to(o.accumulate);
+  j.at("ema").get_to(o.ema);
+  o.schedule = schedule_of(training.at("schedule"));
+  return with_defaults(o);
 }
 
 TrainingState training_of(const json& j) {
@@ -84,8 +157,7 @@ TrainingState training_of(const json& j) {
   return {j.at("data"),
           seed,
           whole(j, "batch", 0),
-          finite(j.at("optimizer"), "lr"),
-          finite(j.at("optimizer"), "momentum"),
+          options_of(j),
           whole(j, "step", 0),
           whole(j, "epoch", 0),
           whole(j, "batch_in_epoch", 0),
@@ -144,7 +216,7 @@ namespace {
 /// Does a tensor belong to the training of a network that has not been trained here yet: the step
 /// number, or an optimiser's state "<parameter>.<name>"?
 bool is_training_state(const std::string& name, const Params& params) {
-  return name == "step" || params.has(name.substr(0, name.rfind('.')));
+  return name == step_name || params.has(name.substr(0, name.rfind('.')));
 }
 
 }  // namespace

@@ -17,13 +17,17 @@ Var Graph::add_value(Value value) {
   return {*this, static_cast<ValueId>(values_.size() - 1)};
 }
 
-Var Graph::add_named(std::string name, TensorSpec spec, Role role, Initializer initializer) {
+void Graph::check_free(const std::string& name) const {
   const auto same = [&](const Value& value) {
     return value.role != Role::activation && value.name == name;
   };
   if (name.empty()) throw Error("graph", "an input, parameter or state needs a name");
   if (std::any_of(values_.begin(), values_.end(), same))
     throw Error("graph", "the name '" + name + "' is taken");
+}
+
+Var Graph::add_named(std::string name, TensorSpec spec, Role role, Initializer initializer) {
+  check_free(name);
   return add_value({std::move(spec), role, std::move(name), no_node, initializer});
 }
 
@@ -90,6 +94,11 @@ ValueId Graph::find(std::string_view name) const {
     if (values_[i].role != Role::activation && values_[i].name == name)
       return static_cast<ValueId>(i);
   throw Error("graph", "there is no input, parameter, state or output '" + std::string(name) + "'");
+}
+
+void Graph::rename(ValueId value, std::string name) {
+  check_free(name);
+  values_.at(static_cast<std::size_t>(value)).name = std::move(name);
 }
 
 void Graph::keep_nodes(const std::vector<bool>& keep) {

@@ -28,6 +28,16 @@ CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t ba
   return softmax_cross_entropy(logits, label, "loss");
 }
 
+namespace {
+
+void read_averages(Graph& graph) {
+  for (std::size_t i = 0; i < graph.values().size(); ++i)
+    if (graph.values()[i].role == Role::parameter)
+      graph.rename(static_cast<ValueId>(i), graph.values()[i].name + ".ema");
+}
+
+}  // namespace
+
 Network::Network(Device& device, Model model, std::uint64_t seed)
     : model_(std::move(model)), params_(device) {
   Graph graph;
@@ -47,11 +57,12 @@ void Network::check_fits(const Dataset& dataset) const {
                                     dataset.classes().size(), model_.classes.size(), model_.name));
 }
 
-Executable& Network::evaluation(std::int64_t batch) {
-  auto& executable = evaluations_[batch];
+Executable& Network::evaluation(std::int64_t batch, Weights weights) {
+  auto& executable = evaluations_[{batch, weights}];
   if (!executable) {
     Graph graph;
     const CrossEntropy result = append_classifier(graph, model_, batch);
+    if (weights == Weights::averaged) read_averages(graph);
     graph.set_output("loss", result.loss);
     graph.set_output("probabilities", result.probabilities);
     const Plan plan(std::move(graph), {.alignment = device().buffer_alignment()});
@@ -60,14 +71,14 @@ Executable& Network::evaluation(std::int64_t batch) {
   return *executable;
 }
 
-Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size) {
+Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, Weights weights) {
   check_fits(dataset);
   Loader loader(dataset, {.batch = batch_size});
   Evaluation result;
   std::vector<float> probabilities;
   std::int64_t hits = 0;
   while (const Batch* batch = loader.next()) {
-    Executable& executable = evaluation(batch->size);
+    Executable& executable = evaluation(batch->size, weights);
     executable.set_input("image", std::as_bytes(std::span(batch->images)));
     executable.set_input("label", std::as_bytes(std::span(batch->labels)));
     executable.run();
@@ -99,7 +110,7 @@ std::vector<float> Network::predict(std::span<const std::uint8_t> images, std::i
     throw Error("predict", fmt::format("found {} bytes for {} images, expected {}", images.size(),
                                        count, expected));
   const std::vector<std::int32_t> labels(static_cast<std::size_t>(count), 0);  // for the loss
-  Executable& executable = evaluation(count);
+  Executable& executable = evaluation(count, Weights::last);
   executable.set_input("image", std::as_bytes(images));
   executable.set_input("label", std::as_bytes(std::span(labels)));
   executable.run();

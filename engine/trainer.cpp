@@ -2,59 +2,46 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
 
-#include "tessera/autograd.h"
+#include "engine/ops/dropout.h"
+#include "engine/training_graph.h"
 #include "tessera/error.h"
 
 namespace tessera {
 namespace {
 
-// Losses stay on the device until somebody asks or this many have gathered.
-constexpr std::int64_t history_size = 1024;
-constexpr const char* history_name = "trainer.history";
-constexpr const char* step_name = "step";
-
-/// The parameters of a graph, in the order in which they were made.
-std::vector<Var> parameters(Graph& graph) {
-  std::vector<Var> found;
-  for (std::size_t i = 0; i < graph.values().size(); ++i)
-    if (graph.values()[i].role == Role::parameter)
-      found.emplace_back(graph, static_cast<ValueId>(i));
-  return found;
+/// Averages begin as the weights that they average.
+void add_params(Params& params, const Graph& graph) {
+  constexpr std::string_view suffix = ".ema";
+  std::vector<std::string> averages;
+  for (const Value& value : graph.values())
+    if (value.role == Role::state && value.name.ends_with(suffix) && !params.has(value.name))
+      averages.push_back(value.name);
+  params.add(graph, 0);
+  for (const std::string& name : averages)
+    params.write(name, params.read(name.substr(0, name.size() - suffix.size())));
 }
 
-Graph training_graph(const Model& model, std::int64_t batch, double momentum) {
-  Graph graph(Mode::training);
-  const Var loss = append_classifier(graph, model, batch).loss;
-  const Var lr = graph.input("lr", {DType::f32, {1}});
-  const std::vector<Var> weights = parameters(graph);
-  const std::vector<Var> dw = gradients(loss, weights);
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    const std::string name = graph.value(weights[i].id()).name;
-    const Var v = graph.state(name + ".momentum", weights[i].spec());
-    sgd_step(weights[i], dw[i], v, lr, momentum, name + ".sgd_step");
-  }
-  record(loss, graph.state(history_name, {DType::f32, {history_size}}), step_counter(graph),
-         "loss.record");
-  remove_dead_nodes(graph);
-  return graph;
+void set_number(Executable& executable, const char* input, float value) {
+  executable.set_input(input, std::as_bytes(std::span(&value, 1)));
 }
 
 }  // namespace
 
 Trainer::Trainer(Network& network, const TrainerOptions& options)
-    : network_(network), options_(options) {
-  network_.params().add(training_graph(network_.model(), 1, options_.momentum), 0);
+    : network_(network), options_(with_defaults(options)) {
+  add_params(network_.params(), training_graph(network_.model(), 1, options_, true));
 }
 
-Trainer::Plan& Trainer::plan_for(std::int64_t batch) {
-  Plan& plan = plans_[batch];
+Trainer::Plan& Trainer::plan_for(std::int64_t images, bool updates) {
+  Plan& plan = plans_[{images, updates}];
   if (!plan.executable)
     plan.executable = network_.device().compile(
-        tessera::Plan(training_graph(network_.model(), batch, options_.momentum),
+        tessera::Plan(training_graph(network_.model(), images, options_, updates),
                       {.alignment = network_.device().buffer_alignment()}),
         network_.params());
   return plan;
@@ -67,6 +54,26 @@ std::int64_t Trainer::steps() const {
   return step;
 }
 
+void Trainer::run_part(const Batch& batch, std::int64_t begin, std::int64_t images) {
+  const bool last = begin + images == batch.size;
+  Plan& plan = plan_for(images, last);
+  Executable& executable = *plan.executable;
+  const auto first = static_cast<std::size_t>(begin), count = static_cast<std::size_t>(images);
+  const std::size_t bytes = batch.images.size() / static_cast<std::size_t>(batch.size);
+  executable.set_input(
+      "image", std::as_bytes(std::span(batch.images).subspan(first * bytes, count * bytes)));
+  executable.set_input("label", std::as_bytes(std::span(batch.labels).subspan(first, count)));
+  if (options_.accumulate > 1)
+    set_number(executable, "share",
+               static_cast<float>(images) / static_cast<float>(begin + images));
+  if (last) {
+    const auto lr = static_cast<float>(learning_rate(options_.schedule, *options_.lr, steps()));
+    if (plan.lr != lr) set_number(executable, "lr", lr);
+    plan.lr = lr;
+  }
+  executable.run();
+}
+
 void Trainer::step(const Batch& batch) {
   const ImageInput& input = network_.model().input;
   const auto image = static_cast<std::size_t>(input.height * input.width * input.channels);
@@ -76,16 +83,9 @@ void Trainer::step(const Batch& batch) {
                                      "{} bytes an image and as many labels",
                                      batch.size, batch.images.size(), batch.labels.size(), image));
   if (started_ == 0) first_step_ = steps();
-  Plan& plan = plan_for(batch.size);
-  Executable& executable = *plan.executable;
-  executable.set_input("image", std::as_bytes(std::span(batch.images)));
-  executable.set_input("label", std::as_bytes(std::span(batch.labels)));
-  if (plan.lr != options_.lr) {
-    const auto lr = static_cast<float>(options_.lr);
-    executable.set_input("lr", std::as_bytes(std::span(&lr, 1)));
-    plan.lr = options_.lr;
-  }
-  executable.run();
+  const std::int64_t part = (batch.size + options_.accumulate - 1) / options_.accumulate;
+  for (std::int64_t begin = 0; begin < batch.size; begin += part)
+    run_part(batch, begin, std::min(part, batch.size - begin));
   ++started_;
   if (started_ - read_ == history_size) read_history();
 }
@@ -112,7 +112,9 @@ LossSum Trainer::take_losses() {
 void Trainer::set_lr(double lr) { options_.lr = lr; }
 
 std::vector<std::string> Trainer::describe(std::int64_t batch) const {
-  const auto found = plans_.find(batch);
+  const std::int64_t part = (batch + options_.accumulate - 1) / options_.accumulate;
+  const std::int64_t last = batch - (batch - 1) / part * part;
+  const auto found = plans_.find({last, true});
   if (found == plans_.end())
     throw Error("train", fmt::format("there is no plan for batch size {}", batch));
   return found->second.executable->describe();

@@ -309,7 +309,7 @@ TEST_CASE("executables share parameters, and see what the others write") {
     Graph update, use;
     const Initializer one{Initializer::Kind::constant, 1};
     sgd_step(update.parameter("w", {3}, one), update.input("dw", {DType::f32, {3}}),
-             update.state("v", {DType::f32, {3}}), update.constant({1}, 0.5), 0);
+             update.state("v", {DType::f32, {3}}), update.constant({1}, 0.5));
     use.set_output("y", relu(use.parameter("w", {3}, one)));
     Params params(device);
     params.add(update, 0);

@@ -14,6 +14,7 @@ struct Arguments {
   std::string model;
   DataOptions data;
   DeviceOption device;
+  bool averaged = false;
   bool json = false;
 };
 
@@ -26,7 +27,8 @@ void run(const Arguments& arguments) {
   const auto dataset = load_dataset(data, Split::test, arguments.data.directory);
   const auto device = open_device(arguments.device.device);
   const auto network = load_network(*device, checkpoint);
-  const Evaluation result = network->evaluate(*dataset);
+  const Evaluation result =
+      network->evaluate(*dataset, 250, arguments.averaged ? Weights::averaged : Weights::last);
   if (arguments.json) {
     const nlohmann::ordered_json j = {
         {"accuracy", result.accuracy}, {"loss", result.loss}, {"images", result.images}};
@@ -46,6 +48,8 @@ void add_eval_command(CLI::App& app) {
   arguments->data.add(*command)->description(
       "data set whose test images to use (default: the one the model was trained on)");
   arguments->device.add(*command);
+  command->add_flag("--ema", arguments->averaged,
+                    "measure the averages of the weights that `tessera train --ema` kept");
   command->add_flag("--json", arguments->json, "print JSON");
   command->callback([arguments] { run(*arguments); });
 }

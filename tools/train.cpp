@@ -1,6 +1,5 @@
 // `tessera train`: the loop over epochs and batches, with checkpoints and a clean stop.
 #include <fmt/core.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,9 +7,8 @@
 
 #include "tessera/error.h"
 #include "tessera/models.h"
-#include "tessera/trainer.h"
-#include "tools/commands.h"
 #include "tools/progress.h"
+#include "tools/train_options.h"
 
 namespace tessera::tools {
 namespace {
@@ -24,28 +22,6 @@ void catch_interrupts() {
   action.sa_flags = SA_RESETHAND;
   for (int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
 }
-
-struct Arguments {
-  std::string model = "tutorial";
-  DataOptions data{.name = "fashion-mnist", .directory = {}};
-  DeviceOption device;
-  std::int64_t epochs = 10;
-  std::int64_t batch = 32;
-  double lr = 0.01;
-  double momentum = 0.9;
-  std::uint64_t seed = 0;
-  bool normalize = false;
-  std::string out;
-  std::string resume;
-  std::int64_t log_every = 500;
-  std::int64_t steps = 0;  ///< 0: no limit
-  bool verbose = false;
-};
-
-/// Settings that a checkpoint fixes; each holds the option, to see whether it was given.
-struct FixedOptions {
-  CLI::Option *model, *data, *batch, *lr, *momentum, *seed, *normalize, *resume;
-};
 
 /// Mean and deviation of each channel over all pixels, scaled to [0,1].
 void normalize(const Dataset& dataset, ImageOptions& options) {
@@ -68,38 +44,16 @@ void normalize(const Dataset& dataset, ImageOptions& options) {
   }
 }
 
-/// Takes the settings of the run to go on with; one given again must be the same, but for the
-/// learning rate and momentum, which may change.
-void take_settings(Arguments& arguments, const FixedOptions& options,
-                   const Checkpoint& checkpoint) {
-  const auto fix = [](const CLI::Option* option, auto& argument, const auto& saved) {
-    if (option->count() > 0 && argument != saved)
-      throw Error("resume", fmt::format("{} is {}, expected {} as in the checkpoint",
-                                        option->get_name(), argument, saved));
-    argument = saved;
-  };
-  const TrainingState& training = checkpoint.training;
-  if (training.batch < 1)
-    throw Error("resume", "the checkpoint holds a network, but no training to go on with");
-  fix(options.model, arguments.model, checkpoint.model);
-  fix(options.data, arguments.data.name, training.data);
-  fix(options.batch, arguments.batch, training.batch);
-  fix(options.seed, arguments.seed, training.seed);
-  fix(options.normalize, arguments.normalize, !checkpoint.input.options.mean.empty());
-  if (options.lr->count() == 0) arguments.lr = training.lr;
-  if (options.momentum->count() == 0) arguments.momentum = training.momentum;
-}
-
 class Training {
  public:
-  Training(const Arguments& arguments, Network& network, const Dataset& train, const Dataset& test,
-           const TrainingState& state, const std::string& checkpoint)
+  Training(const TrainArguments& arguments, Network& network, const Dataset& train,
+           const Dataset& test, const TrainingState& state, const std::string& checkpoint)
       : arguments_(arguments),
         network_(network),
         train_(train),
         test_(test),
         state_(state),
-        trainer_(network, {arguments.lr, arguments.momentum}),
+        trainer_(network, state.options),
         progress_(arguments.epochs, 1 + (train.size() - 1) / arguments.batch, arguments.log_every),
         checkpoint_(checkpoint) {}
 
@@ -150,7 +104,8 @@ class Training {
   }
 
   void end_epoch(std::int64_t images) {
-    progress_.end_epoch(images, mean_loss(), network_.evaluate(test_));
+    const Weights weights = state_.options.ema > 0 ? Weights::averaged : Weights::last;
+    progress_.end_epoch(images, mean_loss(), network_.evaluate(test_, 250, weights));
     ++state_.epoch;
     state_.batch_in_epoch = 0;
     state_.epoch_loss_sum = 0;
@@ -183,7 +138,7 @@ class Training {
     printed_ = true;
   }
 
-  const Arguments& arguments_;
+  const TrainArguments& arguments_;
   Network& network_;
   const Dataset& train_;
   const Dataset& test_;
@@ -194,7 +149,7 @@ class Training {
   std::string checkpoint_;  ///< the last good one of this run, or none
 };
 
-void run(Arguments arguments, const FixedOptions& options) {
+void run(TrainArguments arguments, const TrainOptions& options) {
   Checkpoint checkpoint;
   const bool resumes = options.resume->count() > 0;
   const std::string default_out =
@@ -229,8 +184,8 @@ void run(Arguments arguments, const FixedOptions& options) {
     state.seed = arguments.seed;
     state.batch = arguments.batch;
   }
-  state.lr = arguments.lr;
-  state.momentum = arguments.momentum;
+  const std::int64_t steps_per_epoch = 1 + (train->size() - 1) / arguments.batch;
+  state.options = resumes ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
   Training training(arguments, network, *train, *test, state, resumes ? resumed : "");
   if (resumes) restore(checkpoint, network);
   catch_interrupts();
@@ -242,45 +197,9 @@ void run(Arguments arguments, const FixedOptions& options) {
 
 void add_train_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a model on a data set");
-  auto arguments = std::make_shared<Arguments>();
-  FixedOptions fixed{};
-  fixed.model =
-      command->add_option("--model", arguments->model,
-                          "the network: " + fmt::format("{}", fmt::join(model_names(), ", ")));
-  fixed.data = arguments->data.add(*command);
-  arguments->device.add(*command);
-  command->add_option("--epochs", arguments->epochs, "passes over the training images, in all")
-      ->check(at_least<std::int64_t>(1));
-  fixed.batch = command->add_option("--batch", arguments->batch, "images in a step")
-                    ->check(at_least<std::int64_t>(1));
-  fixed.lr = command->add_option("--lr", arguments->lr, "learning rate")->check(at_least(0.0));
-  fixed.momentum =
-      command->add_option("--momentum", arguments->momentum, "momentum of the descent, 0 to 1")
-          ->check(at_least(0.0));
-  fixed.seed = command
-                   ->add_option("--seed", arguments->seed,
-                                "for the initial weights and the order of the images")
-                   ->check(at_least<std::int64_t>(0));
-  fixed.normalize = command->add_flag("--normalize", arguments->normalize,
-                                      "give each channel mean 0 and deviation 1, measured on the "
-                                      "training images");
-  command->add_option("--out", arguments->out,
-                      "file for the model, written after each epoch (default: "
-                      "MODEL-DATA.safetensors)");
-  fixed.resume = command
-                     ->add_option("--resume", arguments->resume,
-                                  "go on from this checkpoint (default: that of --out) up to "
-                                  "--epochs")
-                     ->expected(0, 1);
-  command->add_option("--steps", arguments->steps, "stop after this many steps in all, 0: never")
-      ->check(at_least<std::int64_t>(0));
-  command
-      ->add_option("--log-every", arguments->log_every,
-                   "steps between log lines where the output is no terminal")
-      ->check(at_least<std::int64_t>(1));
-  command->add_flag("--verbose", arguments->verbose,
-                    "print each node with the algorithm chosen for it");
-  command->callback([arguments, fixed] { run(*arguments, fixed); });
+  auto arguments = std::make_shared<TrainArguments>();
+  const TrainOptions options = add_train_options(*command, *arguments);
+  command->callback([arguments, options] { run(*arguments, options); });
 }
 
 }  // namespace tessera::tools

@@ -9,8 +9,6 @@
 namespace tessera {
 namespace {
 
-constexpr const char* step_name = "step";
-
 std::vector<TensorSpec> infer(const InferContext& context) {
   ops::check_count(context, 2, 2);
   ops::check_input(context, 0, "input", DType::f32, -1);

@@ -9,6 +9,9 @@
 
 namespace tessera {
 
+/// The state that counts training steps.
+inline constexpr const char* step_name = "step";
+
 struct DropoutMask {
   std::uint64_t key;
   std::uint32_t threshold;

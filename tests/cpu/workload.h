@@ -45,7 +45,8 @@ inline Graph workload() {
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const std::string& name = graph.value(weights[i].id()).name;
     graph.set_output("d" + name, dw[i]);
-    sgd_step(weights[i], dw[i], graph.state(name + ".momentum", weights[i].spec()), lr, 0.9);
+    sgd_step(weights[i], dw[i], graph.state(name + ".momentum", weights[i].spec()), lr,
+             {.momentum = 0.9});
   }
   graph.set_output("loss", loss.loss);
   record(loss.loss, graph.state("history", {DType::f32, {4}}),

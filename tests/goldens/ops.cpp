@@ -95,7 +95,9 @@ void check_sgd(const Goldens& goldens, const std::string& name, const Json& json
   const HostTensor lr = goldens.tensor(name, "lr");
   cases::Case c;
   c.op = "sgd_step";
-  c.attributes = to_attributes(json.at("attributes"));
+  c.attributes = {{"momentum", json.at("attributes").at("momentum").get<double>()},
+                  {"weight_decay", 0.0},
+                  {"nesterov", std::int64_t{0}}};
   c.inputs = {{"w", w.spec, {}, Role::parameter},
               {"dw", w.spec},
               {"v", v.spec, {}, Role::state},

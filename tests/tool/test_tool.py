@@ -181,9 +181,41 @@ class ToolTest(unittest.TestCase):
                       "--epochs", 2)
         self.assertEqual(parts.read_bytes(), whole.read_bytes())
 
+    def test_resume_goes_on_bit_for_bit_with_any_optimizer_and_schedule(self):
+        for name, options in (
+                ("adamw", ["--schedule", "one-cycle", "--clip-norm", 1, "--ema", 0.9]),
+                ("lars", ["--schedule", "cosine", "--warmup", 5, "--accumulate", 3]),
+                ("rmsprop", ["--momentum", 0.5, "--schedule", "exponential", "--clip-value", 0.01]),
+                ("adagrad", ["--schedule", "polynomial", "--power", 2]),
+                ("adam", ["--schedule", "step", "--period", 0.5, "--weight-decay", 0.01]),
+                ("sgd", ["--nesterov", "--schedule", "multi-step", "--milestones", "1,2"])):
+            whole, parts = (self.folder / f"{name} {part}.safetensors" for part in ("whole", "parts"))
+            train = ["train", "--data", "fashion-mnist", "--data-dir", self.data, "--device", "cpu",
+                     "--batch", 64, "--lr", 0.002, "--epochs", 2, "--optimizer", name, *options]
+            self.run_tool(*train, "--out", whole)
+            self.run_tool(*train, "--steps", 13, "--out", parts)
+            self.run_tool("train", "--data-dir", self.data, "--device", "cpu", "--resume", parts,
+                          "--epochs", 2)
+            self.assertEqual(parts.read_bytes(), whole.read_bytes(), name)
+
+    def test_averages_of_weights(self):
+        out = self.folder / "averaged.safetensors"
+        trained = self.run_tool("train", *self.train_options(), "--epochs", 1, "--ema", 0.9,
+                                "--out", out).stdout
+        evaluate = ["eval", out, "--data-dir", self.data, "--device", "cpu", "--json"]
+        last = json.loads(self.run_tool(*evaluate).stdout)["loss"]
+        averaged = json.loads(self.run_tool(*evaluate, "--ema").stdout)["loss"]
+        self.assertNotEqual(last, averaged)
+        self.assertIn(f"test loss {averaged:.4f}", trained)
+        line = self.refused("eval", self.model, "--data-dir", self.data, "--device", "cpu", "--ema")
+        self.assertIn(".ema", line)
+
     def test_resume_refuses_other_settings(self):
         line = self.refused("train", "--resume", self.model, "--batch", 8, "--data-dir", self.data)
         self.assertIn("--batch is 8, expected 16 as in the checkpoint", line)
+        line = self.refused("train", "--resume", self.model, "--data-dir", self.data,
+                            "--optimizer", "adam")
+        self.assertIn("takes --optimizer from the checkpoint", line)
 
     def test_resume_without_anything_left_to_do(self):
         other = self.folder / "other.safetensors"
@@ -230,11 +262,16 @@ class ToolTest(unittest.TestCase):
         self.assertIn("devices, models, train, eval, predict", self.refused(code=2))
         line = self.refused("train", *self.train_options()[:6], "--batch", 601)
         self.assertIn("--batch is 601, expected at most the 600 training images", line)
+        self.assertIn("--ema", self.refused("train", "--ema", "2", code=2))
 
     def test_unknown_names(self):
         options = ["--data-dir", self.data, "--out", self.folder / "no.safetensors"]
         self.assertIn("there are: tutorial, ", self.refused("train", "--model", "resnet", *options))
         self.assertIn("cifar10", self.refused("train", "--data", "imagenet", *options))
+        self.assertIn("there are: sgd, adam", self.refused(
+            "train", "--optimizer", "bfgs", *options))
+        self.assertIn("there are: constant, step", self.refused(
+            "train", "--schedule", "random", *options))
         self.assertIn("there are: cpu", self.refused("train", "--device", "abacus", *options))
         line = self.refused("eval", self.model, "--device", "opencl:9:9", "--data-dir", self.data)
         self.assertIn("opencl:9:9", line)

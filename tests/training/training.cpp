@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -39,10 +40,10 @@ void train_steps(Trainer& trainer, const Dataset& data, std::int64_t first, std:
   }
 }
 
-using Weights = std::map<std::string, std::vector<std::byte>>;
+using Bytes = std::map<std::string, std::vector<std::byte>>;
 
-Weights weights(const Network& network) {
-  Weights result;
+Bytes weights(const Network& network) {
+  Bytes result;
   for (const auto& [name, entry] : network.params().entries())
     if (!name.starts_with("trainer.")) result[name] = network.params().read(name);
   return result;
@@ -139,6 +140,109 @@ TEST_CASE("N steps, a checkpoint and M steps equal N + M steps, bit for bit") {
   }
 }
 
+TEST_CASE("every optimiser goes on from a checkpoint bit for bit") {
+  const SyntheticImages data(45);
+  const TemporaryFile file;
+  const TrainerOptions all[] = {
+      {.optimizer = Optimizer::adam, .schedule = {.kind = Schedule::cosine, .steps = 9}},
+      {.optimizer = Optimizer::rmsprop, .momentum = 0.5, .clip_norm = 0.5},
+      {.optimizer = Optimizer::lars, .lr = 0.5, .weight_decay = 0.01, .accumulate = 3},
+      {.optimizer = Optimizer::adagrad, .clip_value = 0.01, .ema = 0.9},
+  };
+  for (const auto& device : open_usable_devices())
+    for (const TrainerOptions& options : all) {
+      CAPTURE(device->info().id);
+      CAPTURE(to_string(options.optimizer));
+      Network whole(*device, model_for(data), 1), first(*device, model_for(data), 1),
+          second(*device, model_for(data), 99);
+      Trainer whole_trainer(whole, options), trainer(first, options);
+      train_steps(whole_trainer, data, 0, 9);
+      train_steps(trainer, data, 0, 4);
+      save_checkpoint(file.path(), first, {.data = "made-up", .options = options, .step = 4});
+      const Checkpoint checkpoint = read_checkpoint(file.path());
+      CHECK(checkpoint.training.options == with_defaults(options));
+      Trainer second_trainer(second, options);
+      restore(checkpoint, second);
+      train_steps(second_trainer, data, 4, 9);
+      CHECK(weights(second) == weights(whole));
+    }
+}
+
+TEST_CASE("a batch in parts gives what the whole batch gives") {
+  const SyntheticImages data(45);
+  for (const auto& device : open_usable_devices()) {
+    CAPTURE(device->info().id);
+    Network whole(*device, model_for(data), 1), parts(*device, model_for(data), 1);
+    // Batches of 7 and 3 images: parts of 3, 3 and 1, and of 1.
+    Trainer whole_trainer(whole, {.lr = 0.05});
+    Trainer trainer(parts, {.lr = 0.05, .accumulate = 3});
+    train_steps(whole_trainer, data, 0, 7);
+    train_steps(trainer, data, 0, 7);
+    const LossSum expected = whole_trainer.take_losses(), found = trainer.take_losses();
+    CHECK(found.steps == 7);
+    CHECK(found.sum == doctest::Approx(expected.sum).epsilon(1e-5));
+    for (const char* name : {"conv1.weight", "fc3.weight", "fc1.bias"}) {
+      const auto w = whole.params().read_floats(name), v = parts.params().read_floats(name);
+      double worst = 0;
+      for (std::size_t i = 0; i < w.size(); ++i)
+        worst = std::max(worst, std::abs(static_cast<double>(w[i]) - static_cast<double>(v[i])));
+      CHECK(worst < 1e-5);
+    }
+    CHECK(trainer.describe(7).size() > 10);
+  }
+}
+
+TEST_CASE("averages of the weights follow them and can be evaluated") {
+  const SyntheticImages data(45);
+  for (const auto& device : open_usable_devices()) {
+    CAPTURE(device->info().id);
+    Network network(*device, model_for(data), 1);
+    CHECK_THROWS_WITH_AS(network.evaluate(data, 45, Weights::averaged),
+                         doctest::Contains("conv1.weight.ema"), Error);
+    Trainer trainer(network, {.lr = 0.5, .momentum = 0, .ema = 0.75});
+    const Evaluation before = network.evaluate(data);
+    CHECK(network.evaluate(data, 250, Weights::averaged).loss == before.loss);
+    auto expected = network.params().read_floats("fc3.bias");
+    for (int step = 0; step < 4; ++step) {
+      train_steps(trainer, data, step, step + 1);
+      const auto w = network.params().read_floats("fc3.bias");
+      for (std::size_t i = 0; i < w.size(); ++i) expected[i] = 0.75f * expected[i] + 0.25f * w[i];
+    }
+    const auto found = network.params().read_floats("fc3.bias.ema");
+    for (std::size_t i = 0; i < found.size(); ++i)
+      CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-5));
+    CHECK(network.evaluate(data, 250, Weights::averaged).loss != network.evaluate(data).loss);
+  }
+}
+
+TEST_CASE("weights decay, biases do not unless asked to") {
+  const SyntheticImages data(8);
+  const auto device = open_device("cpu");
+  const auto change = [&](const char* name, double decay, bool all) {
+    Network network(*device, model_for(data), 1);
+    Trainer trainer(network, {.lr = 0.1, .weight_decay = decay, .decay_all = all});
+    train_steps(trainer, data, 0, 1);
+    return network.params().read_floats(name);
+  };
+  CHECK(change("fc1.bias", 0.5, false) == change("fc1.bias", 0, false));
+  CHECK(change("fc1.bias", 0.5, true) != change("fc1.bias", 0, false));
+  CHECK(change("fc1.weight", 0.5, false) != change("fc1.weight", 0, false));
+}
+
+TEST_CASE("a schedule sets the rate of each step") {
+  const SyntheticImages data(8);
+  const auto device = open_device("cpu");
+  Network network(*device, model_for(data), 1);
+  // Nothing is left of the learning rate after two steps.
+  Trainer trainer(network, {.lr = 0.1, .schedule = {.kind = Schedule::polynomial, .steps = 2}});
+  const auto start = weights(network);
+  train_steps(trainer, data, 0, 2);
+  const auto moved = network.params().read("fc3.weight");
+  CHECK(moved != start.at("fc3.weight"));
+  train_steps(trainer, data, 2, 3);
+  CHECK(network.params().read("fc3.weight") == moved);
+}
+
 TEST_CASE("a loss that is not finite names its step") {
   const SyntheticImages data(45);
   for (const auto& device : open_usable_devices()) {
@@ -164,7 +268,7 @@ TEST_CASE("a checkpoint gives back the network, on the same and on another devic
   Network network(*device, model_for(data), 5);
   Trainer trainer(network);
   train_steps(trainer, data, 0, 9);
-  const TrainingState state{"made-up", 3, batch, 0.1, 0.8, 9, 1, 2, 4.5};
+  const TrainingState state{"made-up", 3, batch, {.lr = 0.1, .momentum = 0.8}, 9, 1, 2, 4.5};
   save_checkpoint(file.path(), network, state);
   const Checkpoint checkpoint = read_checkpoint(file.path());
   CHECK(checkpoint.model == "tutorial");
@@ -174,8 +278,8 @@ TEST_CASE("a checkpoint gives back the network, on the same and on another devic
   CHECK(checkpoint.training.data == "made-up");
   CHECK(checkpoint.training.seed == 3);
   CHECK(checkpoint.training.batch == batch);
-  CHECK(checkpoint.training.lr == 0.1);
-  CHECK(checkpoint.training.momentum == 0.8);
+  CHECK(checkpoint.training.options.lr == 0.1);
+  CHECK(checkpoint.training.options.momentum == 0.8);
   CHECK(checkpoint.training.epoch == 1);
   CHECK(checkpoint.training.batch_in_epoch == 2);
   CHECK(checkpoint.training.epoch_loss_sum == 4.5);

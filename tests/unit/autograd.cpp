@@ -123,7 +123,7 @@ TEST_CASE("nodes that nothing depends on are dropped") {
   const Var unused = relu(relu(x, "dead"), "dead too");
   const Var y = add(x, w, "wanted");
   const Var dw = relu(x, "for the update");
-  sgd_step(w, dw, v, lr, 0.9, "update");
+  sgd_step(w, dw, v, lr, {.momentum = 0.9}, "update");
   graph.set_output("y", y);
   remove_dead_nodes(graph);
   Names names;

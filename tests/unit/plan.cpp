@@ -120,7 +120,7 @@ struct Update {
   Var w = graph.parameter("w", {3}, {});
   Var v = graph.state("v", {DType::f32, {3}});
   Var lr = graph.input("lr", {DType::f32, {1}});
-  void update() { sgd_step(w, x, v, lr, 0.9, "update"); }
+  void update() { sgd_step(w, x, v, lr, {.momentum = 0.9}, "update"); }
 };
 
 }  // namespace
@@ -209,7 +209,7 @@ TEST_CASE("reading a parameter after its update is refused") {
 
   Update twice;
   twice.update();
-  sgd_step(twice.w, twice.x, twice.v, twice.lr, 0.9, "late");
+  sgd_step(twice.w, twice.x, twice.v, twice.lr, {.momentum = 0.9}, "late");
   CHECK_THROWS_WITH_AS(Plan{twice.graph}, message, Error);
 
   Update through_view;

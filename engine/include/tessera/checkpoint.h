@@ -8,18 +8,18 @@
 
 #include "tessera/network.h"
 #include "tessera/safetensors.h"
+#include "tessera/trainer.h"
 
 namespace tessera {
 
-/// How a run was set up and how far it has come. With the weights and momentum buffers this is all
-/// that training depends on: the random generator is counter-based, so seed and counts are its
-/// state.
+/// How a run was set up and how far it has come. With the weights and the optimiser's buffers this
+/// is all that training depends on: the random generator is counter-based, so seed and counts are
+/// its state.
 struct TrainingState {
   std::string data;  ///< name of the data set
   std::uint64_t seed = 0;
   std::int64_t batch = 0;
-  double lr = 0;
-  double momentum = 0;
+  TrainerOptions options = {};
   std::int64_t step = 0;            ///< steps done
   std::int64_t epoch = 0;           ///< epochs done
   std::int64_t batch_in_epoch = 0;  ///< batches done of the epoch begun

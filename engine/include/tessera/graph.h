@@ -99,11 +99,15 @@ class TESSERA_API Graph {
   /// The input, parameter, state or output with this name; throws Error if there is none.
   ValueId find(std::string_view name) const;
 
+  /// Gives an input, parameter or state another name. Throws Error when it is taken.
+  void rename(ValueId value, std::string name);
+
   /// Drops the nodes for which `keep` is false; their values stay but have no producer.
   void keep_nodes(const std::vector<bool>& keep);
 
  private:
   Var add_value(Value value);
+  void check_free(const std::string& name) const;
   Var add_named(std::string name, TensorSpec spec, Role role, Initializer initializer);
 
   Mode mode_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tessera/data.h"
@@ -39,6 +40,9 @@ struct Evaluation {
   std::int64_t images = 0;
 };
 
+/// Those of the last step, or their averages over the steps, "<parameter>.ema".
+enum class Weights : std::uint8_t { last, averaged };
+
 class TESSERA_API Network {
  public:
   /// Weights are initialised from `seed`. The device must outlive the network. Throws Error when
@@ -51,7 +55,9 @@ class TESSERA_API Network {
   Device& device() const { return params_.device(); }
 
   /// Throws Error when the images have another size than the model's, or a label has no class.
-  Evaluation evaluate(const Dataset& dataset, std::int64_t batch = 250);
+  /// So it does when there are no averages and they are asked for.
+  Evaluation evaluate(const Dataset& dataset, std::int64_t batch = 250,
+                      Weights weights = Weights::last);
   /// Class probabilities [count, classes] of `count` images, bytes [count,H,W,C].
   std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count);
 
@@ -59,11 +65,11 @@ class TESSERA_API Network {
   void check_fits(const Dataset& dataset) const;
 
  private:
-  Executable& evaluation(std::int64_t batch);
+  Executable& evaluation(std::int64_t batch, Weights weights);
 
   Model model_;
   Params params_;
-  std::map<std::int64_t, std::unique_ptr<Executable>> evaluations_;  ///< by batch size
+  std::map<std::pair<std::int64_t, Weights>, std::unique_ptr<Executable>> evaluations_;
 };
 
 /// Appends a model to a graph: inputs "image" u8 [N,H,W,C] and "label" i32 [N], loss and

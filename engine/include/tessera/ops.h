@@ -13,6 +13,7 @@
 #include "tessera/ops/conv.h"
 #include "tessera/ops/loss.h"
 #include "tessera/ops/norm.h"
+#include "tessera/ops/optimizers.h"
 #include "tessera/ops/pointwise.h"
 #include "tessera/ops/pool.h"
 #include "tessera/ops/random.h"
@@ -45,10 +46,6 @@ struct ImageOptions {
 /// Bytes become numbers: y = (x / 255 - mean[c]) / deviation[c], after padding.
 /// x u8 [N,H,W,C] -> y f32 [N,H+2*padding,W+2*padding,C].
 TESSERA_API Var image_to_float(Var x, const ImageOptions& options = {}, std::string name = {});
-
-/// One step of stochastic gradient descent, in place, as torch.optim.SGD: v = momentum * v + dw,
-/// w = w - lr * v. w a parameter, v a state of the same shape, lr f32 [1].
-TESSERA_API void sgd_step(Var w, Var dw, Var v, Var lr, double momentum, std::string name = {});
 
 /// history[counter mod size] = x; counter = counter + 1. x f32 [1], history a state f32 [size],
 /// counter a state i32 [1]. Lets a run keep its losses on the device.

@@ -4,17 +4,50 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tessera/network.h"
+#include "tessera/schedule.h"
 
 namespace tessera {
 
+/// Formulas: tessera/ops/optimizers.h.
+enum class Optimizer : std::uint8_t { sgd, adam, adamw, rmsprop, adagrad, lars };
+
+/// "sgd", "adam" and so on; `optimizer_of` throws Error that lists them.
+TESSERA_API std::string to_string(Optimizer optimizer);
+TESSERA_API Optimizer optimizer_of(const std::string& name);
+
+/// Numbers not given are PyTorch's defaults for the optimiser, but for the momentum of sgd and
+/// lars. Of those that an optimiser does not know it takes no notice.
 struct TrainerOptions {
-  double lr = 0.01;
-  double momentum = 0.9;
+  Optimizer optimizer = Optimizer::sgd;
+  std::optional<double> lr = {};        ///< adam, adamw: 0.001, else 0.01
+  std::optional<double> momentum = {};  ///< sgd, lars: 0.9; rmsprop: 0
+  bool nesterov = false;                ///< sgd
+  double beta1 = 0.9;                   ///< adam, adamw
+  double beta2 = 0.999;
+  double alpha = 0.99;                      ///< rmsprop
+  std::optional<double> eps = {};           ///< adagrad: 1e-10, else 1e-8
+  std::optional<double> weight_decay = {};  ///< adamw: 0.01, else 0
+  /// Whether biases and the parameters of norms (those of at most one dimension) decay too, as they
+  /// do in PyTorch unless they are put into a group of their own.
+  bool decay_all = false;
+  ScheduleOptions schedule = {};
+  double clip_value = 0;        ///< no element of a gradient is larger than this; 0: any
+  double clip_norm = 0;         ///< nor the norm of all gradients than this; 0: any
+  std::int64_t accumulate = 1;  ///< parts of a batch whose gradients are added up, to save memory
+  double ema = 0;  ///< keeps averages w_ema = ema * w_ema + (1 - ema) * w of the weights; 0: none
+
+  bool operator==(const TrainerOptions&) const = default;
 };
+
+/// The same options with all numbers given. Throws Error when one makes no sense.
+TESSERA_API TrainerOptions with_defaults(TrainerOptions options);
 
 /// Sum of the mean losses of some steps.
 struct LossSum {
@@ -25,23 +58,25 @@ struct LossSum {
 
 class TESSERA_API Trainer {
  public:
-  /// Adds to the network's params what is not there yet: the momentum buffers,
-  /// "<parameter>.momentum", the number of steps done, "step" i32 [1], and "trainer.history". A
-  /// checkpoint may be restored before or after, but before the first step. The network must
-  /// outlive the trainer.
+  /// Adds to the network's params what is not there yet: the buffers of the optimiser,
+  /// "<parameter>.momentum" and so on, the averages "<parameter>.ema", the number of steps done,
+  /// "step" i32 [1], and what it needs for itself, "trainer.*". A checkpoint may be restored before
+  /// or after, but before the first step. The network must outlive the trainer.
   explicit Trainer(Network& network, const TrainerOptions& options = {});
 
-  /// Starts a step of stochastic gradient descent; does not wait for it. The first batch of a new
-  /// size makes a plan for that size. Throws Error as take_losses does, now and then.
+  /// Starts a step of training; does not wait for it. The first batch of a new size makes a plan
+  /// for that size. Throws Error as take_losses does, now and then.
   void step(const Batch& batch);
   /// Waits for the steps so far; their losses since the last call. Throws Error that names the
   /// step when one is not finite.
   LossSum take_losses();
-  /// The learning rate of the steps to come.
+  /// The learning rate from which the schedule makes that of the steps to come.
   void set_lr(double lr);
 
   /// Steps done, those of earlier trainers and restored checkpoints included.
   std::int64_t steps() const;
+  /// All numbers given.
+  const TrainerOptions& options() const { return options_; }
   Network& network() { return network_; }
   /// The plan's node list with the algorithm chosen for each, for a batch size already used.
   std::vector<std::string> describe(std::int64_t batch) const;
@@ -49,18 +84,20 @@ class TESSERA_API Trainer {
  private:
   struct Plan {
     std::unique_ptr<Executable> executable;
-    double lr = -1;  ///< the one it was given last
+    float lr = -1;  ///< the one it was given last
   };
-  Plan& plan_for(std::int64_t batch);
+  /// `updates`: false for all parts of a batch but the last.
+  Plan& plan_for(std::int64_t images, bool updates);
+  void run_part(const Batch& batch, std::int64_t begin, std::int64_t images);
   void read_history();
 
   Network& network_;
   TrainerOptions options_;
-  std::map<std::int64_t, Plan> plans_;  ///< by batch size
-  std::int64_t first_step_ = 0;         ///< of the state "step" when this trainer began
-  std::int64_t started_ = 0;            ///< steps of this trainer
-  std::int64_t read_ = 0;               ///< steps whose losses have been read
-  LossSum pending_;                     ///< read but not taken
+  std::map<std::pair<std::int64_t, bool>, Plan> plans_;  ///< by images and `updates`
+  std::int64_t first_step_ = 0;  ///< of the state "step" when this trainer began
+  std::int64_t started_ = 0;     ///< steps of this trainer
+  std::int64_t read_ = 0;        ///< steps whose losses have been read
+  LossSum pending_;              ///< read but not taken
 };
 
 }  // namespace tessera

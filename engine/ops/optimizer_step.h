@@ -1,0 +1,15 @@
+// The numbers that an optimiser's formula reads, for the backends.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "tessera/attributes.h"
+
+namespace tessera {
+
+/// In the order in which the formulas of cl_kernels/optimizer_step.h count them. Worked out in
+/// double: 1 - 0.999 in float would be off by 5e-5 of itself.
+std::vector<float> optimizer_constants(std::string_view op, const Attributes& attributes);
+
+}  // namespace tessera

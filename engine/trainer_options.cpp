@@ -1,0 +1,41 @@
+#include "engine/names.h"
+#include "tessera/trainer.h"
+
+namespace tessera {
+namespace {
+
+constexpr Names<Optimizer, 6> names = {{{Optimizer::sgd, "sgd"},
+                                        {Optimizer::adam, "adam"},
+                                        {Optimizer::adamw, "adamw"},
+                                        {Optimizer::rmsprop, "rmsprop"},
+                                        {Optimizer::adagrad, "adagrad"},
+                                        {Optimizer::lars, "lars"}}};
+
+void check(bool condition, const char* option, double found, const char* expected) {
+  if (!condition)
+    throw Error("train", fmt::format("{} is {}, expected {}", option, found, expected));
+}
+
+}  // namespace
+
+std::string to_string(Optimizer optimizer) { return name_of(names, optimizer); }
+Optimizer optimizer_of(const std::string& name) { return value_of(names, "optimizer", name); }
+
+TrainerOptions with_defaults(TrainerOptions options) {
+  const Optimizer kind = options.optimizer;
+  const bool adam = kind == Optimizer::adam || kind == Optimizer::adamw;
+  const bool descent = kind == Optimizer::sgd || kind == Optimizer::lars;
+  if (!options.lr) options.lr = adam ? 0.001 : 0.01;
+  if (!options.momentum) options.momentum = descent ? 0.9 : 0.0;
+  if (!options.eps) options.eps = kind == Optimizer::adagrad ? 1e-10 : 1e-8;
+  if (!options.weight_decay) options.weight_decay = kind == Optimizer::adamw ? 0.01 : 0.0;
+  check(options.clip_value >= 0, "clip_value", options.clip_value, "at least 0");
+  check(options.clip_norm >= 0, "clip_norm", options.clip_norm, "at least 0");
+  check(options.accumulate >= 1, "accumulate", static_cast<double>(options.accumulate),
+        "at least 1");
+  check(options.ema >= 0 && options.ema < 1, "ema", options.ema, "0 to less than 1");
+  learning_rate(options.schedule, *options.lr, 0);  // checks the schedule
+  return options;
+}
+
+}  // namespace tessera

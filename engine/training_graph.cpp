@@ -1,0 +1,104 @@
+#include "engine/training_graph.h"
+
+#include "tessera/autograd.h"
+
+namespace tessera {
+namespace {
+
+/// The parameters of a graph, in the order in which they were made.
+std::vector<Var> parameters(Graph& graph) {
+  std::vector<Var> found;
+  for (std::size_t i = 0; i < graph.values().size(); ++i)
+    if (graph.values()[i].role == Role::parameter)
+      found.emplace_back(graph, static_cast<ValueId>(i));
+  return found;
+}
+
+std::string name_of(Var w) { return w.graph().value(w.id()).name; }
+
+/// Means over the parts of a batch, part by part.
+void accumulate(Var& loss, std::vector<Var>& dw, const std::vector<Var>& weights) {
+  Graph& graph = loss.graph();
+  const Var share = graph.input("share", {DType::f32, {1}});
+  loss = blend(graph.state("trainer.loss", loss.spec()), loss, share, "loss.accumulate");
+  for (std::size_t i = 0; i < dw.size(); ++i) {
+    const std::string name = name_of(weights[i]);
+    dw[i] = blend(graph.state("trainer.gradient." + name, dw[i].spec()), dw[i], share,
+                  name + ".accumulate");
+  }
+}
+
+void clip(std::vector<Var>& dw, const std::vector<Var>& weights, const TrainerOptions& options) {
+  if (options.clip_value > 0)
+    for (std::size_t i = 0; i < dw.size(); ++i)
+      dw[i] = clip_by_value(dw[i], options.clip_value, name_of(weights[i]) + ".clip_by_value");
+  if (options.clip_norm > 0) {
+    const Var norm = global_norm(dw, "gradients.norm");
+    for (std::size_t i = 0; i < dw.size(); ++i)
+      dw[i] = clip_by_norm(dw[i], norm, options.clip_norm, name_of(weights[i]) + ".clip_by_norm");
+  }
+}
+
+Var update(Var w, Var dw, Var lr, Var step, const TrainerOptions& options) {
+  const std::string name = name_of(w);
+  // Biases and the parameters of norms.
+  const bool small = w.shape().size() <= 1;
+  const double decay = small && !options.decay_all ? 0 : options.weight_decay.value();
+  const double momentum = options.momentum.value(), eps = options.eps.value();
+  const auto state = [&](const char* suffix) { return w.graph().state(name + suffix, w.spec()); };
+  switch (options.optimizer) {
+    case Optimizer::adam:
+    case Optimizer::adamw:
+      return adam_step(
+          w, dw, state(".exp_avg"), state(".exp_avg_sq"), lr, step,
+          {options.beta1, options.beta2, eps, decay, options.optimizer == Optimizer::adamw},
+          name + ".adam_step");
+    case Optimizer::rmsprop:
+      return rmsprop_step(w, dw, state(".square_avg"), state(".momentum"), lr,
+                          {options.alpha, eps, decay, momentum}, name + ".rmsprop_step");
+    case Optimizer::adagrad:
+      return adagrad_step(w, dw, state(".sum"), lr, {eps, decay}, name + ".adagrad_step");
+    case Optimizer::lars:  // of biases and norms the ratio says nothing
+      if (!small)
+        return lars_step(w, dw, state(".momentum"), lr, {momentum, decay}, name + ".lars_step");
+      break;
+    case Optimizer::sgd:
+      break;
+  }
+  return sgd_step(w, dw, state(".momentum"), lr, {momentum, decay, options.nesterov},
+                  name + ".sgd_step");
+}
+
+}  // namespace
+
+Graph training_graph(const Model& model, std::int64_t images, const TrainerOptions& options,
+                     bool updates) {
+  Graph graph(Mode::training);
+  Var loss = append_classifier(graph, model, images).loss;
+  const std::vector<Var> weights = parameters(graph);
+  std::vector<Var> dw = gradients(loss, weights);
+  if (options.accumulate > 1) accumulate(loss, dw, weights);
+  if (updates) {
+    const Var lr = graph.input("lr", {DType::f32, {1}});
+    const Var step = step_counter(graph);
+    append_updates(weights, dw, lr, step, options);
+    record(loss, graph.state(history_name, {DType::f32, {history_size}}), step, "loss.record");
+  }
+  remove_dead_nodes(graph);
+  return graph;
+}
+
+void append_updates(const std::vector<Var>& weights, std::vector<Var> dw, Var lr, Var step,
+                    const TrainerOptions& options) {
+  Graph& graph = lr.graph();
+  const Var share_of_new = graph.constant({1}, 1 - options.ema);
+  clip(dw, weights, options);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const Var updated = update(weights[i], dw[i], lr, step, options);
+    const std::string average = name_of(weights[i]) + ".ema";
+    if (options.ema > 0)
+      blend(graph.state(average, updated.spec()), updated, share_of_new, average);
+  }
+}
+
+}  // namespace tessera

@@ -1,0 +1,159 @@
+#include "tools/train_options.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tessera/error.h"
+#include "tessera/models.h"
+
+namespace tessera::tools {
+namespace {
+
+void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
+  command.add_option("--out", a.out,
+                     "file for the model, written after each epoch (default: "
+                     "MODEL-DATA.safetensors)");
+  options.resume = command
+                       .add_option("--resume", a.resume,
+                                   "go on from this checkpoint (default: that of --out) up to "
+                                   "--epochs")
+                       ->expected(0, 1);
+  command.add_option("--steps", a.steps, "stop after this many steps in all, 0: never")
+      ->check(at_least<std::int64_t>(0));
+  command
+      .add_option("--log-every", a.log_every,
+                  "steps between log lines where the output is no terminal")
+      ->check(at_least<std::int64_t>(1));
+  command.add_flag("--verbose", a.verbose, "print each node with the algorithm chosen for it");
+}
+
+void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) {
+  TrainerOptions& t = a.trainer;
+  constexpr const char* group = "Optimiser";
+  options.lr = command.add_option("--lr", t.lr, "learning rate (default: 0.01, of Adam 0.001)")
+                   ->check(at_least(0.0));
+  options.momentum =
+      command
+          .add_option("--momentum", t.momentum, "of sgd and lars (default: 0.9) and rmsprop (0)")
+          ->check(CLI::Range(0.0, 1.0));
+  options.weight_decay =
+      command
+          .add_option("--weight-decay", t.weight_decay,
+                      "of weights, not of biases and norms (default: 0, of adamw 0.01)")
+          ->check(at_least(0.0));
+  options.fixed = {
+      command.add_option("--optimizer", a.optimizer, "sgd, adam, adamw, rmsprop, adagrad or lars"),
+      command.add_flag("--nesterov", t.nesterov, "Nesterov's momentum, for sgd"),
+      command.add_option("--clip-norm", t.clip_norm, "largest norm of all gradients, 0: any")
+          ->check(at_least(0.0)),
+      command.add_option("--clip-value", t.clip_value, "largest element of a gradient, 0: any")
+          ->check(at_least(0.0)),
+      command
+          .add_option("--accumulate", t.accumulate,
+                      "parts in which a batch is computed, to save memory")
+          ->check(at_least<std::int64_t>(1)),
+      command
+          .add_option("--ema", t.ema,
+                      "keep averages of the weights with this decay, e.g. 0.999, and test those; "
+                      "0: none")
+          ->check(CLI::Range(0.0, 1.0))};
+  for (CLI::Option* option : {options.lr, options.momentum, options.weight_decay})
+    option->group(group);
+  for (CLI::Option* option : options.fixed) option->group(group);
+}
+
+void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
+  ScheduleOptions& s = a.trainer.schedule;
+  for (CLI::Option* option :
+       {command.add_option("--schedule", a.schedule,
+                           "of the learning rate over all --epochs: constant, step, multi-step, "
+                           "exponential, cosine, polynomial or one-cycle"),
+        command.add_option("--warmup", s.warmup, "steps of linear warm-up before it")
+            ->check(at_least<std::int64_t>(0)),
+        command.add_option("--warmup-factor", s.warmup_factor, "where the warm-up starts")
+            ->check(CLI::Range(0.0, 1.0)),
+        command.add_option("--gamma", s.gamma, "factor of step, multi-step and exponential")
+            ->check(at_least(0.0)),
+        command.add_option("--period", a.period, "epochs for one such factor")
+            ->check(at_least(0.0)),
+        command.add_option("--milestones", a.milestones, "of multi-step: epochs, with commas")
+            ->delimiter(','),
+        command.add_option("--power", s.power, "of polynomial"),
+        command.add_option("--min-lr", s.min_lr, "where cosine ends")->check(at_least(0.0))}) {
+    option->group("Schedule");
+    options.fixed.push_back(option);
+  }
+}
+
+}  // namespace
+
+TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
+  TrainOptions options{};
+  options.model = command.add_option(
+      "--model", a.model, "the network: " + fmt::format("{}", fmt::join(model_names(), ", ")));
+  options.data = a.data.add(command);
+  a.device.add(command);
+  command.add_option("--epochs", a.epochs, "passes over the training images, in all")
+      ->check(at_least<std::int64_t>(1));
+  options.batch =
+      command.add_option("--batch", a.batch, "images in a step")->check(at_least<std::int64_t>(1));
+  options.seed =
+      command.add_option("--seed", a.seed, "for the initial weights and the order of the images")
+          ->check(at_least<std::int64_t>(0));
+  options.normalize =
+      command.add_flag("--normalize", a.normalize,
+                       "give each channel mean 0 and deviation 1, measured on the training images");
+  add_optimizer(command, a, options);
+  add_schedule(command, a, options);
+  add_files(command, a, options);
+  return options;
+}
+
+TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t steps_per_epoch) {
+  TrainerOptions options = arguments.trainer;
+  options.optimizer = optimizer_of(arguments.optimizer);
+  ScheduleOptions& schedule = options.schedule;
+  schedule.kind = schedule_of(arguments.schedule);
+  schedule.steps = std::max<std::int64_t>(1, arguments.epochs * steps_per_epoch - schedule.warmup);
+  schedule.period = std::max<std::int64_t>(
+      1, std::llround(arguments.period * static_cast<double>(steps_per_epoch)));
+  for (std::int64_t epoch : arguments.milestones)
+    schedule.milestones.push_back(epoch * steps_per_epoch);
+  return with_defaults(options);
+}
+
+void take_settings(TrainArguments& arguments, const TrainOptions& options,
+                   const Checkpoint& checkpoint) {
+  const auto fix = [](const CLI::Option* option, auto& argument, const auto& saved) {
+    if (option->count() > 0 && argument != saved)
+      throw Error("resume", fmt::format("{} is {}, expected {} as in the checkpoint",
+                                        option->get_name(), argument, saved));
+    argument = saved;
+  };
+  const TrainingState& training = checkpoint.training;
+  if (training.batch < 1)
+    throw Error("resume", "the checkpoint holds a network, but no training to go on with");
+  fix(options.model, arguments.model, checkpoint.model);
+  fix(options.data, arguments.data.name, training.data);
+  fix(options.batch, arguments.batch, training.batch);
+  fix(options.seed, arguments.seed, training.seed);
+  fix(options.normalize, arguments.normalize, !checkpoint.input.options.mean.empty());
+  TrainerOptions trainer = training.options;
+  const auto take = [](const CLI::Option* option, const auto& given, auto& saved) {
+    if (option->count() > 0) saved = given;
+  };
+  take(options.lr, arguments.trainer.lr, trainer.lr);
+  take(options.momentum, arguments.trainer.momentum, trainer.momentum);
+  take(options.weight_decay, arguments.trainer.weight_decay, trainer.weight_decay);
+  arguments.trainer = trainer;
+  for (const CLI::Option* option : options.fixed)
+    if (option->count() > 0)
+      throw Error("resume", fmt::format("takes {} from the checkpoint, and not from the command "
+                                        "line",
+                                        option->get_name()));
+}
+
+}  // namespace tessera::tools

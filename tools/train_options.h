@@ -1,0 +1,48 @@
+// The options of `tessera train`, and how they go together with those of a checkpoint.
+#pragma once
+
+#include "tessera/checkpoint.h"
+#include "tools/commands.h"
+
+namespace tessera::tools {
+
+struct TrainArguments {
+  std::string model = "tutorial";
+  DataOptions data{.name = "fashion-mnist", .directory = {}};
+  DeviceOption device;
+  std::int64_t epochs = 10;
+  std::int64_t batch = 32;
+  std::uint64_t seed = 0;
+  bool normalize = false;
+  std::string out;
+  std::string resume;
+  std::int64_t log_every = 500;
+  std::int64_t steps = 0;  ///< 0: no limit
+  bool verbose = false;
+  TrainerOptions trainer;
+  std::string optimizer = "sgd";
+  std::string schedule = "constant";
+  double period = 1;                     ///< in epochs
+  std::vector<std::int64_t> milestones;  ///< in epochs
+};
+
+/// The options that say where a run goes on and what a checkpoint fixes; each holds whether it was
+/// given.
+struct TrainOptions {
+  CLI::Option *model, *data, *batch, *seed, *normalize, *resume;
+  CLI::Option *lr, *momentum, *weight_decay;
+  std::vector<CLI::Option*> fixed;  ///< the rest of optimiser and schedule
+};
+
+/// The options fill `arguments`, which must outlive the command.
+TrainOptions add_train_options(CLI::App& command, TrainArguments& arguments);
+
+/// The trainer's options for a run of its own; a schedule is as long as the run.
+TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t steps_per_epoch);
+
+/// Takes the settings of the interrupted run; one given again must be the same, but for the
+/// learning rate, momentum and weight decay, which may change.
+void take_settings(TrainArguments& arguments, const TrainOptions& options,
+                   const Checkpoint& checkpoint);
+
+}  // namespace tessera::tools
