@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -61,13 +62,14 @@ TensorFile take_group(TensorFile& file, const std::string& group) {
 
 struct Expected {
   std::string model;
-  TensorFile weights, gradients, states, rest;
+  TensorFile weights, gradients, states, initial, rest;
   double largest_gradient = 0;
 
   explicit Expected(TensorFile file) : model(file.metadata.at("model")) {
     weights = take_group(file, "weights");
     gradients = take_group(file, "gradients");
     states = take_group(file, "states");
+    initial = take_group(file, "initial");
     rest = std::move(file);
     for (const auto& [name, tensor] : gradients.tensors)
       largest_gradient = std::max(largest_gradient, largest(floats(tensor)));
@@ -155,10 +157,42 @@ Comparison compare(Device& device, const Expected& expected) {
   return result;
 }
 
+/// Mean and deviation of what a parameter starts with.
+std::array<double, 2> moments(const Initializer& initializer) {
+  switch (initializer.kind) {
+    case Initializer::Kind::uniform:
+      return {initializer.center, initializer.value / std::sqrt(3.0)};
+    case Initializer::Kind::normal:
+      return {initializer.center, initializer.value};
+    case Initializer::Kind::constant:
+      break;
+  }
+  return {initializer.value, 0};
+}
+
+/// Parameters that PyTorch starts with another mean or deviation, more than drawing explains.
+int wrong_beginnings(const Expected& expected) {
+  const Graph graph = inference_graph(expected);
+  int failures = 0;
+  for (const auto& [name, tensor] : expected.initial.tensors) {
+    const Value& value = graph.value(graph.find(name));
+    const std::vector<float> theirs = floats(tensor);
+    const auto [mean, deviation] = moments(value.initializer);
+    const double error = 5 * deviation / std::sqrt(static_cast<double>(value.spec.elements()));
+    if (std::abs(mean - static_cast<double>(theirs[0])) <= error + 1e-7 &&
+        std::abs(deviation - static_cast<double>(theirs[1])) <= error + 1e-7)
+      continue;
+    ++failures;
+    fmt::print("  {} starts with {:.4g} +- {:.4g}, expected {:.4g} +- {:.4g}\n", name, mean,
+               deviation, theirs[0], theirs[1]);
+  }
+  return failures;
+}
+
 int run(const std::string& path) {
   const Expected expected(read_safetensors(path));
   const char* only = std::getenv("TESSERA_DEVICE");
-  int failures = 0;
+  int failures = wrong_beginnings(expected);
   for (const DeviceInfo& info : list_devices()) {
     if (!info.usable || (only && info.id != only)) continue;
     const auto start = std::chrono::steady_clock::now();

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Holds a model against torchvision's: with the same weights, logits, loss, every gradient and the
-running statistics must agree.
+running statistics must agree; so must mean and deviation of the weights that it starts with.
 
 usage: parity.py PROGRAM MODEL     (needs python3-torch and python3-torchvision, else exits with 77)
 
 Weights, statistics, images and labels are random; PyTorch computes in double, in training mode (so
-batch norms use and record the statistics of the batch, which have at least 8 values for a channel)
+batch norms use and record the statistics of the batch, which have at least 18 values for a channel)
 with dropout and stochastic depth off. What it finds goes to a temporary safetensors file, which
 PROGRAM reads.
 
@@ -68,6 +68,9 @@ class CifarResNet(torch.nn.Module):
                 width *= stride
             setattr(self, f"layer{stage}", torch.nn.Sequential(*layers))
         self.fc = torch.nn.Linear(width, CLASSES)
+        for module in self.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x):
         x = self.relu(self.bn1(self.conv1(x)))
@@ -83,7 +86,7 @@ def vit_tiny():
 
 def googlenet():
     return torchvision.models.googlenet(
-        weights=None, num_classes=CLASSES, aux_logits=False, init_weights=False)
+        weights=None, num_classes=CLASSES, aux_logits=False, init_weights=True)
 
 
 def make_net(name):
@@ -93,7 +96,7 @@ def make_net(name):
     if name == "vit_tiny":
         return vit_tiny(), 32
     if name == "googlenet":
-        return googlenet(), 64
+        return googlenet(), 96
     return getattr(torchvision.models, name)(weights=None, num_classes=CLASSES), 96
 
 
@@ -119,11 +122,13 @@ def gap(values, kinks):
 
 
 def lead(x, pool):
-    """The least by which a positive maximum surpasses the next value of its window."""
+    """The least by which a maximum surpasses the next value of its window. Equal values are zeros
+    of a relu, which pass no gradient on, or copies of one value, which get their sum."""
     size, padding = pool.kernel_size, pool.padding
     x = F.pad(x.flatten(0, 1)[:, None], [padding, padding + size] * 2, value=-1e9)
     largest = F.unfold(x, size, stride=pool.stride).topk(2, dim=1).values
-    return (largest[:, 0] - largest[:, 1])[largest[:, 0] > 0].min().item()
+    leads = largest[:, 0] - largest[:, 1]
+    return leads[leads > 0].min().item()
 
 
 def avoid_kinks(net, images):
@@ -170,6 +175,8 @@ def main(program, name):
     torch.manual_seed(2023)
     net, side = make_net(name)
     net = net.double()
+    initial = {key: torch.stack([tensor.mean(), tensor.std(unbiased=False)])
+               for key, tensor in net.named_parameters()}
     randomise(net)
     no_randomness(net)
     net.train()
@@ -183,6 +190,7 @@ def main(program, name):
     labels = torch.randint(CLASSES, (BATCH,))
 
     tensors = {f"weights/{key}": array(tensor) for key, tensor in net.state_dict().items()}
+    tensors.update({f"initial/{key}": array(tensor) for key, tensor in initial.items()})
     logits = net(images)
     loss = F.cross_entropy(logits, labels)
     loss.backward()
