@@ -1,7 +1,10 @@
 // matmul(a, b[, bias]): y = op(a) op(b) + bias over the last two dimensions; attributes
-// transpose_a, transpose_b (0 or 1). Its gradients are matmuls. Also dense, which is one.
+// transpose_a, transpose_b (0 or 1). Its gradients are matmuls. Batches that are repeated are made
+// equal before. Also dense, which is one.
 #include "engine/ops/matmul.h"
 
+#include "engine/ops/arguments.h"
+#include "engine/ops/broadcast.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -24,6 +27,7 @@ std::vector<TensorSpec> infer(const InferContext& context) {
   const TensorSpec& b = context.inputs[1];
   check(a.rank() >= 2, "a is {}, expected at least 2 dimensions", to_string(a));
   const Shape batch(a.shape.begin(), a.shape.end() - 2);
+  check(b.rank() >= 2, "b is {}, expected at least 2 dimensions", to_string(b));
   check(b.rank() == a.rank() && Shape(b.shape.begin(), b.shape.end() - 2) == batch,
         "b is {}, expected the leading dimensions {}", to_string(b), to_string(batch));
   const MatmulGeometry g = matmul_geometry(a.shape, b.shape, context.attributes);
@@ -71,7 +75,9 @@ MatmulGeometry matmul_geometry(const Shape& a, const Shape& b, const Attributes&
   return g;
 }
 
-Var matmul(Var a, Var b, const MatmulOptions& options, std::optional<Var> bias, std::string name) {
+namespace {
+
+Var append(Var a, Var b, const MatmulOptions& options, std::optional<Var> bias, std::string name) {
   std::vector<Var> inputs = {a, b};
   if (bias) inputs.push_back(*bias);
   return a.graph().add("matmul", inputs,
@@ -80,16 +86,43 @@ Var matmul(Var a, Var b, const MatmulOptions& options, std::optional<Var> bias, 
                        std::move(name))[0];
 }
 
+Shape leading(const Var& x) { return {x.shape().begin(), x.shape().end() - 2}; }
+
+/// The last two dimensions of x behind other leading ones.
+Shape behind(Shape batch, const Var& x) {
+  batch.insert(batch.end(), x.shape().end() - 2, x.shape().end());
+  return batch;
+}
+
+}  // namespace
+
+Var matmul(Var a, Var b, const MatmulOptions& options, std::optional<Var> bias, std::string name) {
+  if (a.spec().rank() < 2 || b.spec().rank() < 2 || leading(a) == leading(b))
+    return append(a, b, options, bias, std::move(name));
+  const auto batch = broadcast_shape(leading(a), leading(b));
+  if (!batch)
+    fail("matmul", name, "b is {}, expected leading dimensions that broadcast with {}",
+         to_string(b.spec()), to_string(leading(a)));
+  if (!options.transpose_a && element_count(leading(b)) == 1) {
+    // The rows of all of a make one tall matrix.
+    const std::int64_t K = a.spec().dim(-1), rows = element_count(leading(a)) * a.spec().dim(-2);
+    Shape shape = *batch;
+    shape.push_back(a.spec().dim(-2));
+    const Var y = append(reshape(a, {rows, K}), reshape(b, behind({}, b)), options, bias, name);
+    shape.push_back(y.spec().dim(-1));
+    return reshape(y, std::move(shape));
+  }
+  return append(expand(a, behind(*batch, a)), expand(b, behind(*batch, b)), options, bias,
+                std::move(name));
+}
+
 Var dense(Var x, Var w, std::optional<Var> b, std::string name) {
-  const auto fail = [&](const std::string& message) {
-    throw Error("dense", fmt::format("{} (node '{}')", message, name));
-  };
-  if (x.spec().rank() != 2)
-    fail(fmt::format("input is {}, expected 2 dimensions", to_string(x.spec())));
+  if (x.spec().rank() < 2)
+    fail("dense", name, "input is {}, expected at least 2 dimensions", to_string(x.spec()));
   if (w.spec().rank() != 2)
-    fail(fmt::format("weight is {}, expected 2 dimensions", to_string(w.spec())));
-  if (w.shape()[1] != x.shape()[1])
-    fail(fmt::format("weight takes {} features, expected {}", w.shape()[1], x.shape()[1]));
+    fail("dense", name, "weight is {}, expected 2 dimensions", to_string(w.spec()));
+  if (w.shape()[1] != x.spec().dim(-1))
+    fail("dense", name, "weight takes {} features, expected {}", w.shape()[1], x.spec().dim(-1));
   return matmul(x, w, {false, true}, b, std::move(name));
 }
 

@@ -1,6 +1,7 @@
 // Matrix products, plain, transposed, in batches and with a bias; dense layers are among them.
 #include <algorithm>
 
+#include "tessera/ops.h"
 #include "tests/cases/case.h"
 
 namespace tessera::cases {
@@ -61,6 +62,47 @@ void add_transposes(std::vector<Case>& cases, const std::string& name, Product p
     }
 }
 
+/// The place of batch `i` of y among those of an operand.
+std::int64_t own_batch(std::int64_t i, const Shape& y, const Shape& operand) {
+  std::int64_t place = 0, stride = 1;
+  for (std::size_t back = 1; back <= operand.size(); ++back) {
+    const std::int64_t size = operand[operand.size() - back];
+    place += i % y[y.size() - back] % size * stride;
+    i /= y[y.size() - back];
+    stride *= size;
+  }
+  return place;
+}
+
+/// Batches that are repeated, as the function matmul makes them equal.
+Case broadcast_case(const Shape& a, const Shape& b, const Shape& y, const Product& p) {
+  Case c = matmul_case("batches " + to_string(a) + " and " + to_string(b), p);
+  Shape &a_shape = c.inputs[0].spec.shape, &b_shape = c.inputs[1].spec.shape;
+  a_shape.insert(a_shape.begin(), a.begin(), a.end());
+  b_shape.insert(b_shape.begin(), b.begin(), b.end());
+  c.reference = [=](const Tensors& inputs, std::int64_t) {
+    Tensors whole = inputs;  // with every batch spelt out
+    for (std::size_t k : {0, 1}) {
+      const std::int64_t size = p.K * (k == 0 ? p.M : p.N);
+      whole[k].values.clear();
+      for (std::int64_t i = 0; i < element_count(y); ++i) {
+        const auto first = inputs[k].values.begin() + own_batch(i, y, k == 0 ? a : b) * size;
+        whole[k].values.insert(whole[k].values.end(), first, first + size);
+      }
+    }
+    Product full = p;
+    full.batch = y;
+    return matmul(whole, 1, full);
+  };
+  c.build = [=](const std::vector<Var>& x) -> std::vector<Var> {
+    std::optional<Var> bias;
+    if (p.bias) bias = x[2];
+    return {tessera::matmul(x[0], x[1], {p.transpose_a, p.transpose_b}, bias)};
+  };
+  c.gradient_tolerance = for_sum_of(element_count(y) * std::max(p.M, p.N));
+  return c;
+}
+
 }  // namespace
 
 std::vector<Case> matmul_cases() {
@@ -85,6 +127,11 @@ std::vector<Case> matmul_cases() {
       dense_case("tutorial fc3", 4, 84, 10),
   };
   add_transposes(cases, "67x71x73", {67, 71, 73});
+  cases.push_back(broadcast_case({2, 3}, {}, {2, 3}, {5, 7, 3, false, true, true}));
+  cases.push_back(broadcast_case({3}, {1, 1}, {1, 3}, {5, 2, 7}));
+  cases.push_back(broadcast_case({3}, {}, {3}, {5, 7, 4, true, false}));
+  cases.push_back(broadcast_case({}, {4}, {4}, {3, 5, 7}));
+  cases.push_back(broadcast_case({2, 1}, {3}, {2, 3}, {4, 3, 5, false, true}));
   add_transposes(cases, "bias, 17x13x29", {17, 13, 29, false, false, true});
   add_transposes(cases, "batch of 3, 7x11x5", {7, 11, 5, false, false, false, {3}});
   const std::size_t small = cases.size();

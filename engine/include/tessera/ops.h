@@ -30,11 +30,13 @@ struct MatmulOptions {
 };
 
 /// y = op(a) op(b) + bias over the last two dimensions, op being the transposition or nothing.
-/// a f32 [...,M,K], b f32 [...,K,N] with the same leading (batch) dimensions, bias f32 [N].
+/// a f32 [...,M,K], b f32 [...,K,N], bias f32 [N]. Leading (batch) dimensions broadcast, as those
+/// of torch.matmul: one matrix for all of a batch costs nothing, other repetitions are copied.
 TESSERA_API Var matmul(Var a, Var b, const MatmulOptions& options = {},
                        std::optional<Var> bias = {}, std::string name = {});
 
-/// y = x w^T + b. x f32 [N,C], w f32 [K,C], b f32 [K] -> y f32 [N,K]. Appends a matmul.
+/// y = x w^T + b, torch.nn.functional.linear. x f32 [...,C], w f32 [K,C], b f32 [K] -> y f32
+/// [...,K]. Appends a matmul.
 TESSERA_API Var dense(Var x, Var w, std::optional<Var> b = {}, std::string name = {});
 
 struct ImageOptions {
