@@ -63,6 +63,11 @@ Var dense(Var x, const std::string& name, std::int64_t features, const Initial& 
   return tessera::dense(x, w, b, name);
 }
 
+Var embedding(Var index, const std::string& name, std::int64_t count, std::int64_t features) {
+  const Var w = index.graph().parameter(name + ".weight", {count, features}, init::normal());
+  return tessera::embedding(w, index, name);
+}
+
 Var batch_norm2d(Var x, const std::string& name, const BatchNormOptions& options) {
   Graph& graph = x.graph();
   const Shape shape = {x.spec().dim(-1)};

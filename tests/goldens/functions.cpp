@@ -43,6 +43,13 @@ Var nll(const std::vector<Var>& x, const Attributes& a) {
 
 using Function = Var (*)(const std::vector<Var>&, const Attributes&);
 
+Var attention(const std::vector<Var>& x, const Attributes& a) {
+  AttentionOptions options{.is_causal = a.integer("is_causal") == 1};
+  if (a.number("scale") != 0) options.scale = a.number("scale");
+  if (x.size() > 3) options.mask = x[3];
+  return scaled_dot_product_attention(x[0], x[1], x[2], options);
+}
+
 const std::map<std::string, Function>& functions() {
   static const std::map<std::string, Function> table = {
       {"adaptive_avg_pool2d",
@@ -89,6 +96,15 @@ const std::map<std::string, Function>& functions() {
        [](const std::vector<Var>& x, const Attributes& a) {
          return log_softmax(x[0], a.integer("axis"));
        }},
+      {"gather_function",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return gather(x[0], x[1], a.integer("axis"));
+       }},
+      {"embedding",
+       [](const std::vector<Var>& x, const Attributes&) { return embedding(x[0], x[1]); }},
+      {"matmul_function",
+       [](const std::vector<Var>& x, const Attributes&) { return matmul(x[0], x[1]); }},
+      {"attention", attention},
       {"variance",
        [](const std::vector<Var>& x, const Attributes& a) {
          return variance(x[0], a.integers("axes"), {.correction = a.number("correction")});

@@ -298,6 +298,47 @@ def reductions():
         case(name + "_function", lambda t, f=function: f(t, -2), random(2, 3, 4), {"axis": -2})
 
 
+def gathers():
+    index = torch.tensor([[2, 0, 2], [1, 1, 0]])
+
+    def case(name, op, x, index, attributes, function):
+        golden(name, op, {"x": (random(*x), same), "index": (index, same)}, attributes, function)
+
+    case("gather", "gather", (2, 3), index, {"axis": 1}, lambda x, i: torch.gather(x, 1, i))
+    case("gather, smaller index", "gather_function", (3, 4), index[:, :2], {"axis": 0},
+         lambda x, i: torch.gather(x, 0, i))  # fmt: skip
+    case("index_select", "take", (2, 3, 2), index[0], {"axis": 1},
+         lambda x, i: torch.index_select(x, 1, i))  # fmt: skip
+    case("embedding", "embedding", (3, 4), index, {}, lambda w, i: F.embedding(i, w))
+    golden("one_hot", "one_hot", {"index": (index, same)}, {"classes": 4},
+           lambda i: F.one_hot(i, 4).float())  # fmt: skip
+    numbers = torch.tensor([1.7, -1.7, 0.2, 250.5, -300])
+    golden("cast", "cast", {"x": (numbers, same)}, {"to": "i32"}, lambda t: t.int())
+    golden("cast u8", "cast", {"x": (numbers.int(), same)}, {"to": "u8"},
+           lambda t: t.to(torch.uint8))  # fmt: skip
+
+
+def broadcast_matmul(case, a, b):
+    golden(case, "matmul_function", {"a": (random(*a), same), "b": (random(*b), same)}, {},
+           torch.matmul)  # fmt: skip
+
+
+def attention(case, q, k, v, mask=None, causal=False, scale=None):
+    """The formula that newer versions of PyTorch give for their function."""
+    def function(q, k, v, *mask):
+        scores = q @ k.transpose(-1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
+        if causal:
+            seen = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
+            scores = scores.masked_fill(~seen, float("-inf"))
+        return torch.softmax(scores + (mask[0] if mask else 0), -1) @ v
+
+    inputs = {"q": (random(*q), same), "k": (random(*k), same), "v": (random(*v), same)}
+    if mask:
+        inputs["mask"] = (random(*mask), same)
+    golden(case, "attention", inputs, {"is_causal": int(causal), "scale": float(scale or 0)},
+           function)  # fmt: skip
+
+
 def rearrangements():
     def case(op, shape, attributes, function):
         golden(op, op, {"x": (random(*shape), same)}, attributes, function)
@@ -428,4 +469,11 @@ golden("prelu", "prelu", {"x": (random(2, 3, 5), channels_last_1d), "w": (random
 golden("where", "where", {"condition": (torch.randint(0, 2, (3, 4)).float().requires_grad_(), same),
                           "a": (random(2, 1, 4), same), "b": (random(3, 1), same)}, {},
        lambda c, a, b: torch.where(c != 0, a, b) + 0 * c)  # fmt: skip
+gathers()
+broadcast_matmul("matmul broadcast", (2, 1, 3, 4), (3, 4, 2))
+broadcast_matmul("matmul one matrix", (2, 3, 4), (4, 2))
+attention("attention", (2, 3, 4), (2, 5, 4), (2, 5, 2))
+attention("attention, mask, scale", (2, 2, 3, 2), (2, 2, 4, 2), (2, 2, 4, 3), (2, 1, 3, 4), False,
+          0.7)  # fmt: skip
+attention("attention, causal", (4, 3), (5, 3), (5, 2), None, True)
 safetensors_file.write(sys.argv[1], tensors, cases)

@@ -38,9 +38,14 @@ TESSERA_API Var conv_transpose2d(Var x, const std::string& name, std::int64_t ou
                                  Kernel2d kernel, const ConvTranspose2dOptions& options = {},
                                  const Initial& initial = {});
 
-/// torch.nn.Linear: weight [features,C] and bias, by default b = 1/sqrt(C). x f32 [N,C].
+/// torch.nn.Linear: weight [features,C] and bias, by default b = 1/sqrt(C). x f32 [...,C].
 TESSERA_API Var dense(Var x, const std::string& name, std::int64_t features,
                       const Initial& initial = {});
+
+/// torch.nn.Embedding: weight [count,features], normal with mean 0 and deviation 1. index i32 [...]
+/// -> y f32 [...,features].
+TESSERA_API Var embedding(Var index, const std::string& name, std::int64_t count,
+                          std::int64_t features);
 
 /// torch.nn.BatchNorm2d (and 1d, 3d): weight 1, bias 0, and the states running_mean 0 and
 /// running_var 1, f32 [C]. Training uses and records the statistics of the batch, inference uses

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "tessera/graph.h"
+#include "tessera/ops/attention.h"
 #include "tessera/ops/conv.h"
+#include "tessera/ops/gather.h"
 #include "tessera/ops/loss.h"
 #include "tessera/ops/norm.h"
 #include "tessera/ops/optimizers.h"

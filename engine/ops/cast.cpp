@@ -1,0 +1,30 @@
+// cast(x): other element types, by the attribute `to`, which is a name of spec.h.
+#include "engine/ops/op_table.h"
+#include "tessera/ops.h"
+
+namespace tessera {
+namespace {
+
+std::vector<TensorSpec> infer(const InferContext& context) {
+  ops::check_count(context, 1, 1);
+  const std::string& to = context.attributes.text("to");
+  for (DType dtype : {DType::f32, DType::i32, DType::u8})
+    if (to_string(dtype) == to) {
+      ops::check(context.inputs[0].dtype != dtype, "input is {}, expected another type than {}",
+                 to_string(context.inputs[0]), to);
+      return {{dtype, context.inputs[0].shape}};
+    }
+  ops::check(false, "to is '{}', expected 'f32', 'i32' or 'u8'", to);
+  return {};
+}
+
+}  // namespace
+
+Var cast(Var x, DType to, std::string name) {
+  if (x.spec().dtype == to) return x;
+  return x.graph().add("cast", {x}, {{"to", std::string(to_string(to))}}, std::move(name))[0];
+}
+
+std::vector<Op> ops::cast_ops() { return {{"cast", infer}}; }
+
+}  // namespace tessera
