@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Holds a model against torchvision's: with the same weights, logits, loss, every gradient and the
-running statistics must agree; so must mean and deviation of the weights that it starts with.
+running statistics must agree, and the logits of inference with statistics at random; so must mean
+and deviation of the weights that it starts with.
 
 usage: parity.py PROGRAM MODEL     (needs python3-torch and python3-torchvision, else exits with 77)
 
@@ -175,7 +176,7 @@ def main(program, name):
     torch.manual_seed(2023)
     net, side = make_net(name)
     net = net.double()
-    initial = {key: torch.stack([tensor.mean(), tensor.std(unbiased=False)])
+    initial = {key: torch.stack([tensor.mean(), tensor.std(unbiased=False), tensor.abs().max()])
                for key, tensor in net.named_parameters()}
     randomise(net)
     no_randomness(net)
@@ -191,6 +192,10 @@ def main(program, name):
 
     tensors = {f"weights/{key}": array(tensor) for key, tensor in net.state_dict().items()}
     tensors.update({f"initial/{key}": array(tensor) for key, tensor in initial.items()})
+    net.eval()
+    with torch.no_grad():
+        tensors["inference"] = array(net(images))
+    net.train()
     logits = net(images)
     loss = F.cross_entropy(logits, labels)
     loss.backward()
