@@ -20,10 +20,10 @@ const layers::Initial perceptron = {[](const Shape& w) { return init::xavier_uni
 
 Var norm(Var x, const std::string& name) { return layers::layer_norm(x, name, 1, {.eps = 1e-6}); }
 
-/// Every token looks at those of its image. x [N*L,hidden] for N images.
-Var self_attention(Var x, const std::string& name, std::int64_t N) {
+/// Every token looks at those of its image.
+Var self_attention(Var x, const std::string& name) {
   Graph& graph = x.graph();
-  const std::int64_t L = x.shape()[0] / N, size = hidden / heads;
+  const std::int64_t N = x.shape()[0], L = x.shape()[1], size = hidden / heads;
   const Shape shape = {3 * hidden, hidden};
   const Var w = graph.parameter(name + ".in_proj_weight", shape, init::xavier_uniform(shape));
   const Var b = graph.parameter(name + ".in_proj_bias", {3 * hidden}, init::constant(0));
@@ -31,14 +31,13 @@ Var self_attention(Var x, const std::string& name, std::int64_t N) {
   qkv = permute(qkv, {2, 0, 3, 1, 4});
   std::vector<Var> parts;
   for (const Var& part : split(qkv, 1, 0)) parts.push_back(reshape(part, {N, heads, L, size}));
-  const Var scores = matmul(mul(parts[0], 1 / std::sqrt(static_cast<double>(size))), parts[1],
-                            {.transpose_b = true});
-  const Var seen = permute(matmul(softmax(scores), parts[2]), {0, 2, 1, 3});
-  return layers::dense(reshape(seen, {N * L, hidden}), name + ".out_proj", hidden, projection);
+  const Var seen =
+      permute(scaled_dot_product_attention(parts[0], parts[1], parts[2]), {0, 2, 1, 3});
+  return layers::dense(reshape(seen, {N, L, hidden}), name + ".out_proj", hidden, projection);
 }
 
-Var encoder_layer(Var x, const std::string& name, std::int64_t N, double dropout) {
-  Var y = self_attention(norm(x, name + ".ln_1"), name + ".self_attention", N);
+Var encoder_layer(Var x, const std::string& name, double dropout) {
+  Var y = self_attention(norm(x, name + ".ln_1"), name + ".self_attention");
   x = add(layers::dropout(y, name + ".dropout", dropout), x);
   y = gelu(layers::dense(norm(x, name + ".ln_2"), name + ".mlp.0", features, perceptron));
   y = layers::dropout(y, name + ".mlp.2", dropout);
@@ -65,15 +64,12 @@ Var tokens(Var x) {
 }
 
 Var vit_tiny(Var x, std::int64_t classes, const ModelOptions& options) {
-  const std::int64_t N = x.shape()[0];
   const double dropout = options.dropout.value_or(0);
-  x = tokens(x);
-  const std::int64_t L = x.shape()[1];
-  x = layers::dropout(reshape(x, {N * L, hidden}), "encoder.dropout", dropout);
+  x = layers::dropout(tokens(x), "encoder.dropout", dropout);
   for (std::int64_t i = 0; i < blocks; ++i)
-    x = encoder_layer(x, fmt::format("encoder.layers.encoder_layer_{}", i), N, dropout);
-  x = reshape(norm(x, "encoder.ln"), {N, L, hidden});
-  x = reshape(slice(x, 1, 0, 1), {N, hidden});
+    x = encoder_layer(x, fmt::format("encoder.layers.encoder_layer_{}", i), dropout);
+  x = norm(x, "encoder.ln");
+  x = reshape(slice(x, 1, 0, 1), {x.shape()[0], hidden});
   return layers::dense(x, "heads.head", classes,
                        {[](const Shape&) { return init::constant(0); }, init::constant(0)});
 }
