@@ -10,8 +10,8 @@
 namespace tessera {
 namespace {
 
-constexpr std::array moving = {"permute", "flip",   "slice",  "slice_dx",
-                               "pad",     "expand", "concat", "record"};
+constexpr std::array moving = {"cast", "concat",  "expand", "flip",  "gather",   "one_hot",
+                               "pad",  "permute", "record", "slice", "slice_dx", "take"};
 
 }  // namespace
 
