@@ -138,6 +138,8 @@ std::vector<Case> matmul_cases() {
   for (std::int64_t size : {512, 1024, 2048})
     cases.push_back(matmul_case(std::to_string(size), {size, size, size}));
   add_transposes(cases, "1024, batch of 4", {1024, 1024, 1024, false, false, false, {4}});
+  cases.push_back(matmul_case("scores of attention", {65, 65, 64, false, true, false, {192}}));
+  cases.push_back(matmul_case("values of attention", {65, 64, 65, false, false, false, {192}}));
   cases.push_back(dense_case("tutorial fc1, batch 64", 64, 400, 120));
   cases.push_back(dense_case("tutorial fc2, batch 64", 64, 120, 84));
   cases.push_back(dense_case("tutorial fc3, batch 64", 64, 84, 10));
