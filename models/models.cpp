@@ -89,6 +89,8 @@ std::vector<std::string> model_names() {
   return names;
 }
 
+const ModelInfo& model_info(std::string_view name) { return find(name).info; }
+
 Var append_model(std::string_view name, Var x, std::int64_t classes, const ModelOptions& options) {
   const Architecture& model = find(name);
   if (x.spec().rank() != 4)

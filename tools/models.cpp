@@ -54,13 +54,6 @@ std::string grouped(std::int64_t number) {
   return text;
 }
 
-ModelInfo find(const std::string& name) {
-  for (const ModelInfo& model : list_models())
-    if (model.name == name) return model;
-  make_model(name, {}, {});  // says what there is
-  return {};
-}
-
 /// What the options say, or what the model was published for.
 struct Input {
   std::int64_t height, width, channels, classes;
@@ -131,7 +124,7 @@ class Owners {
 };
 
 void print_layers(const Arguments& arguments) {
-  const ModelInfo model = find(arguments.name);
+  const ModelInfo& model = model_info(arguments.name);
   const Graph graph = build(model, input_of(model, arguments));
   std::size_t name_width = 5, op_width = 2;
   for (const Node& node : graph.nodes()) {

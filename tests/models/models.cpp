@@ -6,8 +6,10 @@
 
 #include <functional>
 #include <map>
+#include <span>
 
 #include "tessera/error.h"
+#include "tessera/layers.h"
 
 namespace tessera {
 namespace {
@@ -111,6 +113,34 @@ TEST_CASE("unknown models and images that do not fit are refused in one line") {
   CHECK_THROWS_WITH_AS(make_model("unet", {32, 32, 3, {}}, {"a"}),
                        "[unet] gives a class to each pixel, expected a classifier of images",
                        Error);
+}
+
+TEST_CASE("stochastic depth drops whole samples in training, and nothing elsewhere") {
+  const auto device = open_device("cpu");
+  Graph graph(Mode::training);
+  constexpr std::int64_t samples = 64, size = 2 * 3 * 5;
+  const Var x = graph.constant({samples, 2, 3, 5}, 3);
+  CHECK(layers::stochastic_depth(x, "off", 0).id() == x.id());
+  graph.set_output("y", layers::stochastic_depth(x, "depth", 0.25));
+  const Plan plan(std::move(graph), {.alignment = device->buffer_alignment()});
+  Params params(*device);
+  params.add(plan.graph(), 0);
+  const auto executable = device->compile(plan, params);
+  executable->run();
+  std::vector<float> y(samples * size);
+  executable->read_output("y", std::as_writable_bytes(std::span(y)));
+  int dropped = 0;
+  for (std::size_t n = 0; n < samples; ++n) {
+    const float first = y[n * size];
+    REQUIRE((first == 0 || first == doctest::Approx(4)));
+    for (std::size_t i = 0; i < size; ++i) REQUIRE(y[n * size + i] == first);
+    dropped += first == 0;
+  }
+  CHECK(dropped >= 6);
+  CHECK(dropped <= 26);
+  Graph inference;
+  const Var z = image(inference, 4, 4);
+  CHECK(layers::stochastic_depth(z, "depth", 0.25).id() == z.id());
 }
 
 }  // namespace tessera

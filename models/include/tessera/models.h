@@ -23,6 +23,8 @@ struct ModelInfo {
 /// The models, by family.
 TESSERA_API std::vector<ModelInfo> list_models();
 TESSERA_API std::vector<std::string> model_names();
+/// Throws Error for an unknown name, and lists what there is.
+TESSERA_API const ModelInfo& model_info(std::string_view name);
 
 /// What is not set is as published; models that have none of it ignore it.
 struct ModelOptions {
@@ -32,7 +34,7 @@ struct ModelOptions {
 
 /// Appends a model to a graph: images f32 [N,H,W,C] to logits f32 [N,classes], or [N,H,W,classes]
 /// where it is no classifier. Parameters have the names of torchvision's state_dict. Throws Error
-/// for an unknown name (and lists what there is) and for images that do not fit.
+/// for an unknown name and for images that do not fit.
 TESSERA_API Var append_model(std::string_view name, Var x, std::int64_t classes,
                              const ModelOptions& options = {});
 /// A classifier. `input` gives the size of the images and the normalisation; its padding is set by
