@@ -259,9 +259,28 @@ Var conv_transpose2d(Var x, Var w, std::optional<Var> b, const ConvTranspose2dOp
 }
 
 std::vector<Op> ops::conv2d_ops() {
-  return {{"conv2d", infer, gradient},
-          {"conv2d_dx", infer_dx, gradient_of_dx},
-          {"conv2d_dw", infer_dw}};
+  const std::string attributes =
+      "stride, dilation (rows, columns), padding (top, bottom, left, right), groups";
+  return {
+      {.name = "conv2d",
+       .infer = infer,
+       .gradient = gradient,
+       .doc = {"y[n,p,q,k] = b[k] + sum over r,s,c of w[k,r,s,c] * x[n, p*stride + r*dilation - "
+               "padding, ..., c]",
+               "x f32 [N,H,W,C], w f32 [K,R,S,C/groups], (b f32 [K]) -> y f32 [N,P,Q,K]; "
+               "P = floor((H + padding - dilation*(R-1) - 1) / stride) + 1",
+               attributes}},
+      {.name = "conv2d_dx",
+       .infer = infer_dx,
+       .gradient = gradient_of_dx,
+       .doc = {"the gradient of conv2d with respect to x, which is conv_transpose2d",
+               "dy f32 [N,P,Q,K], w f32 [K,R,S,C/groups] -> dx f32 [N,H,W,C]",
+               "those of conv2d; input_size (H, W)"}},
+      {.name = "conv2d_dw",
+       .infer = infer_dw,
+       .doc = {"the gradient of conv2d with respect to w",
+               "x f32 [N,H,W,C], dy f32 [N,P,Q,K] -> dw f32 [K,R,S,C/groups]",
+               "those of conv2d; kernel_size (R, S)"}}};
 }
 
 }  // namespace tessera

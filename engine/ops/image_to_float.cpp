@@ -39,6 +39,12 @@ Var image_to_float(Var x, const ImageOptions& options, std::string name) {
                        std::move(name))[0];
 }
 
-std::vector<Op> ops::image_to_float_ops() { return {{"image_to_float", infer}}; }
+std::vector<Op> ops::image_to_float_ops() {
+  return {{.name = "image_to_float",
+           .infer = infer,
+           .doc = {"y = (x / 255 - mean[c]) / deviation[c], after padding with bytes 0",
+                   "x u8 [N,H,W,C] -> y f32 [N,H+2*padding,W+2*padding,C]",
+                   "padding, mean and deviation (a number for each channel, or none)"}}};
+}
 
 }  // namespace tessera

@@ -126,6 +126,14 @@ Var dense(Var x, Var w, std::optional<Var> b, std::string name) {
   return matmul(x, w, {false, true}, b, std::move(name));
 }
 
-std::vector<Op> ops::matmul_ops() { return {{"matmul", infer, gradient}}; }
+std::vector<Op> ops::matmul_ops() {
+  return {{.name = "matmul",
+           .infer = infer,
+           .gradient = gradient,
+           .doc = {"y = op(a) op(b) + bias over the last two dimensions, op being nothing or the "
+                   "transposition",
+                   "a f32 [...,M,K], b f32 [...,K,N], (bias f32 [N]) -> y f32 [...,M,N]",
+                   "transpose_a, transpose_b"}}};
+}
 
 }  // namespace tessera

@@ -142,10 +142,28 @@ Var global_max_pool2d(Var x, std::string name) {
 }
 
 std::vector<Op> ops::max_pool2d_ops() {
-  return {{"max_pool2d", infer<DType::u8>, gradient},
-          {"max_pool2d_dx", infer_dx<DType::u8>},
-          {"max_pool2d_windows", infer<DType::i32>, gradient},
-          {"max_pool2d_windows_dx", infer_dx<DType::i32>}};
+  const std::string attributes = "kernel, stride, padding (rows, columns), ceil_mode";
+  return {{.name = "max_pool2d",
+           .infer = infer<DType::u8>,
+           .gradient = gradient,
+           .doc = {"y = the maximum over each window, index its place r*S+s in the window",
+                   "x f32 [N,H,W,C] -> y f32 [N,P,Q,C], index u8 [N,P,Q,C]", attributes}},
+          {.name = "max_pool2d_dx",
+           .infer = infer_dx<DType::u8>,
+           .doc = {"dx = the sum of dy over the windows whose maximum the element is",
+                   "dy f32 [N,P,Q,C], index u8 [N,P,Q,C] -> dx f32 [N,H,W,C]",
+                   "those of max_pool2d; input_size (H, W)"}},
+          {.name = "max_pool2d_windows",
+           .infer = infer<DType::i32>,
+           .gradient = gradient,
+           .doc = {"max_pool2d with dilation, of large or of adaptive windows; index is h*W+w",
+                   "x f32 [N,H,W,C] -> y f32 [N,P,Q,C], index i32 [N,P,Q,C]",
+                   "those of max_pool2d and dilation; or output_size (P, Q)"}},
+          {.name = "max_pool2d_windows_dx",
+           .infer = infer_dx<DType::i32>,
+           .doc = {"the gradient of max_pool2d_windows",
+                   "dy f32 [N,P,Q,C], index i32 [N,P,Q,C] -> dx f32 [N,H,W,C]",
+                   "those of max_pool2d_windows; input_size (H, W)"}}};
 }
 
 }  // namespace tessera

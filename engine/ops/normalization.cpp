@@ -209,12 +209,37 @@ Var instance_norm(Var x, std::optional<Affine> affine, double eps, std::string n
 }
 
 std::vector<Op> ops::normalization_ops() {
-  Op batch_norm{"batch_norm", infer_batch_norm, batch_norm_gradient};
-  batch_norm.updates = {{3, 1}, {4, 2}};
-  return {{"normalize", infer, gradient},
-          batch_norm,
-          {"batch_norm_inference", infer_inference, inference_gradient},
-          {"normalize_dx", infer_dx}};
+  const std::string groups =
+      "eps; samples, groups, channels: x is seen as [samples, rest, groups, channels/groups]";
+  return {
+      {.name = "normalize",
+       .infer = infer,
+       .gradient = gradient,
+       .doc = {"y = (x - mean) * rstd * w + b, rstd = 1 / sqrt(variance + eps), of each group",
+               "x f32 [...], (w, b f32 [channels]) -> y f32 [...], mean, rstd f32 [samples,groups]",
+               groups}},
+      {.name = "batch_norm",
+       .infer = infer_batch_norm,
+       .gradient = batch_norm_gradient,
+       .updates = {{3, 1}, {4, 2}},
+       .doc = {"normalize of each channel over the batch; running = (1 - momentum) * running + "
+               "momentum * statistic, of the variance with n - 1",
+               "x f32 [...,C], running_mean, running_var f32 [C], (w, b f32 [C]) -> y f32 [...,C], "
+               "mean, rstd f32 [C], both running statistics in place",
+               "eps, momentum"}},
+      {.name = "batch_norm_inference",
+       .infer = infer_inference,
+       .gradient = inference_gradient,
+       .doc = {"y = (x - running_mean) * rstd * w + b, rstd = 1 / sqrt(running_var + eps)",
+               "x f32 [...,C], running_mean, running_var f32 [C], (w, b f32 [C]) -> y f32 [...,C], "
+               "rstd f32 [C]",
+               "eps"}},
+      {.name = "normalize_dx",
+       .infer = infer_dx,
+       .doc = {"the gradients of all three",
+               "x, dy f32 [...], mean, rstd, (w f32 [channels]) -> dx f32 [...], dw, db f32 "
+               "[channels]",
+               "those of the op; constant_statistics (1: mean and rstd do not depend on x)"}}};
 }
 
 }  // namespace tessera

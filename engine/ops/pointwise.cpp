@@ -85,6 +85,27 @@ void where_gradient(GradientContext& context) {
                           context.name("db")));
 }
 
+/// Shapes for the documentation; only `where` has three operands.
+template <const Formula& formula>
+constexpr std::string_view shapes() {
+  if (formula.part == "dx") return "f32 [...] each -> f32 [...]";
+  if (formula.part != "y") return "a, b (broadcast), dy f32 [...] -> f32 [...]";
+  if (formula.variables[0] == "x") return "x f32 [...] -> y f32 [...]";
+  return "operands f32, which broadcast -> y f32 [...]";
+}
+
+template <const Formula& formula>
+Op op(void (*gradient)(GradientContext&) = nullptr) {
+  std::string attributes;
+  for (std::size_t i = 0; i < 2; ++i)
+    if (formula.has_attribute(i))
+      attributes += fmt::format("{}{}", i > 0 ? ", " : "", formula.attributes[i]);
+  return {.name = formula.op,
+          .infer = infer<formula>,
+          .gradient = gradient,
+          .doc = {formula.expression, shapes<formula>(), attributes}};
+}
+
 Var number(Var beside, double value) { return beside.graph().constant({}, value); }
 
 }  // namespace
@@ -172,16 +193,14 @@ Var where(Var condition, Var a, Var b, std::string name) {
 std::vector<Op> ops::pointwise_ops() {
   namespace f = formulas;
   std::vector<Op> list;
-#define UNARY(NAME, P, Q, Y, DX)                                                      \
-  list.push_back({f::NAME##_y.op, infer<f::NAME##_y>, unary_gradient<f::NAME##_dx>}); \
-  list.push_back({f::NAME##_dx.op, infer<f::NAME##_dx>});
-#define BINARY(NAME, Y, DA, DB)                                                           \
-  list.push_back(                                                                         \
-      {f::NAME##_y.op, infer<f::NAME##_y>, binary_gradient<f::NAME##_da, f::NAME##_db>}); \
-  if constexpr (!f::NAME##_da.is_trivial())                                               \
-    list.push_back({f::NAME##_da.op, infer<f::NAME##_da>});                               \
-  if constexpr (!f::NAME##_db.is_trivial()) list.push_back({f::NAME##_db.op, infer<f::NAME##_db>});
-#define TERNARY(NAME, Y) list.push_back({f::NAME##_y.op, infer<f::NAME##_y>, NAME##_gradient});
+#define UNARY(NAME, P, Q, Y, DX)                                 \
+  list.push_back(op<f::NAME##_y>(unary_gradient<f::NAME##_dx>)); \
+  list.push_back(op<f::NAME##_dx>());
+#define BINARY(NAME, Y, DA, DB)                                                 \
+  list.push_back(op<f::NAME##_y>(binary_gradient<f::NAME##_da, f::NAME##_db>)); \
+  if constexpr (!f::NAME##_da.is_trivial()) list.push_back(op<f::NAME##_da>()); \
+  if constexpr (!f::NAME##_db.is_trivial()) list.push_back(op<f::NAME##_db>());
+#define TERNARY(NAME, Y) list.push_back(op<f::NAME##_y>(NAME##_gradient));
 #include "cl_kernels/formulas.h"
 #undef UNARY
 #undef BINARY

@@ -23,9 +23,11 @@ void record(Var x, Var history, Var counter, std::string name) {
 }
 
 std::vector<Op> ops::record_ops() {
-  Op op{"record", infer};
-  op.updates = {{0, 1}, {1, 2}};
-  return {op};
+  return {{.name = "record",
+           .infer = infer,
+           .updates = {{0, 1}, {1, 2}},
+           .doc = {"history[counter mod size] = x, then counter = counter + 1",
+                   "x f32 [1], history f32 [size], counter i32 [1] -> the last two in place"}}};
 }
 
 }  // namespace tessera

@@ -184,15 +184,42 @@ Var norm(Var x, double p, std::vector<std::int64_t> axes, const ReduceOptions& o
 }
 
 std::vector<Op> ops::reduce_ops() {
-  return {{"sum", infer, sum_gradient},
-          {"mean", infer, mean_gradient},
-          {"sum_squares", infer, sum_squares_gradient},
-          {"norm1", infer, norm1_gradient},
-          {"norm2", infer, norm2_gradient},
-          {"amax", infer_extreme, extreme_gradient},
-          {"amin", infer_extreme, extreme_gradient},
-          {"argmax", infer_place},
-          {"argmin", infer_place}};
+  const std::string shapes = "x f32 [...] -> y f32, the axes of size 1", axes = "axes";
+  const std::string places = "x f32 [...] -> y i32, the axis of size 1";
+  return {{.name = "sum",
+           .infer = infer,
+           .gradient = sum_gradient,
+           .doc = {"y = sum of x", shapes, axes}},
+          {.name = "mean",
+           .infer = infer,
+           .gradient = mean_gradient,
+           .doc = {"y = sum of x / number of elements", shapes, axes}},
+          {.name = "sum_squares",
+           .infer = infer,
+           .gradient = sum_squares_gradient,
+           .doc = {"y = sum of x^2", shapes, axes}},
+          {.name = "norm1",
+           .infer = infer,
+           .gradient = norm1_gradient,
+           .doc = {"y = sum of |x|", shapes, axes}},
+          {.name = "norm2",
+           .infer = infer,
+           .gradient = norm2_gradient,
+           .doc = {"y = sqrt(sum of x^2)", shapes, axes}},
+          {.name = "amax",
+           .infer = infer_extreme,
+           .gradient = extreme_gradient,
+           .doc = {"y = the largest x; equal ones share the gradient", shapes, axes}},
+          {.name = "amin",
+           .infer = infer_extreme,
+           .gradient = extreme_gradient,
+           .doc = {"y = the smallest x; equal ones share the gradient", shapes, axes}},
+          {.name = "argmax",
+           .infer = infer_place,
+           .doc = {"y = the first place of the largest x", places, "axes (one)"}},
+          {.name = "argmin",
+           .infer = infer_place,
+           .doc = {"y = the first place of the smallest x", places, "axes (one)"}}};
 }
 
 }  // namespace tessera

@@ -286,7 +286,20 @@ Var global_avg_pool2d(Var x, const std::string& name) {
 }
 
 std::vector<Op> ops::resample_ops() {
-  return {{"resample", infer, gradient}, {"resample_dx", infer_dx}};
+  const std::string attributes =
+      "axis, size, mode: nearest or linear (align_corners, factor: 0 for n/size), reflect, "
+      "replicate or circular (before), average (kernel, stride, padding, count_include_pad), "
+      "adaptive";
+  return {{.name = "resample",
+           .infer = infer,
+           .gradient = gradient,
+           .doc = {"along one axis, each element of y is a weighted sum of a few of x: resizing, "
+                   "padding with the tensor itself, means of windows",
+                   "x f32 [...,n,...] -> y f32 [...,size,...]", attributes}},
+          {.name = "resample_dx",
+           .infer = infer_dx,
+           .doc = {"the transposed weighted sum", "dy f32 [...,size,...] -> dx f32 [...,n,...]",
+                   "those of resample; input_size (n)"}}};
 }
 
 }  // namespace tessera

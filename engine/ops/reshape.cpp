@@ -42,9 +42,12 @@ Var flatten(Var x, std::string name) {
 }
 
 std::vector<Op> ops::reshape_ops() {
-  Op op{"reshape", infer, gradient};
-  op.is_view = true;
-  return {op};
+  return {{.name = "reshape",
+           .infer = infer,
+           .gradient = gradient,
+           .is_view = true,
+           .doc = {"the same elements under another shape", "x [...] -> y [shape], any type",
+                   "shape"}}};
 }
 
 }  // namespace tessera

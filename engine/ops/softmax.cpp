@@ -54,10 +54,22 @@ Var log_softmax(Var x, std::int64_t axis, const std::string& name) {
 }
 
 std::vector<Op> ops::softmax_ops() {
-  return {{"softmax", infer, gradient<softmax_dx>},
-          {"softmax_dx", infer_dx},
-          {"log_softmax", infer, gradient<log_softmax_dx>},
-          {"log_softmax_dx", infer_dx}};
+  const std::string shapes = "x f32 [...,K] -> y f32 [...,K]";
+  const std::string gradient_shapes = "y, dy f32 [...,K] -> dx f32 [...,K]";
+  return {{.name = "softmax",
+           .infer = infer,
+           .gradient = gradient<softmax_dx>,
+           .doc = {"y[k] = exp(x[k]) / sum over j of exp(x[j])", shapes}},
+          {.name = "softmax_dx",
+           .infer = infer_dx,
+           .doc = {"dx = (dy - sum over k of dy[k] * y[k]) * y", gradient_shapes}},
+          {.name = "log_softmax",
+           .infer = infer,
+           .gradient = gradient<log_softmax_dx>,
+           .doc = {"y[k] = x[k] - log(sum over j of exp(x[j]))", shapes}},
+          {.name = "log_softmax_dx",
+           .infer = infer_dx,
+           .doc = {"dx = dy - exp(y) * sum over k of dy[k]", gradient_shapes}}};
 }
 
 }  // namespace tessera

@@ -155,10 +155,33 @@ Var nll_loss(Var x, Var labels, const NllOptions& options, std::string name) {
 }
 
 std::vector<Op> ops::softmax_cross_entropy_ops() {
-  return {{"softmax_cross_entropy", infer, gradient},
-          {"softmax_cross_entropy_dx", infer_dx},
-          {"cross_entropy", infer_general, general_gradient},
-          {"cross_entropy_gradient", infer_general_gradient}};
+  const std::string general =
+      "label_smoothing, weights (K or none), ignore_index (one or none), normalized (1: x holds "
+      "logarithms of probabilities, no softmax), reduction (mean, sum, none)";
+  return {
+      {.name = "softmax_cross_entropy",
+       .infer = infer,
+       .gradient = gradient,
+       .doc = {"loss = mean over n of -log p[n,label[n]], p = softmax(x)",
+               "x f32 [N,K], label i32 [N] -> loss f32 [1], p f32 [N,K]"}},
+      {.name = "softmax_cross_entropy_dx",
+       .infer = infer_dx,
+       .doc = {"dx = (p - onehot(label)) * dloss / N",
+               "p f32 [N,K], label i32 [N], dloss f32 [1] -> dx f32 [N,K]"}},
+      {.name = "cross_entropy",
+       .infer = infer_general,
+       .gradient = general_gradient,
+       .doc =
+           {"loss[n] = sum over k of -weights[k] * ((1 - e) * target[n,k] + e/K) * log p[n,k], "
+            "e = label_smoothing; the mean divides by the weights of the labels, or by N",
+            "x f32 [N,K], label i32 [N] or target f32 [N,K] -> loss f32 [1] or [N], p f32 [N,K], "
+            "divisor f32 [1]",
+            general}},
+      {.name = "cross_entropy_gradient",
+       .infer = infer_general_gradient,
+       .doc = {"the gradient of cross_entropy with respect to its first or second input",
+               "p f32 [N,K], label or target, dloss, divisor f32 [1] -> dx f32 [N,K]",
+               "those of cross_entropy; input (0 or 1)"}}};
 }
 
 }  // namespace tessera

@@ -53,6 +53,13 @@ struct Alias {
   int input;
 };
 
+/// What docs/ops.md says of an op.
+struct OpDoc {
+  std::string_view formula;
+  std::string_view shapes;  ///< of inputs and outputs, "x f32 [N,C] -> y f32 [N,K]"
+  std::string attributes = {};
+};
+
 struct Op {
   std::string_view name;
   /// Output specs for the inputs; throws Error with a message that names neither op nor node
@@ -64,6 +71,7 @@ struct Op {
   std::vector<Alias> updates = {};
   /// Output 0 is input 0 under another shape: no work at run time.
   bool is_view = false;
+  OpDoc doc = {};
 };
 
 /// The op with this name, or an Error that lists the ones there are.
