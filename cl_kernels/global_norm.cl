@@ -30,30 +30,6 @@ __kernel GROUP void norm_of_sums(__global const float* restrict sums, __global f
   }
 }
 
-// NaN passes everywhere below, as it should when the training has gone wrong.
-__kernel GROUP void clip_by_norm(__global const float* restrict x,
-                                 __global const float* restrict norm, __global float* restrict y,
-                                 float max_norm, int elements, int items, int chunk) {
-  const float ratio = max_norm / (norm[0] + 1e-6f);
-  const float factor = ratio > 1.0f ? 1.0f : ratio;
-  FOR_ITEMS(i) {
-    const int count = elements - i * V;
-    store_lanes(load_lanes(x + i * V, count) * factor, y + i * V, count);
-  }
-}
-
-__kernel GROUP void clip_by_value(__global const float* restrict x, __global float* restrict y,
-                                  float limit, int elements, int items, int chunk) {
-  const floatv most = (floatv)(limit), least = (floatv)(-limit);
-  FOR_ITEMS(i) {
-    const int count = elements - i * V;
-    floatv values = load_lanes(x + i * V, count);
-    values = select(values, most, (intv)isgreater(values, most));
-    values = select(values, least, (intv)isless(values, least));
-    store_lanes(values, y + i * V, count);
-  }
-}
-
 __kernel GROUP void trust_ratio(__global const float* restrict w_norm,
                                 __global const float* restrict dw_norm, __global float* restrict y,
                                 float coefficient, float decay) {

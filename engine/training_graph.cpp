@@ -31,11 +31,12 @@ void accumulate(Var& loss, std::vector<Var>& dw, const std::vector<Var>& weights
 void clip(std::vector<Var>& dw, const std::vector<Var>& weights, const TrainerOptions& options) {
   if (options.clip_value > 0)
     for (std::size_t i = 0; i < dw.size(); ++i)
-      dw[i] = clip_by_value(dw[i], options.clip_value, name_of(weights[i]) + ".clip_by_value");
+      dw[i] = clamp(dw[i], -options.clip_value, options.clip_value, name_of(weights[i]) + ".clip");
   if (options.clip_norm > 0) {
-    const Var norm = global_norm(dw, "gradients.norm");
+    const Var factor =
+        clip_factor(global_norm(dw, "gradients.norm"), options.clip_norm, "gradients.clip_factor");
     for (std::size_t i = 0; i < dw.size(); ++i)
-      dw[i] = clip_by_norm(dw[i], norm, options.clip_norm, name_of(weights[i]) + ".clip_by_norm");
+      dw[i] = mul(dw[i], factor, name_of(weights[i]) + ".clip");
   }
 }
 

@@ -1,4 +1,4 @@
-// The norm of many tensors, and what is scaled by norms or limited.
+// The norm of many tensors, and the ratio of norms that LARS takes.
 #include <cmath>
 
 #include "backends/cpu/variant.h"
@@ -46,36 +46,6 @@ Step prepare_norm(const NodeContext& node) {
   return {run, static_cast<std::size_t>(count) * sizeof(double)};
 }
 
-// NaN passes everywhere below, as it should when the training has gone wrong.
-template <typename Function>
-Step elementwise(const NodeContext& node, const Function& prepare_function) {
-  const float* x = node.input(0);
-  float* y = node.output(0);
-  const std::int64_t count = node.output_spec(0).elements();
-  const std::int64_t chunks = chunk_count(count, 0.1);
-  return {[=](const StepContext& context) {
-    context.pool.for_each(chunks, [=, f = prepare_function()](std::int64_t chunk, int) {
-      const Range range = chunk_range(count, chunks, chunk, 16);
-      for (std::int64_t i = range.begin; i < range.end; ++i) y[i] = f(x[i]);
-    });
-  }};
-}
-
-Step prepare_by_norm(const NodeContext& node) {
-  const auto max_norm = static_cast<float>(node.attributes().number("max_norm"));
-  return elementwise(node, [=, norm = node.input(1)] {
-    const float ratio = max_norm / (*norm + 1e-6f);
-    return [factor = ratio > 1 ? 1 : ratio](float x) { return x * factor; };
-  });
-}
-
-Step prepare_by_value(const NodeContext& node) {
-  const auto limit = static_cast<float>(node.attributes().number("limit"));
-  return elementwise(node, [=] {
-    return [=](float x) { return x > limit ? limit : x < -limit ? -limit : x; };
-  });
-}
-
 Step prepare_trust_ratio(const NodeContext& node) {
   const auto coefficient = static_cast<float>(node.attributes().number("coefficient"));
   const auto decay = static_cast<float>(node.attributes().number("weight_decay"));
@@ -88,8 +58,6 @@ Step prepare_trust_ratio(const NodeContext& node) {
 
 std::vector<Lowering> global_norm_lowerings() {
   return {{"global_norm", {{"pieces", nullptr, prepare_norm}}},
-          {"clip_by_norm", {{"elementwise", nullptr, prepare_by_norm}}},
-          {"clip_by_value", {{"elementwise", nullptr, prepare_by_value}}},
           {"trust_ratio", {{"single", nullptr, prepare_trust_ratio}}}};
 }
 

@@ -1,4 +1,4 @@
-// The norm of many tensors, and what is scaled by norms or limited.
+// The norm of many tensors, and the ratio of norms that LARS takes.
 #include <algorithm>
 
 #include "backends/opencl/lowering.h"
@@ -28,20 +28,6 @@ void lower_norm(Lowering& l) {
            l.to_int(count));
 }
 
-void lower_by_norm(Lowering& l) {
-  const std::int64_t elements = l.output_spec(0).elements();
-  l.launch_items("global_norm.cl", l.defines(), "clip_by_norm",
-                 (elements + l.width() - 1) / l.width(), 64, l.input(0), l.input(1), l.output(0),
-                 static_cast<cl_float>(l.attributes().number("max_norm")), l.to_int(elements));
-}
-
-void lower_by_value(Lowering& l) {
-  const std::int64_t elements = l.output_spec(0).elements();
-  l.launch_items("global_norm.cl", l.defines(), "clip_by_value",
-                 (elements + l.width() - 1) / l.width(), 64, l.input(0), l.output(0),
-                 static_cast<cl_float>(l.attributes().number("limit")), l.to_int(elements));
-}
-
 void lower_trust_ratio(Lowering& l) {
   const Range one = {{1, 1, 1}, {l.traits().work_group, 1, 1}};
   l.launch("global_norm.cl", l.defines(), "trust_ratio", one, l.input(0), l.input(1), l.output(0),
@@ -53,8 +39,6 @@ void lower_trust_ratio(Lowering& l) {
 
 std::vector<OpLowering> global_norm_lowerings() {
   return {{"global_norm", {{"pieces", never_refuses, lower_norm}}},
-          {"clip_by_norm", {{"vectors", never_refuses, lower_by_norm}}},
-          {"clip_by_value", {{"vectors", never_refuses, lower_by_value}}},
           {"trust_ratio", {{"single", never_refuses, lower_trust_ratio}}}};
 }
 

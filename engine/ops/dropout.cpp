@@ -45,6 +45,12 @@ Var dropout(Var x, Var step, double p, std::int64_t seed, std::string name) {
   return x.graph().add("dropout", {x, step}, {{"p", p}, {"seed", seed}}, std::move(name))[0];
 }
 
-std::vector<Op> ops::dropout_ops() { return {{"dropout", infer, gradient}}; }
+std::vector<Op> ops::dropout_ops() {
+  return {{.name = "dropout",
+           .infer = infer,
+           .gradient = gradient,
+           .doc = {"y = x / (1 - p), or 0 with probability p; the mask comes from seed and step",
+                   "x f32 [...], step i32 [1] -> y f32 [...]", "p, seed"}}};
+}
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
-// The norm of many tensors together, and what is scaled by norms or limited: clip_by_norm(x, norm),
-// clip_by_value(x), trust_ratio(|w|, |dw|).
+// The norm of many tensors together, and what depends on norms: trust_ratio(|w|, |dw|) and the
+// factor that clips gradients.
+#include "engine/ops/arguments.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -23,21 +24,6 @@ void check_number(const InferContext& context, std::size_t i, const char* name) 
   ops::check_shape(context, i, name, {1});
 }
 
-std::vector<TensorSpec> infer_by_norm(const InferContext& context) {
-  ops::check_count(context, 2, 2);
-  ops::check_input(context, 0, "input", DType::f32, -1);
-  check_number(context, 1, "norm");
-  check_positive(context, "max_norm");
-  return {context.inputs[0]};
-}
-
-std::vector<TensorSpec> infer_by_value(const InferContext& context) {
-  ops::check_count(context, 1, 1);
-  ops::check_input(context, 0, "input", DType::f32, -1);
-  check_positive(context, "limit");
-  return {context.inputs[0]};
-}
-
 std::vector<TensorSpec> infer_trust_ratio(const InferContext& context) {
   ops::check_count(context, 2, 2);
   check_number(context, 0, "norm of the weight");
@@ -55,19 +41,22 @@ Var global_norm(const std::vector<Var>& xs, std::string name) {
   return xs[0].graph().add("global_norm", xs, {}, std::move(name))[0];
 }
 
-Var clip_by_norm(Var x, Var norm, double max_norm, std::string name) {
-  return x.graph().add("clip_by_norm", {x, norm}, {{"max_norm", max_norm}}, std::move(name))[0];
-}
-
-Var clip_by_value(Var x, double limit, std::string name) {
-  return x.graph().add("clip_by_value", {x}, {{"limit", limit}}, std::move(name))[0];
+Var clip_factor(Var norm, double max_norm, const std::string& name) {
+  if (!(max_norm > 0)) fail("clip_factor", name, "max_norm is {}, expected above 0", max_norm);
+  // NaN passes, as it should when the training has gone wrong.
+  const Var ratio = div(norm.graph().constant({1}, max_norm), add(norm, 1e-6, name), name);
+  return clamp(ratio, 0, 1, name);
 }
 
 std::vector<Op> ops::global_norm_ops() {
-  return {{"global_norm", infer_norm},
-          {"clip_by_norm", infer_by_norm},
-          {"clip_by_value", infer_by_value},
-          {"trust_ratio", infer_trust_ratio}};
+  return {{.name = "global_norm",
+           .infer = infer_norm,
+           .doc = {"y = sqrt(the sum of the squares of all elements of all inputs)",
+                   "x0, x1, ... f32 [...] -> y f32 [1]"}},
+          {.name = "trust_ratio",
+           .infer = infer_trust_ratio,
+           .doc = {"y = coefficient * w / (dw + weight_decay * w), 1 where w or dw is 0",
+                   "w, dw f32 [1], norms -> y f32 [1]", "coefficient, weight_decay"}}};
 }
 
 }  // namespace tessera

@@ -2,6 +2,8 @@
 // in cl_kernels/optimizer_step.h, which both backends read.
 #include "engine/ops/optimizer_step.h"
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <cmath>
 
@@ -20,6 +22,7 @@ struct Number {
 
 struct Row {
   const char* op;
+  const char* formula;
   std::vector<const char*> states;
   const char* extra;  ///< an input after lr, or nullptr
   DType extra_dtype;
@@ -67,6 +70,8 @@ const std::array<Row, 6>& rows() {
   constexpr Number weight_decay{"weight_decay", 0, unbounded};
   static const std::array<Row, 6> table = {{
       {"sgd_step",
+       "g = dw + weight_decay * w; v = momentum * v + g; w = w - lr * (nesterov ? g + momentum * v "
+       ": v)",
        {"momentum buffer"},
        nullptr,
        DType::f32,
@@ -74,6 +79,9 @@ const std::array<Row, 6>& rows() {
        {"nesterov"},
        sgd_constants},
       {"adam_step",
+       "m = beta1 * m + (1 - beta1) * g; v = beta2 * v + (1 - beta2) * g^2; w = w - lr * m / (1 - "
+       "beta1^t) / (sqrt(v / (1 - beta2^t)) + eps), t = step + 1; decay in g, or decoupled: w = w "
+       "- lr * weight_decay * w before",
        {"first moment", "second moment"},
        "step",
        DType::i32,
@@ -81,6 +89,8 @@ const std::array<Row, 6>& rows() {
        {"decoupled"},
        adam_constants},
       {"rmsprop_step",
+       "v = alpha * v + (1 - alpha) * g^2; u = momentum * u + g / (sqrt(v) + eps); w = w - lr * u, "
+       "g = dw + weight_decay * w",
        {"square average", "momentum buffer"},
        nullptr,
        DType::f32,
@@ -88,6 +98,7 @@ const std::array<Row, 6>& rows() {
        {},
        rmsprop_constants},
       {"adagrad_step",
+       "s = s + g^2; w = w - lr * g / (sqrt(s) + eps), g = dw + weight_decay * w",
        {"sum of squares"},
        nullptr,
        DType::f32,
@@ -95,6 +106,7 @@ const std::array<Row, 6>& rows() {
        {},
        adagrad_constants},
       {"lars_step",
+       "v = momentum * v + ratio * (dw + weight_decay * w); w = w - lr * v",
        {"momentum buffer"},
        "trust ratio",
        DType::f32,
@@ -102,6 +114,7 @@ const std::array<Row, 6>& rows() {
        {},
        lars_constants},
       {"blend",
+       "w = (1 - lr) * w + lr * dw",
        {},
        nullptr,
        DType::f32,
@@ -150,6 +163,22 @@ std::vector<TensorSpec> infer(const InferContext& context) {
   return outputs;
 }
 
+OpDoc document(const Row& row) {
+  std::string inputs = "w, dw", outputs = "w";
+  for (const char* state : row.states) {
+    inputs += fmt::format(", {}", state);
+    outputs += fmt::format(", {}", state);
+  }
+  std::string extra;
+  if (row.extra) extra = fmt::format(", {} {} [1]", row.extra, to_string(row.extra_dtype));
+  std::vector<std::string_view> attributes;
+  for (const Number& number : row.numbers) attributes.emplace_back(number.name);
+  attributes.insert(attributes.end(), row.flags.begin(), row.flags.end());
+  return {row.formula,
+          fmt::format("{} f32 [...], lr f32 [1]{} -> {} in place", inputs, extra, outputs),
+          fmt::format("{}", fmt::join(attributes, ", "))};
+}
+
 template <std::size_t... index>
 std::vector<Op> make_ops(std::index_sequence<index...>) {
   std::vector<Op> result = {Op{rows()[index].op, infer<index>}...};
@@ -157,6 +186,7 @@ std::vector<Op> make_ops(std::index_sequence<index...>) {
     result[i].updates = {{0, 0}};
     for (int state = 1; state <= static_cast<int>(rows()[i].states.size()); ++state)
       result[i].updates.push_back({state, state + 1});
+    result[i].doc = document(rows()[i]);
   }
   return result;
 }

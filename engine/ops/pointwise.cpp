@@ -103,7 +103,7 @@ Op op(void (*gradient)(GradientContext&) = nullptr) {
   return {.name = formula.op,
           .infer = infer<formula>,
           .gradient = gradient,
-          .doc = {formula.expression, shapes<formula>(), attributes}};
+          .doc = {std::string(formula.expression), std::string(shapes<formula>()), attributes}};
 }
 
 Var number(Var beside, double value) { return beside.graph().constant({}, value); }

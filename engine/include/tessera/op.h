@@ -55,8 +55,8 @@ struct Alias {
 
 /// What docs/ops.md says of an op.
 struct OpDoc {
-  std::string_view formula;
-  std::string_view shapes;  ///< of inputs and outputs, "x f32 [N,C] -> y f32 [N,K]"
+  std::string formula;
+  std::string shapes;  ///< of inputs and outputs, "x f32 [N,C] -> y f32 [N,K]"
   std::string attributes = {};
 };
 

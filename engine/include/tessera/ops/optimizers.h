@@ -71,9 +71,8 @@ TESSERA_API Var blend(Var y, Var x, Var weight, std::string name = {});
 
 /// The Euclidean norm of all elements of all tensors, f32 [1].
 TESSERA_API Var global_norm(const std::vector<Var>& xs, std::string name = {});
-/// torch.nn.utils.clip_grad_norm_: y = x * min(1, max_norm / (norm + 1e-6)).
-TESSERA_API Var clip_by_norm(Var x, Var norm, double max_norm, std::string name = {});
-/// torch.nn.utils.clip_grad_value_: y = x, at most limit and at least -limit.
-TESSERA_API Var clip_by_value(Var x, double limit, std::string name = {});
+/// What torch.nn.utils.clip_grad_norm_ multiplies gradients by: min(1, max_norm / (norm + 1e-6)).
+/// norm f32 [1].
+TESSERA_API Var clip_factor(Var norm, double max_norm, const std::string& name = {});
 
 }  // namespace tessera
