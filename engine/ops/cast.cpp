@@ -25,6 +25,10 @@ Var cast(Var x, DType to, std::string name) {
   return x.graph().add("cast", {x}, {{"to", std::string(to_string(to))}}, std::move(name))[0];
 }
 
-std::vector<Op> ops::cast_ops() { return {{"cast", infer}}; }
+std::vector<Op> ops::cast_ops() {
+  return {{.name = "cast",
+           .infer = infer,
+           .doc = {"y = x in another element type", "x [...] -> y [...]", "to (f32, i32, u8)"}}};
+}
 
 }  // namespace tessera

@@ -137,11 +137,29 @@ Var one_hot(Var index, std::int64_t classes, std::string name) {
 
 std::vector<Op> ops::gather_ops() {
   return {
-      {"gather", infer_gather, [](GradientContext& context) { gradient(context, "gather_dx"); }},
-      {"gather_dx", [](const InferContext& context) { return infer_dx(context, true); }},
-      {"take", infer_take, [](GradientContext& context) { gradient(context, "take_dx"); }},
-      {"take_dx", [](const InferContext& context) { return infer_dx(context, false); }},
-      {"one_hot", infer_one_hot}};
+      {.name = "gather",
+       .infer = infer_gather,
+       .gradient = [](GradientContext& context) { gradient(context, "gather_dx"); },
+       .doc = {"y[i,j,k] = x[i,index[i,j,k],k] for axis 1",
+               "x f32 [...,n,...], index i32 of the shape of y but for the axis -> y f32 [...]",
+               "axis"}},
+      {.name = "gather_dx",
+       .infer = [](const InferContext& context) { return infer_dx(context, true); },
+       .doc = {"the gradient of gather: dy summed where it came from, in a fixed order",
+               "index i32 [...], dy f32 [...] -> dx f32 [...,size,...]", "axis, size"}},
+      {.name = "take",
+       .infer = infer_take,
+       .gradient = [](GradientContext& context) { gradient(context, "take_dx"); },
+       .doc = {"whole slices: y[i,j,k] = x[i,index[j],k] for axis 1; embedding is take of axis 0",
+               "x f32 [...,n,...], index i32 [...] -> y f32 [...,index's shape,...]", "axis"}},
+      {.name = "take_dx",
+       .infer = [](const InferContext& context) { return infer_dx(context, false); },
+       .doc = {"the gradient of take, in a fixed order",
+               "index i32 [...], dy f32 [...] -> dx f32 [...,size,...]", "axis, size"}},
+      {.name = "one_hot",
+       .infer = infer_one_hot,
+       .doc = {"y[...,k] = 1 where index[...] = k, else 0",
+               "index i32 [...] -> y f32 [...,classes]", "classes"}}};
 }
 
 }  // namespace tessera

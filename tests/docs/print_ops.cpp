@@ -88,6 +88,7 @@ std::string document() {
   };
   std::string text = preface;
   for (const Family& family : families()) {
+    if (family.ops.empty()) continue;  // functions that are made of other families' ops
     text += fmt::format("\n## {}\n", family.name);
     for (const Op& op : family.ops) {
       text += fmt::format("\n**{}**: {}\\\n{}", op.name, code(op.doc.formula), op.doc.shapes);
