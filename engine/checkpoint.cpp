@@ -81,7 +81,9 @@ json optimizer_json(const TrainerOptions& o) {
           {"clip_value", o.clip_value},
           {"clip_norm", o.clip_norm},
           {"accumulate", o.accumulate},
-          {"ema", o.ema}};
+          {"ema", o.ema},
+          {"augment", to_string(o.augment)},
+          {"seed", o.seed}};
 }
 
 json schedule_json(const ScheduleOptions& o) {
@@ -146,6 +148,8 @@ TrainerOptions options_of(const json& training) {
   j.at("clip_norm").get_to(o.clip_norm);
   j.at("accumulate").get_to(o.accumulate);
   j.at("ema").get_to(o.ema);
+  o.augment = augmentation_of(j.value("augment", ""));  // newer than the rest
+  o.seed = j.value("seed", std::uint64_t{0});
   o.schedule = schedule_of(training.at("schedule"));
   return with_defaults(o);
 }

@@ -99,9 +99,9 @@ Var instance_norm(Var x, const std::string& name, const NormOptions& options) {
 Var dropout(Var x, const std::string& name, double p) {
   Graph& graph = x.graph();
   if (graph.mode() == Mode::inference || p == 0) return x;
-  Philox random(0, name);  // names make seeds that have nothing to do with each other
+  Philox random(graph.seed(), name);  // names make seeds that have nothing to do with each other
   const std::uint64_t high = random.next(), low = random.next();
-  return tessera::dropout(x, step_counter(graph), p, static_cast<std::int64_t>(high << 32 | low),
+  return tessera::dropout(x, draw_counter(graph), p, static_cast<std::int64_t>(high << 32 | low),
                           name);
 }
 

@@ -9,7 +9,26 @@
 
 namespace tessera {
 
-CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch) {
+namespace {
+
+/// What the model sees of the images.
+Var numbers_of(Var image, const ImageInput& input, const Augmentation& augmentation) {
+  Graph& graph = image.graph();
+  const std::int64_t images = image.shape()[0];
+  Var x = augmentation.transforms()
+              ? transform_image(image, graph.input("augment.transform", {DType::f32, {images, 6}}),
+                                {input.height, input.width},
+                                {input.options, augmentation.resized_crop > 0}, "transform_image")
+              : image_to_float(image, input.options, "image_to_float");
+  if (augmentation.cutout > 0)
+    x = erase(x, graph.input("augment.cutout", {DType::f32, {images, 4}}), "cutout");
+  return x;
+}
+
+}  // namespace
+
+CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch,
+                               const Augmentation& augmentation) {
   const ImageInput& input = model.input;
   if (!model.build) throw Error("model", "'" + model.name + "' has no build function");
   if (input.height < 1 || input.width < 1 || input.channels < 1 || model.classes.empty())
@@ -20,7 +39,7 @@ CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t ba
   const Var image =
       graph.input("image", {DType::u8, {batch, input.height, input.width, input.channels}});
   const Var label = graph.input("label", {DType::i32, {batch}});
-  const Var logits = model.build(image_to_float(image, input.options, "image_to_float"));
+  const Var logits = model.build(numbers_of(image, input, augmentation));
   const Shape expected = {batch, static_cast<std::int64_t>(model.classes.size())};
   if (logits.shape() != expected)
     throw Error("model", fmt::format("'{}' gives {}, expected logits {}", model.name,

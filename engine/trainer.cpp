@@ -26,7 +26,8 @@ void add_params(Params& params, const Graph& graph) {
     params.write(name, params.read(name.substr(0, name.size() - suffix.size())));
 }
 
-void set_number(Executable& executable, const char* input, float value) {
+template <typename Number>
+void set_number(Executable& executable, const char* input, Number value) {
   executable.set_input(input, std::as_bytes(std::span(&value, 1)));
 }
 
@@ -54,6 +55,10 @@ std::int64_t Trainer::steps() const {
   return step;
 }
 
+std::int64_t Trainer::part_of(std::int64_t images) const {
+  return (images + options_.accumulate - 1) / options_.accumulate;
+}
+
 void Trainer::run_part(const Batch& batch, std::int64_t begin, std::int64_t images) {
   const bool last = begin + images == batch.size;
   Plan& plan = plan_for(images, last);
@@ -63,15 +68,33 @@ void Trainer::run_part(const Batch& batch, std::int64_t begin, std::int64_t imag
   executable.set_input(
       "image", std::as_bytes(std::span(batch.images).subspan(first * bytes, count * bytes)));
   executable.set_input("label", std::as_bytes(std::span(batch.labels).subspan(first, count)));
-  if (options_.accumulate > 1)
+  if (options_.accumulate > 1) {
     set_number(executable, "share",
                static_cast<float>(images) / static_cast<float>(begin + images));
+    set_number(
+        executable, draw_name,
+        static_cast<std::int32_t>(steps() * options_.accumulate + begin / part_of(batch.size)));
+  }
+  augment(executable, begin, images);
   if (last) {
     const auto lr = static_cast<float>(learning_rate(options_.schedule, *options_.lr, steps()));
     if (plan.lr != lr) set_number(executable, "lr", lr);
     plan.lr = lr;
   }
   executable.run();
+}
+
+void Trainer::augment(Executable& executable, std::int64_t begin, std::int64_t images) const {
+  const ImageInput& input = network_.model().input;
+  const Augmentation& augmentation = options_.augment;
+  const auto set = [&](const char* name, const std::vector<float>& numbers) {
+    executable.set_input(name, std::as_bytes(std::span(numbers)));
+  };
+  AugmentedBatch batch{input.height, input.width, options_.seed, steps(), begin, images};
+  if (augmentation.transforms()) set("augment.transform", draw_transforms(augmentation, batch));
+  batch.rows += 2 * input.options.padding;
+  batch.columns += 2 * input.options.padding;
+  if (augmentation.cutout > 0) set("augment.cutout", draw_cutouts(augmentation, batch));
 }
 
 void Trainer::step(const Batch& batch) {
@@ -83,7 +106,7 @@ void Trainer::step(const Batch& batch) {
                                      "{} bytes an image and as many labels",
                                      batch.size, batch.images.size(), batch.labels.size(), image));
   if (started_ == 0) first_step_ = steps();
-  const std::int64_t part = (batch.size + options_.accumulate - 1) / options_.accumulate;
+  const std::int64_t part = part_of(batch.size);
   for (std::int64_t begin = 0; begin < batch.size; begin += part)
     run_part(batch, begin, std::min(part, batch.size - begin));
   ++started_;
@@ -112,7 +135,7 @@ LossSum Trainer::take_losses() {
 void Trainer::set_lr(double lr) { options_.lr = lr; }
 
 std::vector<std::string> Trainer::describe(std::int64_t batch) const {
-  const std::int64_t part = (batch + options_.accumulate - 1) / options_.accumulate;
+  const std::int64_t part = part_of(batch);
   const std::int64_t last = batch - (batch - 1) / part * part;
   const auto found = plans_.find({last, true});
   if (found == plans_.end())

@@ -35,6 +35,7 @@ TrainerOptions with_defaults(TrainerOptions options) {
         "at least 1");
   check(options.ema >= 0 && options.ema < 1, "ema", options.ema, "0 to less than 1");
   learning_rate(options.schedule, *options.lr, 0);  // checks the schedule
+  check(options.augment);
   return options;
 }
 

@@ -1,5 +1,6 @@
 #include "engine/training_graph.h"
 
+#include "engine/ops/dropout.h"
 #include "tessera/autograd.h"
 
 namespace tessera {
@@ -74,8 +75,9 @@ Var update(Var w, Var dw, Var lr, Var step, const TrainerOptions& options) {
 
 Graph training_graph(const Model& model, std::int64_t images, const TrainerOptions& options,
                      bool updates) {
-  Graph graph(Mode::training);
-  Var loss = append_classifier(graph, model, images).loss;
+  Graph graph(Mode::training, options.seed);
+  if (options.accumulate > 1) graph.input(draw_name, {DType::i32, {1}});
+  Var loss = append_classifier(graph, model, images, options.augment).loss;
   const std::vector<Var> weights = parameters(graph);
   std::vector<Var> dw = gradients(loss, weights);
   if (options.accumulate > 1) accumulate(loss, dw, weights);

@@ -12,7 +12,9 @@ inline constexpr std::int64_t history_size = 1024;
 inline constexpr const char* history_name = "trainer.history";
 
 /// Inputs "image", "label", "lr" f32 [1] and, when batches come in parts, "share" f32 [1]: the part
-/// of the images so far that is this one. Without `updates` it adds gradients up and no more.
+/// of the images so far that is this one, and "draw" i32 [1], which counts the parts of all steps.
+/// An augmentation has inputs of its own (see append_classifier). Without `updates` it adds
+/// gradients up and no more.
 Graph training_graph(const Model& model, std::int64_t images, const TrainerOptions& options,
                      bool updates);
 

@@ -107,6 +107,10 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
       command.add_flag("--normalize", a.normalize,
                        "give each channel mean 0 and deviation 1, measured on the training images");
   add_optimizer(command, a, options);
+  options.fixed.push_back(command.add_option(
+      "--augment", a.augment,
+      "change the training images at random, e.g. crop=4,flip,cutout=8: crop=PIXELS, "
+      "flip[=PROBABILITY], resized-crop=LEAST-AREA, rotate=DEGREES, cutout=PIXELS"));
   add_schedule(command, a, options);
   add_files(command, a, options);
   return options;
@@ -115,6 +119,8 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
 TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t steps_per_epoch) {
   TrainerOptions options = arguments.trainer;
   options.optimizer = optimizer_of(arguments.optimizer);
+  options.augment = augmentation_of(arguments.augment);
+  options.seed = arguments.seed;
   ScheduleOptions& schedule = options.schedule;
   schedule.kind = schedule_of(arguments.schedule);
   schedule.steps = std::max<std::int64_t>(1, arguments.epochs * steps_per_epoch - schedule.warmup);

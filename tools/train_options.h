@@ -20,6 +20,7 @@ struct TrainArguments {
   std::int64_t steps = 0;  ///< 0: no limit
   bool verbose = false;
   TrainerOptions trainer;
+  std::string augment;
   std::string optimizer = "sgd";
   std::string schedule = "constant";
   double period = 1;                     ///< in epochs

@@ -1,5 +1,7 @@
 // image_to_float: y = x * scale + shift with the two factors of each channel repeated over a row,
 // so that one loop does a whole row whatever the number of channels.
+#include "engine/ops/image_to_float.h"
+
 #include "backends/cpu/variant.h"
 
 namespace TESSERA_CPU_NAMESPACE {
@@ -12,12 +14,12 @@ Step prepare(const NodeContext& node) {
   const std::int64_t N = in[0], H = in[1], row = in[2] * in[3], C = in[3];
   const std::int64_t padding = node.attributes().integer("padding");
   const std::int64_t P = H + 2 * padding, row_y = row + 2 * padding * C;
+  const std::vector<float> factors = image_factors(node.attributes());
   std::vector<float> scale(static_cast<std::size_t>(row_y)), shift(scale.size());
   for (std::size_t i = 0; i < scale.size(); ++i) {
     const std::size_t c = i % static_cast<std::size_t>(C);
-    const double deviation = node.attributes().numbers("deviation")[c];
-    scale[i] = static_cast<float>(1 / (255 * deviation));
-    shift[i] = static_cast<float>(-node.attributes().numbers("mean")[c] / deviation);
+    scale[i] = factors[2 * c];
+    shift[i] = factors[2 * c + 1];
   }
   const std::int64_t chunks = chunk_count(N * P, 10 + 0.1 * static_cast<double>(row_y));
   return {[=](const StepContext& context) {

@@ -1,4 +1,6 @@
 // Bytes to numbers, with padding and normalisation per channel.
+#include "engine/ops/image_to_float.h"
+
 #include "backends/opencl/lowering.h"
 
 namespace tessera::opencl {
@@ -7,19 +9,13 @@ namespace {
 void lower(Lowering& l) {
   const Shape& x = l.input_spec(0).shape;
   const Shape& y = l.output_spec(0).shape;
-  const auto& mean = l.attributes().numbers("mean");
-  const auto& deviation = l.attributes().numbers("deviation");
-  std::vector<float> table;  // (x / 255 - mean) / deviation = x * scale + shift
-  for (std::size_t c = 0; c < mean.size(); ++c) {
-    table.push_back(static_cast<float>(1 / (255 * deviation[c])));
-    table.push_back(static_cast<float>(-mean[c] / deviation[c]));
-  }
   const std::int64_t segment = l.traits().is_cpu ? std::max<std::int64_t>(y[2], 1) : 1;
   const std::int64_t items = y[0] * y[1] * ((y[2] + segment - 1) / segment);
   l.elements(l.output_spec(0));
   l.launch_items("image_to_float.cl", l.defines(), "image_to_float", items, 4, l.input(0),
-                 l.output(0), l.table(table), l.to_int(x[1]), l.to_int(x[2]), l.to_int(x[3]),
-                 l.to_int(l.attributes().integer("padding")), l.to_int(segment));
+                 l.output(0), l.table(image_factors(l.attributes())), l.to_int(x[1]),
+                 l.to_int(x[2]), l.to_int(x[3]), l.to_int(l.attributes().integer("padding")),
+                 l.to_int(segment));
 }
 
 }  // namespace

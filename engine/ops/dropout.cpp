@@ -25,6 +25,13 @@ void gradient(GradientContext& context) {
                                      context.attributes(), context.name("dx"))[0]);
 }
 
+std::optional<Var> find(Graph& graph, Role role, std::string_view name) {
+  for (std::size_t i = 0; i < graph.values().size(); ++i)
+    if (graph.values()[i].role == role && graph.values()[i].name == name)
+      return Var(graph, static_cast<ValueId>(i));
+  return {};
+}
+
 }  // namespace
 
 DropoutMask dropout_mask(const Attributes& attributes) {
@@ -35,10 +42,13 @@ DropoutMask dropout_mask(const Attributes& attributes) {
 }
 
 Var step_counter(Graph& graph) {
-  for (std::size_t i = 0; i < graph.values().size(); ++i)
-    if (graph.values()[i].role == Role::state && graph.values()[i].name == step_name)
-      return {graph, static_cast<ValueId>(i)};
-  return graph.state(step_name, {DType::i32, {1}});
+  const auto found = find(graph, Role::state, step_name);
+  return found ? *found : graph.state(step_name, {DType::i32, {1}});
+}
+
+Var draw_counter(Graph& graph) {
+  const auto found = find(graph, Role::input, draw_name);
+  return found ? *found : step_counter(graph);
 }
 
 Var dropout(Var x, Var step, double p, std::int64_t seed, std::string name) {

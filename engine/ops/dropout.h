@@ -11,6 +11,8 @@ namespace tessera {
 
 /// The state that counts training steps.
 inline constexpr const char* step_name = "step";
+/// The input that counts the runs of a graph with several runs in a step.
+inline constexpr const char* draw_name = "draw";
 
 struct DropoutMask {
   std::uint64_t key;

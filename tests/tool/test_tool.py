@@ -188,7 +188,8 @@ class ToolTest(unittest.TestCase):
                 ("rmsprop", ["--momentum", 0.5, "--schedule", "exponential", "--clip-value", 0.01]),
                 ("adagrad", ["--schedule", "polynomial", "--power", 2]),
                 ("adam", ["--schedule", "step", "--period", 0.5, "--weight-decay", 0.01]),
-                ("sgd", ["--nesterov", "--schedule", "multi-step", "--milestones", "1,2"])):
+                ("sgd", ["--nesterov", "--schedule", "multi-step", "--milestones", "1,2", "--augment",
+                         "crop=3,flip=0.3,rotate=10,cutout=5"])):
             whole, parts = (self.folder / f"{name} {part}.safetensors" for part in ("whole", "parts"))
             train = ["train", "--data", "fashion-mnist", "--data-dir", self.data, "--device", "cpu",
                      "--batch", 64, "--lr", 0.002, "--epochs", 2, "--optimizer", name, *options]
@@ -216,6 +217,12 @@ class ToolTest(unittest.TestCase):
         line = self.refused("train", "--resume", self.model, "--data-dir", self.data,
                             "--optimizer", "adam")
         self.assertIn("takes --optimizer from the checkpoint", line)
+
+    def test_augmentations_are_checked(self):
+        train = ["train", *self.train_options(), "--augment"]
+        self.assertIn("crop is '4px', expected a whole number of at least 0",
+                      self.refused(*train, "flip,crop=4px"))
+        self.assertIn("there is no 'blur'; there are: crop, flip", self.refused(*train, "blur=1"))
 
     def test_resume_without_anything_left_to_do(self):
         other = self.folder / "other.safetensors"

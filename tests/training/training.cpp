@@ -1,7 +1,6 @@
 // Trainings on each device: they learn, repeat bit for bit, go on from a checkpoint as if nothing
 // had happened, and stop at a loss that is not finite.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,54 +12,15 @@
 #include "tessera/models.h"
 #include "tessera/trainer.h"
 #include "tests/devices.h"
+#include "tests/training/runs.h"
 #include "tests/training/synthetic.h"
 
 namespace tessera {
 namespace {
 
-constexpr std::int64_t batch = 7;  // 45 images: six batches and a last one of 3
-
 Model model_for(const Dataset& data) {
   return make_model("tutorial", {data.height(), data.width(), data.channels(), {}}, data.classes());
 }
-
-/// Steps first..last-1 of an endless run over shuffled epochs.
-void train_steps(Trainer& trainer, const Dataset& data, std::int64_t first, std::int64_t last) {
-  const std::int64_t per_epoch = (data.size() + batch - 1) / batch;
-  for (std::int64_t step = first; step < last;) {
-    const std::int64_t epoch = step / per_epoch;
-    Loader loader(data, {.batch = batch,
-                         .order = shuffled_order(data.size(), 3, static_cast<std::uint64_t>(epoch)),
-                         .first_batch = step % per_epoch});
-    for (; step < last; ++step) {
-      const Batch* next = loader.next();
-      if (!next) break;
-      trainer.step(*next);
-    }
-  }
-}
-
-using Bytes = std::map<std::string, std::vector<std::byte>>;
-
-Bytes weights(const Network& network) {
-  Bytes result;
-  for (const auto& [name, entry] : network.params().entries())
-    if (!name.starts_with("trainer.")) result[name] = network.params().read(name);
-  return result;
-}
-
-class TemporaryFile {
- public:
-  TemporaryFile()
-      : path_((std::filesystem::temp_directory_path() /
-               ("tessera-training-" + std::to_string(::getpid()) + ".safetensors"))
-                  .string()) {}
-  ~TemporaryFile() { std::filesystem::remove(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace
 

@@ -70,8 +70,10 @@ enum class Mode : std::uint8_t { inference, training };
 
 class TESSERA_API Graph {
  public:
-  explicit Graph(Mode mode = Mode::inference) : mode_(mode) {}
+  /// `seed`: of random layers.
+  explicit Graph(Mode mode = Mode::inference, std::uint64_t seed = 0) : mode_(mode), seed_(seed) {}
   Mode mode() const { return mode_; }
+  std::uint64_t seed() const { return seed_; }
 
   /// A tensor written before each run. Names of inputs, parameters and states are unique.
   Var input(std::string name, TensorSpec spec);
@@ -111,6 +113,7 @@ class TESSERA_API Graph {
   Var add_named(std::string name, TensorSpec spec, Role role, Initializer initializer);
 
   Mode mode_;
+  std::uint64_t seed_;
   std::vector<Node> nodes_;
   std::vector<Value> values_;
   std::vector<Output> outputs_;

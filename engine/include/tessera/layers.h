@@ -67,7 +67,8 @@ TESSERA_API Var instance_norm(Var x, const std::string& name,
                               const NormOptions& options = {.affine = false});
 
 /// torch.nn.Dropout: in training graphs each element is 0 with probability p, else x / (1 - p);
-/// elsewhere x itself. The mask depends on the name and the training step. x f32.
+/// elsewhere x itself. The mask depends on the graph's seed, the name and the
+/// training step. x f32.
 TESSERA_API Var dropout(Var x, const std::string& name, double p = 0.5);
 
 /// torchvision.ops.StochasticDepth with mode "row": as dropout, but of whole samples, the first

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "tessera/augment.h"
 #include "tessera/data.h"
 #include "tessera/device.h"
 #include "tessera/ops.h"
@@ -73,7 +74,9 @@ class TESSERA_API Network {
 };
 
 /// Appends a model to a graph: inputs "image" u8 [N,H,W,C] and "label" i32 [N], loss and
-/// probabilities. Throws Error when the model does not give logits [N,classes].
-TESSERA_API CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch);
+/// probabilities. An augmentation adds the inputs that it needs: "augment.transform" f32 [N,6] and
+/// "augment.cutout" f32 [N,4]. Throws Error when the model does not give logits [N,classes].
+TESSERA_API CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch,
+                                           const Augmentation& augmentation = {});
 
 }  // namespace tessera

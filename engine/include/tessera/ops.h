@@ -11,8 +11,10 @@
 
 #include "tessera/graph.h"
 #include "tessera/ops/attention.h"
+#include "tessera/ops/augment.h"
 #include "tessera/ops/conv.h"
 #include "tessera/ops/gather.h"
+#include "tessera/ops/image.h"
 #include "tessera/ops/loss.h"
 #include "tessera/ops/norm.h"
 #include "tessera/ops/optimizers.h"
@@ -40,16 +42,6 @@ TESSERA_API Var matmul(Var a, Var b, const MatmulOptions& options = {},
 /// y = x w^T + b, torch.nn.functional.linear. x f32 [...,C], w f32 [K,C], b f32 [K] -> y f32
 /// [...,K]. Appends a matmul.
 TESSERA_API Var dense(Var x, Var w, std::optional<Var> b = {}, std::string name = {});
-
-struct ImageOptions {
-  std::int64_t padding = 0;            ///< rows and columns of byte 0 added on each side
-  std::vector<double> mean = {};       ///< per channel, of pixels in [0,1]; empty: 0
-  std::vector<double> deviation = {};  ///< per channel; empty: 1
-};
-
-/// Bytes become numbers: y = (x / 255 - mean[c]) / deviation[c], after padding.
-/// x u8 [N,H,W,C] -> y f32 [N,H+2*padding,W+2*padding,C].
-TESSERA_API Var image_to_float(Var x, const ImageOptions& options = {}, std::string name = {});
 
 /// history[counter mod size] = x; counter = counter + 1. x f32 [1], history a state f32 [size],
 /// counter a state i32 [1]. Lets a run keep its losses on the device.

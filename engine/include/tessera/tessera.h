@@ -1,6 +1,7 @@
 // Everything a program that links the library needs.
 #pragma once
 
+#include "tessera/augment.h"
 #include "tessera/autograd.h"
 #include "tessera/checkpoint.h"
 #include "tessera/data.h"

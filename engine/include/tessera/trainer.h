@@ -38,6 +38,8 @@ struct TrainerOptions {
   /// do in PyTorch unless they are put into a group of their own.
   bool decay_all = false;
   ScheduleOptions schedule = {};
+  Augmentation augment = {};
+  std::uint64_t seed = 0;       ///< of augmentation and dropout
   double clip_value = 0;        ///< no element of a gradient is larger than this; 0: any
   double clip_norm = 0;         ///< nor the norm of all gradients than this; 0: any
   std::int64_t accumulate = 1;  ///< parts of a batch whose gradients are added up, to save memory
@@ -88,7 +90,10 @@ class TESSERA_API Trainer {
   };
   /// `updates`: false for all parts of a batch but the last.
   Plan& plan_for(std::int64_t images, bool updates);
+  /// Images in a part of a batch, but the last.
+  std::int64_t part_of(std::int64_t images) const;
   void run_part(const Batch& batch, std::int64_t begin, std::int64_t images);
+  void augment(Executable& executable, std::int64_t begin, std::int64_t images) const;
   void read_history();
 
   Network& network_;

@@ -11,6 +11,9 @@ namespace tessera {
 
 /// The state "step" i32 [1], which counts training steps; made if the graph has none.
 TESSERA_API Var step_counter(Graph& graph);
+/// What random layers count with: the input "draw" i32 [1] of graphs that run several times in a
+/// step, and have made it, else the step counter.
+TESSERA_API Var draw_counter(Graph& graph);
 
 /// y = 0 with probability p, else x / (1 - p), with another mask for each step, seed and element.
 /// x f32, step i32 [1], p in [0,1]. torch.nn.functional.dropout with training=True.

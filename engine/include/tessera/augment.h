@@ -1,0 +1,61 @@
+// Images changed at random while training: what is wanted, and the random numbers for it. The
+// numbers depend on the seed, the step and the place of the image in its batch only, so every
+// device sees the same images, every epoch others, and a run that goes on from a checkpoint those
+// that it would have seen. The ops that change the images: tessera/ops/augment.h.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/export.h"
+
+namespace tessera {
+
+/// 0: none. Evaluation uses none of them.
+struct Augmentation {
+  /// RandomCrop: the image moves by up to this many whole pixels each way; zeros come in.
+  double crop = 0;
+  /// RandomHorizontalFlip: its probability.
+  double flip = 0;
+  /// RandomResizedCrop without antialiasing: the least part of the area that is cut out and
+  /// resized to the whole, at most 1, with sides 3:4 to 4:3 of the image's. Not with `crop`.
+  double resized_crop = 0;
+  /// RandomRotation with bilinear interpolation: up to this many degrees each way.
+  double rotate = 0;
+  /// Cutout (DeVries, Taylor: "Improved regularization of convolutional neural networks with
+  /// cutout", 2017), the RandomErasing of squares: the side of a square of zeros, after
+  /// normalisation, around any pixel.
+  double cutout = 0;
+
+  bool operator==(const Augmentation&) const = default;
+  bool transforms() const { return crop > 0 || flip > 0 || resized_crop > 0 || rotate > 0; }
+};
+
+/// "crop=4,flip=0.5,cutout=8"; empty is none. A flip without a number is one with probability 0.5.
+/// Throws Error that names what is unknown or out of range.
+TESSERA_API Augmentation augmentation_of(const std::string& text);
+/// The text that gives this back.
+TESSERA_API std::string to_string(const Augmentation& augmentation);
+/// Throws Error unless every number is in its range.
+TESSERA_API void check(const Augmentation& augmentation);
+
+/// Which images, and of what size.
+struct AugmentedBatch {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::uint64_t seed = 0;
+  std::int64_t step = 0;
+  std::int64_t first = 0;  ///< the place of the first image in the batch
+  std::int64_t images = 0;
+};
+
+/// What transform_image takes, six numbers for each image.
+TESSERA_API std::vector<float> draw_transforms(const Augmentation& augmentation,
+                                               const AugmentedBatch& batch);
+/// What erase takes, four numbers for each image.
+TESSERA_API std::vector<float> draw_cutouts(const Augmentation& augmentation,
+                                            const AugmentedBatch& batch);
+
+}  // namespace tessera
