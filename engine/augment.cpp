@@ -25,12 +25,18 @@ struct Row {
 };
 
 constexpr double unbounded = HUGE_VAL;
-constexpr std::array<Row, 5> rows = {{
+constexpr double most_alpha = 4;  // see beta()
+constexpr std::array<Row, 10> rows = {{
     {"crop", &Augmentation::crop, unbounded, true, {}},
     {"flip", &Augmentation::flip, 1, false, 0.5},
     {"resized-crop", &Augmentation::resized_crop, 1, false, {}},
     {"rotate", &Augmentation::rotate, 180, false, {}},
     {"cutout", &Augmentation::cutout, unbounded, true, {}},
+    {"brightness", &Augmentation::brightness, unbounded, false, {}},
+    {"contrast", &Augmentation::contrast, unbounded, false, {}},
+    {"saturation", &Augmentation::saturation, unbounded, false, {}},
+    {"mixup", &Augmentation::mixup, most_alpha, false, {}},
+    {"cutmix", &Augmentation::cutmix, most_alpha, false, {}},
 }};
 
 std::string range_of(const Row& row) {
@@ -67,7 +73,17 @@ void take(std::string_view item, Augmentation& augmentation) {
 }
 
 /// What the random numbers of an image are for; each use has a stream of its own.
-enum class Use : std::uint32_t { crop, flip, resized_crop, rotate, cutout };
+enum class Use : std::uint32_t {
+  crop,
+  flip,
+  resized_crop,
+  rotate,
+  cutout,
+  brightness,
+  contrast,
+  saturation,
+  mixture
+};
 
 class Draws {
  public:
@@ -154,6 +170,23 @@ Affine draw_transform(const Augmentation& a, const AugmentedBatch& batch, std::i
   return result;
 }
 
+/// Beta(alpha, alpha) after Joehnk (1964); the larger alpha, the more tries it takes.
+double beta(double alpha, Draws& draws) {
+  while (true) {
+    const double x = std::log(1 - draws.uniform()) / alpha;
+    const double y = std::log(1 - draws.uniform()) / alpha;
+    if (std::exp(x) + std::exp(y) <= 1) return 1 / (1 + std::exp(y - x));
+  }
+}
+
+std::vector<float> draw_factors(double strength, const AugmentedBatch& batch, Use use) {
+  std::vector<float> result;
+  for (std::int64_t image = 0; image < batch.images; ++image)
+    result.push_back(static_cast<float>(
+        Draws(batch, image, use).uniform(std::max(0.0, 1 - strength), 1 + strength)));
+  return result;
+}
+
 }  // namespace
 
 Augmentation augmentation_of(const std::string& text) {
@@ -199,10 +232,50 @@ std::vector<float> draw_cutouts(const Augmentation& augmentation, const Augmente
   for (std::int64_t image = 0; image < batch.images; ++image) {
     Draws draws(batch, image, Use::cutout);
     const double half = std::floor(augmentation.cutout / 2);
-    const double top = draws.whole(0, static_cast<double>(batch.rows - 1)) - half;
-    const double left = draws.whole(0, static_cast<double>(batch.columns - 1)) - half;
+    const auto first = static_cast<double>(batch.padding);
+    const double top = first + draws.whole(0, static_cast<double>(batch.rows - 1)) - half;
+    const double left = first + draws.whole(0, static_cast<double>(batch.columns - 1)) - half;
     for (double edge : {top, left, top + augmentation.cutout, left + augmentation.cutout})
       result.push_back(static_cast<float>(edge));
+  }
+  return result;
+}
+
+Mixture draw_mixture(const Augmentation& a, const AugmentedBatch& batch) {
+  Draws draws(batch, -1 - batch.first, Use::mixture);  // no image's
+  const double choice = draws.uniform();
+  const bool cuts = a.cutmix > 0 && (a.mixup == 0 || choice < 0.5);
+  const double own = beta(cuts ? a.cutmix : a.mixup, draws);
+  if (!cuts) return {static_cast<float>(own), {0, 0, 0, 0}, static_cast<float>(own)};
+  const auto H = static_cast<double>(batch.rows + 2 * batch.padding);
+  const auto W = static_cast<double>(batch.columns + 2 * batch.padding);
+  const double half_w = std::floor(0.5 * std::sqrt(1 - own) * W);
+  const double half_h = std::floor(0.5 * std::sqrt(1 - own) * H);
+  const double x = draws.whole(0, W - 1), y = draws.whole(0, H - 1);
+  const double left = std::max(0.0, x - half_w), right = std::min(W, x + half_w);
+  const double top = std::max(0.0, y - half_h), bottom = std::min(H, y + half_h);
+  return {1,
+          {static_cast<float>(top), static_cast<float>(left), static_cast<float>(bottom),
+           static_cast<float>(right)},
+          static_cast<float>(1 - (right - left) * (bottom - top) / (W * H))};
+}
+
+std::map<std::string, std::vector<float>> draw_augmentation(const Augmentation& a,
+                                                            const AugmentedBatch& batch) {
+  std::map<std::string, std::vector<float>> result;
+  if (a.transforms()) result["augment.transform"] = draw_transforms(a, batch);
+  if (a.cutout > 0) result["augment.cutout"] = draw_cutouts(a, batch);
+  const auto color = [&](const char* name, double strength, Use use) {
+    if (strength > 0) result[name] = draw_factors(strength, batch, use);
+  };
+  color("augment.brightness", a.brightness, Use::brightness);
+  color("augment.contrast", a.contrast, Use::contrast);
+  color("augment.saturation", a.saturation, Use::saturation);
+  if (a.mixes()) {
+    const Mixture mixture = draw_mixture(a, batch);
+    result["augment.target"] = {mixture.target};
+    if (a.mixup > 0) result["augment.share"] = {mixture.share};
+    if (a.cutmix > 0) result["augment.box"] = {mixture.box.begin(), mixture.box.end()};
   }
   return result;
 }

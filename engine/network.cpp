@@ -11,18 +11,36 @@ namespace tessera {
 
 namespace {
 
-/// What the model sees of the images.
-Var numbers_of(Var image, const ImageInput& input, const Augmentation& augmentation) {
-  Graph& graph = image.graph();
-  const std::int64_t images = image.shape()[0];
-  Var x = augmentation.transforms()
-              ? transform_image(image, graph.input("augment.transform", {DType::f32, {images, 6}}),
-                                {input.height, input.width},
-                                {input.options, augmentation.resized_crop > 0}, "transform_image")
-              : image_to_float(image, input.options, "image_to_float");
-  if (augmentation.cutout > 0)
-    x = erase(x, graph.input("augment.cutout", {DType::f32, {images, 4}}), "cutout");
+/// What the model sees of the images; what is not wanted costs nothing.
+Var numbers_of(Var image, const ImageInput& input, const Augmentation& a) {
+  const std::int64_t N = image.shape()[0];
+  const auto numbers = [&](const char* name, Shape shape) {
+    return image.graph().input(std::string("augment.") + name, {DType::f32, std::move(shape)});
+  };
+  ImageOptions options = input.options;
+  if (a.colors()) options = {.padding = options.padding};  // normalised after the colours
+  Var x = a.transforms()
+              ? transform_image(image, numbers("transform", {N, 6}), {input.height, input.width},
+                                {options, a.resized_crop > 0}, "transform_image")
+              : image_to_float(image, options, "image_to_float");
+  const auto color = [&](const char* name, double strength, auto adjust) {
+    if (strength > 0) x = adjust(x, numbers(name, {N, 1, 1, 1}), name);
+  };
+  color("brightness", a.brightness, adjust_brightness);
+  color("contrast", a.contrast, adjust_contrast);
+  color("saturation", a.saturation, adjust_saturation);
+  if (a.colors()) x = normalize_image(x, input.options.mean, input.options.deviation, "normalize");
+  if (a.cutout > 0) x = erase(x, numbers("cutout", {N, 4}), "cutout");
+  if (a.mixup > 0) x = mixup(x, numbers("share", {1}), "mixup");
+  if (a.cutmix > 0) x = cutmix(x, numbers("box", {1, 4}), "cutmix");
   return x;
+}
+
+/// Labels, or the shares of two labels.
+Var targets_of(Var label, std::int64_t classes, const Augmentation& a) {
+  if (!a.mixes()) return label;
+  const Var share = label.graph().input("augment.target", {DType::f32, {1}});
+  return mixup(one_hot(label, classes, "one_hot"), share, "targets");
 }
 
 }  // namespace
@@ -44,7 +62,7 @@ CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t ba
   if (logits.shape() != expected)
     throw Error("model", fmt::format("'{}' gives {}, expected logits {}", model.name,
                                      to_string(logits.spec()), to_string(expected)));
-  return softmax_cross_entropy(logits, label, "loss");
+  return softmax_cross_entropy(logits, targets_of(label, expected[1], augmentation), "loss");
 }
 
 namespace {

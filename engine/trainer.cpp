@@ -75,26 +75,17 @@ void Trainer::run_part(const Batch& batch, std::int64_t begin, std::int64_t imag
         executable, draw_name,
         static_cast<std::int32_t>(steps() * options_.accumulate + begin / part_of(batch.size)));
   }
-  augment(executable, begin, images);
+  const ImageInput& input = network_.model().input;
+  for (const auto& [name, numbers] :
+       draw_augmentation(options_.augment, {input.height, input.width, options_.seed, steps(),
+                                            begin, images, input.options.padding}))
+    executable.set_input(name, std::as_bytes(std::span(numbers)));
   if (last) {
     const auto lr = static_cast<float>(learning_rate(options_.schedule, *options_.lr, steps()));
     if (plan.lr != lr) set_number(executable, "lr", lr);
     plan.lr = lr;
   }
   executable.run();
-}
-
-void Trainer::augment(Executable& executable, std::int64_t begin, std::int64_t images) const {
-  const ImageInput& input = network_.model().input;
-  const Augmentation& augmentation = options_.augment;
-  const auto set = [&](const char* name, const std::vector<float>& numbers) {
-    executable.set_input(name, std::as_bytes(std::span(numbers)));
-  };
-  AugmentedBatch batch{input.height, input.width, options_.seed, steps(), begin, images};
-  if (augmentation.transforms()) set("augment.transform", draw_transforms(augmentation, batch));
-  batch.rows += 2 * input.options.padding;
-  batch.columns += 2 * input.options.padding;
-  if (augmentation.cutout > 0) set("augment.cutout", draw_cutouts(augmentation, batch));
 }
 
 void Trainer::step(const Batch& batch) {

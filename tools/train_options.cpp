@@ -110,7 +110,8 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
   options.fixed.push_back(command.add_option(
       "--augment", a.augment,
       "change the training images at random, e.g. crop=4,flip,cutout=8: crop=PIXELS, "
-      "flip[=PROBABILITY], resized-crop=LEAST-AREA, rotate=DEGREES, cutout=PIXELS"));
+      "flip[=PROBABILITY], resized-crop=LEAST-AREA, rotate=DEGREES, cutout=PIXELS, "
+      "brightness=, contrast=, saturation=STRENGTH, mixup=, cutmix=ALPHA"));
   add_schedule(command, a, options);
   add_files(command, a, options);
   return options;

@@ -60,6 +60,18 @@ const std::map<std::string, Function>& functions() {
        [](const std::vector<Var>& x, const Attributes& a) {
          return adaptive_max_pool2d(x[0], pair(a, "size"));
        }},
+      {"adjust_brightness",
+       [](const std::vector<Var>& x, const Attributes&) { return adjust_brightness(x[0], x[1]); }},
+      {"adjust_contrast",
+       [](const std::vector<Var>& x, const Attributes&) { return adjust_contrast(x[0], x[1]); }},
+      {"adjust_saturation",
+       [](const std::vector<Var>& x, const Attributes&) { return adjust_saturation(x[0], x[1]); }},
+      {"center_crop", [](const std::vector<Var>& x,
+                         const Attributes& a) { return center_crop(x[0], pair(a, "size")); }},
+      {"transform_image",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return transform_image(x[0], x[1], pair(a, "size"), {{}, a.integer("replicate") == 1});
+       }},
       {"avg_pool2d", [](const std::vector<Var>& x,
                         const Attributes& a) { return avg_pool2d(x[0], avg_pool_options(a)); }},
       {"max_pool2d_function",

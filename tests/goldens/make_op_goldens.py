@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """Writes ops.safetensors: inputs, outputs and gradients of small cases as PyTorch computes them.
 
-usage: make_op_goldens.py FILE          (needs python3-torch)
+usage: make_op_goldens.py FILE          (needs python3-torch and python3-torchvision)
 
 Tensors of a case are named "<case>/<tensor>"; "<case>/dy" is the weight of the output in the
 gradients "<case>/dx" and so on. The metadata holds each case's op and attributes as JSON. Images
 are stored channels last and filters as [K,R,S,C], like in the library.
 """
 import json
+import math
 import sys
 
 import numpy
 import torch
 import torch.nn.functional as F
+
+import torchvision.transforms.functional as V
 
 import safetensors_file
 
@@ -323,6 +326,43 @@ def broadcast_matmul(case, a, b):
            torch.matmul)  # fmt: skip
 
 
+def vision():
+    images = torch.rand(2, 3, 5, 4)
+
+    def each(function, factors, x=images):
+        factor = torch.tensor(factors).reshape(2, 1, 1, 1)
+        golden(f"{function.__name__} {list(x.shape)}", function.__name__,
+               {"x": (x, channels_last), "factor": (factor, same)}, {},
+               lambda x, f: torch.stack([function(i, float(k)) for i, k in zip(x, f)]),
+               channels_last)  # fmt: skip
+
+    each(V.adjust_brightness, [0.6, 1.7])
+    each(V.adjust_contrast, [0.3, 1.9])
+    each(V.adjust_contrast, [0.3, 1.9], images[:, :1])
+    each(V.adjust_saturation, [0.0, 2.1])
+    for size in ((2, 3), (8, 3), (3, 9)):
+        golden(f"center_crop {size}", "center_crop", {"x": (images, channels_last)},
+               {"size": size}, lambda x, size=size: V.center_crop(x, size), channels_last)
+
+    pixels = torch.randint(0, 256, (1, 3, 7, 6), dtype=torch.uint8)
+
+    def transform(name, numbers, function, replicate, columns=6):
+        golden(name, "transform_image",
+               {"x": (pixels, channels_last), "transforms": (torch.tensor([numbers]), same)},
+               {"size": [7, columns], "replicate": replicate}, lambda x, _: function(x.float() / 255),
+               channels_last)  # fmt: skip
+
+    angle = math.radians(25)  # counter-clockwise around row 3, column 2.5
+    c, s = math.cos(angle), math.sin(angle)
+    transform("rotate", [c, -s, 2.5 - 2.5 * c + 3 * s, s, c, 3 - 2.5 * s - 3 * c],
+              lambda x: V.rotate(x, 25, V.InterpolationMode.BILINEAR), 0)
+    # Cut out 7 rows and 6 columns of the whole image, then those of a corner.
+    transform("resized_crop, all", [1.0, 0, 0, 0, 1, 0],
+              lambda x: V.resized_crop(x, 0, 0, 7, 6, [7, 6]), 1)
+    transform("resized_crop, the left", [0.5, 0, -0.25, 0, 1, 0],
+              lambda x: V.resized_crop(x, 0, 0, 7, 3, [7, 6])[..., :5], 1, 5)
+
+
 def attention(case, q, k, v, mask=None, causal=False, scale=None):
     """The formula that newer versions of PyTorch give for their function."""
     def function(q, k, v, *mask):
@@ -470,6 +510,7 @@ golden("where", "where", {"condition": (torch.randint(0, 2, (3, 4)).float().requ
                           "a": (random(2, 1, 4), same), "b": (random(3, 1), same)}, {},
        lambda c, a, b: torch.where(c != 0, a, b) + 0 * c)  # fmt: skip
 gathers()
+vision()
 broadcast_matmul("matmul broadcast", (2, 1, 3, 4), (3, 4, 2))
 broadcast_matmul("matmul one matrix", (2, 3, 4), (4, 2))
 attention("attention", (2, 3, 4), (2, 5, 4), (2, 5, 2))

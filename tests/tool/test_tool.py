@@ -189,7 +189,7 @@ class ToolTest(unittest.TestCase):
                 ("adagrad", ["--schedule", "polynomial", "--power", 2]),
                 ("adam", ["--schedule", "step", "--period", 0.5, "--weight-decay", 0.01]),
                 ("sgd", ["--nesterov", "--schedule", "multi-step", "--milestones", "1,2", "--augment",
-                         "crop=3,flip=0.3,rotate=10,cutout=5"])):
+                         "crop=3,flip=0.3,rotate=10,cutout=5,contrast=0.2,mixup=0.4"])):
             whole, parts = (self.folder / f"{name} {part}.safetensors" for part in ("whole", "parts"))
             train = ["train", "--data", "fashion-mnist", "--data-dir", self.data, "--device", "cpu",
                      "--batch", 64, "--lr", 0.002, "--epochs", 2, "--optimizer", name, *options]

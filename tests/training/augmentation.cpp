@@ -24,24 +24,6 @@ std::vector<Transform> transforms(const Augmentation& augmentation, const Augmen
   return result;
 }
 
-/// Runs a graph of one output, "y".
-template <typename Build>
-std::vector<float> run(Device& device, const Build& build,
-                       const std::map<std::string, std::span<const std::byte>>& inputs) {
-  Graph graph(Mode::training);
-  const Var y = build(graph);
-  graph.set_output("y", y);
-  Params params(device);
-  params.add(graph, 0);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
-  for (const auto& [name, bytes] : inputs) executable->set_input(name, bytes);
-  executable->run();
-  std::vector<float> result(static_cast<std::size_t>(y.spec().elements()));
-  executable->read_output("y", std::as_writable_bytes(std::span(result)));
-  return result;
-}
-
 Model model_with_dropout(const Dataset& data) {
   const auto build = [](Var x) {
     x = max_pool2d(relu(layers::conv2d(x, "conv", 3, 5)));
@@ -53,6 +35,9 @@ Model model_with_dropout(const Dataset& data) {
           build};
 }
 
+constexpr const char* all =
+    "crop=2,flip,rotate=15,cutout=4,brightness=0.4,contrast=0.3,mixup=0.5,cutmix=1";
+
 TrainerOptions augmented(const char* augmentation, std::uint64_t seed = 4) {
   return {.lr = 0.05, .augment = augmentation_of(augmentation), .seed = seed};
 }
@@ -63,11 +48,13 @@ TEST_CASE("augmentations are read, written and checked") {
   CHECK(augmentation_of("") == Augmentation{});
   CHECK(augmentation_of("crop=4,flip,cutout=8") ==
         Augmentation{.crop = 4, .flip = 0.5, .cutout = 8});
-  const std::string all = "flip=0.25,resized-crop=0.08,rotate=12.5,cutout=3";
-  CHECK(to_string(augmentation_of(all)) == all);
-  const auto refusal = [](const char* text) {
+  const std::string text =
+      "flip=0.25,resized-crop=0.08,rotate=12.5,cutout=3,brightness=0.4,contrast=0.3,"
+      "saturation=0.2,mixup=0.1,cutmix=1";
+  CHECK(to_string(augmentation_of(text)) == text);
+  const auto refusal = [](const char* wrong) {
     try {
-      augmentation_of(text);
+      augmentation_of(wrong);
     } catch (const Error& error) {
       return std::string(error.what());
     }
@@ -79,8 +66,10 @@ TEST_CASE("augmentations are read, written and checked") {
   CHECK(refusal("rotate=-3") == "[augment] rotate is '-3', expected a number from 0 to 180");
   CHECK(refusal("flip=nan") == "[augment] flip is 'nan', expected a number from 0 to 1");
   CHECK(refusal("cutout=4x") == "[augment] cutout is '4x', expected a whole number of at least 0");
-  CHECK(refusal("flip,,crop=1") ==
-        "[augment] there is no ''; there are: crop, flip, resized-crop, rotate, cutout");
+  CHECK(
+      refusal("flip,,crop=1") ==
+      "[augment] there is no ''; there are: crop, flip, resized-crop, rotate, cutout, brightness, "
+      "contrast, saturation, mixup, cutmix");
   CHECK(refusal("crop=1,resized-crop=0.5") ==
         "[augment] has crop and resized-crop, expected one of them");
   CHECK_THROWS_AS(with_defaults({.augment = {.flip = 3}}), Error);
@@ -256,7 +245,7 @@ TEST_CASE("a run with augmentation and dropout goes on from a checkpoint bit for
     for (const std::int64_t parts : {1, 3}) {
       CAPTURE(device->info().id);
       CAPTURE(parts);
-      TrainerOptions options = augmented("crop=2,flip,rotate=15,cutout=4");
+      TrainerOptions options = augmented(all);
       options.accumulate = parts;
       Network whole(*device, model_with_dropout(data), 1),
           first(*device, model_with_dropout(data), 1),
@@ -286,7 +275,6 @@ TEST_CASE("augmented trainings are the same on every device, and others with ano
     }
     return result;
   };
-  const char* all = "crop=2,flip,rotate=15,cutout=4";
   const auto cpu = open_device("cpu");
   const auto expected = losses(*cpu, augmented(all));
   for (const auto& device : open_usable_devices()) {

@@ -53,4 +53,22 @@ class TemporaryFile {
   std::string path_;
 };
 
+/// Runs a graph of one output, "y".
+template <typename Build>
+std::vector<float> run(Device& device, const Build& build,
+                       const std::map<std::string, std::span<const std::byte>>& inputs) {
+  Graph graph(Mode::training);
+  const Var y = build(graph);
+  graph.set_output("y", y);
+  Params params(device);
+  params.add(graph, 0);
+  const auto executable =
+      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  for (const auto& [name, bytes] : inputs) executable->set_input(name, bytes);
+  executable->run();
+  std::vector<float> result(static_cast<std::size_t>(y.spec().elements()));
+  executable->read_output("y", std::as_writable_bytes(std::span(result)));
+  return result;
+}
+
 }  // namespace tessera

@@ -4,8 +4,9 @@
 // that it would have seen. The ops that change the images: tessera/ops/augment.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <span>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,19 @@ struct Augmentation {
   /// cutout", 2017), the RandomErasing of squares: the side of a square of zeros, after
   /// normalisation, around any pixel.
   double cutout = 0;
+  /// ColorJitter, in this order: factors between 1 - number (but at least 0) and 1 + number.
+  double brightness = 0;
+  double contrast = 0;
+  double saturation = 0;
+  /// MixUp and CutMix: the alpha of Beta(alpha, alpha), from which the share of a batch's own
+  /// images comes; the labels get the same shares. With both, each batch gets one of them.
+  double mixup = 0;
+  double cutmix = 0;
 
   bool operator==(const Augmentation&) const = default;
   bool transforms() const { return crop > 0 || flip > 0 || resized_crop > 0 || rotate > 0; }
+  bool colors() const { return brightness > 0 || contrast > 0 || saturation > 0; }
+  bool mixes() const { return mixup > 0 || cutmix > 0; }
 };
 
 /// "crop=4,flip=0.5,cutout=8"; empty is none. A flip without a number is one with probability 0.5.
@@ -41,7 +52,7 @@ TESSERA_API std::string to_string(const Augmentation& augmentation);
 /// Throws Error unless every number is in its range.
 TESSERA_API void check(const Augmentation& augmentation);
 
-/// Which images, and of what size.
+/// Which images of a model, and of what size.
 struct AugmentedBatch {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
@@ -49,6 +60,7 @@ struct AugmentedBatch {
   std::int64_t step = 0;
   std::int64_t first = 0;  ///< the place of the first image in the batch
   std::int64_t images = 0;
+  std::int64_t padding = 0;  ///< around them
 };
 
 /// What transform_image takes, six numbers for each image.
@@ -57,5 +69,17 @@ TESSERA_API std::vector<float> draw_transforms(const Augmentation& augmentation,
 /// What erase takes, four numbers for each image.
 TESSERA_API std::vector<float> draw_cutouts(const Augmentation& augmentation,
                                             const AugmentedBatch& batch);
+
+/// How a batch is mixed with itself. Drawn once for all parts of a batch.
+struct Mixture {
+  float share = 1;                          ///< of mixup()
+  std::array<float, 4> box = {0, 0, 0, 0};  ///< of cutmix()
+  float target = 1;                         ///< share of the own labels
+};
+TESSERA_API Mixture draw_mixture(const Augmentation& augmentation, const AugmentedBatch& batch);
+
+/// All that a batch takes, by input of append_classifier.
+TESSERA_API std::map<std::string, std::vector<float>> draw_augmentation(
+    const Augmentation& augmentation, const AugmentedBatch& batch);
 
 }  // namespace tessera

@@ -74,8 +74,10 @@ class TESSERA_API Network {
 };
 
 /// Appends a model to a graph: inputs "image" u8 [N,H,W,C] and "label" i32 [N], loss and
-/// probabilities. An augmentation adds the inputs that it needs: "augment.transform" f32 [N,6] and
-/// "augment.cutout" f32 [N,4]. Throws Error when the model does not give logits [N,classes].
+/// probabilities. An augmentation adds the inputs that it needs: "augment.transform" f32 [N,6],
+/// "augment.cutout" [N,4], "augment.brightness", ".contrast" and ".saturation" [N,1,1,1],
+/// "augment.share", "augment.box" [1,4] and "augment.target". Throws Error when the model does not
+/// give logits [N,classes].
 TESSERA_API CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch,
                                            const Augmentation& augmentation = {});
 

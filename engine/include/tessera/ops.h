@@ -25,6 +25,7 @@
 #include "tessera/ops/resize.h"
 #include "tessera/ops/shape.h"
 #include "tessera/ops/softmax.h"
+#include "tessera/ops/vision.h"
 
 namespace tessera {
 

@@ -93,7 +93,6 @@ class TESSERA_API Trainer {
   /// Images in a part of a batch, but the last.
   std::int64_t part_of(std::int64_t images) const;
   void run_part(const Batch& batch, std::int64_t begin, std::int64_t images);
-  void augment(Executable& executable, std::int64_t begin, std::int64_t images) const;
   void read_history();
 
   Network& network_;
