@@ -89,30 +89,6 @@ void check_case(const Goldens& goldens, const std::string& name, const Json& jso
       check("d" + input.name, results.at(gradient++), goldens.tensor(name, "d" + input.name));
 }
 
-/// Three steps from a momentum of 0; what is left of each is the start of the next.
-void check_sgd(const Goldens& goldens, const std::string& name, const Json& json, Device& device) {
-  HostTensor w = goldens.tensor(name, "w"), v(w.spec);
-  const HostTensor lr = goldens.tensor(name, "lr");
-  cases::Case c;
-  c.op = "sgd_step";
-  c.attributes = {{"momentum", json.at("attributes").at("momentum").get<double>()},
-                  {"weight_decay", 0.0},
-                  {"nesterov", std::int64_t{0}}};
-  c.inputs = {{"w", w.spec, {}, Role::parameter},
-              {"dw", w.spec},
-              {"v", v.spec, {}, Role::state},
-              {"lr", lr.spec}};
-  cases::CaseRun run(c, device, false);
-  for (const char* step : {"0", "1", "2"}) {
-    run.set({w, goldens.tensor(name, std::string("dw ") + step), v, lr});
-    run.run();
-    const Tensors results = run.results();
-    w = results[0];
-    v = results[1];
-    check(std::string("w after step ") + step, w, goldens.tensor(name, std::string("w ") + step));
-  }
-}
-
 }  // namespace
 
 TEST_CASE("ops give what PyTorch gives") {
@@ -122,9 +98,7 @@ TEST_CASE("ops give what PyTorch gives") {
     for (const auto& [name, text] : goldens.cases()) {
       INFO("device: ", device->info().id, " (", device->info().name, ")");
       INFO("case: ", name);
-      const Json json = Json::parse(text);
-      const auto run = json.at("op") == "sgd_step" ? check_sgd : check_case;
-      CHECK_NOTHROW(run(goldens, name, json, *device));
+      CHECK_NOTHROW(check_case(goldens, name, Json::parse(text), *device));
     }
 }
 
