@@ -85,7 +85,7 @@ TEST_CASE("flips come as often as wanted, and moves evenly") {
     CHECK(t == Transform{flipped ? -1.0f : 1.0f, 0, t[2], 0, 1, t[5]});
     ++moves[{flipped ? 9 - t[2] : -t[2], t[5]}];
   }
-  CHECK(flips / 20000 == doctest::Approx(0.3).epsilon(0.05));
+  CHECK(std::abs(flips / 20000 - 0.3) < 0.01);
   CHECK(moves.size() == 25);
   for (const auto& [move, count] : moves) {
     CHECK(std::abs(move.second) <= 2);
@@ -107,7 +107,7 @@ TEST_CASE("resized crops lie in the image and have the area and the sides wanted
     CHECK(w / h / 1.5 > 0.7);
     CHECK(w / h / 1.5 < 1.43);
   }
-  CHECK(areas / 5000 == doctest::Approx(0.6).epsilon(0.1));
+  CHECK(std::abs(areas / 5000 - 0.564) < 0.02);  // torchvision: 0.564
 }
 
 TEST_CASE("rotations keep the center and every distance") {
