@@ -7,9 +7,13 @@ __kernel GROUP void square_sums(__global const float* restrict x, __global float
                                 int first, int elements, int items, int chunk) {
   FOR_ITEMS(i) {
     floatv sum = (floatv)(0.0f);
-    for (int at = i * V; at < elements; at += items * V) {
-      const floatv values = load_lanes(x + at, elements - at);
-      sum += values * values;
+    for (int at = i * V; at < elements;) {
+      floatv block = (floatv)(0.0f);  // sums of sums: the rounding errors stay small
+      for (int k = 0; k < 256 && at < elements; ++k, at += items * V) {
+        const floatv values = load_lanes(x + at, elements - at);
+        block += values * values;
+      }
+      sum += block;
     }
     sums[first + i] = lane_sum(sum);
   }

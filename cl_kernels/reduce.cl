@@ -19,6 +19,9 @@
   static inline floatv row_##NAME##_finish(floatv a, float n) { return (floatv)(FINISH); }
 #include "reductions.h"
 
+// Terms are combined in blocks first: the rounding errors of long sums stay small.
+#define BLOCK 256
+
 #define IDENTITY() JOIN(ROW, _identity)()
 #define COMBINE(a, b) JOIN(ROW, _combine)(a, b)
 
@@ -52,20 +55,24 @@ __kernel GROUP void reduce_columns(__global const float* restrict x, __global fl
     // The rows from `whole` on have fewer than V elements left in x.
     const long room = ((long)elements - V - (long)base) / inner + 1;
     const int whole = (long)elements - V < (long)base ? begin : (int)clamp(room, (long)begin, (long)end);
-    floatv sums[4];
-    UNROLL(4)
-    for (int k = 0; k < 4; ++k) sums[k] = IDENTITY();
+    floatv all = IDENTITY();
     int row = begin;
-    for (; row + 4 <= whole; row += 4) {
+    while (row + 4 <= whole) {
+      const int stop = min(row + BLOCK, whole);
+      floatv sums[4];
       UNROLL(4)
-      for (int k = 0; k < 4; ++k)
-        sums[k] = COMBINE(sums[k], term(LOAD(x + base + (size_t)(row + k) * inner), first));
+      for (int k = 0; k < 4; ++k) sums[k] = IDENTITY();
+      for (; row + 4 <= stop; row += 4) {
+        UNROLL(4)
+        for (int k = 0; k < 4; ++k)
+          sums[k] = COMBINE(sums[k], term(LOAD(x + base + (size_t)(row + k) * inner), first));
+      }
+      all = COMBINE(all, COMBINE(COMBINE(sums[0], sums[1]), COMBINE(sums[2], sums[3])));
     }
     for (; row < end; ++row) {
       const floatv value = load_lanes(x + base + (size_t)row * inner, row < whole ? V : inner - column);
-      sums[0] = COMBINE(sums[0], term(value, first));
+      all = COMBINE(all, term(value, first));
     }
-    const floatv all = COMBINE(COMBINE(sums[0], sums[1]), COMBINE(sums[2], sums[3]));
     store_lanes(finish(all, last, n), y + ((size_t)outer * parts + part) * inner + column,
                 inner - column);
   }
@@ -81,7 +88,12 @@ __kernel GROUP void reduce_rows(__global const float* restrict x, __global float
     __global const float* row = x + (size_t)outer * reduce;
     floatv sums = IDENTITY();
     int k = begin;
-    for (; k + V <= end; k += V) sums = COMBINE(sums, term(LOAD(row + k), first));
+    while (k + V <= end) {
+      const int stop = min(k + BLOCK * V, end);
+      floatv block = IDENTITY();
+      for (; k + V <= stop; k += V) block = COMBINE(block, term(LOAD(row + k), first));
+      sums = COMBINE(sums, block);
+    }
     if (k < end) {
       float rest[V];
       STORE(IDENTITY(), rest);

@@ -15,13 +15,21 @@ __kernel GROUP void softmax_rows(__global const float* restrict logits,
   }
 }
 
-// One work-item adds up the losses in order.
+// The sum of n numbers in order, in blocks first: the rounding errors of long sums stay small.
+static inline float sum_of(__global const float* p, int n) {
+  float total = 0.0f;
+  for (int i = 0; i < n;) {
+    float block = 0.0f;
+    for (const int stop = min(i + 1024, n); i < stop; ++i) block += p[i];
+    total += block;
+  }
+  return total;
+}
+
+// One work-item adds up the losses.
 __kernel GROUP void loss_mean(__global const float* restrict losses, __global float* restrict loss,
                               int N) {
-  if (get_global_id(0) != 0) return;
-  float sum = 0.0f;
-  for (int n = 0; n < N; ++n) sum += losses[n];
-  loss[0] = sum / (float)N;
+  if (get_global_id(0) == 0) loss[0] = sum_of(losses, N) / (float)N;
 }
 
 // An item is one row: dx = (p - onehot(label)) * dloss / N.
@@ -84,21 +92,18 @@ __kernel GROUP void cross_entropy_rows(__global const float* restrict logits, TA
   }
 }
 
-// One work-item adds up, in order, unless each row keeps its loss.
+// One work-item adds up, unless each row keeps its loss.
 __kernel GROUP void cross_entropy_finish(__global const float* restrict losses,
                                          __global const float* restrict divisors,
                                          __global float* restrict loss,
                                          __global float* restrict divisor, int none, int mean,
                                          int N) {
   if (get_global_id(0) != 0) return;
-  float sum = 0.0f, total = 0.0f;
-  for (int n = 0; n < N; ++n) {
-    sum += losses[n];
-    total += divisors[n];
-    if (none) loss[n] = losses[n];
-  }
-  divisor[0] = mean ? total : 1.0f;
-  if (!none) loss[0] = mean ? sum / total : sum;
+  divisor[0] = mean ? sum_of(divisors, N) : 1.0f;
+  if (none)
+    for (int n = 0; n < N; ++n) loss[n] = losses[n];
+  else
+    loss[0] = sum_of(losses, N) / divisor[0];
 }
 
 // An item is one row of the gradient with respect to the logits or the targets.

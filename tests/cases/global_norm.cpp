@@ -61,10 +61,14 @@ Case trust_case(std::string name, double w, double dw, double decay) {
 }  // namespace
 
 std::vector<Case> global_norm_cases() {
+  Case long_norm = norm_case("a million equal numbers", {{1 << 20}});
+  long_norm.inputs[0].fill = repeated({0.1});
+  long_norm.tolerance = {0, 2e-5};
   return {
       norm_case("one number", {{1}}),
       norm_case("a tensor", {{7, 19}}),
       norm_case("several", {{3}, {13, 11, 5}, {1}, {40001}, {2, 2}}),
+      long_norm,
       norm_case("an empty one", {{3}, {0, 4}}),
       norm_case("9.2 million", {{9200000}}, true),
       clip_case("scaled down", 3.7, 1.5),

@@ -137,6 +137,14 @@ Case general_case(std::string name, std::int64_t N, std::int64_t K, const Genera
 
 }  // namespace
 
+/// So many rows that plain sums of their losses lose digits.
+Case long_case(Case c) {
+  c.inputs[0].fill = repeated({0.5, -0.25, 1});
+  c.tolerance = {1e-6, 2e-5};
+  c.smooth = false;
+  return c;
+}
+
 std::vector<Case> softmax_cross_entropy_cases() {
   std::vector<Case> cases = {
       loss_case("one row, one class", 1, 1),
@@ -154,6 +162,8 @@ std::vector<Case> softmax_cross_entropy_cases() {
       logits_case("a NaN among the logits", {1, 2, 3, 4, 5, 1, 2, 3, nan, 5, 1, 2, 3, 4, 5}),
       logits_case("minus infinity is probability 0", {-HUGE_VAL, 2, 3, 4, 5}),
       logits_case("the label has probability 0", {1, 2, 3, 4, -HUGE_VAL}),
+      long_case(loss_case("262144 rows", 1 << 18, 3)),
+      long_case(general_case("262144 rows, weights", 1 << 18, 3, {0, {0.5, 2, 1.25}})),
       general_case("no attributes", 5, 7, {}),
       general_case("label smoothing", 13, 10, {0.1}),
       general_case("label smoothing 1, one class", 3, 1, {1.0}),
