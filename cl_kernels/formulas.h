@@ -62,7 +62,7 @@ UNARY(clamp, min, max, MINIMUM(MAXIMUM(x, min), max),
 BINARY(add, a + b, dy, dy)
 BINARY(sub, a - b, dy, -dy)
 BINARY(mul, a * b, dy * b, dy * a)
-BINARY(div, a / b, dy / b, -dy * a / (b * b))
+BINARY(div, a / b, dy / b, -dy * (a / b) / b)
 BINARY(pow, POW(a, b), SELECT(b == 0.0f, 0.0f, dy * b * POW(a, b - 1.0f)),
        SELECT((a == 0.0f) & (b >= 0.0f), 0.0f, dy * POW(a, b) * LOG(a)))
 BINARY(minimum, MINIMUM(a, b), SELECT(a < b, dy, SELECT(a == b, 0.5f * dy, 0.0f)),
@@ -71,8 +71,8 @@ BINARY(maximum, MAXIMUM(a, b), SELECT(a > b, dy, SELECT(a == b, 0.5f * dy, 0.0f)
        SELECT(b > a, dy, SELECT(a == b, 0.5f * dy, 0.0f)))
 BINARY(prelu, SELECT(a > 0.0f, a, a * b), SELECT(a > 0.0f, dy, dy * b),
        SELECT(a > 0.0f, 0.0f, dy * a))
-BINARY(kl_divergence, SELECT(b > 0.0f, b * (LOG(b) - a), 0.0f * a), -dy * b,
-       SELECT(b > 0.0f, dy * (LOG(b) + 1.0f - a), 0.0f))
+BINARY(kl_divergence, SELECT(b == 0.0f, b, b * LOG(b)) - b * a, -dy * b,
+       SELECT(b == 0.0f, 0.0f, dy * (LOG(b) + 1.0f - a)))
 BINARY(equal, SELECT(a == b, 1.0f, 0.0f), 0.0f, 0.0f)
 BINARY(not_equal, SELECT(a != b, 1.0f, 0.0f), 0.0f, 0.0f)
 BINARY(less, SELECT(a < b, 1.0f, 0.0f), 0.0f, 0.0f)

@@ -38,7 +38,11 @@ inline Vec splat(float x) { return broadcast(x); }
 inline Vec splat(Vec x) { return x; }
 
 inline Vec abs(Vec x) { return Vec(IntVec(x) & 0x7fffffff); }
-inline Vec exp(Vec x) { return apply_eigen(Eigen::internal::scalar_exp_op<float>(), x); }
+// Eigen's stops at a small number: softmax wants 0 of what is masked by minus infinity.
+inline Vec exp(Vec x) {
+  const Vec y = apply_eigen(Eigen::internal::scalar_exp_op<float>(), x);
+  return x < -87.33f ? Vec{} : y;
+}
 inline Vec expm1(Vec x) { return apply_eigen(Eigen::internal::scalar_expm1_op<float>(), x); }
 inline Vec log(Vec x) { return apply_eigen(Eigen::internal::scalar_log_op<float>(), x); }
 inline Vec log1p(Vec x) { return apply_eigen(Eigen::internal::scalar_log1p_op<float>(), x); }

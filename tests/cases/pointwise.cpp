@@ -228,7 +228,7 @@ const std::vector<Binary>& binary_functions() {
        uniform(0.002, 0.008)},
       {"prelu", [](double a, double b, double) { return a > 0 ? a : a * b; }, away_from_zero()},
       {"kl_divergence",
-       [](double a, double b, double) { return b > 0 ? b * (std::log(b) - a) : 0 * a; },
+       [](double a, double b, double) { return (b == 0 ? 0 : b * std::log(b)) - b * a; },
        uniform(-3, 0), uniform(0.1, 1)},
   };
   return list;
