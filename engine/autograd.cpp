@@ -72,6 +72,11 @@ void back_through(Graph& graph, NodeId id, const std::vector<bool>& depends,
   const Node node = graph.node(id);  // a copy: appending nodes moves the originals
   std::vector<std::optional<Var>> output_gradients;
   for (ValueId output : node.outputs) output_gradients.push_back(accumulator.at(output));
+  // What would be lost without a word: a gradient of the probabilities beside a loss, say.
+  for (std::size_t i = 1; i < output_gradients.size(); ++i)
+    if (output_gradients[i])
+      throw Error(std::string(node.op->name),
+                  fmt::format("output {} is not differentiable (node '{}')", i, node.name));
   if (!output_gradients.at(0)) return;
   std::vector<bool> wanted;
   for (ValueId input : node.inputs) wanted.push_back(depends[static_cast<std::size_t>(input)]);

@@ -28,6 +28,7 @@ Var cast(Var x, DType to, std::string name) {
 std::vector<Op> ops::cast_ops() {
   return {{.name = "cast",
            .infer = infer,
+           .gradient = no_gradient,
            .doc = {"y = x in another element type", "x [...] -> y [...]", "to (f32, i32, u8)"}}};
 }
 

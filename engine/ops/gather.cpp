@@ -158,6 +158,7 @@ std::vector<Op> ops::gather_ops() {
                "index i32 [...], dy f32 [...] -> dx f32 [...,size,...]", "axis, size"}},
       {.name = "one_hot",
        .infer = infer_one_hot,
+       .gradient = no_gradient,
        .doc = {"y[...,k] = 1 where index[...] = k, else 0",
                "index i32 [...] -> y f32 [...,classes]", "classes"}}};
 }

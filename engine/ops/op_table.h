@@ -23,6 +23,9 @@ void check(bool condition, fmt::format_string<Args...> format, Args&&... args) {
   if (!condition) throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
+/// The gradient of ops through which none passes: those that count, compare or cut off.
+inline void no_gradient(GradientContext&) {}
+
 /// Input `i` has elements of type `dtype` and `rank` dimensions (any number, if negative).
 void check_input(const InferContext& context, std::size_t i, const char* name, DType dtype,
                  std::int64_t rank);

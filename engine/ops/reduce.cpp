@@ -216,9 +216,11 @@ std::vector<Op> ops::reduce_ops() {
            .doc = {"y = the smallest x; equal ones share the gradient", shapes, axes}},
           {.name = "argmax",
            .infer = infer_place,
+           .gradient = no_gradient,
            .doc = {"y = the first place of the largest x", places, "axes (one)"}},
           {.name = "argmin",
            .infer = infer_place,
+           .gradient = no_gradient,
            .doc = {"y = the first place of the smallest x", places, "axes (one)"}}};
 }
 

@@ -1,6 +1,7 @@
 // Runs a case; see run.h.
 #include "tests/cases/run.h"
 
+#include "engine/ops/op_table.h"
 #include "tessera/autograd.h"
 #include "tessera/op.h"
 
@@ -30,7 +31,9 @@ bool has_gradient(const Input& input) {
 }
 
 bool is_differentiable(const Case& c) {
-  return c.smooth && (c.build || find_op(c.op).gradient != nullptr);
+  if (!c.smooth || c.build) return c.smooth;
+  const auto gradient = find_op(c.op).gradient;
+  return gradient != nullptr && gradient != ops::no_gradient;
 }
 
 CaseRun::CaseRun(const Case& c, Device& device, bool backward, const PlanOptions& options)

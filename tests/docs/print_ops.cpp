@@ -93,7 +93,9 @@ std::string document() {
     for (const Op& op : family.ops) {
       text += fmt::format("\n**{}**: {}\\\n{}", op.name, code(op.doc.formula), op.doc.shapes);
       if (!op.doc.attributes.empty()) text += fmt::format("\\\nAttributes: {}", op.doc.attributes);
-      text += fmt::format("\\\nGradient: {}.", op.gradient ? "yes" : "no");
+      text += fmt::format("\\\nGradient: {}.", !op.gradient                      ? "no"
+                                               : op.gradient == ops::no_gradient ? "none passes"
+                                                                                 : "yes");
       if (op.is_view)
         text += " A view: no work at run time.\n";
       else

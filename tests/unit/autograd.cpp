@@ -114,6 +114,27 @@ TEST_CASE("what has no gradient is refused") {
   CHECK_NOTHROW(gradients(z, dz, {x}));  // beside a node without gradient
 }
 
+TEST_CASE("a gradient goes around ops through which none passes") {
+  Graph graph;
+  const Var x = graph.input("x", {DType::f32, {3}});
+  const Var whole = cast(cast(x, DType::i32), DType::f32);
+  const Var y = mul(whole, x, "product");
+  const Var dy = graph.input("dy", y.spec());
+  const std::vector<Var> found = gradients(y, dy, {x});
+  CHECK(graph.node(graph.value(found[0].id()).producer).name == "product.db");
+}
+
+TEST_CASE("the gradient of an output that has none is not dropped silently") {
+  Graph graph;
+  const Var x = graph.input("x", {DType::f32, {1, 3}});
+  const Var labels = graph.input("labels", {DType::i32, {1}});
+  const CrossEntropy loss = softmax_cross_entropy(x, labels, "loss");
+  const Var both = add(loss.loss, sum(loss.probabilities, {1}));
+  CHECK_THROWS_WITH_AS(gradients(both, {x}),
+                       "[softmax_cross_entropy] output 1 is not differentiable (node 'loss')",
+                       Error);
+}
+
 TEST_CASE("nodes that nothing depends on are dropped") {
   Graph graph;
   const Var x = graph.input("x", {DType::f32, {3}});
