@@ -122,7 +122,7 @@ Var max_pool2d(Var x, const Pool2dOptions& options, std::string name) {
   };
   std::map<std::string, Attribute, std::less<>> attributes = {
       {"kernel", pair(options.kernel)},
-      {"stride", pair(options.stride)},
+      {"stride", pair(pool_stride(options.stride, options.kernel))},
       {"padding", pair(options.padding)},
       {"ceil_mode", std::int64_t{options.ceil_mode}}};
   const bool dense = options.dilation == std::array<std::int64_t, 2>{1, 1};

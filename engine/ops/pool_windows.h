@@ -1,6 +1,7 @@
 // The windows of a pooling along one axis.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -12,6 +13,12 @@ struct PoolAxis {
   /// A last window that starts inside of the input or before it may reach over the end.
   bool ceil_mode = false;
 };
+
+/// The strides that a user gives: 0 stands for that of the kernel.
+inline std::array<std::int64_t, 2> pool_stride(const std::array<std::int64_t, 2>& stride,
+                                               const std::array<std::int64_t, 2>& kernel) {
+  return {stride[0] == 0 ? kernel[0] : stride[0], stride[1] == 0 ? kernel[1] : stride[1]};
+}
 
 /// How many windows there are over `input` elements, as in torch.nn.functional.max_pool2d and
 /// avg_pool2d. Throws Error, which calls the elements `what`, when the numbers do not fit.

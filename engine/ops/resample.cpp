@@ -243,10 +243,10 @@ Var pad(Var x, const PadWidths& widths, PadMode mode, const std::string& name) {
 
 Var avg_pool2d(Var x, const AvgPool2dOptions& options, const std::string& name) {
   check_image("avg_pool2d", x, name);
+  const auto stride = pool_stride(options.stride, options.kernel);
   Var y = x;
   for (std::size_t i = 0; i < 2; ++i) {
-    const PoolAxis axis = {options.kernel[i], options.stride[i], options.padding[i], 1,
-                           options.ceil_mode};
+    const PoolAxis axis = {options.kernel[i], stride[i], options.padding[i], 1, options.ceil_mode};
     std::int64_t size = 0;
     try {
       size = pool_output_size(x.shape()[i + 1], axis, i == 0 ? "rows" : "columns");

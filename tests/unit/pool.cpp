@@ -32,13 +32,20 @@ TEST_CASE("max_pool2d counts its places in bytes where it can") {
   CHECK(i.last().op->name == "max_pool2d");
   CHECK(max_pool2d(i.x, {.ceil_mode = true}).shape() == Shape{2, 5, 6, 5});
   CHECK(i.last().op->name == "max_pool2d");
-  CHECK(max_pool2d(i.x, {.kernel = {3, 3}, .dilation = {2, 1}}).shape() == Shape{2, 3, 5, 5});
+  CHECK(max_pool2d(i.x, {.kernel = {3, 3}, .stride = {2, 2}, .dilation = {2, 1}}).shape() ==
+        Shape{2, 3, 5, 5});
   CHECK(i.last().op->name == "max_pool2d_windows");
   CHECK(adaptive_max_pool2d(i.x, {4, 13}).shape() == Shape{2, 4, 13, 5});
   CHECK(global_max_pool2d(i.x).shape() == Shape{2, 1, 1, 5});
   const Var large = i.graph.input("large", {DType::f32, {1, 20, 20, 1}});
-  CHECK(max_pool2d(large, {.kernel = {17, 17}}).shape() == Shape{1, 2, 2, 1});
+  CHECK(max_pool2d(large, {.kernel = {17, 17}, .stride = {2, 2}}).shape() == Shape{1, 2, 2, 1});
   CHECK(i.last().op->name == "max_pool2d_windows");
+}
+
+TEST_CASE("without a stride windows lie side by side") {
+  Images i;
+  CHECK(max_pool2d(i.x, {.kernel = {3, 4}}).shape() == Shape{2, 3, 3, 5});
+  CHECK(avg_pool2d(i.x, {.kernel = {3, 4}}).shape() == Shape{2, 3, 3, 5});
 }
 
 TEST_CASE("the last window of ceil_mode does not start in the padding") {
@@ -61,7 +68,7 @@ TEST_CASE("in ceil_mode a window may be larger than the image") {
   CHECK(refusal([&] { max_pool2d(x, {}, "n"); }) ==
         "[max_pool2d] kernel reaches over 2 columns, expected at most 1 (node 'n')");
   CHECK(refusal([&] {
-          max_pool2d(x, {.kernel = {2, 3}, .ceil_mode = true}, "n");
+          max_pool2d(x, {.kernel = {2, 3}, .stride = {2, 2}, .ceil_mode = true}, "n");
         }) == "[max_pool2d] kernel reaches over 3 columns, expected at most 2 (node 'n')");
 }
 
@@ -85,8 +92,8 @@ TEST_CASE("poolings refuse what does not fit") {
           avg_pool2d(i.x, {.padding = {0, 2}}, "n");
         }) == "[avg_pool2d] padding is 2, expected at most half of kernel 2 (node 'n')");
   CHECK(refusal([&] {
-          avg_pool2d(i.x, {.stride = {0, 1}}, "n");
-        }) == "[avg_pool2d] stride is 0, expected at least 1 (node 'n')");
+          avg_pool2d(i.x, {.stride = {-1, 1}}, "n");
+        }) == "[avg_pool2d] stride is -1, expected at least 1 (node 'n')");
   CHECK(refusal([&] {
           max_pool2d(i.x, {.dilation = {1, 0}}, "n");
         }) ==

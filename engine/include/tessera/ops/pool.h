@@ -13,7 +13,7 @@ namespace tessera {
 
 struct Pool2dOptions {
   std::array<std::int64_t, 2> kernel = {2, 2};
-  std::array<std::int64_t, 2> stride = {2, 2};
+  std::array<std::int64_t, 2> stride = {0, 0};  ///< 0: as the kernel
   std::array<std::int64_t, 2> padding = {0, 0};
   std::array<std::int64_t, 2> dilation = {1, 1};
   /// P is rounded up, unless the last window would start in the padding at the end.
@@ -26,7 +26,7 @@ TESSERA_API Var max_pool2d(Var x, const Pool2dOptions& options = {}, std::string
 
 struct AvgPool2dOptions {
   std::array<std::int64_t, 2> kernel = {2, 2};
-  std::array<std::int64_t, 2> stride = {2, 2};
+  std::array<std::int64_t, 2> stride = {0, 0};  ///< 0: as the kernel
   std::array<std::int64_t, 2> padding = {0, 0};
   bool ceil_mode = false;
   bool count_include_pad = true;  ///< the padding counts as elements that are 0
