@@ -139,7 +139,8 @@ Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, We
   return result;
 }
 
-std::vector<float> Network::predict(std::span<const std::uint8_t> images, std::int64_t count) {
+std::vector<float> Network::predict(std::span<const std::uint8_t> images, std::int64_t count,
+                                    Weights weights) {
   const ImageInput& input = model_.input;
   const auto expected =
       static_cast<std::size_t>(count * input.height * input.width * input.channels);
@@ -147,7 +148,7 @@ std::vector<float> Network::predict(std::span<const std::uint8_t> images, std::i
     throw Error("predict", fmt::format("found {} bytes for {} images, expected {}", images.size(),
                                        count, expected));
   const std::vector<std::int32_t> labels(static_cast<std::size_t>(count), 0);  // for the loss
-  Executable& executable = evaluation(count, Weights::last);
+  Executable& executable = evaluation(count, weights);
   executable.set_input("image", std::as_bytes(images));
   executable.set_input("label", std::as_bytes(std::span(labels)));
   executable.run();

@@ -18,6 +18,7 @@ struct Arguments {
   std::vector<std::string> images;
   DataOptions data;
   DeviceOption device;
+  bool averaged = false;
   std::int64_t top = 3;
 };
 
@@ -86,10 +87,11 @@ void run(const Arguments& arguments) {
   Pictures pictures(checkpoint, arguments.data);
   const auto device = open_device(arguments.device.device);
   const auto network = load_network(*device, checkpoint);
+  const Weights weights = arguments.averaged ? Weights::averaged : Weights::last;
   for (const std::string& image : arguments.images) {
     const Pictures::Picture picture = pictures.read(image);
-    print_top(image, picture.label, checkpoint.classes, network->predict(picture.pixels, 1),
-              arguments.top);
+    print_top(image, picture.label, checkpoint.classes,
+              network->predict(picture.pixels, 1, weights), arguments.top);
   }
 }
 
@@ -107,6 +109,8 @@ void add_predict_command(CLI::App& app) {
   arguments->data.add(*command)->description(
       "data set that image numbers refer to (default: the one the model was trained on)");
   arguments->device.add(*command);
+  command->add_flag("--ema", arguments->averaged,
+                    "use the averages of the weights that `tessera train --ema` kept");
   command->add_option("--top", arguments->top, "classes to print for each picture")
       ->check(at_least<std::int64_t>(1));
   command->callback([arguments] { run(*arguments); });

@@ -60,7 +60,8 @@ class TESSERA_API Network {
   Evaluation evaluate(const Dataset& dataset, std::int64_t batch = 250,
                       Weights weights = Weights::last);
   /// Class probabilities [count, classes] of `count` images, bytes [count,H,W,C].
-  std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count);
+  std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count,
+                             Weights weights = Weights::last);
 
   /// Throws Error unless images of the data set fit the model.
   void check_fits(const Dataset& dataset) const;
