@@ -116,8 +116,8 @@ json training_json(const TrainingState& t) {
 
 ScheduleOptions schedule_of(const json& j) {
   return {tessera::schedule_of(j.at("name").get<std::string>()),
-          j.at("steps"),
-          j.at("period"),
+          whole(j, "steps", 0),
+          whole(j, "period", 1),
           j.at("milestones").get<std::vector<std::int64_t>>(),
           j.at("gamma"),
           j.at("power"),
@@ -125,7 +125,7 @@ ScheduleOptions schedule_of(const json& j) {
           j.at("rise"),
           j.at("initial_divisor"),
           j.at("final_divisor"),
-          j.at("warmup"),
+          whole(j, "warmup", 0),
           j.at("warmup_factor")};
 }
 
@@ -146,7 +146,7 @@ TrainerOptions options_of(const json& training) {
   j.at("decay_all").get_to(o.decay_all);
   j.at("clip_value").get_to(o.clip_value);
   j.at("clip_norm").get_to(o.clip_norm);
-  j.at("accumulate").get_to(o.accumulate);
+  o.accumulate = whole(j, "accumulate", 1);
   j.at("ema").get_to(o.ema);
   o.augment = augmentation_of(j.value("augment", ""));  // newer than the rest
   o.seed = j.value("seed", std::uint64_t{0});

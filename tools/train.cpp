@@ -186,6 +186,7 @@ void run(TrainArguments arguments, const TrainOptions& options) {
   }
   const std::int64_t steps_per_epoch = 1 + (train->size() - 1) / arguments.batch;
   state.options = resumes ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
+  if (resumes) take_epochs(arguments, options, state.options.schedule, steps_per_epoch);
   Training training(arguments, network, *train, *test, state, resumes ? resumed : "");
   if (resumes) restore(checkpoint, network);
   catch_interrupts();

@@ -96,8 +96,11 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
       "--model", a.model, "the network: " + fmt::format("{}", fmt::join(model_names(), ", ")));
   options.data = a.data.add(command);
   a.device.add(command);
-  command.add_option("--epochs", a.epochs, "passes over the training images, in all")
-      ->check(at_least<std::int64_t>(1));
+  options.epochs =
+      command
+          .add_option("--epochs", a.epochs,
+                      "passes over the training images, in all (--resume: those planned at first)")
+          ->check(at_least<std::int64_t>(1));
   options.batch =
       command.add_option("--batch", a.batch, "images in a step")->check(at_least<std::int64_t>(1));
   options.seed =
@@ -128,8 +131,21 @@ TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t ste
   schedule.period = std::max<std::int64_t>(
       1, std::llround(arguments.period * static_cast<double>(steps_per_epoch)));
   for (std::int64_t epoch : arguments.milestones)
-    schedule.milestones.push_back(epoch * steps_per_epoch);
+    schedule.milestones.push_back(epoch * steps_per_epoch - schedule.warmup);
   return with_defaults(options);
+}
+
+void take_epochs(TrainArguments& arguments, const TrainOptions& options,
+                 const ScheduleOptions& schedule, std::int64_t steps_per_epoch) {
+  if (schedule.steps == 0) return;  // a checkpoint from before there were schedules
+  const std::int64_t planned = (schedule.warmup + schedule.steps) / steps_per_epoch;
+  if (options.epochs->count() == 0) arguments.epochs = planned;
+  const bool ends = schedule.kind == Schedule::cosine || schedule.kind == Schedule::polynomial ||
+                    schedule.kind == Schedule::one_cycle;
+  if (ends && arguments.epochs > planned)
+    throw Error("resume", fmt::format("--epochs is {}, expected at most {}, where the {} schedule "
+                                      "ends",
+                                      arguments.epochs, planned, to_string(schedule.kind)));
 }
 
 void take_settings(TrainArguments& arguments, const TrainOptions& options,

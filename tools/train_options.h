@@ -30,7 +30,7 @@ struct TrainArguments {
 /// The options that say where a run goes on and what a checkpoint fixes; each holds whether it was
 /// given.
 struct TrainOptions {
-  CLI::Option *model, *data, *batch, *seed, *normalize, *resume;
+  CLI::Option *model, *data, *epochs, *batch, *seed, *normalize, *resume;
   CLI::Option *lr, *momentum, *weight_decay;
   std::vector<CLI::Option*> fixed;  ///< the rest of optimiser and schedule
 };
@@ -45,5 +45,10 @@ TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t ste
 /// learning rate, momentum and weight decay, which may change.
 void take_settings(TrainArguments& arguments, const TrainOptions& options,
                    const Checkpoint& checkpoint);
+
+/// Where a run that is resumed ends: where it was to end at first, or at --epochs. Throws Error
+/// when that lies past the end of its schedule.
+void take_epochs(TrainArguments& arguments, const TrainOptions& options,
+                 const ScheduleOptions& schedule, std::int64_t steps_per_epoch);
 
 }  // namespace tessera::tools

@@ -19,7 +19,8 @@ enum class Schedule : std::uint8_t {
   exponential,  ///< lr * gamma^(t / period); ExponentialLR with period 1
   cosine,       ///< CosineAnnealingLR: min_lr + (lr - min_lr) * (1 + cos(pi * t / steps)) / 2
   polynomial,   ///< PolynomialLR: lr * (1 - t / steps)^power
-  one_cycle,    ///< OneCycleLR: cosine from lr/25 up to lr, then down to lr/25/10000
+  one_cycle,    ///< OneCycleLR with cycle_momentum=False: cosine from lr/25 up to lr, then down to
+                ///< lr/25/10000
 };
 
 struct ScheduleOptions {
