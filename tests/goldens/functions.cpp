@@ -50,8 +50,31 @@ Var attention(const std::vector<Var>& x, const Attributes& a) {
   return scaled_dot_product_attention(x[0], x[1], x[2], options);
 }
 
+Var resized(const std::vector<Var>& x, const Attributes& a) {
+  const bool bilinear = a.text("mode") == "bilinear";
+  return resize(x[0], pair(a, "size"),
+                {bilinear ? Interpolation::bilinear : Interpolation::nearest,
+                 a.integer("align_corners") == 1});
+}
+
+Var convolved(const std::vector<Var>& x, const Attributes& a) {
+  const std::int64_t padding = a.integer("padding");
+  return conv1d(x[0], x[1], x[2],
+                {.stride = a.integer("stride"),
+                 .padding = {padding, padding},
+                 .dilation = a.integer("dilation")});
+}
+
 const std::map<std::string, Function>& functions() {
   static const std::map<std::string, Function> table = {
+      {"conv1d", convolved},
+      {"pixel_shuffle", [](const std::vector<Var>& x,
+                           const Attributes& a) { return pixel_shuffle(x[0], a.integer("r")); }},
+      {"pixel_unshuffle",
+       [](const std::vector<Var>& x, const Attributes& a) {
+         return pixel_unshuffle(x[0], a.integer("r"));
+       }},
+      {"resize", resized},
       {"adaptive_avg_pool2d",
        [](const std::vector<Var>& x, const Attributes& a) {
          return adaptive_avg_pool2d(x[0], pair(a, "size"));

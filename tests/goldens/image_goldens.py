@@ -52,6 +52,20 @@ def resizes():
                lambda t: F.pad(t, (4, 2), mode=mode), last)  # fmt: skip
 
 
+def images():
+    def case(op, x, function, **attributes):
+        golden(f"{op} {attributes}", op, {"x": (random(*x), channels_last)}, attributes, function,
+               channels_last)  # fmt: skip
+
+    case("pixel_shuffle", (2, 12, 3, 2), lambda t: F.pixel_shuffle(t, 2), r=2)
+    case("pixel_unshuffle", (1, 2, 6, 3), lambda t: F.pixel_unshuffle(t, 3), r=3)
+    for mode, align in ("nearest", 0), ("bilinear", 0), ("bilinear", 1):
+        corners = bool(align) if mode == "bilinear" else None
+        case("resize", (2, 3, 5, 4), lambda t: F.interpolate(t, (8, 3), mode=mode,
+                                                             align_corners=corners),
+             size=(8, 3), mode=mode, align_corners=align)  # fmt: skip
+
+
 def vision():
     images = torch.rand(2, 3, 5, 4)
 
@@ -75,7 +89,8 @@ def vision():
     def transform(name, numbers, function, replicate, columns=6):
         golden(name, "transform_image",
                {"x": (pixels, channels_last), "transforms": (torch.tensor([numbers]), same)},
-               {"size": [7, columns], "replicate": replicate}, lambda x, _: function(x.float() / 255),
+               {"size": [7, columns], "replicate": replicate},
+               lambda x, _: function(x.float() / 255),
                channels_last)  # fmt: skip
 
     angle = math.radians(25)  # counter-clockwise around row 3, column 2.5
@@ -94,4 +109,5 @@ def write():
            lambda t: t.reshape(2, 6))  # fmt: skip
     rearrangements()
     resizes()
+    images()
     vision()

@@ -36,6 +36,16 @@ def conv_transpose2d(case, x, w, stride=(1, 1), padding=(0, 0), output_padding=(
                                          dilation), channels_last)  # fmt: skip
 
 
+def conv1d(x, w, stride, padding, dilation):
+    def last(t):
+        return t.permute(0, 2, 1)
+
+    golden(f"conv1d {x}", "conv1d",
+           {"x": (random(*x), last), "w": (random(*w), last), "b": (random(w[0]), same)},
+           {"stride": stride, "padding": padding, "dilation": dilation},
+           lambda *t: F.conv1d(*t, stride, padding, dilation), last)  # fmt: skip
+
+
 def max_pool2d(case, x, kernel, stride, padding=(0, 0)):
     # Few different numbers: ties decide where the gradient goes.
     values = torch.randint(0, 4, x).float().requires_grad_()
@@ -78,7 +88,7 @@ def pooling():
              size=size)  # fmt: skip
 
 
-def batch_norm(case, x, affine, training, momentum=0.1):
+def batch_norm(case, x, affine, training, momentum=0.1, eps=1e-5):
     running = [torch.rand(x[1]), torch.rand(x[1]) + 0.5]
     after = [t.clone() for t in running]
     inputs = {"x": (random(*x), channels_last), "running_mean": (running[0], same),
@@ -86,8 +96,8 @@ def batch_norm(case, x, affine, training, momentum=0.1):
     if affine:
         inputs.update({"w": (random(x[1]), same), "b": (random(x[1]), same)})
     golden(case, "batch_norm" if training else "batch_norm_inference", inputs,
-           {"eps": 1e-5, "momentum": momentum} if training else {"eps": 1e-5},
-           lambda x, _mean, _var, *wb: F.batch_norm(x, *after, *wb, training=training,
+           {"eps": eps, "momentum": momentum} if training else {"eps": eps},
+           lambda x, _mean, _var, *wb: F.batch_norm(x, *after, *wb, training=training, eps=eps,
                                                     momentum=momentum), channels_last)  # fmt: skip
     if training:
         store(case, "running_mean after", after[0])
@@ -101,8 +111,9 @@ def layer_norm(case, x, dimensions, affine):
     if affine:
         inputs.update({"w": (random(size), same), "b": (random(size), same)})
     golden(case, "normalize", inputs,
-           {"samples": math.prod(x) // size, "groups": 1, "channels": size, "eps": 1e-5},
-           lambda x, *wb: F.layer_norm(x, shape, *(t.reshape(shape) for t in wb)))  # fmt: skip
+           {"samples": math.prod(x) // size, "groups": 1, "channels": size, "eps": 1e-2},
+           lambda x, *wb: F.layer_norm(x, shape, *(t.reshape(shape) for t in wb),
+                                       eps=1e-2))  # fmt: skip
 
 
 def group_norm(case, x, groups, affine):
@@ -110,8 +121,8 @@ def group_norm(case, x, groups, affine):
     if affine:
         inputs.update({"w": (random(x[1]), same), "b": (random(x[1]), same)})
     golden(case, "normalize", inputs,
-           {"samples": x[0], "groups": groups, "channels": x[1], "eps": 1e-5},
-           lambda x, *wb: F.group_norm(x, groups, *wb), channels_last)  # fmt: skip
+           {"samples": x[0], "groups": groups, "channels": x[1], "eps": 0.3},
+           lambda x, *wb: F.group_norm(x, groups, *wb, eps=0.3), channels_last)  # fmt: skip
 
 
 def write():
@@ -125,11 +136,13 @@ def write():
     conv_transpose2d("conv_transpose2d", (2, 3, 4, 3), (3, 2, 3, 3))
     conv_transpose2d("conv_transpose2d all attributes", (1, 4, 3, 5), (4, 3, 3, 2), (3, 2), (1, 0),
                      (2, 1), (1, 3), 2)  # fmt: skip
+    conv1d((2, 3, 9), (4, 3, 3), 2, 2, 1)
+    conv1d((1, 2, 7), (3, 2, 2), 1, 1, 3)
     max_pool2d("max_pool2d", (2, 3, 6, 7), (2, 2), (2, 2))
     max_pool2d("max_pool2d overlapping", (1, 4, 8, 7), (3, 4), (2, 1), (1, 2))
     batch_norm("batch_norm", (3, 5, 2, 3), True, True)
-    batch_norm("batch_norm no affine, momentum 0.4", (2, 3, 3, 2), False, True, 0.4)
-    batch_norm("batch_norm_inference", (2, 5, 3, 2), True, False)
+    batch_norm("batch_norm no affine, momentum 0.4", (2, 3, 3, 2), False, True, 0.4, 0.02)
+    batch_norm("batch_norm_inference", (2, 5, 3, 2), True, False, eps=0.1)
     layer_norm("layer_norm", (4, 19), 1, True)
     layer_norm("layer_norm two dimensions, no affine", (3, 4, 5), 2, False)
     group_norm("group_norm", (2, 6, 3, 2), 3, True)
