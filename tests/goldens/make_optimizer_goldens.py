@@ -55,6 +55,23 @@ def schedule(case, make, **options):
     metadata[case] = json.dumps({"schedule": options, "lr": LR, "rates": rates})
 
 
+class Lars(torch.optim.Optimizer):
+    """You, Gitman, Ginsburg (2017), which PyTorch lacks; vectors take plain steps."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {})
+
+    @torch.no_grad()
+    def step(self):
+        for w in self.param_groups[0]["params"]:
+            norm, ratio = w.norm(), 1
+            if w.dim() > 1:
+                ratio = 0.001 * norm / (w.grad.norm() + 0.1 * norm)
+            v = self.state[w].setdefault("v", torch.zeros_like(w))
+            v.mul_(0.9).add_(ratio * (w.grad + 0.1 * w))
+            w -= 0.3 * v
+
+
 optim = torch.optim
 optimizer("sgd", lambda p: optim.SGD(p, lr=0.1), name="sgd", lr=0.1, momentum=0.0)
 optimizer("sgd momentum", lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.05),
@@ -76,6 +93,7 @@ optimizer("rmsprop momentum",
 optimizer("adagrad", optim.Adagrad, name="adagrad")
 optimizer("adagrad weight decay", lambda p: optim.Adagrad(p, lr=0.1, weight_decay=0.1),
           name="adagrad", lr=0.1, weight_decay=0.1)
+optimizer("lars", Lars, name="lars", lr=0.3, momentum=0.9, weight_decay=0.1)
 optimizer("clipped by norm", lambda p: optim.SGD(p, lr=0.1),
           lambda p: torch.nn.utils.clip_grad_norm_(p, 3.5),
           name="sgd", lr=0.1, momentum=0.0, clip_norm=3.5)

@@ -195,9 +195,17 @@ class ToolTest(unittest.TestCase):
                      "--batch", 64, "--lr", 0.002, "--epochs", 2, "--optimizer", name, *options]
             self.run_tool(*train, "--out", whole)
             self.run_tool(*train, "--steps", 13, "--out", parts)
-            self.run_tool("train", "--data-dir", self.data, "--device", "cpu", "--resume", parts,
-                          "--epochs", 2)
+            self.run_tool("train", "--data-dir", self.data, "--device", "cpu", "--resume", parts)
             self.assertEqual(parts.read_bytes(), whole.read_bytes(), name)
+
+    def test_resume_ends_with_the_schedule(self):
+        out = self.folder / "scheduled.safetensors"
+        self.run_tool("train", *self.train_options(), "--epochs", 2, "--steps", 3, "--schedule",
+                      "cosine", "--out", out)
+        resume = ["train", "--data-dir", self.data, "--device", "cpu", "--resume", out]
+        self.assertIn("--epochs is 3, expected at most 2, where the cosine schedule ends",
+                      self.refused(*resume, "--epochs", 3))
+        self.assertIn("epoch 2/2", self.run_tool(*resume).stdout)
 
     def test_averages_of_weights(self):
         out = self.folder / "averaged.safetensors"
@@ -208,6 +216,8 @@ class ToolTest(unittest.TestCase):
         averaged = json.loads(self.run_tool(*evaluate, "--ema").stdout)["loss"]
         self.assertNotEqual(last, averaged)
         self.assertIn(f"test loss {averaged:.4f}", trained)
+        predict = ["predict", out, "0", "--data-dir", self.data, "--device", "cpu"]
+        self.assertNotEqual(self.run_tool(*predict).stdout, self.run_tool(*predict, "--ema").stdout)
         line = self.refused("eval", self.model, "--data-dir", self.data, "--device", "cpu", "--ema")
         self.assertIn(".ema", line)
 
