@@ -63,8 +63,15 @@ constexpr const char* preface = R"(# Ops
 
 This file is written by `build/tests/docs/print_ops > docs/ops.md`; a test compares it with the op
 table. Functions that append these ops, with PyTorch's names and defaults, stand in
-`engine/include/tessera/ops.h` and the headers that it includes; many of them (pooling by means,
-losses, variance, attention) are made of several ops.
+`engine/include/tessera/ops.h` and the headers that it includes. Made of several ops are there:
+
+- `ops/conv.h`: conv1d, conv_transpose2d; `ops/pool.h`: avg_pool2d, adaptive and global pooling
+- `ops/loss.h`: nll_loss, mse_loss, l1_loss, huber_loss, smooth_l1_loss, bce_with_logits_loss,
+  kl_div_loss
+- `ops/norm.h`: layer_norm, group_norm, instance_norm; `ops/reduce.h`: variance, norm
+- `ops/shape.h`: split, squeeze, transpose, pixel_shuffle; `ops/resize.h`: resize, pad by reflection
+- `ops/softmax.h`, `ops/attention.h`: softmax over any axis, scaled_dot_product_attention
+- `ops/gather.h`: embedding; `ops/vision.h`: colours, crops, mixup, cutmix
 
 Layout is channels last. "f32 [...]" is any shape; an input in parentheses may be left out. Where an
 op has a gradient, it is made of ops, too, those with names like `conv2d_dw` among them. The
