@@ -11,23 +11,13 @@
 #include "tessera/ops.h"
 #include "tessera/params.h"
 #include "tests/devices.h"
+#include "tests/refusal.h"
 
 namespace tessera {
 namespace {
 
 using Bytes = std::vector<std::byte>;
 using Floats = std::vector<float>;
-
-/// The message of the Error that `action` throws.
-template <typename Action>
-std::string message_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 /// The message has these parts and stands in one line.
 void check_parts(const std::string& message, const std::vector<std::string>& parts) {
@@ -144,7 +134,7 @@ TEST_CASE("nothing is a size too") {
 TEST_CASE("an allocation that cannot be says what is needed and what there is") {
   on_each_device([](Device& device) {
     const std::size_t bytes = std::size_t{1} << 50;
-    const std::string message = message_of([&] { device.allocate(bytes); });
+    const std::string message = refusal([&] { device.allocate(bytes); });
     check_parts(message, {std::to_string(bytes)});
     const DeviceInfo& info = device.info();
     const auto names = [&](std::uint64_t number) {
@@ -157,7 +147,7 @@ TEST_CASE("an allocation that cannot be says what is needed and what there is") 
     const Var huge = graph.constant({std::int64_t{1} << 24, std::int64_t{1} << 24}, 0);
     graph.set_output("y", sum(add(huge, x)));
     Params params(device);
-    check_parts(message_of([&] { device.compile(plan_for(device, graph), params); }),
+    check_parts(refusal([&] { device.compile(plan_for(device, graph), params); }),
                 {"1125899906842"});             // 2^50 and a little
     CHECK(device.allocate(16)->bytes() == 16);  // and the device goes on
   });
@@ -169,8 +159,8 @@ TEST_CASE("ranges outside of a buffer are refused") {
     const Bytes before = counting(100);
     device.upload(*buffer, 0, before);
     Bytes bytes(60);
-    check_parts(message_of([&] { device.upload(*buffer, 41, bytes); }), {"60", "41", "100"});
-    check_parts(message_of([&] { device.download(*buffer, 41, bytes); }), {"60", "41", "100"});
+    check_parts(refusal([&] { device.upload(*buffer, 41, bytes); }), {"60", "41", "100"});
+    check_parts(refusal([&] { device.download(*buffer, 41, bytes); }), {"60", "41", "100"});
     CHECK_THROWS_AS(device.upload(*buffer, 101, {}), Error);
     const std::size_t wraps = std::numeric_limits<std::size_t>::max() - 10;
     CHECK_THROWS_AS(device.upload(*buffer, wraps, bytes), Error);
@@ -186,12 +176,12 @@ TEST_CASE("names and sizes of inputs and outputs are checked") {
     Params params(device);
     const auto run = device.compile(plan_for(device, relu_graph(5)), params);
     Bytes wrong(16), right(20);
-    check_parts(message_of([&] { run->set_input("z", right); }), {"'z'"});
-    check_parts(message_of([&] { run->set_input("y", right); }), {"y"});
-    check_parts(message_of([&] { run->set_input("x", wrong); }), {"x", "16", "20"});
-    check_parts(message_of([&] { run->read_output("z", right); }), {"'z'"});
-    check_parts(message_of([&] { run->read_output("x", right); }), {"x"});
-    check_parts(message_of([&] { run->read_output("y", wrong); }), {"y", "16", "20"});
+    check_parts(refusal([&] { run->set_input("z", right); }), {"'z'"});
+    check_parts(refusal([&] { run->set_input("y", right); }), {"y"});
+    check_parts(refusal([&] { run->set_input("x", wrong); }), {"x", "16", "20"});
+    check_parts(refusal([&] { run->read_output("z", right); }), {"'z'"});
+    check_parts(refusal([&] { run->read_output("x", right); }), {"x"});
+    check_parts(refusal([&] { run->read_output("y", wrong); }), {"y", "16", "20"});
     set(*run, "x", {-1, 2, -3, 4, -5});
     run->run();
     CHECK(read(*run, "y", 5) == Floats{0, 2, 0, 4, 0});
@@ -340,8 +330,8 @@ TEST_CASE("compile refuses parameters that are missing, of another shape or on a
     const Plan plan = plan_for(device, graph);
     Params empty(device), different(device);
     different.add(narrow, 0);
-    check_parts(message_of([&] { device.compile(plan, empty); }), {"w"});
-    check_parts(message_of([&] { device.compile(plan, different); }), {"w", "[2]", "[3]"});
+    check_parts(refusal([&] { device.compile(plan, empty); }), {"w"});
+    check_parts(refusal([&] { device.compile(plan, different); }), {"w", "[2]", "[3]"});
     for (const auto& other : others) {
       if (other->info().id == device.info().id) continue;
       Params elsewhere(*other);

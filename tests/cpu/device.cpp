@@ -4,23 +4,12 @@
 #include <algorithm>
 
 #include "backends/cpu/machine.h"
-#include "tessera/error.h"
 #include "tests/cpu/environment.h"
 #include "tests/cpu/workload.h"
+#include "tests/refusal.h"
 
 namespace tessera {
 namespace {
-
-/// The message of the Error that f throws.
-template <typename Function>
-std::string message_of(const Function& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 bool contains(const std::string& text, const std::string& part) {
   INFO(text);
@@ -51,7 +40,7 @@ TEST_CASE("the number of threads comes from the environment or from the machine"
   }
   for (const char* wrong : {"0", "-1", "many", "3x", "99999"}) {
     const Environment threads("TESSERA_THREADS", wrong);
-    contains(message_of([] { open_device("cpu"); }),
+    contains(refusal([] { open_device("cpu"); }),
              "TESSERA_THREADS is '" + std::string(wrong) + "', expected a number from 1 to");
     CHECK_FALSE(list_devices().front().usable);
   }
@@ -59,7 +48,7 @@ TEST_CASE("the number of threads comes from the environment or from the machine"
 
 TEST_CASE("an allocation that cannot be says how much is needed and how much there is") {
   const auto device = open_device("cpu");
-  const std::string message = message_of([&] { device->allocate(std::size_t{1} << 50); });
+  const std::string message = refusal([&] { device->allocate(std::size_t{1} << 50); });
   contains(message, "1125899906842624 bytes (1048576.0 GiB) are needed");
   contains(message, std::to_string(device->info().memory_bytes));
 }
@@ -72,9 +61,9 @@ TEST_CASE("uploads and downloads stay inside the buffer") {
   device->upload(*buffer, 5, sent);
   device->download(*buffer, 5, found);
   CHECK(found == sent);
-  contains(message_of([&] { device->upload(*buffer, 6, sent); }),
+  contains(refusal([&] { device->upload(*buffer, 6, sent); }),
            "upload of 3 bytes at offset 6 does not fit a buffer of 8 bytes");
-  contains(message_of([&] { device->download(*buffer, 9, found); }), "does not fit");
+  contains(refusal([&] { device->download(*buffer, 9, found); }), "does not fit");
   CHECK(device->allocate(0)->bytes() == 0);
 }
 
@@ -85,13 +74,13 @@ TEST_CASE("inputs and outputs are checked by name and size") {
   Params params(*device);
   const auto executable = device->compile(Plan(graph), params);
   std::vector<std::byte> bytes(20);
-  contains(message_of([&] { executable->set_input("x", bytes); }),
+  contains(refusal([&] { executable->set_input("x", bytes); }),
            "input 'x' is f32[2,3] of 24 bytes, found 20 bytes");
-  contains(message_of([&] { executable->set_input("z", bytes); }),
+  contains(refusal([&] { executable->set_input("z", bytes); }),
            "there is no input 'z'; there are: x");
-  contains(message_of([&] { executable->read_output("x", bytes); }),
+  contains(refusal([&] { executable->read_output("x", bytes); }),
            "there is no output 'x'; there are: y");
-  contains(message_of([&] { executable->read_output("y", bytes); }), "found 20 bytes");
+  contains(refusal([&] { executable->read_output("y", bytes); }), "found 20 bytes");
 }
 
 TEST_CASE("a plan needs its parameters") {
@@ -99,7 +88,7 @@ TEST_CASE("a plan needs its parameters") {
   Graph graph;
   graph.set_output("y", relu(graph.parameter("w", {3}, {})));
   Params params(*device);
-  contains(message_of([&] { device->compile(Plan(graph), params); }), "there is no 'w'");
+  contains(refusal([&] { device->compile(Plan(graph), params); }), "there is no 'w'");
 }
 
 TEST_CASE("algorithms can be asked for and are described with the refused ones") {
@@ -116,10 +105,10 @@ TEST_CASE("algorithms can be asked for and are described with the refused ones")
   contains(describe("").at(1), "product: matmul, outer; not dot: ");
   CHECK(describe("matmul=naive").at(1) == "product: matmul, naive");
   contains(describe("matmul=naive,matmul=dot").at(1), "product: matmul, naive; not dot: ");
-  contains(message_of([&] { describe("matmul=magic"); }),
+  contains(refusal([&] { describe("matmul=magic"); }),
            "TESSERA_CPU_ALGORITHM has 'matmul=magic', expected one of dot, outer, eigen, naive");
-  contains(message_of([&] { describe("mathmul=naive"); }), "with one of the ops abs, ");
-  contains(message_of([&] { describe("matmul"); }), "OP=ALGORITHM");
+  contains(refusal([&] { describe("mathmul=naive"); }), "with one of the ops abs, ");
+  contains(refusal([&] { describe("matmul"); }), "OP=ALGORITHM");
 }
 
 }  // namespace

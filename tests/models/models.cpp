@@ -4,12 +4,12 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <functional>
 #include <map>
 #include <span>
 
 #include "tessera/error.h"
 #include "tessera/layers.h"
+#include "tests/refusal.h"
 
 namespace tessera {
 namespace {
@@ -26,15 +26,6 @@ std::int64_t parameters(const std::string& name, std::int64_t side, std::int64_t
   for (const Value& value : graph.values())
     if (value.role == Role::parameter) count += value.spec.elements();
   return count;
-}
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 /// Grey images for small sides; checks what the model gives.

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <numeric>
 
-#include "tessera/error.h"
 #include "tessera/layers.h"
+#include "tests/refusal.h"
 
 namespace tessera {
 namespace {
@@ -52,15 +52,6 @@ TensorFile torch_file(const Graph& graph) {
     file.tensors[name] = tensor(layout.shape, static_cast<float>(file.tensors.size()) / 100);
   file.tensors["bn.num_batches_tracked"] = {{DType::i32, {}}, std::vector<std::byte>(4)};
   return file;
-}
-
-std::string refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 }  // namespace

@@ -5,9 +5,9 @@
 
 #include "engine/philox.h"
 #include "tessera/augment.h"
-#include "tessera/error.h"
 #include "tessera/ops/vision.h"
 #include "tests/devices.h"
+#include "tests/refusal.h"
 #include "tests/training/runs.h"
 
 namespace tessera {
@@ -29,16 +29,6 @@ std::vector<Mixture> mixtures(const Augmentation& augmentation) {
   for (std::int64_t step = 0; step < 4000; ++step)
     result.push_back(draw_mixture(augmentation, {10, 8, 3, step, 0, 7, 1}));
   return result;
-}
-
-template <typename Function>
-std::string refusal(const Function& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 }  // namespace

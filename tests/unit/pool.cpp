@@ -1,9 +1,9 @@
 // What the pooling functions append, and what they refuse.
 #include <doctest/doctest.h>
 
-#include "tessera/error.h"
 #include "tessera/op.h"
 #include "tessera/ops.h"
+#include "tests/refusal.h"
 
 namespace tessera {
 namespace {
@@ -13,16 +13,6 @@ struct Images {
   Var x = graph.input("x", {DType::f32, {2, 9, 12, 5}});
   const Node& last() const { return graph.nodes().back(); }
 };
-
-template <typename Function>
-std::string refusal(const Function& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 }  // namespace
 

@@ -1,26 +1,11 @@
 // The functions that work out attributes for data movements, and what they refuse.
 #include <doctest/doctest.h>
 
-#include <functional>
-
-#include "tessera/error.h"
 #include "tessera/layers.h"
 #include "tessera/ops.h"
+#include "tests/refusal.h"
 
 namespace tessera {
-namespace {
-
-std::string refusal(const std::function<void()>& append) {
-  try {
-    append();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
-}  // namespace
-
 TEST_CASE("shapes of data movements") {
   Graph graph;
   const Var x = graph.input("x", {DType::f32, {2, 4, 6, 12}});
