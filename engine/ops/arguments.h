@@ -30,4 +30,11 @@ inline std::size_t checked_axis(const std::string& op, const Var& x, std::int64_
   return static_cast<std::size_t>(found);
 }
 
+/// Throws Error unless x has `rank` dimensions.
+inline void check_rank(const std::string& op, const Var& x, std::int64_t rank,
+                       const std::string& name) {
+  if (x.spec().rank() != rank)
+    fail(op, name, "input is {}, expected {} dimensions", to_string(x.spec()), rank);
+}
+
 }  // namespace tessera

@@ -1,5 +1,6 @@
 // transform_image(x, transforms) and box_mask(boxes), and compositions for images changed at
 // random. No gradients: images are data.
+#include "engine/ops/arguments.h"
 #include "engine/ops/image_to_float.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
@@ -58,9 +59,7 @@ Var box_mask(Var boxes, const std::array<std::int64_t, 2>& size, std::string nam
 }
 
 Var erase(Var x, Var boxes, const std::string& name) {
-  if (x.spec().rank() != 4)
-    throw Error("erase", fmt::format("input is {}, expected 4 dimensions (node '{}')",
-                                     to_string(x.spec()), name));
+  check_rank("erase", x, 4, name);
   const Shape& shape = x.shape();
   return mul(x, box_mask(boxes, {shape[1], shape[2]}, name.empty() ? name : name + ".mask"), name);
 }

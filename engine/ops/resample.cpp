@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/ops/arguments.h"
 #include "engine/ops/op_table.h"
 #include "engine/ops/pool_windows.h"
 #include "tessera/ops.h"
@@ -169,12 +170,6 @@ Var resize_axis(Var x, std::int64_t axis, std::int64_t size, double factor,
                        name)[0];
 }
 
-void check_image(const char* op, const Var& x, const std::string& name) {
-  if (x.spec().rank() != 4)
-    throw Error(op, fmt::format("input is {}, expected 4 dimensions (node '{}')",
-                                to_string(x.spec()), name));
-}
-
 }  // namespace
 
 Resampling resampling(bool is_gradient, const Shape& from, const Shape& to,
@@ -204,20 +199,18 @@ Resampling resampling(bool is_gradient, const Shape& from, const Shape& to,
 
 Var resize(Var x, const std::array<std::int64_t, 2>& size, const ResizeOptions& options,
            const std::string& name) {
-  check_image("resize", x, name);
+  check_rank("resize", x, 4, name);
   return resize_axis(resize_axis(x, 1, size[0], 0, options, name), 2, size[1], 0, options, name);
 }
 
 Var resize_by(Var x, const std::array<double, 2>& factors, const ResizeOptions& options,
               const std::string& name) {
-  check_image("resize_by", x, name);
+  check_rank("resize_by", x, 4, name);
   Var y = x;
   for (std::size_t i = 0; i < 2; ++i) {
     const double size = std::floor(static_cast<double>(x.shape()[i + 1]) * factors[i]);
     if (!(factors[i] > 0) || !(size < 0x1.0p31))
-      throw Error("resize_by", fmt::format("factor is {}, expected above 0 and a size below 2^31 "
-                                           "(node '{}')",
-                                           factors[i], name));
+      fail("resize_by", name, "factor is {}, expected above 0 and a size below 2^31", factors[i]);
     y = resize_axis(y, static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(size),
                     factors[i], options, name);
   }
@@ -226,8 +219,7 @@ Var resize_by(Var x, const std::array<double, 2>& factors, const ResizeOptions& 
 
 Var pad(Var x, const PadWidths& widths, PadMode mode, const std::string& name) {
   if (widths.size() != x.shape().size())
-    throw Error("pad", fmt::format("widths are for {} dimensions, expected {} (node '{}')",
-                                   widths.size(), x.shape().size(), name));
+    fail("pad", name, "widths are for {} dimensions, expected {}", widths.size(), x.shape().size());
   const char* const names[] = {"reflect", "replicate", "circular"};
   Var y = x;
   for (std::size_t i = 0; i < widths.size(); ++i)
@@ -242,7 +234,7 @@ Var pad(Var x, const PadWidths& widths, PadMode mode, const std::string& name) {
 }
 
 Var avg_pool2d(Var x, const AvgPool2dOptions& options, const std::string& name) {
-  check_image("avg_pool2d", x, name);
+  check_rank("avg_pool2d", x, 4, name);
   const auto stride = pool_stride(options.stride, options.kernel);
   Var y = x;
   for (std::size_t i = 0; i < 2; ++i) {
@@ -251,7 +243,7 @@ Var avg_pool2d(Var x, const AvgPool2dOptions& options, const std::string& name) 
     try {
       size = pool_output_size(x.shape()[i + 1], axis, i == 0 ? "rows" : "columns");
     } catch (const Error& error) {
-      throw Error("avg_pool2d", fmt::format("{} (node '{}')", error.what(), name));
+      fail("avg_pool2d", name, "{}", error.what());
     }
     y = y.graph().add("resample", {y},
                       {{"axis", static_cast<std::int64_t>(i) + 1},
@@ -267,7 +259,7 @@ Var avg_pool2d(Var x, const AvgPool2dOptions& options, const std::string& name) 
 }
 
 Var adaptive_avg_pool2d(Var x, const std::array<std::int64_t, 2>& size, const std::string& name) {
-  check_image("adaptive_avg_pool2d", x, name);
+  check_rank("adaptive_avg_pool2d", x, 4, name);
   const auto along = [&](Var y, std::int64_t axis, std::int64_t count) {
     return y.graph().add("resample", {y},
                          {{"axis", axis}, {"size", count}, {"mode", std::string("adaptive")}},

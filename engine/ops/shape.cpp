@@ -24,8 +24,7 @@ std::string piece_name(const std::string& name, std::size_t i) {
 /// [N,H,W,C] with rows, columns or channels that divide by these.
 void check_image(const char* op, const Var& x, const std::array<std::int64_t, 4>& divisors,
                  const std::string& name) {
-  if (x.spec().rank() != 4)
-    fail(op, name, "input is {}, expected 4 dimensions", to_string(x.spec()));
+  check_rank(op, x, 4, name);
   for (std::size_t i = 0; i < 4; ++i)
     if (divisors[i] < 1 || x.shape()[i] % divisors[i] != 0)
       fail(op, name, "dimension {} has {} elements, expected a multiple of {}", i, x.shape()[i],

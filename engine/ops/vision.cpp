@@ -13,11 +13,6 @@ std::string part(const std::string& name, const char* suffix) {
   return name.empty() ? name : name + suffix;
 }
 
-void check_images(const char* function, const Var& x, const std::string& name) {
-  if (x.spec().rank() != 4)
-    fail(function, name, "input is {}, expected 4 dimensions", to_string(x.spec()));
-}
-
 /// f32 [C].
 Var per_channel(Graph& graph, const std::vector<double>& numbers, const std::string& name) {
   std::vector<Var> constants;
@@ -27,7 +22,7 @@ Var per_channel(Graph& graph, const std::vector<double>& numbers, const std::str
 
 /// f32 [N,H,W,1].
 Var grey(const char* function, Var x, const std::string& name) {
-  check_images(function, x, name);
+  check_rank(function, x, 4, name);
   const std::int64_t C = x.shape()[3];
   if (C == 1) return x;
   if (C != 3) fail(function, name, "input has {} channels, expected 1 or 3", C);
@@ -53,7 +48,7 @@ Var previous(Var x, const std::string& name) {
 }  // namespace
 
 Var adjust_brightness(Var x, Var factor, const std::string& name) {
-  check_images("adjust_brightness", x, name);
+  check_rank("adjust_brightness", x, 4, name);
   return clamp(mul(x, factor, part(name, ".scaled")), 0, 1, name);
 }
 
@@ -69,7 +64,7 @@ Var adjust_saturation(Var x, Var factor, const std::string& name) {
 
 Var normalize_image(Var x, const std::vector<double>& mean, const std::vector<double>& deviation,
                     const std::string& name) {
-  check_images("normalize_image", x, name);
+  check_rank("normalize_image", x, 4, name);
   for (const auto* numbers : {&mean, &deviation})
     if (const std::size_t count = numbers->size();
         count > 1 && static_cast<std::int64_t>(count) != x.shape()[3])
@@ -84,7 +79,7 @@ Var normalize_image(Var x, const std::vector<double>& mean, const std::vector<do
 }
 
 Var center_crop(Var x, const std::array<std::int64_t, 2>& size, const std::string& name) {
-  check_images("center_crop", x, name);
+  check_rank("center_crop", x, 4, name);
   PadWidths widths(4, {0, 0});
   for (std::size_t axis : {1, 2}) {
     const std::int64_t wanted = size[axis - 1], found = x.shape()[axis];
@@ -105,7 +100,7 @@ Var mixup(Var x, Var share, const std::string& name) {
 }
 
 Var cutmix(Var x, Var box, const std::string& name) {
-  check_images("cutmix", x, name);
+  check_rank("cutmix", x, 4, name);
   const Var mask = box_mask(box, {x.shape()[1], x.shape()[2]}, part(name, ".mask"));
   return where(mask, x, previous(x, name), name);
 }
