@@ -66,6 +66,17 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
   for (int lane = 0; lane < count; ++lane) p[lane] = lanes[lane];
 }
 
+// An activation that cuts off: NaN passes.
+static inline floatv clamped(floatv y, float low, float high) {
+  y = y < low ? (floatv)(low) : y;
+  return y > high ? (floatv)(high) : y;
+}
+
+// dy where such an activation has let y through, else 0.
+static inline floatv where_inside(floatv y, float low, float high, floatv dy) {
+  return ((y <= low) | (y >= high)) ? (floatv)(0.0f) : dy;
+}
+
 // The sum of the lanes, always in the same order.
 static inline float lane_sum(floatv value) {
   float lanes[V];

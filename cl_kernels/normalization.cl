@@ -103,12 +103,13 @@ __kernel GROUP void batch_norm_rstd(__global const float* restrict var, __global
   FOR_ITEMS(i) rstd[i] = 1.0f / sqrt(var[i] + eps);
 }
 
-// An item is V columns of `length` rows of a sample.
+// An item is V columns of `length` rows of a sample: y = clamped(normalised x + residual).
 __kernel GROUP void normalize_columns(__global const float* restrict x, __global const float* restrict mean,
                               __global const float* restrict rstd, __global const float* restrict w,
-                              __global const float* restrict b, __global float* restrict y,
-                              int affine, int L, int G, int D, int parts, int length, int items,
-                              int chunk) {
+                              __global const float* restrict b,
+                              __global const float* restrict residual, __global float* restrict y,
+                              int affine, int add_residual, float low, float high, int L, int G,
+                              int D, int parts, int length, int items, int chunk) {
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
@@ -117,7 +118,9 @@ __kernel GROUP void normalize_columns(__global const float* restrict x, __global
     const floatv shift = load_weight(b, affine, c, C, 0.0f);
     for (int l = part * length, end = min(l + length, L); l < end; ++l) {
       const size_t at = ((size_t)n * L + l) * C + c;
-      store_lanes(MULTIPLY_ADD(load_lanes(x + at, C - c) - center, scale, shift), y + at, C - c);
+      floatv value = MULTIPLY_ADD(load_lanes(x + at, C - c) - center, scale, shift);
+      if (add_residual) value += load_lanes(residual + at, C - c);
+      store_lanes(clamped(value, low, high), y + at, C - c);
     }
   }
 }
@@ -149,18 +152,23 @@ __kernel GROUP void normalize_rows(__global const float* restrict x, __global co
   }
 }
 
-// An item is V columns of one part: the sums of dy * xhat and of dy. Each `per_statistic` rows share
-// mean and rstd, and so do the rows of a part, or else per_statistic is 1.
+// An item is V columns of one part: the sums of dy * xhat and of dy, where an activation has let y
+// through (low and high are infinite without one). Each `per_statistic` rows share mean and rstd,
+// and so do the rows of a part, or else per_statistic is 1.
 __kernel GROUP void normalization_sums(__global const float* restrict x,
                                        __global const float* restrict dy,
                                        __global const float* restrict mean,
                                        __global const float* restrict rstd,
-                                       __global float* restrict sums, int L, int G, int D, int parts,
-                                       int length, int per_statistic, int items, int chunk) {
+                                       __global const float* restrict w,
+                                       __global const float* restrict b,
+                                       __global float* restrict sums, int affine, float low,
+                                       float high, int L, int G, int D, int parts, int length,
+                                       int per_statistic, int items, int chunk) {
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
     const int begin = n * L + part * length, end = min(begin + length, (n + 1) * L);
+    const floatv weight = load_weight(w, affine, c, C, 1.0f), bias = load_weight(b, affine, c, C, 0.0f);
     floatv center, scale, dw = (floatv)(0.0f), db = (floatv)(0.0f);
     for (int row = begin; row < end; ++row) {
       if (row == begin || per_statistic == 1) {
@@ -168,9 +176,11 @@ __kernel GROUP void normalization_sums(__global const float* restrict x,
         scale = load_statistic(rstd, row / per_statistic, c, G, D);
       }
       const size_t at = (size_t)row * C + c;
-      const floatv gradient = load_lanes(dy + at, C - c);
+      const floatv centered = load_lanes(x + at, C - c) - center;
+      const floatv y = MULTIPLY_ADD(centered, scale * weight, bias);
+      const floatv gradient = where_inside(y, low, high, load_lanes(dy + at, C - c));
       db += gradient;
-      dw = MULTIPLY_ADD(gradient * scale, load_lanes(x + at, C - c) - center, dw);
+      dw = MULTIPLY_ADD(gradient * scale, centered, dw);
     }
     __global float* to = sums + ((size_t)n * parts + part) * 2 * C + c;
     store_lanes(dw, to, C - c);
@@ -220,9 +230,11 @@ __kernel GROUP void normalization_coefficients(__global const float* restrict su
 __kernel GROUP void normalize_columns_dx(__global const float* restrict x, __global const float* restrict dy,
                                  __global const float* restrict mean,
                                  __global const float* restrict rstd, __global const float* restrict w,
+                                 __global const float* restrict b,
                                  __global const float* restrict coefficients,
-                                 __global float* restrict dx, int affine, int L, int G, int D,
-                                 int groups, int parts, int length, int items, int chunk) {
+                                 __global float* restrict dx, int affine, float low, float high,
+                                 int L, int G, int D, int groups, int parts, int length, int items,
+                                 int chunk) {
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
@@ -230,10 +242,13 @@ __kernel GROUP void normalize_columns_dx(__global const float* restrict x, __glo
     const floatv p = load_statistic(rstd, n, c, G, D) * load_weight(w, affine, c, C, 1.0f);
     const floatv q = load_statistic(coefficients, n, c, G, D);
     const floatv r = load_statistic(coefficients + groups, n, c, G, D);
+    const floatv bias = load_weight(b, affine, c, C, 0.0f);
     for (int l = part * length, end = min(l + length, L); l < end; ++l) {
       const size_t at = ((size_t)n * L + l) * C + c;
       const floatv centered = load_lanes(x + at, C - c) - center;
-      store_lanes(load_lanes(dy + at, C - c) * p - centered * q - r, dx + at, C - c);
+      const floatv y = MULTIPLY_ADD(centered, p, bias);
+      const floatv gradient = where_inside(y, low, high, load_lanes(dy + at, C - c));
+      store_lanes(gradient * p - centered * q - r, dx + at, C - c);
     }
   }
 }

@@ -51,6 +51,19 @@ Var Graph::constant(Shape shape, double value) {
                     {Initializer::Kind::constant, value}});
 }
 
+namespace {
+
+std::vector<TensorSpec> infer_outputs(const Op& op, std::vector<TensorSpec> inputs,
+                                      const Attributes& attributes, const std::string& name) {
+  try {
+    return op.infer({std::move(inputs), attributes});
+  } catch (const Error& error) {
+    throw Error(std::string(op.name), fmt::format("{} (node '{}')", error.what(), name));
+  }
+}
+
+}  // namespace
+
 std::vector<Var> Graph::add(std::string_view op_name, const std::vector<Var>& inputs,
                             Attributes attributes, std::string name) {
   const Op& op = find_op(op_name);
@@ -63,12 +76,8 @@ std::vector<Var> Graph::add(std::string_view op_name, const std::vector<Var>& in
     input_specs.push_back(input.spec());
     input_ids.push_back(input.id());
   }
-  std::vector<TensorSpec> output_specs;
-  try {
-    output_specs = op.infer({std::move(input_specs), attributes});
-  } catch (const Error& error) {
-    throw Error(std::string(op_name), fmt::format("{} (node '{}')", error.what(), name));
-  }
+  std::vector<TensorSpec> output_specs =
+      infer_outputs(op, std::move(input_specs), attributes, name);
   const auto node = static_cast<NodeId>(nodes_.size());
   std::vector<Var> outputs;
   std::vector<ValueId> output_ids;
@@ -110,6 +119,26 @@ void Graph::keep_nodes(const std::vector<bool>& keep) {
     if (keep[i]) kept.push_back(std::move(nodes_[i]));
   }
   nodes_ = std::move(kept);
+}
+
+void Graph::set_nodes(std::vector<Node> nodes) {
+  nodes_ = std::move(nodes);
+  for (Value& value : values_) value.producer = no_node;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& node = nodes_[i];
+    std::vector<TensorSpec> inputs, outputs;
+    for (ValueId input : node.inputs) {
+      if (value(input).role == Role::activation && value(input).producer == no_node)
+        throw Error("graph", fmt::format("node '{}' reads '{}' before it is there", node.name,
+                                         value(input).name));
+      inputs.push_back(value(input).spec);
+    }
+    for (ValueId output : node.outputs) outputs.push_back(value(output).spec);
+    if (infer_outputs(*node.op, std::move(inputs), node.attributes, node.name) != outputs)
+      throw Error("graph", fmt::format("node '{}' does not give its outputs", node.name));
+    for (ValueId output : node.outputs)
+      values_[static_cast<std::size_t>(output)].producer = static_cast<NodeId>(i);
+  }
 }
 
 }  // namespace tessera

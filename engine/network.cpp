@@ -6,6 +6,7 @@
 
 #include "tessera/autograd.h"
 #include "tessera/error.h"
+#include "tessera/fuse.h"
 
 namespace tessera {
 
@@ -102,6 +103,7 @@ Executable& Network::evaluation(std::int64_t batch, Weights weights) {
     if (weights == Weights::averaged) read_averages(graph);
     graph.set_output("loss", result.loss);
     graph.set_output("probabilities", result.probabilities);
+    fuse(graph);
     const Plan plan(std::move(graph), {.alignment = device().buffer_alignment()});
     executable = device().compile(plan, params_);
   }

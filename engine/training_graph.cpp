@@ -2,6 +2,7 @@
 
 #include "engine/ops/dropout.h"
 #include "tessera/autograd.h"
+#include "tessera/fuse.h"
 
 namespace tessera {
 namespace {
@@ -78,6 +79,7 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
   Graph graph(Mode::training, options.seed);
   if (options.accumulate > 1) graph.input(draw_name, {DType::i32, {1}});
   Var loss = append_classifier(graph, model, images, options.augment).loss;
+  fuse(graph);
   const std::vector<Var> weights = parameters(graph);
   std::vector<Var> dw = gradients(loss, weights);
   if (options.accumulate > 1) accumulate(loss, dw, weights);

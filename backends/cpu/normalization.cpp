@@ -115,17 +115,27 @@ struct Running {
   }
 };
 
+/// What becomes of a normalised x: y = clamp(y + residual).
+struct Finish {
+  const float* residual;  ///< nullptr: none
+  Clamp clamp;
+};
+
 /// y = (x - mean) * scale + shift, row by row; mean and scale [N,C], shift [C].
 void normalize_slices(const Slices& s, ThreadPool& pool, const float* x, const float* mean,
-                      const float* scale, const float* shift, float* y) {
+                      const float* scale, const float* shift, const Finish& finish, float* y) {
   const std::int64_t C = s.g.C();
+  const float* residual = finish.residual;
   s.for_each(pool, [=](std::int64_t slice, const Tail& tail) {
+    const Vec low = broadcast(finish.clamp.low), high = broadcast(finish.clamp.high);
     const float *m = mean + s.sample(slice) * C, *k = scale + s.sample(slice) * C;
     const Range rows = s.rows(slice);
     for (std::int64_t row = rows.begin; row < rows.end; ++row)
       for_vectors(C, tail, [&](std::int64_t c, const auto& access) {
         const Vec centered = access.load(x + row * C + c) - access.load(m + c);
-        access.store(y + row * C + c, centered * access.load(k + c) + access.load(shift + c));
+        Vec v = centered * access.load(k + c) + access.load(shift + c);
+        if (residual) v += access.load(residual + row * C + c);
+        access.store(y + row * C + c, clamp(v, low, high));
       });
   });
 }
@@ -137,10 +147,28 @@ void set_shift(const float* bias, std::int64_t C, float* shift) {
     std::fill_n(shift, C, 0.0f);
 }
 
-/// Weight and bias are the inputs `weight` and the next.
-Step prepare_forward(const NodeContext& node, std::size_t weight, const Running& running) {
-  const float *x = node.input(0), *w = node.optional_input(weight),
-              *b = node.optional_input(weight + 1);
+/// Which inputs are weight and residual; the bias is the one after the weight. 0: there is none.
+struct Inputs {
+  std::size_t weight, residual;
+
+  const float* read(const NodeContext& node, std::size_t input) const {
+    return input == 0 ? nullptr : node.input(input);
+  }
+  const float* w(const NodeContext& node) const { return read(node, weight); }
+  const float* b(const NodeContext& node) const { return read(node, weight == 0 ? 0 : weight + 1); }
+  Finish finish(const NodeContext& node) const {
+    return {read(node, residual), activation_clamp(node.attributes())};
+  }
+};
+
+Inputs batch_norm_inputs(const NodeContext& node) {
+  const BatchNormInputs inputs(node.input_count());
+  return {inputs.affine ? 3u : 0u, inputs.residual};
+}
+
+Step prepare_forward(const NodeContext& node, const Inputs& inputs, const Running& running) {
+  const float *x = node.input(0), *w = inputs.w(node), *b = inputs.b(node);
+  const Finish finish = inputs.finish(node);
   float *y = node.output(0), *mean = node.output(1), *rstd = node.output(2);
   const Slices s(normalization_geometry(node.input_spec(0), node.attributes()), 0.1);
   const double eps = node.attributes().number("eps");
@@ -170,21 +198,25 @@ Step prepare_forward(const NodeContext& node, std::size_t weight, const Running&
       }
     });
     set_shift(b, C, shift);
-    normalize_slices(s, context.pool, x, means, scales, shift, y);
+    normalize_slices(s, context.pool, x, means, scales, shift, finish, y);
   };
   return {run, static_cast<std::size_t>(s.count * 4 * C + 2 * s.g.N * C + C) * sizeof(float)};
 }
 
-Step prepare_columns(const NodeContext& node) { return prepare_forward(node, 1, {}); }
+Step prepare_columns(const NodeContext& node) {
+  return prepare_forward(node, {node.input_count() > 1 ? 1u : 0u, 0}, {});
+}
 
 Step prepare_batch_norm(const NodeContext& node) {
-  return prepare_forward(node, 3,
+  return prepare_forward(node, batch_norm_inputs(node),
                          {node.output(3), node.output(4), node.attributes().number("momentum")});
 }
 
 Step prepare_inference(const NodeContext& node) {
-  const float *x = node.input(0), *mean = node.input(1), *var = node.input(2),
-              *w = node.optional_input(3), *b = node.optional_input(4);
+  const Inputs inputs = batch_norm_inputs(node);
+  const float *x = node.input(0), *mean = node.input(1), *var = node.input(2), *w = inputs.w(node),
+              *b = inputs.b(node);
+  const Finish finish = inputs.finish(node);
   float *y = node.output(0), *rstd = node.output(1);
   const Slices s(normalization_geometry(node.input_spec(0), node.attributes()), 0.1);
   const double eps = node.attributes().number("eps");
@@ -196,7 +228,7 @@ Step prepare_inference(const NodeContext& node) {
       scale[c] = w ? rstd[c] * w[c] : rstd[c];
     }
     set_shift(b, C, shift);
-    normalize_slices(s, context.pool, x, mean, scale, shift, y);
+    normalize_slices(s, context.pool, x, mean, scale, shift, finish, y);
   };
   return {run, static_cast<std::size_t>(2 * C) * sizeof(float)};
 }
@@ -205,20 +237,51 @@ Step prepare_inference(const NodeContext& node) {
 
 using Gradient = NormalizationGradient;
 
+/// dx = dy * p - (x - mean) * q - r, and what an activation has let through follows from
+/// (x - mean) * p + b; tables [N,C], b [C].
+struct Coefficients {
+  float *mean, *rstd, *p, *q, *r, *b;
+  Coefficients(float* memory, std::int64_t count)
+      : mean(memory),
+        rstd(mean + count),
+        p(rstd + count),
+        q(p + count),
+        r(q + count),
+        b(r + count) {}
+  Coefficients at(std::int64_t offset) const {
+    Coefficients moved = *this;
+    for (float** table : {&moved.mean, &moved.rstd, &moved.p, &moved.q, &moved.r}) *table += offset;
+    return moved;
+  }
+};
+
+/// dy of the normalisation itself, in what is read from `at` on.
+template <bool cut_off, typename Access>
+Vec inner_dy(const Gradient& o, const Coefficients& t, std::int64_t at, std::int64_t c,
+             const Access& access, Vec centered) {
+  const Vec dy = access.load(o.dy + at);
+  if constexpr (!cut_off) return dy;
+  return where_inside(centered * access.load(t.p + c) + access.load(t.b + c),
+                      broadcast(o.clamp.low), broadcast(o.clamp.high), dy);
+}
+
 /// Sums over the rows of a slice: sums[0..C) of dy * xhat, [C..2C) of dy.
+template <bool cut_off>
 void slice_sums(const Gradient& o, const Range& rows, std::int64_t C, const Tail& tail,
-                const float* means, const float* rstds, float* sums) {
+                const Coefficients& t, float* sums) {
   std::fill_n(sums, 2 * C, 0.0f);
   const auto add_rows = [&](std::int64_t row, auto together) {
     for_vectors(C, tail, [&](std::int64_t c, const auto& access) {
       Vec dw{}, db{};
-      const Vec center = access.load(means + c);
+      const Vec center = access.load(t.mean + c);
       repeat<together>([&](auto i) {
-        const Vec dy = access.load(o.dy + (row + i) * C + c);
-        dw += dy * (access.load(o.x + (row + i) * C + c) - center);
+        const std::int64_t at = (row + i) * C + c;
+        const Vec centered = access.load(o.x + at) - center;
+        const Vec dy = inner_dy<cut_off>(o, t, at, c, access, centered);
+        dw += dy * centered;
         db += dy;
       });
-      access.store(sums + c, access.load(sums + c) + dw * access.load(rstds + c));
+      access.store(sums + c, access.load(sums + c) + dw * access.load(t.rstd + c));
       access.store(sums + C + c, access.load(sums + C + c) + db);
     });
   };
@@ -226,13 +289,6 @@ void slice_sums(const Gradient& o, const Range& rows, std::int64_t C, const Tail
   for (; row + 4 <= rows.end; row += 4) add_rows(row, std::integral_constant<int, 4>{});
   for (; row < rows.end; ++row) add_rows(row, std::integral_constant<int, 1>{});
 }
-
-/// dx = dy * p - (x - mean) * q - r with tables [N,C].
-struct Coefficients {
-  float *mean, *rstd, *p, *q, *r;
-  Coefficients(float* memory, std::int64_t count)
-      : mean(memory), rstd(mean + count), p(rstd + count), q(p + count), r(q + count) {}
-};
 
 void set_coefficients(const Slices& s, const Gradient& o, const float* sums, std::int64_t i,
                       const Coefficients& to) {
@@ -247,27 +303,38 @@ void set_coefficients(const Slices& s, const Gradient& o, const float* sums, std
   const double rstd = double{o.rstd[i]};
   const double scale = o.constant ? 0 : rstd / static_cast<double>(s.g.elements_of_group());
   for (std::int64_t d = 0; d < D; ++d) {
-    to.p[i * D + d] = o.w ? o.rstd[i] * o.w[first + d] : o.rstd[i];
     to.q[i * D + d] = static_cast<float>(scale * rstd * dw);
     to.r[i * D + d] = static_cast<float>(scale * db);
   }
 }
 
-void apply_coefficients(const Slices& s, const Gradient& o, const Coefficients& t,
-                        std::int64_t slice, const Tail& tail) {
-  const std::int64_t C = s.g.C(), at = s.sample(slice) * C;
-  const Range rows = s.rows(slice);
+template <bool cut_off>
+void apply_coefficients(const Gradient& o, const Range& rows, std::int64_t C, const Tail& tail,
+                        const Coefficients& t) {
   for (std::int64_t row = rows.begin; row < rows.end; ++row)
     for_vectors(C, tail, [&](std::int64_t c, const auto& access) {
-      const Vec centered = access.load(o.x + row * C + c) - access.load(t.mean + at + c);
-      const Vec dy = access.load(o.dy + row * C + c);
-      access.store(o.dx + row * C + c, dy * access.load(t.p + at + c) -
-                                           centered * access.load(t.q + at + c) -
-                                           access.load(t.r + at + c));
+      const std::int64_t at = row * C + c;
+      const Vec centered = access.load(o.x + at) - access.load(t.mean + c);
+      const Vec dy = inner_dy<cut_off>(o, t, at, c, access, centered);
+      access.store(o.dx + at, dy * access.load(t.p + c) - centered * access.load(t.q + c) -
+                                  access.load(t.r + c));
     });
 }
 
-Step prepare_dx_columns(const NodeContext& node) {
+/// What stands in the tables before the sums are known.
+void set_tables(const Slices& s, const Gradient& o, const Coefficients& to) {
+  const std::int64_t C = s.g.C(), D = s.g.D;
+  for (std::int64_t i = 0; i < s.g.N * s.g.G; ++i)
+    for (std::int64_t d = 0; d < D; ++d) {
+      to.mean[i * D + d] = o.mean[i];
+      to.rstd[i * D + d] = o.rstd[i];
+      to.p[i * D + d] = o.w ? o.rstd[i] * o.w[i % s.g.G * D + d] : o.rstd[i];
+    }
+  for (std::int64_t c = 0; c < C; ++c) to.b[c] = o.b ? o.b[c] : 0;
+}
+
+template <bool cut_off>
+Step prepare_dx(const NodeContext& node) {
   const Gradient o(node);
   const Slices s(normalization_geometry(node.input_spec(0), node.attributes()), 0.2);
   const std::int64_t C = s.g.C(), D = s.g.D, groups = s.g.N * s.g.G;
@@ -275,14 +342,10 @@ Step prepare_dx_columns(const NodeContext& node) {
   const auto run = [=](const StepContext& context) {
     float* sums = context.floats();
     const Coefficients tables(sums + s.count * 2 * C, s.g.N * C);
-    for (std::int64_t i = 0; i < groups; ++i) {
-      std::fill_n(tables.mean + i * D, D, o.mean[i]);
-      std::fill_n(tables.rstd + i * D, D, o.rstd[i]);
-    }
+    set_tables(s, o, tables);
     s.for_each(context.pool, [=](std::int64_t slice, const Tail& tail) {
-      const std::int64_t at = s.sample(slice) * C;
-      slice_sums(o, s.rows(slice), C, tail, tables.mean + at, tables.rstd + at,
-                 sums + slice * 2 * C);
+      slice_sums<cut_off>(o, s.rows(slice), C, tail, tables.at(s.sample(slice) * C),
+                          sums + slice * 2 * C);
     });
     context.pool.for_each(chunks, [=](std::int64_t chunk, int) {
       const Range range = chunk_range(groups, chunks, chunk, 16);
@@ -291,10 +354,14 @@ Step prepare_dx_columns(const NodeContext& node) {
     });
     add_sums(sums, s.count, C, o, context.pool);
     s.for_each(context.pool, [=](std::int64_t slice, const Tail& tail) {
-      apply_coefficients(s, o, tables, slice, tail);
+      apply_coefficients<cut_off>(o, s.rows(slice), C, tail, tables.at(s.sample(slice) * C));
     });
   };
-  return {run, static_cast<std::size_t>(s.count * 2 * C + 5 * s.g.N * C) * sizeof(float)};
+  return {run, static_cast<std::size_t>(s.count * 2 * C + 5 * s.g.N * C + C) * sizeof(float)};
+}
+
+Step prepare_dx_columns(const NodeContext& node) {
+  return node.attributes().has("activation") ? prepare_dx<true>(node) : prepare_dx<false>(node);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backends/cpu/variant.h"
+#include "engine/ops/epilogue.h"
 #include "engine/ops/normalization.h"
 
 namespace TESSERA_CPU_NAMESPACE {
@@ -13,9 +14,10 @@ inline float rstd_of(double variance, double eps) {
 }
 
 struct NormalizationGradient {
-  const float *x, *dy, *mean, *rstd, *w;
+  const float *x, *dy, *mean, *rstd, *w, *b;
   float *dx, *dw, *db;
   bool constant;
+  Clamp clamp;  ///< dy is that of what is left of y
 
   explicit NormalizationGradient(const NodeContext& node)
       : x(node.input(0)),
@@ -23,10 +25,12 @@ struct NormalizationGradient {
         mean(node.input(2)),
         rstd(node.input(3)),
         w(node.optional_input(4)),
+        b(node.optional_input(5)),
         dx(node.output(0)),
         dw(node.output(1)),
         db(node.output(2)),
-        constant(node.attributes().integer("constant_statistics") != 0) {}
+        constant(node.attributes().integer("constant_statistics") != 0),
+        clamp(activation_clamp(node.attributes())) {}
 };
 
 /// dw and db are the sums of `count` pairs of rows [C]: first dw, then db.

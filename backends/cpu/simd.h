@@ -39,6 +39,17 @@ inline Vec load(const float* from) {
 inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
 inline Vec broadcast(float x) { return x - Vec{}; }
 
+/// An activation that cuts off (engine/ops/epilogue.h): NaN passes.
+inline Vec clamp(Vec v, Vec low, Vec high) {
+  v = v < low ? low : v;
+  return v > high ? high : v;
+}
+
+/// `dy` where the activation has let `v` through, else 0.
+inline Vec where_inside(Vec v, Vec low, Vec high, Vec dy) {
+  return (v <= low) | (v >= high) ? Vec{} : dy;
+}
+
 inline float sum(Vec v) {
   float part[lanes];
   std::memcpy(part, &v, sizeof v);

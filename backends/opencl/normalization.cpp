@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "backends/opencl/lowering.h"
+#include "engine/ops/epilogue.h"
 
 namespace tessera::opencl {
 namespace {
@@ -51,16 +52,29 @@ Parts parts_for_elements(const Lowering& l, const NormalizationGeometry& g) {
 
 cl_float eps(const Lowering& l) { return static_cast<cl_float>(l.attributes().number("eps")); }
 
-/// Weight and bias are the inputs `weight` and the next, if they are there.
+/// Input `i`, if it is there.
+cl::Buffer input_or_unused(Lowering& l, bool there, std::size_t i) {
+  return there ? l.input(i) : l.unused();
+}
+
+/// Weight and bias are the inputs `weight` and the next, if `affine`; residual 0: there is none.
 void launch_normalize(Lowering& l, const NormalizationGeometry& g, const cl::Buffer& mean,
-                      const cl::Buffer& rstd, std::size_t weight) {
-  const bool affine = l.input_count() > weight;
+                      const cl::Buffer& rstd, bool affine, std::size_t weight,
+                      std::size_t residual) {
   const Parts parts = parts_for_elements(l, g);
+  const Clamp clamp = activation_clamp(l.attributes());
   l.elements(l.input_spec(0));
   l.launch_items(file, l.defines(), "normalize_columns", parts.items, 1, l.input(0), mean, rstd,
-                 affine ? l.input(weight) : l.unused(), affine ? l.input(weight + 1) : l.unused(),
-                 l.output(0), cl_int{affine}, l.to_int(g.L), l.to_int(g.G), l.to_int(g.D),
-                 l.to_int(parts.count), l.to_int(parts.length));
+                 input_or_unused(l, affine, weight), input_or_unused(l, affine, weight + 1),
+                 input_or_unused(l, residual > 0, residual), l.output(0), cl_int{affine},
+                 cl_int{residual > 0}, clamp.low, clamp.high, l.to_int(g.L), l.to_int(g.G),
+                 l.to_int(g.D), l.to_int(parts.count), l.to_int(parts.length));
+}
+
+void launch_batch_norm(Lowering& l, const NormalizationGeometry& g, const cl::Buffer& mean,
+                       const cl::Buffer& rstd) {
+  const BatchNormInputs inputs(l.input_count());
+  launch_normalize(l, g, mean, rstd, inputs.affine, 3, inputs.residual);
 }
 
 cl::Buffer launch_moments(Lowering& l, const NormalizationGeometry& g, const Parts& parts) {
@@ -77,7 +91,7 @@ void lower_columns(Lowering& l) {
   l.launch_items(file, l.defines(), "normalization_statistics", g.N * g.G, 1, moments, l.output(1),
                  l.output(2), l.to_int(g.L), l.to_int(g.G), l.to_int(g.D), l.to_int(parts.count),
                  l.to_int(parts.length), eps(l));
-  launch_normalize(l, g, l.output(1), l.output(2), 1);
+  launch_normalize(l, g, l.output(1), l.output(2), l.input_count() > 1, 1, 0);
 }
 
 void lower_batch_norm(Lowering& l) {
@@ -88,13 +102,13 @@ void lower_batch_norm(Lowering& l) {
   l.launch_items(file, l.defines(), "batch_norm_statistics", g.G, 1, moments, l.output(1),
                  l.output(2), l.output(3), l.output(4), l.to_int(g.L), l.to_int(g.G),
                  l.to_int(parts.count), l.to_int(parts.length), eps(l), momentum);
-  launch_normalize(l, g, l.output(1), l.output(2), 3);
+  launch_batch_norm(l, g, l.output(1), l.output(2));
 }
 
 void lower_inference(Lowering& l) {
   const NormalizationGeometry g = geometry(l);
   l.launch_items(file, l.defines(), "batch_norm_rstd", g.G, 64, l.input(2), l.output(1), eps(l));
-  launch_normalize(l, g, l.input(1), l.output(1), 3);
+  launch_batch_norm(l, g, l.input(1), l.output(1));
 }
 
 std::string refuse_rows(const Lowering& l) {
@@ -107,13 +121,20 @@ void lower_rows(Lowering& l) {
   const bool affine = l.input_count() > 1;
   l.elements(l.input_spec(0));
   l.launch_items(file, l.defines(), "normalize_rows", g.N * g.G, 1, l.input(0),
-                 affine ? l.input(1) : l.unused(), affine ? l.input(2) : l.unused(), l.output(0),
+                 input_or_unused(l, affine, 1), input_or_unused(l, affine, 2), l.output(0),
                  l.output(1), l.output(2), cl_int{affine}, l.to_int(g.G), l.to_int(g.D), eps(l));
 }
 
 // ---- gradient -----------------------------------------------------------------------------------
 
-cl::Buffer weight_of_gradient(Lowering& l) { return l.input_count() > 4 ? l.input(4) : l.unused(); }
+struct Affine {
+  cl_int there;
+  cl::Buffer w, b;  ///< b where there is an activation
+  explicit Affine(Lowering& l)
+      : there(l.input_count() > 4),
+        w(input_or_unused(l, l.input_count() > 4, 4)),
+        b(input_or_unused(l, l.input_count() > 4, l.input_count() - 1)) {}
+};
 
 /// 1 / elements of a group, by which their sums are divided; 0 if the statistics are constant.
 cl_float scale(const Lowering& l, const NormalizationGeometry& g) {
@@ -125,9 +146,12 @@ cl_float scale(const Lowering& l, const NormalizationGeometry& g) {
 cl::Buffer launch_sums(Lowering& l, const NormalizationGeometry& g, const Parts& parts,
                        std::int64_t per_statistic) {
   l.elements(l.input_spec(0));
+  const Affine affine(l);
+  const Clamp clamp = activation_clamp(l.attributes());
   cl::Buffer sums = l.workspace(parts.bytes_of_pairs());
   l.launch_items(file, l.defines(), "normalization_sums", parts.items, 1, l.input(0), l.input(1),
-                 l.input(2), l.input(3), sums, l.to_int(parts.rows), l.to_int(g.G), l.to_int(g.D),
+                 l.input(2), l.input(3), affine.w, affine.b, sums, affine.there, clamp.low,
+                 clamp.high, l.to_int(parts.rows), l.to_int(g.G), l.to_int(g.D),
                  l.to_int(parts.count), l.to_int(parts.length), l.to_int(per_statistic));
   l.launch_items(file, l.defines(), "normalization_parameters", (g.C() + l.width() - 1) / l.width(),
                  1, sums, l.output(1), l.output(2), l.to_int(g.C()), l.to_int(parts.all()));
@@ -140,24 +164,25 @@ void lower_dx_columns(Lowering& l) {
   const cl::Buffer sums = launch_sums(l, g, parts, g.L);
   const std::int64_t groups = g.N * g.G;
   const cl::Buffer coefficients = l.workspace(static_cast<std::size_t>(2 * groups) * sizeof(float));
-  const cl_int affine = l.input_count() > 4;
-  const cl::Buffer w = weight_of_gradient(l);
-  l.launch_items(file, l.defines(), "normalization_coefficients", groups, 1, sums, l.input(3), w,
-                 coefficients, affine, l.to_int(g.G), l.to_int(g.D), l.to_int(parts.count),
-                 scale(l, g));
+  const Affine affine(l);
+  const Clamp clamp = activation_clamp(l.attributes());
+  l.launch_items(file, l.defines(), "normalization_coefficients", groups, 1, sums, l.input(3),
+                 affine.w, coefficients, affine.there, l.to_int(g.G), l.to_int(g.D),
+                 l.to_int(parts.count), scale(l, g));
   const Parts slices = parts_for_elements(l, g);
   l.launch_items(file, l.defines(), "normalize_columns_dx", slices.items, 1, l.input(0), l.input(1),
-                 l.input(2), l.input(3), w, coefficients, l.output(0), affine, l.to_int(g.L),
-                 l.to_int(g.G), l.to_int(g.D), l.to_int(groups), l.to_int(slices.count),
-                 l.to_int(slices.length));
+                 l.input(2), l.input(3), affine.w, affine.b, coefficients, l.output(0),
+                 affine.there, clamp.low, clamp.high, l.to_int(g.L), l.to_int(g.G), l.to_int(g.D),
+                 l.to_int(groups), l.to_int(slices.count), l.to_int(slices.length));
 }
 
 void lower_dx_rows(Lowering& l) {
   const NormalizationGeometry g = geometry(l);
+  const Affine affine(l);
   launch_sums(l, g, parts_for_sums(l, 1, g.N, g.C()), 1);
   l.launch_items(file, l.defines(), "normalize_rows_dx", g.N * g.G, 1, l.input(0), l.input(1),
-                 l.input(2), l.input(3), weight_of_gradient(l), l.output(0),
-                 cl_int{l.input_count() > 4}, l.to_int(g.G), l.to_int(g.D), scale(l, g));
+                 l.input(2), l.input(3), affine.w, l.output(0), affine.there, l.to_int(g.G),
+                 l.to_int(g.D), scale(l, g));
 }
 
 }  // namespace

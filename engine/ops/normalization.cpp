@@ -1,12 +1,15 @@
 // Normalisations, all on x seen as [samples, rest, groups, channels / groups] (normalization.h):
 // normalize(x[, w, b]) -> y, mean, rstd, where rstd = 1 / sqrt(variance + eps);
-// batch_norm(x, running_mean, running_var[, w, b]) -> the same and the running statistics, updated;
-// batch_norm_inference(x, running_mean, running_var[, w, b]) -> y, rstd;
-// normalize_dx(x, dy, mean, rstd[, w]) -> dx, dw, db, the gradient of all three.
+// batch_norm(x, running_mean, running_var[, w, b][, residual]) -> the same and the running
+// statistics, updated;
+// batch_norm_inference(x, running_mean, running_var[, w, b][, residual]) -> y, rstd;
+// normalize_dx(x, dy, mean, rstd[, w[, b]]) -> dx, dw, db, the gradient of all three.
 // Attributes: eps; momentum of batch_norm; samples, groups and channels of normalize; of the
-// gradient these and constant_statistics, 1 where mean and rstd do not depend on x.
+// gradient these and constant_statistics, 1 where mean and rstd do not depend on x. A batch norm
+// may have an activation; so may its gradient, which then works out from b what was cut off.
 #include "engine/ops/normalization.h"
 
+#include "engine/ops/epilogue.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -40,20 +43,18 @@ void check_eps(const InferContext& context) {
   check(eps >= 0, "eps is {}, expected at least 0", eps);
 }
 
-/// Weight and bias are the inputs from `first` on: both or none.
+/// Weight and bias are the inputs from `first` on, if there are any.
 void check_affine(const InferContext& context, std::size_t first, std::int64_t channels) {
-  const std::size_t count = context.inputs.size();
-  check(count == first || count == first + 2, "has {} inputs, expected {} or {}", count, first,
-        first + 2);
   const char* const names[] = {"weight", "bias"};
-  for (std::size_t i = first; i < count; ++i) {
+  for (std::size_t i = first; i < std::min(first + 2, context.inputs.size()); ++i) {
     ops::check_input(context, i, names[i - first], DType::f32, 1);
     ops::check_shape(context, i, names[i - first], {channels});
   }
 }
 
 NormalizationGeometry check_batch_norm(const InferContext& context) {
-  ops::check_count(context, 3, 5);
+  ops::check_count(context, 3, 6);
+  check_activation(context.attributes);
   const NormalizationGeometry g = check_geometry(context);
   check_eps(context);
   const char* const names[] = {"running_mean", "running_var"};
@@ -61,14 +62,20 @@ NormalizationGeometry check_batch_norm(const InferContext& context) {
     ops::check_input(context, i, names[i - 1], DType::f32, 1);
     ops::check_shape(context, i, names[i - 1], {g.C()});
   }
-  check_affine(context, 3, g.C());
+  const BatchNormInputs inputs(context.inputs.size());
+  if (inputs.affine) check_affine(context, 3, g.C());
+  if (inputs.residual > 0) {
+    ops::check_input(context, inputs.residual, "residual", DType::f32, -1);
+    ops::check_shape(context, inputs.residual, "residual", context.inputs[0].shape);
+  }
   return g;
 }
 
 TensorSpec statistics(const NormalizationGeometry& g) { return {DType::f32, {g.N, g.G}}; }
 
 std::vector<TensorSpec> infer(const InferContext& context) {
-  ops::check_count(context, 1, 3);
+  const std::size_t count = context.inputs.size();
+  check(count == 1 || count == 3, "has {} inputs, expected 1 or 3", count);
   const NormalizationGeometry g = check_geometry(context);
   check_eps(context);
   check_affine(context, 1, g.C());
@@ -87,8 +94,12 @@ std::vector<TensorSpec> infer_inference(const InferContext& context) {
 }
 
 std::vector<TensorSpec> infer_dx(const InferContext& context) {
-  ops::check_count(context, 4, 5);
+  check_activation(context.attributes);
+  const bool activation = context.attributes.has("activation");
+  const std::size_t count = context.inputs.size(), most = activation ? 6 : 5;
+  check(count == 4 || count == most, "has {} inputs, expected 4 or {}", count, most);
   const NormalizationGeometry g = check_geometry(context);
+  check(!activation || g.D == 1, "a group has {} channels, expected 1 under an activation", g.D);
   ops::check_input(context, 1, "dy", DType::f32, -1);
   ops::check_shape(context, 1, "dy", context.inputs[0].shape);
   const char* const names[] = {"mean", "rstd"};
@@ -97,45 +108,68 @@ std::vector<TensorSpec> infer_dx(const InferContext& context) {
     check(context.inputs[i].elements() == g.N * g.G, "{} is {}, expected {} elements", names[i - 2],
           to_string(context.inputs[i]), g.N * g.G);
   }
-  if (context.inputs.size() == 5) {
-    ops::check_input(context, 4, "weight", DType::f32, 1);
-    ops::check_shape(context, 4, "weight", {g.C()});
-  }
+  check_affine(context, 4, g.C());
   const std::int64_t constant = context.attributes.integer("constant_statistics");
   check(constant == 0 || constant == 1, "constant_statistics is {}, expected 0 or 1", constant);
   return {context.inputs[0], {DType::f32, {g.C()}}, {DType::f32, {g.C()}}};
 }
 
-/// Weight and bias are the inputs `weight` and the next, if they are there.
-void append_dx(GradientContext& context, Var mean, Var rstd, std::size_t weight, bool constant) {
+/// What the gradient reads of a normalisation.
+struct Normalized {
+  Var mean, rstd;
+  bool constant;       ///< mean and rstd do not depend on x
+  std::size_t weight;  ///< its input, if `affine`; the bias is the next
+  bool affine;
+  bool cut_off = false;  ///< by an activation that dy does not know of
+};
+
+void append_dx(GradientContext& context, Var dy, const Normalized& n) {
   const Var x = context.input(0);
   const NormalizationGeometry g = normalization_geometry(x.spec(), context.attributes());
-  const bool affine = context.input_count() > weight;
-  std::vector<Var> inputs = {x, context.dy(), mean, rstd};
-  if (affine) inputs.push_back(context.input(weight));
-  const std::vector<Var> found =
-      context.graph().add("normalize_dx", inputs,
-                          {{"samples", g.N},
-                           {"groups", g.G},
-                           {"channels", g.C()},
-                           {"constant_statistics", std::int64_t{constant}}},
-                          context.name("dx"));
+  std::vector<Var> inputs = {x, dy, n.mean, n.rstd};
+  if (n.affine) inputs.push_back(context.input(n.weight));
+  std::map<std::string, Attribute, std::less<>> attributes = {
+      {"samples", g.N},
+      {"groups", g.G},
+      {"channels", g.C()},
+      {"constant_statistics", std::int64_t{n.constant}}};
+  if (n.cut_off) {
+    attributes.emplace("activation", context.attributes().text("activation"));
+    if (n.affine) inputs.push_back(context.input(n.weight + 1));
+  }
+  const std::vector<Var> found = context.graph().add(
+      "normalize_dx", inputs, Attributes(std::move(attributes)), context.name("dx"));
   context.set(0, found[0]);
-  if (!affine) return;
-  context.set(weight, found[1]);
-  context.set(weight + 1, found[2]);
+  if (!n.affine) return;
+  context.set(n.weight, found[1]);
+  context.set(n.weight + 1, found[2]);
 }
 
 void gradient(GradientContext& context) {
-  append_dx(context, context.output(1), context.output(2), 1, false);
+  append_dx(context, context.dy(),
+            {context.output(1), context.output(2), false, 1, context.input_count() > 1});
+}
+
+/// What an activation cuts off is worked out from x, which is read anyway; with a residual it can
+/// be seen in y alone, and that gradient is the residual's too.
+void gradient_of_batch(GradientContext& context, Var mean, Var rstd, bool constant) {
+  const BatchNormInputs inputs(context.input_count());
+  Normalized n{mean, rstd, constant, 3, inputs.affine};
+  if (inputs.residual == 0) {
+    n.cut_off = context.attributes().has("activation");
+    return append_dx(context, context.dy(), n);
+  }
+  const Var dy = gradient_before_activation(context);
+  context.set(inputs.residual, dy);
+  append_dx(context, dy, n);
 }
 
 void batch_norm_gradient(GradientContext& context) {
-  append_dx(context, context.output(1), context.output(2), 3, false);
+  gradient_of_batch(context, context.output(1), context.output(2), false);
 }
 
 void inference_gradient(GradientContext& context) {
-  append_dx(context, context.input(1), context.output(1), 3, true);
+  gradient_of_batch(context, context.input(1), context.output(1), true);
 }
 
 std::vector<Var> with_affine(std::vector<Var> inputs, const std::optional<Affine>& affine) {
@@ -223,21 +257,22 @@ std::vector<Op> ops::normalization_ops() {
        .gradient = batch_norm_gradient,
        .updates = {{3, 1}, {4, 2}},
        .doc = {"normalize of each channel over the batch; running = (1 - momentum) * running + "
-               "momentum * statistic, of the variance with n - 1",
-               "x f32 [...,C], running_mean, running_var f32 [C], (w, b f32 [C]) -> y f32 [...,C], "
-               "mean, rstd f32 [C], both running statistics in place",
-               "eps, momentum"}},
+               "momentum * statistic, of the variance with n - 1. y = activation(y + residual)",
+               "x f32 [...,C], running_mean, running_var f32 [C], (w, b f32 [C]), (residual f32 "
+               "[...,C]) -> y f32 [...,C], mean, rstd f32 [C], both running statistics in place",
+               "eps, momentum, (activation: relu or relu6)"}},
       {.name = "batch_norm_inference",
        .infer = infer_inference,
        .gradient = inference_gradient,
-       .doc = {"y = (x - running_mean) * rstd * w + b, rstd = 1 / sqrt(running_var + eps)",
-               "x f32 [...,C], running_mean, running_var f32 [C], (w, b f32 [C]) -> y f32 [...,C], "
-               "rstd f32 [C]",
-               "eps"}},
+       .doc = {"y = activation((x - running_mean) * rstd * w + b + residual), rstd = 1 / "
+               "sqrt(running_var + eps)",
+               "x f32 [...,C], running_mean, running_var f32 [C], (w, b f32 [C]), (residual f32 "
+               "[...,C]) -> y f32 [...,C], rstd f32 [C]",
+               "eps, (activation: relu or relu6)"}},
       {.name = "normalize_dx",
        .infer = infer_dx,
-       .doc = {"the gradients of all three",
-               "x, dy f32 [...], mean, rstd, (w f32 [channels]) -> dx f32 [...], dw, db f32 "
+       .doc = {"the gradients of all three; b is read where there is an activation",
+               "x, dy f32 [...], mean, rstd, (w, (b) f32 [channels]) -> dx f32 [...], dw, db f32 "
                "[channels]",
                "those of the op; constant_statistics (1: mean and rstd do not depend on x)"}}};
 }

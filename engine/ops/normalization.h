@@ -1,6 +1,7 @@
-// The geometry of a normalisation, which the backends read from a node.
+// What the backends read from the node of a normalisation.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "tessera/attributes.h"
@@ -14,6 +15,16 @@ struct NormalizationGeometry {
   std::int64_t N, L, G, D;
   std::int64_t C() const { return G * D; }
   std::int64_t elements_of_group() const { return L * D; }
+};
+
+/// Which inputs a batch norm has, from their number: x, two running statistics, perhaps weight and
+/// bias, perhaps a residual as the last.
+struct BatchNormInputs {
+  bool affine;
+  std::size_t residual;  ///< 0: none
+
+  explicit BatchNormInputs(std::size_t count)
+      : affine(count >= 5), residual(count % 2 == 0 ? count - 1 : 0) {}
 };
 
 /// From the attributes samples, groups and channels; without them it is a batch norm.

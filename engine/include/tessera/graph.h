@@ -107,6 +107,11 @@ class TESSERA_API Graph {
   /// Drops the nodes for which `keep` is false; their values stay but have no producer.
   void keep_nodes(const std::vector<bool>& keep);
 
+  /// Puts nodes on the same values in the place of all nodes, for passes. Values that none of them
+  /// gives have no producer. Throws Error when a node reads a value before it is there, or its op
+  /// does not give its outputs.
+  void set_nodes(std::vector<Node> nodes);
+
  private:
   Var add_value(Value value);
   void check_free(const std::string& name) const;

@@ -8,6 +8,7 @@
 #include "tessera/device.h"
 #include "tessera/error.h"
 #include "tessera/flops.h"
+#include "tessera/fuse.h"
 #include "tessera/graph.h"
 #include "tessera/initializers.h"
 #include "tessera/layers.h"

@@ -1,0 +1,129 @@
+#include "tessera/fuse.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "engine/ops/epilogue.h"
+#include "tessera/op.h"
+
+namespace tessera {
+namespace {
+
+/// Who reads each value.
+class Uses {
+ public:
+  explicit Uses(const Graph& graph) : readers_(graph.values().size()) {
+    for (std::size_t i = 0; i < graph.nodes().size(); ++i)
+      for (ValueId input : graph.nodes()[i].inputs) of(input).push_back(static_cast<NodeId>(i));
+    for (const Graph::Output& output : graph.outputs()) of(output.value).push_back(no_node);
+  }
+  /// The node that alone reads a value, once; no_node if there is none.
+  NodeId only_reader(ValueId value) const {
+    const auto& readers = readers_[static_cast<std::size_t>(value)];
+    return readers.size() == 1 ? readers[0] : no_node;
+  }
+  /// Whether all that read a value come after the node.
+  bool all_after(ValueId value, NodeId node) const {
+    const auto& readers = readers_[static_cast<std::size_t>(value)];
+    return std::all_of(readers.begin(), readers.end(),
+                       [&](NodeId reader) { return reader == no_node || reader > node; });
+  }
+
+ private:
+  std::vector<NodeId>& of(ValueId value) { return readers_[static_cast<std::size_t>(value)]; }
+  std::vector<std::vector<NodeId>> readers_;
+};
+
+/// A node and those behind it that it can take in.
+struct Group {
+  std::vector<NodeId> behind;          ///< the last of them gives the result
+  std::vector<ValueId> residual = {};  ///< one or none
+  std::string_view activation = {};
+};
+
+/// What an addition adds to `value`, if it has the same shape.
+std::vector<ValueId> added_to(const Graph& graph, const Node& addition, ValueId value) {
+  const ValueId other = addition.inputs[addition.inputs[0] == value ? 1 : 0];
+  if (graph.value(other).spec != graph.value(value).spec) return {};
+  return {other};
+}
+
+Group group_behind(const Graph& graph, const Uses& uses, NodeId first) {
+  Group group;
+  ValueId value = graph.node(first).outputs[0];
+  NodeId next = uses.only_reader(value);
+  const auto take = [&] {
+    group.behind.push_back(next);
+    value = graph.node(next).outputs[0];
+    next = uses.only_reader(value);
+  };
+  if (next != no_node && graph.node(next).op->name == "add") {
+    group.residual = added_to(graph, graph.node(next), value);
+    if (group.residual.empty()) return group;
+    take();
+  }
+  if (next != no_node && is_clamp(graph.node(next).op->name)) {
+    group.activation = graph.node(next).op->name;
+    take();
+  }
+  return group;
+}
+
+/// Whether a node may stand where `last` stands: all that reads its other outputs comes later, and
+/// nothing on the way is written over its inputs.
+bool can_move(const Graph& graph, const Uses& uses, NodeId id, NodeId last) {
+  const Node& node = graph.node(id);
+  for (std::size_t i = 1; i < node.outputs.size(); ++i)
+    if (!uses.all_after(node.outputs[i], last)) return false;
+  for (NodeId between = id + 1; between < last; ++between)
+    for (const Alias& alias : graph.node(between).op->updates) {
+      const ValueId updated = graph.node(between).inputs[static_cast<std::size_t>(alias.input)];
+      if (std::count(node.inputs.begin(), node.inputs.end(), updated) > 0) return false;
+    }
+  return true;
+}
+
+bool takes_more(const Node& node) {
+  return (node.op->name == "batch_norm" || node.op->name == "batch_norm_inference") &&
+         !node.attributes.has("activation") && node.inputs.size() % 2 == 1;
+}
+
+/// `node`, moved to the place of the last of the group.
+Node fused(Node node, const Group& group, ValueId result) {
+  node.inputs.insert(node.inputs.end(), group.residual.begin(), group.residual.end());
+  if (!group.activation.empty()) {
+    auto attributes = node.attributes.all();
+    attributes["activation"] = std::string(group.activation);
+    node.attributes = Attributes(std::move(attributes));
+  }
+  node.outputs[0] = result;
+  return node;
+}
+
+}  // namespace
+
+void fuse(Graph& graph) {
+  const Uses uses(graph);
+  std::vector<Node> nodes = graph.nodes();
+  std::vector<bool> keep(nodes.size(), true);
+  // Backward, so that of two norms that are added the second takes in the addition.
+  for (auto id = static_cast<NodeId>(nodes.size()) - 1; id >= 0; --id) {
+    const auto at = static_cast<std::size_t>(id);
+    if (!keep[at] || !takes_more(nodes[at])) continue;
+    const Group group = group_behind(graph, uses, id);
+    if (group.behind.empty() || !keep[static_cast<std::size_t>(group.behind[0])]) continue;
+    const NodeId last = group.behind.back();
+    if (!can_move(graph, uses, id, last)) continue;
+    const auto result = static_cast<std::size_t>(last);
+    nodes[result] = fused(nodes[at], group, nodes[result].outputs[0]);
+    keep[at] = false;
+    for (NodeId behind : group.behind)
+      if (behind != last) keep[static_cast<std::size_t>(behind)] = false;
+  }
+  std::vector<Node> kept;
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    if (keep[i]) kept.push_back(std::move(nodes[i]));
+  graph.set_nodes(std::move(kept));
+}
+
+}  // namespace tessera
