@@ -1,6 +1,6 @@
 // MobileNets: Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
 // Applications" (2017), and Sandler et al., "MobileNetV2: Inverted Residuals and Linear
-// Bottlenecks" (2018) as torchvision builds it.
+// Bottlenecks" (2018) as torchvision builds it, and with smaller strides for CIFAR.
 #include <fmt/format.h>
 
 #include "models/architecture.h"
@@ -44,24 +44,34 @@ Var inverted_residual(Var x, const std::string& name, const Stage& stage, std::i
   return stride == 1 && stage.channels == x.shape()[3] ? add(x, y) : y;
 }
 
-Var mobilenet_v2(Var x, std::int64_t classes, const ModelOptions& options) {
-  constexpr Stage stages[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
-                              {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
-  x = relu6(conv_norm(x, "features.0", 32, 3, {.stride = 2}));
+/// `early_stride` is that of the first convolution and of the first stage that has one: 2, or 1
+/// where images are small; `dropout` the default.
+Var mobilenet_v2(Var x, std::int64_t classes, const ModelOptions& options,
+                 std::int64_t early_stride, double dropout) {
+  const Stage stages[] = {{1, 16, 1, 1}, {6, 24, 2, early_stride}, {6, 32, 3, 2}, {6, 64, 4, 2},
+                          {6, 96, 3, 1}, {6, 160, 3, 2},           {6, 320, 1, 1}};
+  x = relu6(conv_norm(x, "features.0", 32, 3, {.stride = early_stride}));
   int number = 1;
   for (const Stage& stage : stages)
     for (std::int64_t i = 0; i < stage.blocks; ++i)
       x = inverted_residual(x, fmt::format("features.{}", number++), stage,
                             i == 0 ? stage.stride : 1);
   x = relu6(conv_norm(x, fmt::format("features.{}", number), 1280, 1));
-  x = layers::dropout(global_mean(x), "classifier.0", options.dropout.value_or(0.2));
+  x = layers::dropout(global_mean(x), "classifier.0", options.dropout.value_or(dropout));
   return layers::dense(x, "classifier.1", classes, normal_weights(0.01));
 }
 
 }  // namespace
 
 std::vector<Architecture> mobilenets() {
-  return {{{"mobilenet_v1", 224, 1000}, mobilenet_v1}, {{"mobilenet_v2", 224, 1000}, mobilenet_v2}};
+  const auto second = [](std::int64_t early_stride, double dropout) {
+    return [=](Var x, std::int64_t classes, const ModelOptions& options) {
+      return mobilenet_v2(x, classes, options, early_stride, dropout);
+    };
+  };
+  return {{{"mobilenet_v1", 224, 1000}, mobilenet_v1},
+          {{"mobilenet_v2", 224, 1000}, second(2, 0.2)},
+          {{"mobilenet_v2_cifar", 32, 10}, second(1, 0)}};
 }
 
 }  // namespace tessera::models

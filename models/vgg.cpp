@@ -1,5 +1,6 @@
 // VGG nets as torchvision builds them: Simonyan, Zisserman, "Very Deep Convolutional Networks for
-// Large-Scale Image Recognition" (2014), with and without batch norm.
+// Large-Scale Image Recognition" (2014), with and without batch norm; and one for CIFAR, with a
+// single dense layer.
 #include <fmt/format.h>
 
 #include <array>
@@ -15,6 +16,7 @@ constexpr std::int64_t widths[] = {64, 128, 256, 512, 512};
 struct Design {
   std::array<int, 5> convs;  ///< of each width, with a pool after them
   bool norms;
+  bool cifar = false;  ///< a single dense layer behind the last pool
 };
 
 Var vgg(Var x, const Design& design, std::int64_t classes, const ModelOptions& options) {
@@ -29,6 +31,7 @@ Var vgg(Var x, const Design& design, std::int64_t classes, const ModelOptions& o
     }
     x = max_pool2d(x, {}, next());
   }
+  if (design.cifar) return layers::dense(flatten(x), "classifier", classes, normal_weights(0.01));
   x = flatten(adaptive_avg_pool2d(x, {7, 7}));
   const double p = options.dropout.value_or(0.5);
   for (int i : {0, 3}) {
@@ -39,7 +42,9 @@ Var vgg(Var x, const Design& design, std::int64_t classes, const ModelOptions& o
 }
 
 Architecture architecture(int depth, const Design& design) {
-  return {{fmt::format("vgg{}{}", depth, design.norms ? "_bn" : ""), 224, 1000},
+  const bool cifar = design.cifar;
+  return {{fmt::format("vgg{}{}{}", depth, design.norms ? "_bn" : "", cifar ? "_cifar" : ""),
+           cifar ? 32 : 224, cifar ? 10 : 1000},
           [design](Var x, std::int64_t classes, const ModelOptions& options) {
             return vgg(x, design, classes, options);
           }};
@@ -55,6 +60,7 @@ std::vector<Architecture> vggs() {
     all.push_back(architecture(16, {{2, 2, 3, 3, 3}, norms}));
     all.push_back(architecture(19, {{2, 2, 4, 4, 4}, norms}));
   }
+  all.push_back(architecture(11, {{1, 1, 2, 2, 2}, true, true}));
   return all;
 }
 

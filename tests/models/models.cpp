@@ -45,16 +45,36 @@ void append(const ModelInfo& model, std::int64_t side) {
 
 TEST_CASE("models have as many parameters as torchvision's, or as published") {
   const std::map<std::string, std::int64_t> published = {
-      {"alexnet", 61'100'840},        {"vgg11", 132'863'336},       {"vgg13", 133'047'848},
-      {"vgg16", 138'357'544},         {"vgg19", 143'667'240},       {"vgg11_bn", 132'868'840},
-      {"vgg13_bn", 133'053'736},      {"vgg16_bn", 138'365'992},    {"vgg19_bn", 143'678'248},
-      {"googlenet", 6'624'904},       {"squeezenet1_1", 1'235'496}, {"densenet121", 7'978'856},
-      {"resnet18", 11'689'512},       {"resnet34", 21'797'672},     {"resnet50", 25'557'032},
-      {"resnet101", 44'549'160},      {"mobilenet_v1", 4'231'976},  {"mobilenet_v2", 3'504'872},
-      {"efficientnet_b0", 5'288'548}, {"tutorial", 62'006},         {"lenet5", 62'006},
-      {"resnet20", 269'722},          {"resnet32", 464'154},        {"resnet44", 658'586},
-      {"resnet56", 853'018},          {"resnet110", 1'727'962},     {"unet", 1'927'042},
+      {"alexnet", 61'100'840},
+      {"vgg11", 132'863'336},
+      {"vgg13", 133'047'848},
+      {"vgg16", 138'357'544},
+      {"vgg19", 143'667'240},
+      {"vgg11_bn", 132'868'840},
+      {"vgg13_bn", 133'053'736},
+      {"vgg16_bn", 138'365'992},
+      {"vgg19_bn", 143'678'248},
+      {"googlenet", 6'624'904},
+      {"squeezenet1_1", 1'235'496},
+      {"densenet121", 7'978'856},
+      {"resnet18", 11'689'512},
+      {"resnet34", 21'797'672},
+      {"resnet50", 25'557'032},
+      {"resnet101", 44'549'160},
+      {"mobilenet_v1", 4'231'976},
+      {"mobilenet_v2", 3'504'872},
+      {"efficientnet_b0", 5'288'548},
+      {"tutorial", 62'006},
+      {"lenet5", 62'006},
+      {"resnet20", 269'722},
+      {"resnet32", 464'154},
+      {"resnet44", 658'586},
+      {"resnet56", 853'018},
+      {"resnet110", 1'727'962},
+      {"unet", 1'927'042},
       {"vit_tiny", 5'362'762},
+      {"vgg11_bn_cifar", 9'231'114},
+      {"mobilenet_v2_cifar", 2'236'682},
   };
   const std::vector<ModelInfo> models = list_models();
   CHECK(models.size() == published.size());
@@ -67,8 +87,9 @@ TEST_CASE("models have as many parameters as torchvision's, or as published") {
 
 TEST_CASE("models take small and grey images, or name the smallest ones") {
   const std::map<std::string, std::int64_t> least = {
-      {"alexnet", 63},  {"vgg11", 32},    {"vgg13", 32},    {"vgg16", 32},    {"vgg19", 32},
-      {"vgg11_bn", 32}, {"vgg13_bn", 32}, {"vgg16_bn", 32}, {"vgg19_bn", 32}, {"densenet121", 29}};
+      {"alexnet", 63},  {"vgg11", 32},       {"vgg13", 32},         {"vgg16", 32},
+      {"vgg19", 32},    {"vgg11_bn", 32},    {"vgg13_bn", 32},      {"vgg16_bn", 32},
+      {"vgg19_bn", 32}, {"densenet121", 29}, {"vgg11_bn_cifar", 32}};
   for (const ModelInfo& model : list_models()) {
     CAPTURE(model.name);
     for (const std::int64_t side : {28, 32, 63}) {

@@ -20,7 +20,8 @@ import sys
 import tempfile
 from unittest import mock
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "goldens"))
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path[:0] = [os.path.join(ROOT, "tests/goldens"), os.path.join(ROOT, "bench")]
 import safetensors_file  # noqa: E402
 
 try:
@@ -30,75 +31,13 @@ try:
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
+import pytorch_nets  # noqa: E402
 
 CLASSES, BATCH = 10, 2
 
 
-class CifarBlock(torch.nn.Module):
-    """Of He et al.'s networks for CIFAR, with shortcuts without weights."""
-
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.conv1 = torch.nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = torch.nn.BatchNorm2d(outputs)
-        self.relu = torch.nn.ReLU()
-        self.conv2 = torch.nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = torch.nn.BatchNorm2d(outputs)
-        self.stride, self.zeros = stride, outputs - inputs
-
-    def forward(self, x):
-        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        if self.zeros:
-            x = x[:, :, :: self.stride, :: self.stride]
-            x = F.pad(x, (0, 0, 0, 0, self.zeros // 2, self.zeros - self.zeros // 2))
-        return self.relu(y + x)
-
-
-class CifarResNet(torch.nn.Module):
-    def __init__(self, blocks):
-        super().__init__()
-        self.conv1 = torch.nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-        self.bn1 = torch.nn.BatchNorm2d(16)
-        self.relu = torch.nn.ReLU()
-        width = 16
-        for stage in 1, 2, 3:
-            layers = []
-            for i in range(blocks):
-                stride = 2 if stage > 1 and i == 0 else 1
-                layers.append(CifarBlock(width, width * stride, stride))
-                width *= stride
-            setattr(self, f"layer{stage}", torch.nn.Sequential(*layers))
-        self.fc = torch.nn.Linear(width, CLASSES)
-        for module in self.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                torch.nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, x):
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        return self.fc(x.mean((2, 3)))
-
-
-def vit_tiny():
-    return torchvision.models.VisionTransformer(
-        image_size=32, patch_size=4, num_layers=12, num_heads=3, hidden_dim=192, mlp_dim=768,
-        num_classes=CLASSES)
-
-
-def googlenet():
-    return torchvision.models.googlenet(
-        weights=None, num_classes=CLASSES, aux_logits=False, init_weights=True)
-
-
-def make_net(name):
-    """The net, and rows and columns of its images."""
-    if name == "resnet20":
-        return CifarResNet(3), 32
-    if name == "vit_tiny":
-        return vit_tiny(), 32
-    if name == "googlenet":
-        return googlenet(), 96
-    return getattr(torchvision.models, name)(weights=None, num_classes=CLASSES), 96
+# Rows and columns of the images, else 96; batch norms get their values.
+SIDES = {"resnet20": 32, "vit_tiny": 32, "mobilenet_v2_cifar": 32, "vgg11_bn_cifar": 48}
 
 
 def randomise(net):
@@ -174,8 +113,7 @@ def array(tensor):
 
 def main(program, name):
     torch.manual_seed(2023)
-    net, side = make_net(name)
-    net = net.double()
+    net, side = pytorch_nets.make_net(name, CLASSES).double(), SIDES.get(name, 96)
     initial = {key: torch.stack([tensor.mean(), tensor.std(unbiased=False), tensor.abs().max()])
                for key, tensor in net.named_parameters()}
     randomise(net)
