@@ -7,7 +7,7 @@
 
 namespace tessera::bench {
 
-void add_train_command(CLI::App& app);
+void add_net_commands(CLI::App& app);
 void add_ops_command(CLI::App& app);
 
 /// Seconds that `run` takes.

@@ -1,4 +1,4 @@
-// `tessera-bench`: times training steps (`train`) and single ops (`ops`) on a device.
+// `tessera-bench`: times steps of nets (`train`, `infer`) and single ops (`ops`) on a device.
 #include <fmt/core.h>
 
 #include <exception>
@@ -8,7 +8,7 @@
 int main(int argc, char** argv) {
   CLI::App app{"Times Tessera. Compare ratios in one run, not absolute numbers.", "tessera-bench"};
   app.require_subcommand(1);
-  tessera::bench::add_train_command(app);
+  tessera::bench::add_net_commands(app);
   tessera::bench::add_ops_command(app);
   try {
     app.parse(argc, argv);

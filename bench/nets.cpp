@@ -1,6 +1,6 @@
-// `tessera-bench train`: whole training steps of a model on made-up images. With --serve it answers
-// each line "STEPS" on its input with the seconds they took, so that another program can alternate
-// between this one and a peer.
+// `tessera-bench train` and `infer`: whole steps of a model on made-up images. With --serve they
+// answer each line "STEPS" on their input with the seconds that these took, so that another program
+// can alternate between this one and a peer.
 #include <fmt/core.h>
 
 #include <iostream>
@@ -8,6 +8,8 @@
 
 #include "bench/bench.h"
 #include "engine/philox.h"
+#include "engine/training_graph.h"
+#include "tessera/flops.h"
 #include "tessera/models.h"
 #include "tessera/trainer.h"
 
@@ -18,46 +20,75 @@ struct Arguments {
   std::string device;
   std::string model = "tutorial";
   std::vector<std::int64_t> batches = {4, 32, 128};
+  std::int64_t side = 32, classes = 10;
   double seconds = 2;
   bool serve = false;
 };
 
-constexpr std::int64_t side = 32, channels = 3, classes = 10;
+constexpr std::int64_t channels = 3;
 
-Batch made_up_batch(std::int64_t size) {
-  Batch batch;
-  batch.size = size;
-  batch.images.resize(static_cast<std::size_t>(size * side * side * channels));
-  batch.labels.resize(static_cast<std::size_t>(size));
-  Philox generator(1, "bench");
-  for (auto& pixel : batch.images) pixel = static_cast<std::uint8_t>(generator.next());
-  for (auto& label : batch.labels) label = static_cast<std::int32_t>(generator.below(classes));
-  return batch;
-}
-
-class TrainingBench {
+/// Steps of a model; the first call builds what there is to build, and warms up.
+class NetBench {
  public:
-  TrainingBench(Device& device, const std::string& model, std::int64_t batch)
-      : network_(device, make_model(model, {side, side, channels, {}},
-                                    std::vector<std::string>(classes, "class"))),
-        trainer_(network_, {.lr = 0.001, .momentum = 0.9}),
-        batch_(made_up_batch(batch)) {
-    run(10);  // builds what there is to build, and warms up
+  NetBench(Device& device, const Arguments& arguments, std::int64_t size)
+      : network_(device, make_model(arguments.model, {arguments.side, arguments.side, channels, {}},
+                                    std::vector<std::string>(
+                                        static_cast<std::size_t>(arguments.classes), "class"))) {
+    batch_.size = size;
+    batch_.images.resize(
+        static_cast<std::size_t>(size * arguments.side * arguments.side * channels));
+    batch_.labels.resize(static_cast<std::size_t>(size));
+    Philox generator(1, "bench");
+    for (auto& pixel : batch_.images) pixel = static_cast<std::uint8_t>(generator.next());
+    for (auto& label : batch_.labels)
+      label =
+          static_cast<std::int32_t>(generator.below(static_cast<std::uint32_t>(arguments.classes)));
   }
+  virtual ~NetBench() = default;
 
-  void run(std::int64_t steps) {
-    for (std::int64_t i = 0; i < steps; ++i) trainer_.step(batch_);
-    trainer_.take_losses();  // waits
-  }
+  /// Waits for the last one.
+  virtual void run(std::int64_t steps) = 0;
+  /// Of a step.
+  virtual double flops() const = 0;
 
- private:
+ protected:
   Network network_;
-  Trainer trainer_;
   Batch batch_;
 };
 
-void serve(TrainingBench& bench) {
-  fmt::print("ready\n");
+class TrainingBench : public NetBench {
+ public:
+  TrainingBench(Device& device, const Arguments& arguments, std::int64_t size)
+      : NetBench(device, arguments, size), trainer_(network_, {.lr = 0.001, .momentum = 0.9}) {}
+
+  void run(std::int64_t steps) override {
+    for (std::int64_t i = 0; i < steps; ++i) trainer_.step(batch_);
+    trainer_.take_losses();  // waits
+  }
+  double flops() const override {
+    return tessera::flops(training_graph(network_.model(), batch_.size, trainer_.options(), true));
+  }
+
+ private:
+  Trainer trainer_;
+};
+
+class InferenceBench : public NetBench {
+ public:
+  using NetBench::NetBench;
+
+  void run(std::int64_t steps) override {
+    for (std::int64_t i = 0; i < steps; ++i) network_.predict(batch_.images, batch_.size);
+  }
+  double flops() const override {
+    Graph graph;
+    append_classifier(graph, network_.model(), batch_.size);
+    return tessera::flops(graph);
+  }
+};
+
+void serve(NetBench& bench) {
+  fmt::print("ready {}\n", bench.flops());
   std::fflush(stdout);
   for (std::int64_t steps; std::cin >> steps;) {
     fmt::print("{}\n", time_of([&] { bench.run(steps); }));
@@ -65,31 +96,44 @@ void serve(TrainingBench& bench) {
   }
 }
 
-void run(const Arguments& arguments) {
+template <typename Bench>
+void run(const char* what, const Arguments& arguments) {
   const auto device = open_device(arguments.device);
   for (std::int64_t batch : arguments.batches) {
-    TrainingBench bench(*device, arguments.model, batch);
+    Bench bench(*device, arguments, batch);
+    bench.run(1);
     if (arguments.serve) return serve(bench);
-    constexpr std::int64_t steps = 20;
-    const double seconds = median_time([&] { bench.run(steps); }, arguments.seconds);
-    fmt::print("train {} batch {:<4} {:10.0f} images/s  {:.3f} ms a step  ({})\n", arguments.model,
-               batch, static_cast<double>(batch * steps) / seconds,
-               1e3 * seconds / static_cast<double>(steps), device->info().name);
+    const auto steps =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(0.05 / time_of([&] { bench.run(1); })));
+    const double seconds =
+        median_time([&] { bench.run(steps); }, arguments.seconds) / static_cast<double>(steps);
+    fmt::print("{} {} batch {:<4} {:10.0f} images/s  {:.3f} ms a step  {:.1f} GFLOP/s  ({})\n",
+               what, arguments.model, batch, static_cast<double>(batch) / seconds, 1e3 * seconds,
+               1e-9 * bench.flops() / seconds, device->info().name);
   }
+}
+
+template <typename Bench>
+void add_command(CLI::App& app, const char* name, const char* description) {
+  CLI::App* command = app.add_subcommand(name, description);
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("--device", arguments->device, "as in tessera --device");
+  command->add_option("--model", arguments->model, "one of those that `tessera models` lists");
+  command->add_option("--batch", arguments->batches, "batch sizes");
+  command->add_option("--size", arguments->side, "rows and columns of the images")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--classes", arguments->classes)->check(CLI::PositiveNumber);
+  command->add_option("--seconds", arguments->seconds, "time to spend on each");
+  command->add_flag("--serve", arguments->serve,
+                    "time as many steps as each line of the input says (first batch size only)");
+  command->callback([name, arguments] { run<Bench>(name, *arguments); });
 }
 
 }  // namespace
 
-void add_train_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("train", "Time whole training steps");
-  auto arguments = std::make_shared<Arguments>();
-  command->add_option("--device", arguments->device, "as in tessera --device");
-  command->add_option("--model", arguments->model, "a model, on images of 32x32x3");
-  command->add_option("--batch", arguments->batches, "batch sizes");
-  command->add_option("--seconds", arguments->seconds, "time to spend on each");
-  command->add_flag("--serve", arguments->serve,
-                    "time as many steps as each line of the input says (first batch size only)");
-  command->callback([arguments] { run(*arguments); });
+void add_net_commands(CLI::App& app) {
+  add_command<TrainingBench>(app, "train", "Time whole training steps");
+  add_command<InferenceBench>(app, "infer", "Time predictions");
 }
 
 }  // namespace tessera::bench

@@ -1,8 +1,11 @@
 // `tessera-bench ops`: the op cases of the tests, and larger ones, checked and then timed. A wrong
-// result is reported instead of a time.
+// result is reported instead of a time. With --serve it answers each line "RUNS OP: CASE" with the
+// seconds that these runs took, as `train` does with steps.
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iostream>
+#include <map>
 
 #include "bench/bench.h"
 #include "tessera/device.h"
@@ -20,6 +23,7 @@ struct Arguments {
   std::string filter;
   double seconds = 0.3;
   bool all = false;
+  bool serve = false;
 };
 
 /// Reference elements worth computing for a case: the naive loops are slow.
@@ -43,23 +47,27 @@ std::optional<std::string> wrong(const Case& c, cases::CaseRun& run, const cases
   return {};
 }
 
-double seconds_per_run(Device& device, cases::CaseRun& run, double seconds) {
-  const auto repeat = [&](std::int64_t runs) {
-    return time_of([&] {
-      for (std::int64_t i = 0; i < runs; ++i) run.run();
-      device.finish();
-    });
-  };
-  repeat(2);
-  // Enough runs in one measurement that waiting for the device does not count.
-  const auto runs = std::max<std::int64_t>(1, static_cast<std::int64_t>(0.02 / repeat(1)));
-  return median_time([&] { repeat(runs); }, seconds) / static_cast<double>(runs);
+double seconds_of(Device& device, cases::CaseRun& run, std::int64_t runs) {
+  return time_of([&] {
+    for (std::int64_t i = 0; i < runs; ++i) run.run();
+    device.finish();
+  });
 }
+
+double seconds_per_run(Device& device, cases::CaseRun& run, double seconds) {
+  seconds_of(device, run, 2);
+  // Enough runs in one measurement that waiting for the device does not count.
+  const auto runs =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(0.02 / seconds_of(device, run, 1)));
+  return median_time([&] { seconds_of(device, run, runs); }, seconds) / static_cast<double>(runs);
+}
+
+std::string label_of(const Case& c) { return c.op + ": " + c.name; }
 
 /// Returns whether the result was right.
 bool bench_case(const Case& c, Device& device, const Arguments& arguments) {
   cases::CaseRun run(c, device, false, {.alignment = device.buffer_alignment()});
-  const std::string label = c.op + ": " + c.name;
+  const std::string label = label_of(c);
   if (const auto difference = wrong(c, run, cases::make_inputs(c))) {
     fmt::print("{:60} WRONG: {}\n", label, *difference);
     return false;
@@ -70,13 +78,44 @@ bool bench_case(const Case& c, Device& device, const Arguments& arguments) {
   return true;
 }
 
+/// A case with what it runs on, checked when first asked for.
+struct ServedCase {
+  ServedCase(const Case& served, Device& device)
+      : c(served), run(c, device, false, {.alignment = device.buffer_alignment()}) {
+    if (const auto difference = wrong(c, run, cases::make_inputs(c)))
+      throw Error("bench", fmt::format("{}: wrong: {}", label_of(c), *difference));
+  }
+  Case c;
+  cases::CaseRun run;
+};
+
+void serve(Device& device) {
+  const std::vector<Case> all = cases::all_cases();
+  std::map<std::string, std::unique_ptr<ServedCase>> served;
+  fmt::print("ready\n");
+  std::fflush(stdout);
+  std::string label;
+  for (std::int64_t runs; std::cin >> runs >> std::ws && std::getline(std::cin, label);) {
+    auto& entry = served[label];
+    if (!entry) {
+      const auto found =
+          std::find_if(all.begin(), all.end(), [&](const Case& c) { return label_of(c) == label; });
+      if (found == all.end()) throw Error("bench", fmt::format("there is no case '{}'", label));
+      entry = std::make_unique<ServedCase>(*found, device);
+    }
+    fmt::print("{}\n", seconds_of(device, entry->run, runs));
+    std::fflush(stdout);
+  }
+}
+
 void run(const Arguments& arguments) {
   const auto device = open_device(arguments.device);
+  if (arguments.serve) return serve(*device);
   fmt::print("{} ({})\n", device->info().name, device->info().id);
   int wrong_cases = 0;
   for (const Case& c : cases::all_cases()) {
     const bool wanted = arguments.all || c.bench_only;
-    if (!wanted || (c.op + ": " + c.name).find(arguments.filter) == std::string::npos) continue;
+    if (!wanted || label_of(c).find(arguments.filter) == std::string::npos) continue;
     wrong_cases += !bench_case(c, *device, arguments);
   }
   if (wrong_cases > 0)
@@ -92,6 +131,7 @@ void add_ops_command(CLI::App& app) {
   command->add_option("--filter", arguments->filter, "part of 'op: case'");
   command->add_option("--seconds", arguments->seconds, "time to spend on each case");
   command->add_flag("--all", arguments->all, "the small cases of the tests too");
+  command->add_flag("--serve", arguments->serve, "time the case that each line of the input names");
   command->callback([arguments] { run(*arguments); });
 }
 

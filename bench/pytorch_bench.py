@@ -1,50 +1,135 @@
-"""PyTorch's side of compare_pytorch: training steps of a net on made-up images.
+"""PyTorch's side of compare_pytorch: what `tessera-bench` does with --serve.
 
-usage: pytorch_steps.py MODEL BATCH channels_first|channels_last THREADS
-Prints "ready", then answers each line "STEPS" with the seconds they took.
+usage: pytorch_bench.py train|infer --model MODEL --batch N [--size N] [--classes N]
+       pytorch_bench.py ops              (both: [--layout channels_last] [--torch-device cuda] ...)
+Prints "ready", then answers lines of its input with seconds: "STEPS" with those of that many
+steps; of ops, "RUNS OP SHAPE" with those of the runs, where SHAPE is "SIZE" of a matmul, "N C H K R STRIDE PADDING GROUPS" of conv2d, conv2d_dx and conv2d_dw.
 """
+import argparse
 import sys
 import time
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 
+import pytorch_nets
 
-def tutorial():
-    return nn.Sequential(
-        nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
-        nn.Linear(84, 10))
+LAYOUTS = {"channels_first": torch.contiguous_format, "channels_last": torch.channels_last}
+
+def wait(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
 
 
-MODELS = {"tutorial": tutorial}
+def train_step(net, x, labels):
+    optimizer = torch.optim.SGD(net.parameters(), 0.001, momentum=0.9)
+
+    def step():
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def infer_step(net, x):
+    net = net.eval()
+    with torch.no_grad():
+        net = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(net, x)))
+
+    def step():
+        with torch.no_grad():
+            net(x)
+
+    return step
+
+
+def make_step(arguments):
+    device = arguments.torch_device
+    net = pytorch_nets.make_net(arguments.model, arguments.classes).train().to(device)
+    x = torch.rand(arguments.batch, 3, arguments.size, arguments.size, device=device)
+    labels = torch.randint(0, arguments.classes, (arguments.batch,), device=device)
+    net = net.to(memory_format=LAYOUTS[arguments.layout])
+    x = x.contiguous(memory_format=LAYOUTS[arguments.layout])
+    return train_step(net, x, labels) if arguments.command == "train" else infer_step(net, x)
+
+
+def serve_net(arguments):
+    step = make_step(arguments)
+
+    def answer(line):
+        start = time.perf_counter()
+        for _ in range(int(line)):
+            step()
+        wait(arguments.torch_device)
+        return time.perf_counter() - start
+
+    answer("3")
+    return answer
+
+
+def matmul(arguments, size):
+    a, b, y = (torch.rand(size, size, device=arguments.torch_device) for _ in range(3))
+    return lambda: torch.mm(a, b, out=y)
+
+
+def convolution(what, arguments, N, C, H, K, R, stride, padding, groups):
+    x = torch.randn(N, C, H, H, device=arguments.torch_device)
+    w = torch.randn(K, C // groups, R, R, device=arguments.torch_device)
+    x, w = (t.contiguous(memory_format=LAYOUTS[arguments.layout]) for t in (x, w))
+    with torch.no_grad():
+        y = F.conv2d(x, w, None, stride, padding, 1, groups)
+    if what == "conv2d":
+        return lambda: F.conv2d(x, w, None, stride, padding, 1, groups)
+    wanted = [what == "conv2d_dx", what == "conv2d_dw", False]
+    return lambda: torch.ops.aten.convolution_backward(
+        y, x, w, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups, wanted)
+
+
+def make_op(what, arguments, shape):
+    if what == "matmul":
+        return matmul(arguments, *shape)
+    return convolution(what, arguments, *shape)
+
+
+def serve_ops(arguments):
+    ops = {}
+
+    def answer(line):
+        runs, what, *shape = line.split()
+        if (what, *shape) not in ops:
+            ops[what, *shape] = make_op(what, arguments, [int(n) for n in shape])
+        op = ops[what, *shape]
+        start = time.perf_counter()
+        with torch.no_grad():
+            for _ in range(int(runs)):
+                op()
+        wait(arguments.torch_device)
+        return time.perf_counter() - start
+
+    return answer
 
 
 def main():
-    model, batch, layout, threads = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
-    torch.set_num_threads(threads)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=["train", "infer", "ops"])
+    parser.add_argument("--model", default="tutorial")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--layout", choices=list(LAYOUTS), default="channels_first")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--torch-device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--tf32", action="store_true", help="products in TF32 where a GPU has it")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    net = MODELS[model]().train()
-    x = torch.rand(batch, 3, 32, 32)
-    y = torch.randint(0, 10, (batch,))
-    if layout == "channels_last":
-        net = net.to(memory_format=torch.channels_last)
-        x = x.contiguous(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(net.parameters(), 0.001, momentum=0.9)
-
-    def run(steps):
-        for _ in range(steps):
-            optimizer.zero_grad()
-            F.cross_entropy(net(x), y).backward()
-            optimizer.step()
-
-    run(10)
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = arguments.tf32
+    answer = serve_ops(arguments) if arguments.command == "ops" else serve_net(arguments)
     print("ready", flush=True)
     for line in sys.stdin:
-        start = time.perf_counter()
-        run(int(line))
-        print(time.perf_counter() - start, flush=True)
+        print(answer(line), flush=True)
 
 
 if __name__ == "__main__":
