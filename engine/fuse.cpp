@@ -76,7 +76,8 @@ bool can_move(const Graph& graph, const Uses& uses, NodeId id, NodeId last) {
   for (std::size_t i = 1; i < node.outputs.size(); ++i)
     if (!uses.all_after(node.outputs[i], last)) return false;
   for (NodeId between = id + 1; between < last; ++between)
-    for (const Alias& alias : graph.node(between).op->updates) {
+    for (const Alias& alias :
+         updates_of(*graph.node(between).op, graph.node(between).outputs.size())) {
       const ValueId updated = graph.node(between).inputs[static_cast<std::size_t>(alias.input)];
       if (std::count(node.inputs.begin(), node.inputs.end(), updated) > 0) return false;
     }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numbers>
@@ -50,24 +51,44 @@ std::vector<std::byte> initial_bytes(const Value& value, std::uint64_t seed) {
 }  // namespace
 
 void Params::add(const Graph& graph, std::uint64_t seed) {
+  std::vector<const Value*> absent;
   for (const Value& value : graph.values()) {
     if (value.role != Role::parameter && value.role != Role::state) continue;
-    const auto found = entries_.find(value.name);
-    if (found != entries_.end()) {
-      buffer(value);  // checks the spec
-      continue;
-    }
-    Entry entry{value.spec, value.role, device_.allocate(value.spec.bytes())};
-    device_.upload(*entry.buffer, 0, initial_bytes(value, seed));
-    entries_.emplace(value.name, std::move(entry));
+    if (has(value.name))
+      place(value);  // checks the spec
+    else
+      absent.push_back(&value);
   }
+  allocate(absent);
+  for (const Value* value : absent) write(value->name, initial_bytes(*value, seed));
 }
 
 void Params::add_state(const std::string& name, const TensorSpec& spec,
                        std::span<const std::byte> bytes) {
   if (has(name)) throw Error("params", "there is a '" + name + "' already");
-  entries_.emplace(name, Entry{spec, Role::state, device_.allocate(spec.bytes())});
+  const Value value{.spec = spec, .role = Role::state, .name = name};
+  allocate({&value});
   write(name, bytes);
+}
+
+void Params::allocate(const std::vector<const Value*>& values) {
+  const std::size_t alignment = device_.buffer_alignment();
+  const std::uint64_t limit = device_.info().max_allocation_bytes;
+  for (std::size_t first = 0, next = 0; first < values.size(); first = next) {
+    std::vector<std::size_t> offsets;
+    std::size_t bytes = 0;
+    for (; next < values.size(); ++next) {
+      const std::size_t own = std::max<std::size_t>(values[next]->spec.bytes(), 1);
+      if (next > first && limit > 0 && own > limit - std::min<std::uint64_t>(bytes, limit)) break;
+      offsets.push_back(bytes);
+      bytes = (bytes + own + alignment - 1) / alignment * alignment;
+    }
+    buffers_.push_back(device_.allocate(bytes));
+    for (std::size_t i = first; i < next; ++i)
+      entries_.emplace(
+          values[i]->name,
+          Entry{values[i]->spec, values[i]->role, {buffers_.back().get(), offsets[i - first]}});
+  }
 }
 
 const Params::Entry& Params::entry(std::string_view name) const {
@@ -76,18 +97,18 @@ const Params::Entry& Params::entry(std::string_view name) const {
   return found->second;
 }
 
-Buffer& Params::buffer(const Value& value) const {
+Params::Place Params::place(const Value& value) const {
   const Entry& found = entry(value.name);
   if (found.spec != value.spec)
     throw Error("params", fmt::format("'{}' is {}, expected {}", value.name, to_string(found.spec),
                                       to_string(value.spec)));
-  return *found.buffer;
+  return found.place;
 }
 
 std::vector<std::byte> Params::read(std::string_view name) const {
   const Entry& found = entry(name);
   std::vector<std::byte> bytes(found.spec.bytes());
-  device_.download(*found.buffer, 0, bytes);
+  device_.download(*found.place.buffer, found.place.offset, bytes);
   return bytes;
 }
 
@@ -96,7 +117,8 @@ std::vector<float> Params::read_floats(std::string_view name) const {
   if (found.spec.dtype != DType::f32)
     throw Error("params", fmt::format("'{}' is {}, expected f32", name, to_string(found.spec)));
   std::vector<float> floats(static_cast<std::size_t>(found.spec.elements()));
-  device_.download(*found.buffer, 0, std::as_writable_bytes(std::span(floats)));
+  device_.download(*found.place.buffer, found.place.offset,
+                   std::as_writable_bytes(std::span(floats)));
   return floats;
 }
 
@@ -105,7 +127,7 @@ void Params::write(std::string_view name, std::span<const std::byte> bytes) {
   if (bytes.size() != found.spec.bytes())
     throw Error("params", fmt::format("'{}' takes {} bytes ({}), found {}", name,
                                       found.spec.bytes(), to_string(found.spec), bytes.size()));
-  device_.upload(*found.buffer, 0, bytes);
+  device_.upload(*found.place.buffer, found.place.offset, bytes);
 }
 
 }  // namespace tessera

@@ -81,7 +81,7 @@ void Plan::resolve_roots() {
       placements_[output].root = placement(node.inputs[0]).root;
       seen[output] = seen[static_cast<std::size_t>(node.inputs[0])];
     }
-    for (const Alias& alias : node.op->updates) {
+    for (const Alias& alias : updates_of(*node.op, node.outputs.size())) {
       const auto output =
           static_cast<std::size_t>(node.outputs.at(static_cast<std::size_t>(alias.output)));
       const ValueId root = placement(node.inputs.at(static_cast<std::size_t>(alias.input))).root;

@@ -1,6 +1,7 @@
 #include "engine/training_graph.h"
 
 #include "engine/ops/dropout.h"
+#include "engine/passes/passes.h"
 #include "tessera/autograd.h"
 #include "tessera/fuse.h"
 
@@ -90,6 +91,7 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
     record(loss, graph.state(history_name, {DType::f32, {history_size}}), step, "loss.record");
   }
   remove_dead_nodes(graph);
+  join_updates(graph);
   return graph;
 }
 
@@ -98,11 +100,13 @@ void append_updates(const std::vector<Var>& weights, std::vector<Var> dw, Var lr
   Graph& graph = lr.graph();
   const Var share_of_new = graph.constant({1}, 1 - options.ema);
   clip(dw, weights, options);
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    const Var updated = update(weights[i], dw[i], lr, step, options);
+  std::vector<Var> updated;
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    updated.push_back(update(weights[i], dw[i], lr, step, options));
+  // After all updates, so that these can be joined.
+  for (std::size_t i = 0; i < weights.size() && options.ema > 0; ++i) {
     const std::string average = name_of(weights[i]) + ".ema";
-    if (options.ema > 0)
-      blend(graph.state(average, updated.spec()), updated, share_of_new, average);
+    blend(graph.state(average, updated[i].spec()), updated[i], share_of_new, average);
   }
 }
 

@@ -28,11 +28,12 @@ void fill(std::byte* data, const TensorSpec& spec, double value) {
 }
 
 std::byte* persistent_data(const Value& value, Params& params) {
-  const auto* buffer = dynamic_cast<const CpuBuffer*>(&params.buffer(value));
+  const Params::Place place = params.place(value);
+  const auto* buffer = dynamic_cast<const CpuBuffer*>(place.buffer);
   if (!buffer)
     throw Error("cpu", fmt::format("'{}' is on device {}, expected cpu", value.name,
                                    params.device().info().id));
-  return buffer->data();
+  return buffer->data() + place.offset;
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ class NodeContext {
   std::string_view op_name() const { return node_.op->name; }
   const Attributes& attributes() const { return node_.attributes; }
   std::size_t input_count() const { return node_.inputs.size(); }
+  std::size_t output_count() const { return node_.outputs.size(); }
   const TensorSpec& input_spec(std::size_t i) const {
     return graph_.value(node_.inputs.at(i)).spec;
   }

@@ -1,7 +1,10 @@
-// Steps of optimisers, in place: the formulas of cl_kernels/optimizer_step.h, element by element.
+// Steps of optimisers, in place: the formulas of cl_kernels/optimizer_step.h, element by element;
+// the tensors of a node are shared out as if they lay end to end.
 #include "cl_kernels/optimizer_step.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "backends/cpu/variant.h"
 #include "engine/ops/optimizer_step.h"
@@ -44,20 +47,49 @@ struct Tensors {
 OPTIMIZER_STEPS(STEP)
 #undef STEP
 
+/// A tensor of a node, with its constants and where it begins when all are laid end to end.
+struct Segment {
+  Tensors tensors;
+  std::vector<float> constants;
+  std::int64_t begin, count;
+};
+
+constexpr std::int64_t floats_per_line = 16;
+
+template <std::size_t states>
+std::vector<Segment> segments_of(const NodeContext& node, const char* op) {
+  const std::size_t count = node.output_count() / (1 + states), lr = (2 + states) * count;
+  std::vector<Segment> segments;
+  std::int64_t begin = 0;
+  for (std::size_t t = 0; t < count; ++t) {
+    const Tensors tensors = {node.output(t),
+                             node.input(count + t),
+                             states > 0 ? node.output(count + t) : nullptr,
+                             states > 1 ? node.output(2 * count + t) : nullptr,
+                             node.input(lr),
+                             node.input(node.input_count() - 1)};
+    const std::int64_t elements = node.output_spec(t).elements();
+    segments.push_back({tensors, optimizer_constants(op, node.attributes(), t), begin, elements});
+    begin += (elements + floats_per_line - 1) / floats_per_line * floats_per_line;
+  }
+  return segments;
+}
+
 template <auto step, std::size_t states>
 Step prepare(const NodeContext& node, const char* op) {
-  const std::size_t lr = 2 + states;
-  const Tensors tensors = {node.output(0),
-                           node.input(1),
-                           states > 0 ? node.output(1) : nullptr,
-                           states > 1 ? node.output(2) : nullptr,
-                           node.input(lr),
-                           node.input(node.input_count() - 1)};
-  const std::int64_t count = node.output_spec(0).elements();
+  std::vector<Segment> segments = segments_of<states>(node, op);
+  const std::int64_t count = segments.back().begin + segments.back().count;
   const std::int64_t chunks = chunk_count(count, 0.3);
-  return {[=, k = optimizer_constants(op, node.attributes())](const StepContext& context) {
+  return {[=, segments = std::move(segments)](const StepContext& context) {
     context.pool.for_each(chunks, [&](std::int64_t chunk, int) {
-      step(tensors, k.data(), chunk_range(count, chunks, chunk, 16));
+      const Range range = chunk_range(count, chunks, chunk, floats_per_line);
+      auto segment =
+          std::upper_bound(segments.begin(), segments.end(), range.begin,
+                           [](std::int64_t at, const Segment& s) { return at < s.begin; });
+      for (--segment; segment != segments.end() && segment->begin < range.end; ++segment)
+        step(segment->tensors, segment->constants.data(),
+             {std::max<std::int64_t>(range.begin - segment->begin, 0),
+              std::min(range.end - segment->begin, segment->count)});
     });
   }};
 }

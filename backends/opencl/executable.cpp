@@ -36,7 +36,8 @@ OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lo
   lower(lowering);
   make_inputs(plan);
   for (const auto& output : graph_.outputs())
-    outputs_[output.name] = {buffers_.at(output.value), graph_.value(output.value).spec.bytes()};
+    outputs_[output.name] = {buffers_.at(output.value).buffer,
+                             graph_.value(output.value).spec.bytes()};
 }
 
 // Memory must not go while commands still use it; a failure here has been reported already.
@@ -53,7 +54,7 @@ OpenclExecutable::~OpenclExecutable() {
 }
 
 void OpenclExecutable::bind_values(const Plan& plan, Params& params) {
-  std::map<ValueId, cl::Buffer> roots;
+  Buffers roots;
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
     const auto id = static_cast<ValueId>(i);
     const Placement& place = plan.placement(id);
@@ -62,16 +63,20 @@ void OpenclExecutable::bind_values(const Plan& plan, Params& params) {
     auto found = roots.find(place.root);
     if (found == roots.end()) {
       const std::size_t bytes = std::max<std::size_t>(root.spec.bytes(), 1);
-      cl::Buffer buffer;
+      Storage storage;
       if (place.in_arena) {
-        buffer = sub_buffer(arena_->cl_buffer(), place.offset, bytes);
+        storage.block = arena_->cl_buffer();
+        storage.offset = place.offset;
       } else if (root.role == Role::constant) {
         constants_.push_back(std::make_unique<OpenclBuffer>(device_, root.spec.bytes()));
-        buffer = constants_.back()->cl_buffer();
+        storage.block = constants_.back()->cl_buffer();
       } else {
-        buffer = static_cast<OpenclBuffer&>(params.buffer(root)).cl_buffer();
+        const Params::Place of_params = params.place(root);
+        storage.block = static_cast<OpenclBuffer*>(of_params.buffer)->cl_buffer();
+        storage.offset = of_params.offset;
       }
-      found = roots.emplace(place.root, buffer).first;
+      storage.buffer = sub_buffer(storage.block, storage.offset, bytes);
+      found = roots.emplace(place.root, std::move(storage)).first;
     }
     buffers_[id] = found->second;
   }
@@ -82,8 +87,9 @@ void OpenclExecutable::fill_constants(const Plan& plan) {
     const Value& value = graph_.value(id);
     if (value.spec.elements() == 0) continue;
     checked("constant", [&] {
-      device_.compute_queue().enqueueFillBuffer(
-          buffers_.at(id), static_cast<cl_float>(value.initializer.value), 0, value.spec.bytes());
+      device_.compute_queue().enqueueFillBuffer(buffers_.at(id).buffer,
+                                                static_cast<cl_float>(value.initializer.value), 0,
+                                                value.spec.bytes());
     });
   }
 }
@@ -143,7 +149,7 @@ void OpenclExecutable::make_inputs(const Plan& plan) {
     input.bytes = value.spec.bytes();
     const auto id = static_cast<ValueId>(i);
     if (!plan.placement(id).used || input.bytes == 0) continue;
-    input.arena = buffers_.at(id);
+    input.arena = buffers_.at(id).buffer;
     checked("input '" + value.name + "'", [&] {
       for (Slot& slot : input.slots) {
         slot.device = std::make_unique<OpenclBuffer>(device_, input.bytes, CL_MEM_READ_ONLY);

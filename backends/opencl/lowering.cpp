@@ -16,8 +16,8 @@ void Lowering::set_memory(const Buffers* buffers, cl::Buffer workspace) {
   workspace_ = std::move(workspace);
 }
 
-cl::Buffer Lowering::buffer(ValueId value) const {
-  return measuring_ ? cl::Buffer() : buffers_->at(value);
+Storage Lowering::storage(ValueId value) const {
+  return measuring_ ? Storage() : buffers_->at(value);
 }
 
 cl::Buffer Lowering::workspace(std::size_t bytes) {

@@ -25,8 +25,14 @@ struct Step {
   std::variant<Launch, Call> work;
 };
 
-/// The buffers of a plan's values.
-using Buffers = std::map<ValueId, cl::Buffer>;
+/// Where a value lies: its bytes as a buffer of their own, which are a part of a block.
+struct Storage {
+  cl::Buffer buffer;
+  cl::Buffer block;
+  std::size_t offset = 0;  ///< bytes from the start of the block
+};
+/// Those of a plan's values.
+using Buffers = std::map<ValueId, Storage>;
 
 /// What an algorithm sees of one node, and where it puts its launches. Nodes are lowered twice:
 /// first to measure how much workspace they need, when buffers are null and launches are dropped.
@@ -39,14 +45,16 @@ class Lowering {
   const Traits& traits() const { return device_.traits(); }
   OpenclDevice& device() const { return device_; }
   std::size_t input_count() const { return node().inputs.size(); }
+  std::size_t output_count() const { return node().outputs.size(); }
   const TensorSpec& input_spec(std::size_t i) const {
     return graph_.value(node().inputs.at(i)).spec;
   }
   const TensorSpec& output_spec(std::size_t i) const {
     return graph_.value(node().outputs.at(i)).spec;
   }
-  cl::Buffer input(std::size_t i) const { return buffer(node().inputs.at(i)); }
-  cl::Buffer output(std::size_t i) const { return buffer(node().outputs.at(i)); }
+  cl::Buffer input(std::size_t i) const { return input_storage(i).buffer; }
+  cl::Buffer output(std::size_t i) const { return storage(node().outputs.at(i)).buffer; }
+  Storage input_storage(std::size_t i) const { return storage(node().inputs.at(i)); }
 
   /// Memory that is this node's until its last launch has ended.
   cl::Buffer workspace(std::size_t bytes);
@@ -101,7 +109,7 @@ class Lowering {
   std::vector<std::unique_ptr<OpenclBuffer>> take_tables() { return std::move(tables_); }
 
  private:
-  cl::Buffer buffer(ValueId value) const;
+  Storage storage(ValueId value) const;
   std::int64_t chunk_of(std::int64_t items, std::int64_t at_least) const;
   cl::Buffer table(const void* data, std::size_t bytes);
   void append(std::variant<Launch, Call> work) { steps_.push_back({node_, std::move(work)}); }

@@ -32,6 +32,15 @@ const Op& find_op(std::string_view name) {
               fmt::format("there is no op '{}'; there are {}", name, fmt::join(names, ", ")));
 }
 
+std::vector<Alias> updates_of(const Op& op, std::size_t outputs) {
+  if (!op.updates_many) return op.updates;
+  const int n = static_cast<int>(outputs / op.updates.size());
+  std::vector<Alias> updates;
+  for (const Alias& lists : op.updates)
+    for (int i = 0; i < n; ++i) updates.push_back({lists.output * n + i, lists.input * n + i});
+  return updates;
+}
+
 std::vector<const Op*> all_ops() {
   std::vector<const Op*> all;
   for (const Op& op : table()) all.push_back(&op);

@@ -1,5 +1,6 @@
-// Steps of optimisers, in place: op(w, dw, states..., lr, extra). Each is a row here and a formula
-// in cl_kernels/optimizer_step.h, which both backends read.
+// Steps of optimisers, in place: op(w, dw, states..., lr, extra), or of n tensors at once: op(n
+// weights, n gradients, ... lr, extra). Each is a row here and a formula in
+// cl_kernels/optimizer_step.h, which both backends read.
 #include "engine/ops/optimizer_step.h"
 
 #include <fmt/ranges.h>
@@ -125,6 +126,16 @@ const std::array<Row, 6>& rows() {
   return table;
 }
 
+/// Of several tensors, each may have its own decay, in `weight_decays`.
+void check_decays(const Attributes& attributes, std::size_t tensors) {
+  if (!attributes.has("weight_decays")) return;
+  const std::vector<double>& decays = attributes.numbers("weight_decays");
+  ops::check(decays.size() == tensors, "there are {} weight_decays, expected {}", decays.size(),
+             tensors);
+  for (double decay : decays)
+    ops::check(decay >= 0, "weight_decays has {}, expected at least 0", decay);
+}
+
 void check_numbers(const Row& row, const Attributes& attributes) {
   for (const Number& number : row.numbers) {
     const double value = attributes.number(number.name);
@@ -142,16 +153,18 @@ void check_numbers(const Row& row, const Attributes& attributes) {
 template <std::size_t index>
 std::vector<TensorSpec> infer(const InferContext& context) {
   const Row& row = rows()[index];
-  const std::size_t lr = 2 + row.states.size();
-  const std::size_t count = lr + (row.extra ? 2 : 1);
-  ops::check_count(context, count, count);
-  std::vector<const char*> names = {"weight", "gradient"};
-  names.insert(names.end(), row.states.begin(), row.states.end());
+  std::vector<const char*> lists = {"weight", "gradient"};
+  lists.insert(lists.end(), row.states.begin(), row.states.end());
+  const std::size_t single = row.extra ? 2 : 1, found = context.inputs.size();
+  if (found < lists.size() + single || (found - single) % lists.size() != 0)
+    ops::check_count(context, lists.size() + single, lists.size() + single);
+  const std::size_t tensors = (found - single) / lists.size(), lr = tensors * lists.size();
   std::vector<TensorSpec> outputs;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    ops::check_input(context, i, names[i], DType::f32, -1);
-    ops::check_shape(context, i, names[i], context.inputs[0].shape);
-    if (i != 1) outputs.push_back(context.inputs[i]);
+  for (std::size_t i = 0; i < lr; ++i) {
+    const char* const list = lists[i / tensors];
+    ops::check_input(context, i, list, DType::f32, -1);
+    ops::check_shape(context, i, list, context.inputs[i % tensors].shape);
+    if (i / tensors != 1) outputs.push_back(context.inputs[i]);
   }
   ops::check_input(context, lr, "learning rate", DType::f32, 1);
   ops::check_shape(context, lr, "learning rate", {1});
@@ -160,6 +173,7 @@ std::vector<TensorSpec> infer(const InferContext& context) {
     ops::check_shape(context, lr + 1, row.extra, {1});
   }
   check_numbers(row, context.attributes);
+  check_decays(context.attributes, tensors);
   return outputs;
 }
 
@@ -184,6 +198,7 @@ std::vector<Op> make_ops(std::index_sequence<index...>) {
   std::vector<Op> result = {Op{rows()[index].op, infer<index>}...};
   for (std::size_t i = 0; i < result.size(); ++i) {
     result[i].updates = {{0, 0}};
+    result[i].updates_many = true;
     for (int state = 1; state <= static_cast<int>(rows()[i].states.size()); ++state)
       result[i].updates.push_back({state, state + 1});
     result[i].doc = document(rows()[i]);
@@ -193,11 +208,16 @@ std::vector<Op> make_ops(std::index_sequence<index...>) {
 
 }  // namespace
 
-std::vector<float> optimizer_constants(std::string_view op, const Attributes& attributes) {
+std::vector<float> optimizer_constants(std::string_view op, const Attributes& attributes,
+                                       std::size_t tensor) {
+  auto own = attributes.all();
+  if (attributes.has("weight_decays"))
+    own["weight_decay"] = attributes.numbers("weight_decays").at(tensor);
   std::vector<float> result;
   for (const Row& row : rows())
     if (row.op == op)
-      for (double value : row.constants(attributes)) result.push_back(static_cast<float>(value));
+      for (double value : row.constants(Attributes(own)))
+        result.push_back(static_cast<float>(value));
   return result;
 }
 

@@ -147,7 +147,7 @@ std::vector<TensorSpec> output_specs(const Case& c) {
 }
 
 std::vector<Alias> updates(const Case& c) {
-  return c.build ? std::vector<Alias>() : find_op(c.op).updates;
+  return c.build ? std::vector<Alias>() : updates_of(find_op(c.op), output_specs(c).size());
 }
 
 double bytes_moved(const Case& c) {

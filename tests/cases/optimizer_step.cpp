@@ -133,6 +133,43 @@ Description blend(std::string name) {
       "blend", std::move(name), {}, 0, [](Element& e) { e.w = (1 - e.lr) * e.w + e.lr * e.dw; }};
 }
 
+/// Several tensors at once, each with its decay; `d` makes the description for a decay.
+Case make_joint(const std::function<Description(double)>& d, const std::vector<Shape>& shapes,
+                std::optional<Input> extra = {}) {
+  const std::size_t tensors = shapes.size(), lists = 2 + static_cast<std::size_t>(d(0).states);
+  std::vector<double> decays;
+  for (std::size_t t = 0; t < tensors; ++t) decays.push_back(0.1 * static_cast<double>(t));
+  const auto single = [=](std::size_t t) { return make_case(d(decays[t]), shapes[t], 0.1, extra); };
+  Case c = single(0);
+  c.inputs.clear();
+  for (std::size_t list = 0; list < lists; ++list)
+    for (std::size_t t = 0; t < tensors; ++t) {
+      c.inputs.push_back(single(t).inputs[list]);
+      c.inputs.back().name += " of " + std::to_string(t);
+    }
+  const auto shared = single(0).inputs;
+  c.inputs.insert(c.inputs.end(), shared.begin() + static_cast<std::ptrdiff_t>(lists),
+                  shared.end());
+  if (d(0).attributes.has("weight_decay")) {
+    auto attributes = d(0).attributes.all();
+    attributes["weight_decays"] = decays;
+    c.attributes = Attributes(std::move(attributes));
+  }
+  c.reference = [=](const Tensors& inputs, std::int64_t every) {
+    Tensors results((lists - 1) * tensors);
+    for (std::size_t t = 0; t < tensors; ++t) {
+      Tensors own;
+      for (std::size_t list = 0; list < lists; ++list) own.push_back(inputs[list * tensors + t]);
+      own.insert(own.end(), inputs.begin() + static_cast<std::ptrdiff_t>(lists * tensors),
+                 inputs.end());
+      const Tensors found = single(t).reference(own, every);
+      for (std::size_t i = 0; i < found.size(); ++i) results[i * tensors + t] = found[i];
+    }
+    return results;
+  };
+  return c;
+}
+
 Input step(int done) { return {"step", {DType::i32, {1}}, whole_numbers(done, done), Role::state}; }
 
 Input trust(double ratio) { return {"trust", {DType::f32, {1}}, repeated({ratio})}; }
@@ -163,6 +200,11 @@ std::vector<Case> optimizer_step_cases() {
       make_case(lars("trust 0.3", 0.9, 0.1), {1031}, 0.1, trust(0.3)),
       make_case(blend("a third"), {1031}, 1.0 / 3),
       make_case(blend("all"), {5}, 1),
+      make_joint([](double decay) { return sgd("three weights", 0.9, decay); },
+                 {{7, 5, 3}, {1}, {1031}}),
+      make_joint([](double decay) { return adam("four weights", 0.9, 0.99, 1e-3, decay, true); },
+                 {{3}, {2053}, {16}, {5, 7}}, step(3)),
+      make_joint([](double) { return blend("two averages"); }, {{19}, {33}}),
   };
 }
 

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/passes/passes.h"
 #include "engine/training_graph.h"
 #include "tessera/error.h"
 #include "tessera/safetensors.h"
@@ -93,9 +94,12 @@ Graph update_graph(const Goldens& goldens, const TrainerOptions& options) {
   return graph;
 }
 
-void follow(const Goldens& goldens, const std::string& name, const Json& json, Device& device) {
+/// `joined`: both parameters by one node.
+void follow(const Goldens& goldens, const std::string& name, const Json& json, Device& device,
+            bool joined) {
   const TrainerOptions options = options_of(json.at("options"));
-  const Graph graph = update_graph(goldens, options);
+  Graph graph = update_graph(goldens, options);
+  if (joined) join_updates(graph);
   Params params(device);
   params.add(graph, 0);
   const auto executable =
@@ -128,7 +132,7 @@ TEST_CASE("optimisers follow PyTorch") {
     for (const auto& [name, json] : optimizers) {
       INFO("device: ", device->info().id, " (", device->info().name, ")");
       INFO("case: ", name);
-      CHECK_NOTHROW(follow(goldens, name, json, *device));
+      for (bool joined : {false, true}) CHECK_NOTHROW(follow(goldens, name, json, *device, joined));
     }
 }
 

@@ -35,6 +35,8 @@ class HostDevice : public Device {
     throw Error("host", "runs nothing");
   }
   void finish() override {}
+  /// Allocations up to this size.
+  void allow(std::uint64_t bytes) { info_.max_allocation_bytes = bytes; }
 
  private:
   DeviceInfo info_;

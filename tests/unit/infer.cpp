@@ -376,6 +376,19 @@ TEST_CASE("updates in place check") {
   CHECK(refusal("rmsprop_step", {w, w, w, f32({6}), lr}) ==
         "momentum buffer has shape [6], expected [3,2]");
   CHECK(outputs("blend", {w, w, lr}) == std::vector<TensorSpec>{w});
+  const TensorSpec b = f32({5});
+  CHECK(outputs("blend", {w, b, w, b, lr}) == std::vector<TensorSpec>{w, b});
+  CHECK(refusal("blend", {w, b, b, w, lr}) == "gradient has shape [5], expected [3,2]");
+  CHECK(refusal("blend", {w, b, w, lr}) == "has 4 inputs, expected 3");
+  CHECK(refusal(
+            "adagrad_step", {w, b, w, b, w, b, lr},
+            {{"eps", 1e-8}, {"weight_decay", 0.0}, {"weight_decays", std::vector<double>{0.1}}}) ==
+        "there are 1 weight_decays, expected 2");
+  CHECK(refusal("adagrad_step", {w, b, w, b, w, b, lr},
+                {{"eps", 1e-8},
+                 {"weight_decay", 0.0},
+                 {"weight_decays", std::vector<double>{0.1, -1}}}) ==
+        "weight_decays has -1, expected at least 0");
   CHECK(refusal("global_norm", {}) == "has 0 inputs, expected at least 1");
   CHECK(outputs("record", {f32({1}), f32({9}), i32({1})}) ==
         std::vector<TensorSpec>{f32({9}), i32({1})});

@@ -135,6 +135,34 @@ TEST_CASE("adding a graph keeps what is there") {
   CHECK(params.has("b"));
 }
 
+TEST_CASE("what a graph adds lies side by side, in pieces that the device allows") {
+  HostDevice device;
+  Graph graph;
+  graph.parameter("a", {4}, {});
+  graph.parameter("b", {0}, {});
+  graph.state("c", {DType::f32, {20}});
+  const auto place = [](const Params& params, const char* name) {
+    return params.entry(name).place;
+  };
+  Params together(device);
+  together.add(graph, 1);
+  CHECK(place(together, "a").offset == 0);
+  CHECK(place(together, "b").offset == 64);
+  CHECK(place(together, "c").offset == 128);
+  CHECK(place(together, "c").buffer == place(together, "a").buffer);
+
+  device.allow(200);
+  Params apart(device);
+  apart.add(graph, 1);
+  CHECK(place(apart, "b").buffer == place(apart, "a").buffer);
+  CHECK(place(apart, "c").buffer != place(apart, "a").buffer);
+  CHECK(place(apart, "c").offset == 0);
+  const std::vector<float> values(20, 3.0f);
+  apart.write("c", std::as_bytes(std::span(values)));
+  CHECK(apart.read_floats("c") == values);
+  CHECK(apart.read_floats("a") == std::vector<float>(4));
+}
+
 TEST_CASE("params refuse what does not fit") {
   HostDevice device;
   Params params(device);

@@ -69,10 +69,16 @@ struct Op {
   void (*gradient)(GradientContext&) = nullptr;
   /// Outputs that are written over an input: an update in place of a parameter or a state.
   std::vector<Alias> updates = {};
+  /// The op updates any number of tensors alike: where `updates` says output or input i, a node
+  /// with n tensors has n outputs or inputs one after another, from n * i on.
+  bool updates_many = false;
   /// Output 0 is input 0 under another shape: no work at run time.
   bool is_view = false;
   OpDoc doc = {};
 };
+
+/// The updates in place of a node of this op that has so many outputs.
+TESSERA_API std::vector<Alias> updates_of(const Op& op, std::size_t outputs);
 
 /// The op with this name, or an Error that lists the ones there are.
 TESSERA_API const Op& find_op(std::string_view name);

@@ -19,26 +19,32 @@ class TESSERA_API Params {
   /// The device must outlive the parameters.
   explicit Params(Device& device) : device_(device) {}
 
-  /// Allocates and initialises the parameters and states of a graph that are not here yet. Equal
-  /// seeds give equal values on every device (Philox keyed by seed and name). Throws Error when one
-  /// is here with another spec.
+  /// Allocates and initialises the parameters and states of a graph that are not here yet, side by
+  /// side in one buffer, or in as few as the device allows, so that one kernel reaches them all.
+  /// Equal seeds give equal values on every device (Philox keyed by seed and name). Throws Error
+  /// when one is here with another spec.
   void add(const Graph& graph, std::uint64_t seed);
 
   /// Adds a state with these values, for a graph to come that has it. Throws Error when the name is
   /// here or the size does not fit.
   void add_state(const std::string& name, const TensorSpec& spec, std::span<const std::byte> bytes);
 
+  /// Where bytes are: in a buffer that they may share with others.
+  struct Place {
+    Buffer* buffer;
+    std::size_t offset;
+  };
   struct Entry {
     TensorSpec spec;
     Role role;
-    std::unique_ptr<Buffer> buffer;
+    Place place;
   };
   bool has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
   /// Throws Error when there is no such name.
   const Entry& entry(std::string_view name) const;
   /// The memory of a parameter or state of a graph. Throws Error when it is not here or has another
   /// spec.
-  Buffer& buffer(const Value& value) const;
+  Place place(const Value& value) const;
   /// In order of name.
   const std::map<std::string, Entry, std::less<>>& entries() const { return entries_; }
 
@@ -50,7 +56,10 @@ class TESSERA_API Params {
   Device& device() const { return device_; }
 
  private:
+  void allocate(const std::vector<const Value*>& values);
+
   Device& device_;
+  std::vector<std::unique_ptr<Buffer>> buffers_;
   std::map<std::string, Entry, std::less<>> entries_;
 };
 

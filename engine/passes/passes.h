@@ -1,0 +1,13 @@
+// Passes over a whole graph, with its backward pass and its updates: nodes that do more at once.
+#pragma once
+
+#include "tessera/graph.h"
+
+namespace tessera {
+
+/// Makes one node of optimiser steps of the same op, learning rate and attributes (the weight decay
+/// may differ), at the place of the last of them. A step whose result is read before that stays
+/// apart.
+void join_updates(Graph& graph);
+
+}  // namespace tessera
