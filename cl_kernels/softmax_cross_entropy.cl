@@ -2,16 +2,28 @@
 #include "common.h"
 #include "softmax_row.h"
 
-// An item is one row. A label outside [0,K) makes the loss NaN.
+// Writes the probabilities of a row of logits x; returns its loss. A label outside [0,K) makes that
+// NaN.
+static inline float loss_row(__global const float* restrict x, int label,
+                             __global float* restrict probabilities, int K) {
+  const float2 sum = softmax_row(x, probabilities, K);
+  return label >= 0 && label < K ? sum.y - (x[label] - sum.x) : NAN;
+}
+
+// A row of dx = (p - onehot(label)) * scale, which may be where p is.
+static inline void dx_row(__global const float* p, int label, float scale, __global float* dx,
+                          int K) {
+  for (int k = 0; k < K; ++k) dx[k] = (p[k] - (k == label ? 1.0f : 0.0f)) * scale;
+}
+
+// An item is one row.
 __kernel GROUP void softmax_rows(__global const float* restrict logits,
                                  __global const int* restrict labels,
                                  __global float* restrict probabilities,
                                  __global float* restrict losses, int K, int items, int chunk) {
   FOR_ITEMS(n) {
-    __global const float* x = logits + (size_t)n * K;
-    const float2 sum = softmax_row(x, probabilities + (size_t)n * K, K);
-    const int label = labels[n];
-    losses[n] = label >= 0 && label < K ? sum.y - (x[label] - sum.x) : NAN;
+    const size_t row = (size_t)n * K;
+    losses[n] = loss_row(logits + row, labels[n], probabilities + row, K);
   }
 }
 
@@ -40,12 +52,41 @@ __kernel GROUP void softmax_cross_entropy_dx(__global const float* restrict prob
                                              int chunk) {
   const float scale = dloss[0] / (float)N;
   FOR_ITEMS(n) {
-    const int label = labels[n];
-    for (int k = 0; k < K; ++k) {
-      const size_t i = (size_t)n * K + k;
-      dx[i] = (probabilities[i] - (k == label ? 1.0f : 0.0f)) * scale;
-    }
+    const size_t row = (size_t)n * K;
+    dx_row(probabilities + row, labels[n], scale, dx + row, K);
   }
+}
+
+// Loss and gradient at once; dx holds the probabilities between.
+static inline float loss_and_dx_row(__global const float* restrict logits,
+                                    __global const int* restrict labels, float scale,
+                                    __global float* restrict dx, int K, int n) {
+  const size_t row = (size_t)n * K;
+  const float loss = loss_row(logits + row, labels[n], dx + row, K);
+  dx_row(dx + row, labels[n], scale, dx + row, K);
+  return loss;
+}
+
+// An item is one row.
+__kernel GROUP void softmax_and_dx_rows(__global const float* restrict logits,
+                                        __global const int* restrict labels,
+                                        __global const float* restrict dloss,
+                                        __global float* restrict dx,
+                                        __global float* restrict losses, int K, int N, int items,
+                                        int chunk) {
+  FOR_ITEMS(n) losses[n] = loss_and_dx_row(logits, labels, dloss[0] / (float)N, dx, K, n);
+}
+
+// For little: one work-group takes all rows, and its first work-item adds up the losses.
+__kernel GROUP void softmax_and_dx_group(__global const float* restrict logits,
+                                         __global const int* restrict labels,
+                                         __global const float* restrict dloss,
+                                         __global float* restrict dx, __global float* losses,
+                                         __global float* restrict loss, int K, int N) {
+  for (int n = get_local_id(0); n < N; n += LOCAL)
+    losses[n] = loss_and_dx_row(logits, labels, dloss[0] / (float)N, dx, K, n);
+  barrier(CLK_GLOBAL_MEM_FENCE);
+  if (get_local_id(0) == 0) loss[0] = sum_of(losses, N) / (float)N;
 }
 
 // Of cross_entropy: the weight of the term -log p[k] in the loss of a row. `labels` are labels or

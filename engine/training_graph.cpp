@@ -91,6 +91,7 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
     record(loss, graph.state(history_name, {DType::f32, {history_size}}), step, "loss.record");
   }
   remove_dead_nodes(graph);
+  join_losses(graph);
   join_updates(graph);
   return graph;
 }

@@ -23,19 +23,32 @@ float loss_row(const float* logits, std::int32_t label, std::int64_t K, float* p
   return minus_log(logits[label]);
 }
 
+/// dx of a row; it may be where the probabilities are.
+void dx_row(const float* probabilities, std::int32_t label, float scale, std::int64_t K,
+            float* dx) {
+  for (std::int64_t k = 0; k < K; ++k) dx[k] = probabilities[k] * scale;
+  if (label >= 0 && label < K) dx[label] -= scale;
+}
+
+/// `with_dx`: output 1 is the gradient, else the probabilities.
+template <bool with_dx>
 Step prepare(const NodeContext& node) {
   const float* logits = node.input(0);
   const auto* labels = node.input<std::int32_t>(1);
+  const float* dloss = with_dx ? node.input(2) : nullptr;
   float* loss = node.output(0);
-  float* probabilities = node.output(1);
+  float* y = node.output(1);
   const std::int64_t N = node.input_spec(0).shape[0], K = node.input_spec(0).shape[1];
   const std::int64_t chunks = chunk_count(N, 20 + 8 * static_cast<double>(K));
   const auto run = [=](const StepContext& context) {
     float* losses = context.floats();
     context.pool.for_each(chunks, [=](std::int64_t chunk, int) {
       const Range range = chunk_range(N, chunks, chunk);
-      for (std::int64_t n = range.begin; n < range.end; ++n)
-        losses[n] = loss_row(logits + n * K, labels[n], K, probabilities + n * K);
+      for (std::int64_t n = range.begin; n < range.end; ++n) {
+        losses[n] = loss_row(logits + n * K, labels[n], K, y + n * K);
+        if constexpr (with_dx)
+          dx_row(y + n * K, labels[n], *dloss / static_cast<float>(N), K, y + n * K);
+      }
     });
     double sum = 0;
     for (std::int64_t n = 0; n < N; ++n) sum += losses[n];
@@ -55,10 +68,8 @@ Step prepare_dx(const NodeContext& node) {
     context.pool.for_each(chunks, [=](std::int64_t chunk, int) {
       const float scale = *dloss / static_cast<float>(N);
       const Range range = chunk_range(N, chunks, chunk);
-      for (std::int64_t n = range.begin; n < range.end; ++n) {
-        for (std::int64_t k = 0; k < K; ++k) dx[n * K + k] = probabilities[n * K + k] * scale;
-        if (labels[n] >= 0 && labels[n] < K) dx[n * K + labels[n]] -= scale;
-      }
+      for (std::int64_t n = range.begin; n < range.end; ++n)
+        dx_row(probabilities + n * K, labels[n], scale, K, dx + n * K);
     });
   }};
 }
@@ -171,7 +182,8 @@ Step prepare_general_gradient(const NodeContext& node) {
 }  // namespace
 
 std::vector<Lowering> softmax_cross_entropy_lowerings() {
-  return {{"softmax_cross_entropy", {{"rows", nullptr, prepare}}},
+  return {{"softmax_cross_entropy", {{"rows", nullptr, prepare<false>}}},
+          {"softmax_cross_entropy_and_dx", {{"rows", nullptr, prepare<true>}}},
           {"softmax_cross_entropy_dx", {{"rows", nullptr, prepare_dx}}},
           {"cross_entropy", {{"rows", nullptr, prepare_general}}},
           {"cross_entropy_gradient", {{"rows", nullptr, prepare_general_gradient}}}};

@@ -4,13 +4,50 @@
 namespace tessera::opencl {
 namespace {
 
+void lower_mean(Lowering& l, const cl::Buffer& losses) {
+  l.launch("softmax_cross_entropy.cl", l.defines(), "loss_mean",
+           {{1, 1, 1}, {l.traits().work_group, 1, 1}}, losses, l.output(0),
+           l.to_int(l.input_spec(0).shape[0]));
+}
+
 void lower(Lowering& l) {
   const Shape& rows = l.input_spec(0).shape;
   const cl::Buffer losses = l.workspace(static_cast<std::size_t>(rows[0]) * sizeof(float));
   l.launch_items("softmax_cross_entropy.cl", l.defines(), "softmax_rows", rows[0], 4, l.input(0),
                  l.input(1), l.output(1), losses, l.to_int(rows[1]));
-  l.launch("softmax_cross_entropy.cl", l.defines(), "loss_mean",
-           {{1, 1, 1}, {l.traits().work_group, 1, 1}}, losses, l.output(0), l.to_int(rows[0]));
+  lower_mean(l, losses);
+}
+
+/// Numbers that each work-item of one group has to read.
+std::int64_t numbers_of_item(const Lowering& l) {
+  const auto group = static_cast<std::int64_t>(l.traits().work_group);
+  const Shape& rows = l.input_spec(0).shape;
+  return (rows[0] + group - 1) / group * rows[1];
+}
+
+std::string refuse_group(const Lowering& l) {
+  constexpr std::int64_t most = 4096;
+  const std::int64_t numbers = numbers_of_item(l);
+  if (numbers <= most) return {};
+  return fmt::format("{} numbers for each work-item of a group, more than {}", numbers, most);
+}
+
+void lower_and_dx_group(Lowering& l) {
+  const Shape& rows = l.input_spec(0).shape;
+  const cl::Buffer losses = l.workspace(static_cast<std::size_t>(rows[0]) * sizeof(float));
+  const std::size_t group = l.traits().work_group;
+  l.launch("softmax_cross_entropy.cl", l.defines(), "softmax_and_dx_group",
+           {{group, 1, 1}, {group, 1, 1}}, l.input(0), l.input(1), l.input(2), l.output(1), losses,
+           l.output(0), l.to_int(rows[1]), l.to_int(rows[0]));
+}
+
+void lower_and_dx(Lowering& l) {
+  const Shape& rows = l.input_spec(0).shape;
+  const cl::Buffer losses = l.workspace(static_cast<std::size_t>(rows[0]) * sizeof(float));
+  l.launch_items("softmax_cross_entropy.cl", l.defines(), "softmax_and_dx_rows", rows[0], 4,
+                 l.input(0), l.input(1), l.input(2), l.output(1), losses, l.to_int(rows[1]),
+                 l.to_int(rows[0]));
+  lower_mean(l, losses);
 }
 
 void lower_dx(Lowering& l) {
@@ -76,6 +113,8 @@ void lower_general_gradient(Lowering& l) {
 
 std::vector<OpLowering> softmax_cross_entropy_lowerings() {
   return {{"softmax_cross_entropy", {{"rows", never_refuses, lower}}},
+          {"softmax_cross_entropy_and_dx",
+           {{"group", refuse_group, lower_and_dx_group}, {"rows", never_refuses, lower_and_dx}}},
           {"softmax_cross_entropy_dx", {{"rows", never_refuses, lower_dx}}},
           {"cross_entropy", {{"rows", never_refuses, lower_general}}},
           {"cross_entropy_gradient", {{"rows", never_refuses, lower_general_gradient}}}};

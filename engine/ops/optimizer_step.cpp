@@ -186,10 +186,16 @@ OpDoc document(const Row& row) {
   std::string extra;
   if (row.extra) extra = fmt::format(", {} {} [1]", row.extra, to_string(row.extra_dtype));
   std::vector<std::string_view> attributes;
-  for (const Number& number : row.numbers) attributes.emplace_back(number.name);
+  for (const Number& number : row.numbers) {
+    attributes.emplace_back(number.name);
+    if (number.name == std::string_view("weight_decay"))
+      attributes.emplace_back("weight_decays (one for each, instead)");
+  }
   attributes.insert(attributes.end(), row.flags.begin(), row.flags.end());
   return {row.formula,
-          fmt::format("{} f32 [...], lr f32 [1]{} -> {} in place", inputs, extra, outputs),
+          fmt::format("{} f32 [...] (or n of each, one list after another), lr f32 [1]{} -> {} in "
+                      "place",
+                      inputs, extra, outputs),
           fmt::format("{}", fmt::join(attributes, ", "))};
 }
 

@@ -1,5 +1,6 @@
 // softmax_cross_entropy(logits, labels) -> loss [1] (the mean over the rows), probabilities [N,K];
-// softmax_cross_entropy_dx(probabilities, labels, dloss) = (p - onehot(label)) * dloss / N.
+// softmax_cross_entropy_dx(probabilities, labels, dloss) = (p - onehot(label)) * dloss / N;
+// softmax_cross_entropy_and_dx(logits, labels, dloss) is both at once, for the pass join_losses.
 // cross_entropy is the same with attributes: label_smoothing, weights (K numbers or none),
 // ignore_index (one number or none), reduction, normalized (1: the logits are logarithms of
 // probabilities already, no softmax); its labels may be targets f32 [N,K]. Its third
@@ -32,6 +33,10 @@ std::vector<TensorSpec> infer_dx(const InferContext& context) {
   ops::check_input(context, 2, "dloss", DType::f32, 1);
   ops::check_shape(context, 2, "dloss", {1});
   return {context.inputs[0]};
+}
+
+std::vector<TensorSpec> infer_and_dx(const InferContext& context) {
+  return {{DType::f32, {1}}, infer_dx(context)[0]};
 }
 
 void gradient(GradientContext& context) {
@@ -168,6 +173,12 @@ std::vector<Op> ops::softmax_cross_entropy_ops() {
        .infer = infer_dx,
        .doc = {"dx = (p - onehot(label)) * dloss / N",
                "p f32 [N,K], label i32 [N], dloss f32 [1] -> dx f32 [N,K]"}},
+      {.name = "softmax_cross_entropy_and_dx",
+       .infer = infer_and_dx,
+       .doc =
+           {"loss = mean over n of -log p[n,label[n]], dx = (p - onehot(label)) * dloss / N, p = "
+            "softmax(x)",
+            "x f32 [N,K], label i32 [N], dloss f32 [1] -> loss f32 [1], dx f32 [N,K]"}},
       {.name = "cross_entropy",
        .infer = infer_general,
        .gradient = general_gradient,

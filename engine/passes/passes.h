@@ -10,4 +10,8 @@ namespace tessera {
 /// apart.
 void join_updates(Graph& graph);
 
+/// Makes one node of a softmax_cross_entropy and its gradient, where nothing else reads the
+/// probabilities.
+void join_losses(Graph& graph);
+
 }  // namespace tessera

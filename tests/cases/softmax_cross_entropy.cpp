@@ -78,6 +78,18 @@ Case dx_case(std::string name, std::int64_t N, std::int64_t K) {
   return c;
 }
 
+/// Loss and gradient at once.
+Case both_case(Case c) {
+  c.op = "softmax_cross_entropy_and_dx";
+  c.name += ", and dx";
+  c.inputs.emplace_back("dloss", TensorSpec{DType::f32, {1}});
+  c.reference = [](const Tensors& inputs, std::int64_t every) {
+    const Tensors forward = cross_entropy(inputs, every);
+    return Tensors{forward[0], cross_entropy_dx({forward[1], inputs[1], inputs[2]}, every)[0]};
+  };
+  return c;
+}
+
 /// The attributes of cross_entropy, with targets or labels.
 struct General {
   double smoothing = 0;
@@ -183,6 +195,10 @@ std::vector<Case> softmax_cross_entropy_cases() {
       general_case("logarithms, each row's loss", 4, 3, {0, {}, {}, "none", false, true}),
       dx_case("dx, batch 13, 10 classes", 13, 10),
       dx_case("dx, 1009 classes", 2, 1009),
+      both_case(loss_case("one row, one class", 1, 1)),
+      both_case(loss_case("batch 67, 10 classes", 67, 10)),
+      both_case(loss_case("1009 classes", 7, 1009)),
+      both_case(labels_case("label is the number of classes", repeated({0, 1, 5, 2, 3, 4}))),
       loss_case("batch 256, 10 classes", 256, 10),
       loss_case("batch 256, 1000 classes", 256, 1000),
   };

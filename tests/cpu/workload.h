@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/passes/passes.h"
 #include "engine/philox.h"
 #include "tessera/autograd.h"
 #include "tessera/device.h"
@@ -51,6 +52,8 @@ inline Graph workload() {
   graph.set_output("loss", loss.loss);
   record(loss.loss, graph.state("history", {DType::f32, {4}}),
          graph.state("counter", {DType::i32, {1}}));
+  join_losses(graph);
+  join_updates(graph);
   return graph;
 }
 

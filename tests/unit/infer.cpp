@@ -340,6 +340,8 @@ TEST_CASE("softmax_cross_entropy checks") {
   CHECK(refusal("softmax_cross_entropy", {f32({0, 10}), i32({0})}) ==
         "logits has shape [0,10], expected at least one row and class");
   CHECK(outputs("softmax_cross_entropy_dx", {f32({4, 10}), i32({4}), f32({1})})[0] == f32({4, 10}));
+  const auto both = outputs("softmax_cross_entropy_and_dx", {f32({4, 10}), i32({4}), f32({1})});
+  CHECK(both == std::vector<TensorSpec>{f32({1}), f32({4, 10})});
   CHECK(refusal("softmax_cross_entropy_dx", {f32({4, 10}), i32({4}), f32({4})}) ==
         "dloss has shape [4], expected [1]");
 }
