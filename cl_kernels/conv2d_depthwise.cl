@@ -1,9 +1,9 @@
 // Depthwise convolution, NHWC, weights [K,R,S,1], and its gradients, with vectors over channels.
 //
 // conv2d_depthwise computes the forward pass and the gradient of the input alike: along each axis
-// result i takes, for tap t, position (i*mul + t*step - base) / div of the source if that is whole
-// and inside. Lane k of the result takes source channel (k*lane_mul + j) / lane_div for each j below
-// depth: with M filters a channel that is k / M forwards and k*M + j backwards.
+// result i takes, for tap t, position base + i*stride + t*step of the source if that is inside, and
+// weight first + t*next. Lane k of the result takes source channel (k*lane_mul + j) / lane_div for
+// each j below depth: with M filters a channel that is k / M forwards and k*M + j backwards.
 #include "common.h"
 
 #ifndef PIXELS
@@ -38,45 +38,122 @@ static inline floatv channels_of(__global const float* pixel, int channel, int c
   return LOAD(lanes);
 }
 
-static inline int source_of(int at, int div) {
-  return div == 1 ? at : at % div != 0 ? -1 : at / div;
+// Adds tap `w` to PIXELS sums: pixel t takes from[offset + t*step] if its column, first + t*stride, is
+// among W.
+static inline void add_tap(floatv* sums, __global const float* restrict from, int offset, int step,
+                           floatv w, int first, int stride, int W) {
+  if (first >= 0 && first + (PIXELS - 1) * stride < W) {
+    UNROLL(PIXELS)
+    for (int t = 0; t < PIXELS; ++t) sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), w, sums[t]);
+    return;
+  }
+  UNROLL(PIXELS)
+  for (int t = 0; t < PIXELS; ++t)
+    if (first + t * stride >= 0 && first + t * stride < W)
+      sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), w, sums[t]);
+}
+
+// The same for the first `count` channels, which need not be those of the result.
+static inline void add_mapped_tap(floatv* sums, __global const float* restrict from, int ins,
+                                  floatv w, int first, int stride, int W, int channel, int count,
+                                  int j, int mul, int div) {
+  UNROLL(PIXELS)
+  for (int t = 0; t < PIXELS; ++t) {
+    const int column = first + t * stride;
+    if (column >= 0 && column < W)
+      sums[t] = MULTIPLY_ADD(channels_of(from + (size_t)column * ins, channel, count, j, mul, div), w,
+                             sums[t]);
+  }
 }
 
 // An item is PIXELS pixels of a row times V channels.
 __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
                                      __global const float* restrict packed,
                                      __global float* restrict y, int H, int W, int ins, int P, int Q,
-                                     int outs, int R, int S, int depth, int lane_mul, int lane_div,
-                                     int mul_h, int step_h, int base_h, int div_h, int mul_w,
-                                     int step_w, int base_w, int div_w, int items, int chunk) {
+                                     int outs, int taps_r, int taps_s, int all_taps, int depth,
+                                     int lane_mul, int lane_div, int base_h, int stride_h,
+                                     int step_h, int base_w, int stride_w, int step_w,
+                                     int tap_base, int tap_r, int tap_s, int y_base, int y_n,
+                                     int y_p, int y_q, int items, int chunk) {
   const int vectors = (outs + V - 1) / V, tiles = (Q + PIXELS - 1) / PIXELS, width = vectors * V;
+  const bool lanes_match = depth == 1 && lane_mul == 1 && lane_div == 1;
+  // Counted on from item to item: divisions would take as long as the sums.
+  const int begin = (int)get_global_id(0) * chunk;
+  int channel = begin % vectors * V, q = begin / vectors % tiles * PIXELS;
+  int p = begin / vectors / tiles % P, n = begin / vectors / tiles / P;
   FOR_ITEMS(i) {
-    const int channel = i % vectors * V, count = outs - channel;
-    const int q = i / vectors % tiles * PIXELS, row = i / vectors / tiles;
-    const int p = row % P, n = row / P;
+    const int count = outs - channel;
+    const bool is_plain = lanes_match && count >= V;
     floatv sums[PIXELS];
     UNROLL(PIXELS)
     for (int t = 0; t < PIXELS; ++t)
-      sums[t] = LOAD(packed + (size_t)R * S * depth * width + channel);
-    for (int r = 0; r < R; ++r) {
-      const int h = source_of(p * mul_h + r * step_h - base_h, div_h);
+      sums[t] = LOAD(packed + (size_t)all_taps * depth * width + channel);
+    for (int r = 0; r < taps_r; ++r) {
+      const int h = base_h + p * stride_h + r * step_h;
       if (h < 0 || h >= H) continue;
       __global const float* from = x + ((size_t)n * H + h) * W * ins;
-      for (int s = 0; s < S; ++s)
-        for (int j = 0; j < depth; ++j) {
-          const floatv w = LOAD(packed + (size_t)((r * S + s) * depth + j) * width + channel);
-          UNROLL(PIXELS)
-          for (int t = 0; t < PIXELS; ++t) {
-            const int column = source_of((q + t) * mul_w + s * step_w - base_w, div_w);
-            if (column >= 0 && column < W)
-              sums[t] = MULTIPLY_ADD(channels_of(from + (size_t)column * ins, channel, count, j,
-                                                 lane_mul, lane_div), w, sums[t]);
-          }
-        }
+      for (int s = 0; s < taps_s; ++s) {
+        const int first = base_w + q * stride_w + s * step_w, tap = tap_base + r * tap_r + s * tap_s;
+        __global const float* weights = packed + (size_t)tap * depth * width + channel;
+        if (is_plain)
+          add_tap(sums, from, first * ins + channel, stride_w * ins, LOAD(weights), first, stride_w,
+                  W);
+        else
+          for (int j = 0; j < depth; ++j)
+            add_mapped_tap(sums, from, ins, LOAD(weights + j * width), first, stride_w, W, channel,
+                           count, j, lane_mul, lane_div);
+      }
     }
+    __global float* to = y + y_base + (size_t)n * y_n + p * y_p + q * y_q + channel;
     UNROLL(PIXELS)
     for (int t = 0; t < PIXELS; ++t)
-      if (q + t < Q) store_lanes(sums[t], y + ((size_t)row * Q + q + t) * outs + channel, count);
+      if (q + t < Q) store_lanes(sums[t], to + (size_t)t * y_q, count);
+    channel += V;
+    if (channel < outs) continue;
+    channel = 0;
+    q += PIXELS;
+    if (q < Q) continue;
+    q = 0;
+    if (++p < P) continue;
+    p = 0;
+    ++n;
+  }
+}
+
+// Adds to TAPS sums a row of Q pixels: tap t takes column first + q*stride + t*dilation of the W of x.
+static inline void add_row(floatv* sums, __global const float* restrict x,
+                           __global const float* restrict dy, int Q, int W, int C, int K, int first,
+                           int stride, int dilation) {
+  for (int q = 0; q < Q; ++q, first += stride, dy += K) {
+    const floatv gradient = LOAD(dy);
+    __global const float* from = x + first * C;
+    if (first >= 0 && first + (TAPS - 1) * dilation < W) {
+      UNROLL(TAPS)
+      for (int t = 0; t < TAPS; ++t)
+        sums[t] = MULTIPLY_ADD(LOAD(from + t * dilation * C), gradient, sums[t]);
+      continue;
+    }
+    UNROLL(TAPS)
+    for (int t = 0; t < TAPS; ++t)
+      if (first + t * dilation >= 0 && first + t * dilation < W)
+        sums[t] = MULTIPLY_ADD(LOAD(from + t * dilation * C), gradient, sums[t]);
+  }
+}
+
+// The same for the first `count` filters and `taps`, with several filters a channel.
+static inline void add_mapped_row(floatv* sums, __global const float* restrict x,
+                                  __global const float* restrict dy, int Q, int W, int C, int K,
+                                  int first, int stride, int dilation, int taps, int channel,
+                                  int count) {
+  for (int q = 0; q < Q; ++q, first += stride, dy += K) {
+    const floatv gradient = load_lanes(dy, count);
+    UNROLL(TAPS)
+    for (int t = 0; t < TAPS; ++t) {
+      const int column = first + t * dilation;
+      if (t < taps && column >= 0 && column < W)
+        sums[t] = MULTIPLY_ADD(channels_of(x + (size_t)column * C, channel, count, 0, 1, K / C),
+                               gradient, sums[t]);
+    }
   }
 }
 
@@ -88,10 +165,10 @@ __kernel GROUP void conv2d_depthwise_dw(__global const float* restrict x,
                                         int stride_h, int stride_w, int padding_h, int padding_w,
                                         int dilation_h, int dilation_w, int items, int chunk) {
   const int vectors = (K + V - 1) / V, groups = (S + TAPS - 1) / TAPS;
-  const int filters = K / C;
   FOR_ITEMS(i) {
     const int channel = i % vectors * V, count = K - channel, s = i / vectors % groups * TAPS;
     const int r = i / vectors / groups % R, piece = i / vectors / groups / R;
+    const int first = s * dilation_w - padding_w;
     floatv sums[TAPS];
     UNROLL(TAPS)
     for (int t = 0; t < TAPS; ++t) sums[t] = (floatv)(0.0f);
@@ -101,16 +178,11 @@ __kernel GROUP void conv2d_depthwise_dw(__global const float* restrict x,
       if (h < 0 || h >= H) continue;
       __global const float* from = x + ((size_t)(row / P) * H + h) * W * C;
       __global const float* gradients = dy + (size_t)row * Q * K + channel;
-      for (int q = 0; q < Q; ++q) {
-        const floatv gradient = load_lanes(gradients + (size_t)q * K, count);
-        UNROLL(TAPS)
-        for (int t = 0; t < TAPS; ++t) {
-          const int column = q * stride_w + (s + t) * dilation_w - padding_w;
-          if (s + t < S && column >= 0 && column < W)
-            sums[t] = MULTIPLY_ADD(channels_of(from + (size_t)column * C, channel, count, 0, 1,
-                                               filters), gradient, sums[t]);
-        }
-      }
+      if (K == C && count >= V && s + TAPS <= S)
+        add_row(sums, from + channel, gradients, Q, W, C, K, first, stride_w, dilation_w);
+      else
+        add_mapped_row(sums, from, gradients, Q, W, C, K, first, stride_w, dilation_w, S - s,
+                       channel, count);
     }
     UNROLL(TAPS)
     for (int t = 0; t < TAPS; ++t)

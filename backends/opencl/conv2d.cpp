@@ -10,11 +10,6 @@ namespace {
 
 constexpr const char* file = "conv2d.cl";
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::size_t float_bytes(std::int64_t count) {
-  return static_cast<std::size_t>(count) * sizeof(float);
-}
-
 /// The tile of a launch: V lanes, NV vectors of channels, and pixels or weights.
 struct Tile {
   std::int64_t width, vectors, rows;
@@ -56,64 +51,6 @@ Range tile_range(const Tile& tile, std::int64_t blocks, std::int64_t tiles, std:
   return {{a, b, static_cast<std::size_t>(pieces)}, {tile.local[0], tile.local[1], 1}};
 }
 
-/// How a filter slides along rows or columns: result i takes, for tap t, position
-/// base + i*stride + t*step of the other tensor; its weight is number first + t*next.
-struct Axis {
-  std::int64_t results, taps, base, stride, step, first, next;
-
-  std::int64_t before() const { return std::max<std::int64_t>(0, -base); }
-  std::int64_t after(std::int64_t size) const {
-    return std::max<std::int64_t>(0,
-                                  base + (results - 1) * stride + (taps - 1) * step - (size - 1));
-  }
-};
-
-Axis forward_axis(std::int64_t results, std::int64_t taps, std::int64_t stride,
-                  std::int64_t padding, std::int64_t dilation) {
-  return {results, taps, -padding, stride, dilation, 0, 1};
-}
-
-/// The inputs phase, phase + stride, ... each gather from the outputs with (input + padding -
-/// tap*dilation) a multiple of the stride, which is every `next`th tap.
-Axis gradient_axis(std::int64_t size, std::int64_t phase, std::int64_t taps, std::int64_t stride,
-                   std::int64_t padding, std::int64_t dilation) {
-  const std::int64_t results = ceil_div(std::max<std::int64_t>(0, size - phase), stride);
-  const std::int64_t next = stride / std::gcd(stride, dilation);
-  for (std::int64_t first = 0; first < std::min(next, taps); ++first) {
-    const std::int64_t offset = phase + padding - first * dilation;
-    if (offset % stride != 0) continue;
-    const std::int64_t count = (taps - 1 - first) / next + 1, step = next * dilation / stride;
-    return {results, count, offset / stride - (count - 1) * step,
-            1,       step,  first + (count - 1) * next,
-            -next};
-  }
-  return {results, 0, 0, 1, 1, 0, 1};
-}
-
-/// The tensor that a filter slides over: `channels` of N x rows x columns pixels.
-struct Source {
-  cl::Buffer buffer;
-  std::int64_t N, rows, columns, channels;
-};
-
-/// The source with zeros where taps would leave it; itself if none would. Moves the axes' bases.
-Source padded(Lowering& l, const Tile& tile, const Source& x, Axis& h, Axis& w) {
-  const std::int64_t top = h.before(), left = w.before();
-  const std::int64_t bottom = h.after(x.rows), right = w.after(x.columns);
-  if (top + bottom + left + right == 0) return x;
-  Source y = {{}, x.N, x.rows + top + bottom, x.columns + left + right, x.channels};
-  y.buffer = l.workspace(float_bytes(y.N * y.rows * y.columns * y.channels));
-  const std::int64_t row = y.columns * y.channels;
-  const std::int64_t segment = l.traits().is_cpu ? row : 4;
-  l.launch_items(file, defines(l, tile), "conv2d_pad", y.N * y.rows * ceil_div(row, segment), 8,
-                 x.buffer, y.buffer, l.to_int(x.rows), l.to_int(x.columns * x.channels),
-                 l.to_int(y.rows), l.to_int(row), l.to_int(top), l.to_int(left * x.channels),
-                 l.to_int(segment));
-  h.base += top;
-  w.base += left;
-  return y;
-}
-
 /// The weights as conv2d_tile sees them: `outs` result channels and `ins` channels of the source
 /// in each group, and the strides of both in w.
 struct Filter {
@@ -121,14 +58,6 @@ struct Filter {
   bool has_bias;
   std::int64_t groups, outs, ins, out_stride, in_stride, group_stride, row_stride, column_stride;
 };
-
-struct Result {
-  cl::Buffer y;
-  std::int64_t base, n, row, column;  ///< strides; neighbouring channels are neighbours
-};
-
-// The filter slides over whole runs of columns and channels at once where they are neighbours.
-bool merges(const Axis& w, std::int64_t groups) { return w.step == 1 && groups == 1; }
 
 void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
            const Result& result) {
@@ -146,7 +75,7 @@ void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
       l.to_int(f.out_stride), l.to_int(h.next * f.row_stride), l.to_int(w.next * f.column_stride),
       l.to_int(f.in_stride), l.to_int(f.group_stride), l.to_int(packed_block), l.to_int(packed_tap),
       l.to_int(bias_base));
-  const Source x = padded(l, tile, source, h, w);
+  const Source x = padded(l, source, h, w);
   const bool merged = merges(w, f.groups);
   const std::int64_t row = x.columns * x.channels, pixels = x.N * h.results * w.results;
   l.launch(file, defines(l, tile), "conv2d_tile",
@@ -195,7 +124,7 @@ void lower_dw_tile(Lowering& l) {
   const std::int64_t blocks = tile.blocks(outs), all = blocks * g.groups;
   Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
   Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
-  const Source x = padded(l, tile, {l.input(0), g.N, g.H, g.W, g.C}, h, w);
+  const Source x = padded(l, {l.input(0), g.N, g.H, g.W, g.C}, h, w);
   const bool merged = merges(w, g.groups);
   const std::int64_t run = merged ? g.S * ins : ins, taps_s = merged ? 1 : g.S;
   const std::int64_t taps = g.R * g.S * ins, row = x.columns * x.channels;
@@ -245,6 +174,43 @@ void lower_dw_naive(Lowering& l) {
 }
 
 }  // namespace
+
+Axis forward_axis(std::int64_t results, std::int64_t taps, std::int64_t stride,
+                  std::int64_t padding, std::int64_t dilation) {
+  return {results, taps, -padding, stride, dilation, 0, 1};
+}
+
+Axis gradient_axis(std::int64_t size, std::int64_t phase, std::int64_t taps, std::int64_t stride,
+                   std::int64_t padding, std::int64_t dilation) {
+  const std::int64_t results = ceil_div(std::max<std::int64_t>(0, size - phase), stride);
+  const std::int64_t next = stride / std::gcd(stride, dilation);
+  for (std::int64_t first = 0; first < std::min(next, taps); ++first) {
+    const std::int64_t offset = phase + padding - first * dilation;
+    if (offset % stride != 0) continue;
+    const std::int64_t count = (taps - 1 - first) / next + 1, step = next * dilation / stride;
+    return {results, count, offset / stride - (count - 1) * step,
+            1,       step,  first + (count - 1) * next,
+            -next};
+  }
+  return {results, 0, 0, 1, 1, 0, 1};
+}
+
+Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room) {
+  const std::int64_t top = h.before(), left = w.before();
+  const std::int64_t bottom = h.after(x.rows), right = w.after(x.columns);
+  if (top + bottom + left + right + room == 0) return x;
+  Source y = {{}, x.N, x.rows + top + bottom, x.columns + left + right, x.channels};
+  y.buffer = l.workspace(float_bytes(y.N * y.rows * y.columns * y.channels + room));
+  const std::int64_t row = y.columns * y.channels;
+  const std::int64_t segment = l.traits().is_cpu ? row : 4;
+  l.launch_items(file, l.defines(), "conv2d_pad", y.N * y.rows * ceil_div(row, segment), 8,
+                 x.buffer, y.buffer, l.to_int(x.rows), l.to_int(x.columns * x.channels),
+                 l.to_int(y.rows), l.to_int(row), l.to_int(top), l.to_int(left * x.channels),
+                 l.to_int(segment));
+  h.base += top;
+  w.base += left;
+  return y;
+}
 
 Conv2dGeometry conv2d_geometry_of(const Lowering& l) {
   return conv2d_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.output_spec(0).shape,

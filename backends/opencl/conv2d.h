@@ -1,6 +1,8 @@
 // What the files of the convolution share.
 #pragma once
 
+#include <algorithm>
+
 #include "backends/opencl/lowering.h"
 #include "engine/ops/conv2d.h"
 
@@ -9,6 +11,44 @@ namespace tessera::opencl {
 Conv2dGeometry conv2d_geometry_of(const Lowering& l);
 Conv2dGeometry conv2d_dx_geometry_of(const Lowering& l);
 Conv2dGeometry conv2d_dw_geometry_of(const Lowering& l);
+
+/// How a filter slides along rows or columns: result i takes, for tap t, position
+/// base + i*stride + t*step of the other tensor; its weight is number first + t*next.
+struct Axis {
+  std::int64_t results, taps, base, stride, step, first, next;
+
+  std::int64_t before() const { return std::max<std::int64_t>(0, -base); }
+  std::int64_t after(std::int64_t size) const {
+    return std::max<std::int64_t>(0,
+                                  base + (results - 1) * stride + (taps - 1) * step - (size - 1));
+  }
+};
+
+Axis forward_axis(std::int64_t results, std::int64_t taps, std::int64_t stride,
+                  std::int64_t padding, std::int64_t dilation);
+
+/// The inputs phase, phase + stride, ... each gather from the outputs with (input + padding -
+/// tap*dilation) a multiple of the stride, which is every `next`th tap.
+Axis gradient_axis(std::int64_t size, std::int64_t phase, std::int64_t taps, std::int64_t stride,
+                   std::int64_t padding, std::int64_t dilation);
+
+/// The filter slides over whole runs of columns and channels at once where they are neighbours.
+inline bool merges(const Axis& w, std::int64_t groups) { return w.step == 1 && groups == 1; }
+
+/// The tensor that a filter slides over: `channels` of N x rows x columns pixels.
+struct Source {
+  cl::Buffer buffer;
+  std::int64_t N, rows, columns, channels;
+};
+
+struct Result {
+  cl::Buffer y;
+  std::int64_t base, n, row, column;  ///< strides; neighbouring channels are neighbours
+};
+
+/// The source with zeros where taps would leave it and `room` floats to read after its end; itself
+/// if there is need of neither. Moves the axes' bases.
+Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room = 0);
 
 // As many groups as channels, one or several filters each: cl_kernels/conv2d_depthwise.cl.
 std::string refuse_conv2d_depthwise(const Lowering& l);

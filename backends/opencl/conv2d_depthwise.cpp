@@ -8,11 +8,6 @@ namespace {
 
 constexpr const char* file = "conv2d_depthwise.cl";
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-std::size_t float_bytes(std::int64_t count) {
-  return static_cast<std::size_t>(count) * sizeof(float);
-}
-
 std::string refuse(const Conv2dGeometry& g) {
   return g.groups == g.C && g.C > 1 ? "" : "it is not depthwise";
 }
@@ -20,36 +15,35 @@ std::string refuse(const Conv2dGeometry& g) {
 std::int64_t pixels(const Lowering& l) { return l.traits().is_cpu ? 8 : 4; }
 Defines defines(const Lowering& l) { return l.defines().set("PIXELS", pixels(l)); }
 
-/// Result i takes position (i*mul + t*step - base) / div for tap t.
-struct Axis {
-  std::int64_t source, results, taps, mul, step, base, div;
-};
-
 /// `depth` source channels of the `outs` result channels each; see the kernel file.
 struct Channels {
-  std::int64_t ins, outs, depth, lane_mul, lane_div;
+  std::int64_t outs, depth, lane_mul, lane_div;
 };
 
-void slide(Lowering& l, std::int64_t N, const Axis& h, const Axis& w, const Channels& c) {
+/// The weights of all taps, vectors of result channels with zeros past the last, then the bias.
+cl::Buffer packed_weights(Lowering& l, const Channels& c, std::int64_t taps) {
   const bool has_bias = l.input_count() == 3;
-  const std::int64_t vectors = ceil_div(c.outs, l.width()), width = vectors * l.width();
-  const std::int64_t taps = h.taps * w.taps, rows = (taps + 1) * c.depth;
+  const std::int64_t width = ceil_div(c.outs, l.width()) * l.width();
+  const std::int64_t rows = (taps + 1) * c.depth;
   const cl::Buffer packed = l.workspace(float_bytes(rows * width));
-  if (has_bias)
-    l.launch_items(file, defines(l), "conv2d_depthwise_pack", rows, 1, l.input(1), l.input(2),
-                   packed, cl_int{1}, l.to_int(taps), l.to_int(c.depth), l.to_int(c.outs),
-                   l.to_int(width));
-  else
-    l.launch_items(file, defines(l), "conv2d_depthwise_pack", rows, 1, l.input(1), l.input(0),
-                   packed, cl_int{0}, l.to_int(taps), l.to_int(c.depth), l.to_int(c.outs),
-                   l.to_int(width));
+  l.launch_items(file, defines(l), "conv2d_depthwise_pack", rows, 1, l.input(1),
+                 has_bias ? l.input(2) : l.unused(), packed, cl_int{has_bias}, l.to_int(taps),
+                 l.to_int(c.depth), l.to_int(c.outs), l.to_int(width));
+  return packed;
+}
+
+/// `S`: taps of a row of the whole filter. `y` says where the results go.
+void slide(Lowering& l, const Source& x, const Axis& h, const Axis& w, const Channels& c,
+           const cl::Buffer& packed, std::int64_t R, std::int64_t S, const Result& y) {
   l.launch_items(file, defines(l), "conv2d_depthwise",
-                 N * h.results * ceil_div(w.results, pixels(l)) * vectors, 4, l.input(0), packed,
-                 l.output(0), l.to_int(h.source), l.to_int(w.source), l.to_int(c.ins),
+                 x.N * h.results * ceil_div(w.results, pixels(l)) * ceil_div(c.outs, l.width()), 4,
+                 x.buffer, packed, y.y, l.to_int(x.rows), l.to_int(x.columns), l.to_int(x.channels),
                  l.to_int(h.results), l.to_int(w.results), l.to_int(c.outs), l.to_int(h.taps),
-                 l.to_int(w.taps), l.to_int(c.depth), l.to_int(c.lane_mul), l.to_int(c.lane_div),
-                 l.to_int(h.mul), l.to_int(h.step), l.to_int(h.base), l.to_int(h.div),
-                 l.to_int(w.mul), l.to_int(w.step), l.to_int(w.base), l.to_int(w.div));
+                 l.to_int(w.taps), l.to_int(R * S), l.to_int(c.depth), l.to_int(c.lane_mul),
+                 l.to_int(c.lane_div), l.to_int(h.base), l.to_int(h.stride), l.to_int(h.step),
+                 l.to_int(w.base), l.to_int(w.stride), l.to_int(w.step),
+                 l.to_int(h.first * S + w.first), l.to_int(h.next * S), l.to_int(w.next),
+                 l.to_int(y.base), l.to_int(y.n), l.to_int(y.row), l.to_int(y.column));
 }
 
 }  // namespace
@@ -64,15 +58,25 @@ std::string refuse_conv2d_dw_depthwise(const Lowering& l) {
 
 void lower_conv2d_depthwise(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  slide(l, g.N, {g.H, g.P, g.R, g.stride_h, g.dilation_h, g.padding_h, 1},
-        {g.W, g.Q, g.S, g.stride_w, g.dilation_w, g.padding_w, 1}, {g.C, g.K, 1, 1, g.K / g.C});
+  const Channels c = {g.K, 1, 1, g.K / g.C};
+  slide(l, {l.input(0), g.N, g.H, g.W, g.C},
+        forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h),
+        forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w), c,
+        packed_weights(l, c, g.R * g.S), g.R, g.S,
+        {l.output(0), 0, g.P * g.Q * g.K, g.Q * g.K, g.K});
 }
 
 void lower_conv2d_dx_depthwise(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  slide(l, g.N, {g.P, g.H, g.R, 1, -g.dilation_h, -g.padding_h, g.stride_h},
-        {g.Q, g.W, g.S, 1, -g.dilation_w, -g.padding_w, g.stride_w},
-        {g.K, g.C, g.K / g.C, g.K / g.C, 1});
+  const Channels c = {g.C, g.K / g.C, g.K / g.C, 1};
+  const cl::Buffer packed = packed_weights(l, c, g.R * g.S);
+  for (std::int64_t a = 0; a < g.stride_h; ++a)
+    for (std::int64_t b = 0; b < g.stride_w; ++b)
+      slide(l, {l.input(0), g.N, g.P, g.Q, g.K},
+            gradient_axis(g.H, a, g.R, g.stride_h, g.padding_h, g.dilation_h),
+            gradient_axis(g.W, b, g.S, g.stride_w, g.padding_w, g.dilation_w), c, packed, g.R, g.S,
+            {l.output(0), (a * g.W + b) * g.C, g.H * g.W * g.C, g.stride_h * g.W * g.C,
+             g.stride_w * g.C});
 }
 
 void lower_conv2d_dw_depthwise(Lowering& l) {
@@ -80,10 +84,12 @@ void lower_conv2d_dw_depthwise(Lowering& l) {
   constexpr std::int64_t taps_together = 3;  // TAPS in the kernel file
   const std::int64_t vectors = ceil_div(g.K, l.width()), taps = g.R * g.S, rows = g.N * g.P;
   const std::int64_t items = vectors * ceil_div(g.S, taps_together) * g.R;
-  // As many pieces as keep the device busy.
-  const std::int64_t wanted = l.traits().compute_units * (l.traits().is_cpu ? 8 : 512);
-  const std::int64_t split =
-      std::clamp<std::int64_t>(ceil_div(wanted, items), 1, std::max<std::int64_t>(1, rows));
+  // As many pieces as keep the device busy; on a CPU the rows of a piece stay in the cache.
+  constexpr std::int64_t cache = 96 * 1024;  // floats, a part of a core's own
+  const std::int64_t wanted = l.traits().is_cpu
+                                  ? ceil_div(rows * (g.stride_h * g.W * g.C + g.Q * g.K), cache)
+                                  : ceil_div(512 * std::int64_t{l.traits().compute_units}, items);
+  const std::int64_t split = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, rows));
   const std::int64_t length = std::max<std::int64_t>(1, ceil_div(rows, split));
   const std::int64_t pieces = ceil_div(rows, length);
   const cl::Buffer part =

@@ -17,6 +17,11 @@
 
 namespace tessera::opencl {
 
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+inline std::size_t float_bytes(std::int64_t count) {
+  return static_cast<std::size_t>(count) * sizeof(float);
+}
+
 /// Work of another library, e.g. CLBlast; it must enqueue on this queue.
 using Call = std::function<void(cl::CommandQueue&)>;
 
