@@ -238,6 +238,7 @@ std::vector<OpLowering> conv2d_lowerings() {
             {"naive", never_refuses, lower_dx_naive}}},
           {"conv2d_dw",
            {{"depthwise", refuse_conv2d_dw_depthwise, lower_conv2d_dw_depthwise},
+            {"blocked", refuse_conv2d_dw_blocked, lower_conv2d_dw_blocked},
             {"tile", never_refuses, lower_dw_tile},
             {"naive", never_refuses, lower_dw_naive}}}};
 }

@@ -50,6 +50,10 @@ struct Result {
 /// if there is need of neither. Moves the axes' bases.
 Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room = 0);
 
+// Sums over the pixels in blocks that stay in a CPU's cache: cl_kernels/conv2d_dw_blocked.cl.
+std::string refuse_conv2d_dw_blocked(const Lowering& l);
+void lower_conv2d_dw_blocked(Lowering& l);
+
 // As many groups as channels, one or several filters each: cl_kernels/conv2d_depthwise.cl.
 std::string refuse_conv2d_depthwise(const Lowering& l);
 void lower_conv2d_depthwise(Lowering& l);

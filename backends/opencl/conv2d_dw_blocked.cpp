@@ -1,0 +1,83 @@
+// The gradient of a convolution's weights on CPUs, summed in blocks that stay in the cache.
+#include <algorithm>
+
+#include "backends/opencl/conv2d.h"
+
+namespace tessera::opencl {
+namespace {
+
+constexpr const char* file = "conv2d_dw_blocked.cl";
+constexpr std::int64_t tile_rows = 8;
+
+/// The tiles of dw, the pieces of the batch's rows, and what a work-item takes of both.
+struct Work {
+  std::int64_t tiles, share, rows, piece_rows, block_rows;
+
+  std::int64_t shares() const { return ceil_div(tiles, share); }
+  std::int64_t pieces() const { return ceil_div(rows, piece_rows); }
+};
+
+/// Some work-items for each core: of different pieces as long as all sums together are few beside
+/// what is read, else of different tiles. `row` counts the floats of x and dy for a row of dy.
+Work divide(const Lowering& l, std::int64_t tiles, std::int64_t tile, std::int64_t rows,
+            std::int64_t row) {
+  constexpr std::int64_t cache = 96 * 1024;  // floats, a part of a core's own
+  const std::int64_t items = 8 * std::int64_t{l.traits().compute_units};
+  const std::int64_t pieces =
+      std::clamp<std::int64_t>(rows * row / (4 * tiles * tile), 1, std::min(items, rows));
+  const std::int64_t shares = std::min(tiles, ceil_div(items, pieces));
+  return {tiles, ceil_div(tiles, shares), rows, ceil_div(rows, pieces),
+          std::max<std::int64_t>(1, cache / row)};
+}
+
+}  // namespace
+
+std::string refuse_conv2d_dw_blocked(const Lowering& l) {
+  if (!l.traits().is_cpu) return "made for CPU devices";
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  return g.N * g.P * g.Q * g.K * g.C * g.R * g.S == 0 ? "nothing to sum" : "";
+}
+
+void lower_conv2d_dw_blocked(Lowering& l) {
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
+  const std::int64_t width = outs <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
+  const std::int64_t vectors = outs <= width ? 1 : 2, block = width * vectors;
+  const Defines defines =
+      l.defines(static_cast<std::size_t>(width)).set("NV", vectors).set("ROWS", tile_rows);
+  Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
+  Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
+  const bool merged = merges(w, g.groups);
+  const std::int64_t run = merged ? g.S * ins : ins, taps_s = merged ? 1 : g.S;
+  const Source x =
+      padded(l, {l.input(0), g.N, g.H, g.W, g.C}, h, w, run % tile_rows == 0 ? 0 : tile_rows);
+  const std::int64_t blocks = ceil_div(outs, block), all = blocks * g.groups;
+  const std::int64_t pixels = g.N * g.P * g.Q;
+  cl::Buffer dy = l.input(1);
+  const bool packs = outs % block != 0;
+  if (packs) {
+    dy = l.workspace(float_bytes(all * pixels * block));
+    l.launch_items(file, defines, "conv2d_dw_pack", all * pixels, 64, l.input(1), dy,
+                   l.to_int(pixels), l.to_int(g.K), l.to_int(outs), l.to_int(blocks));
+  }
+  const std::int64_t tiles = ceil_div(run, tile_rows) * taps_s * g.R * all;
+  const std::int64_t row = x.columns * x.channels;
+  const Work work = divide(l, tiles, tile_rows * block, g.N * g.P,
+                           row * h.stride + g.Q * (packs ? all * block : g.K));
+  const cl::Buffer part = l.workspace(float_bytes(work.pieces() * tiles * tile_rows * block));
+  l.launch(file, defines, "conv2d_dw_blocked",
+           {{static_cast<std::size_t>(work.shares()), static_cast<std::size_t>(work.pieces()), 1}},
+           x.buffer, dy, part, l.to_int(work.rows), l.to_int(g.P), l.to_int(g.Q), l.to_int(tiles),
+           l.to_int(work.share), l.to_int(work.piece_rows), l.to_int(work.block_rows),
+           l.to_int(g.R), l.to_int(taps_s), l.to_int(run), l.to_int(blocks),
+           l.to_int(h.base * row + w.base * x.channels), l.to_int(x.rows * row),
+           l.to_int(h.stride * row), l.to_int(w.stride * x.channels), l.to_int(h.step * row),
+           l.to_int(w.step * x.channels), l.to_int(ins), l.to_int(packs ? block : g.K),
+           l.to_int(packs ? pixels * block : block));
+  const std::int64_t taps = g.R * g.S * ins;
+  l.launch_items(file, defines, "conv2d_dw_finish", taps * all * vectors, 8, part, l.output(0),
+                 l.to_int(taps), l.to_int(run), l.to_int(outs), l.to_int(blocks), l.to_int(tiles),
+                 l.to_int(work.pieces()));
+}
+
+}  // namespace tessera::opencl
