@@ -230,14 +230,17 @@ Conv2dGeometry conv2d_dw_geometry_of(const Lowering& l) {
 std::vector<OpLowering> conv2d_lowerings() {
   return {{"conv2d",
            {{"depthwise", refuse_conv2d_depthwise, lower_conv2d_depthwise},
+            {"winograd", refuse_conv2d_winograd, lower_conv2d_winograd},
             {"tile", never_refuses, lower_tile},
             {"naive", never_refuses, lower_naive}}},
           {"conv2d_dx",
            {{"depthwise", refuse_conv2d_dx_depthwise, lower_conv2d_dx_depthwise},
+            {"winograd", refuse_conv2d_dx_winograd, lower_conv2d_dx_winograd},
             {"tile", never_refuses, lower_dx_tile},
             {"naive", never_refuses, lower_dx_naive}}},
           {"conv2d_dw",
            {{"depthwise", refuse_conv2d_dw_depthwise, lower_conv2d_dw_depthwise},
+            {"winograd", refuse_conv2d_dw_winograd, lower_conv2d_dw_winograd},
             {"blocked", refuse_conv2d_dw_blocked, lower_conv2d_dw_blocked},
             {"tile", never_refuses, lower_dw_tile},
             {"naive", never_refuses, lower_dw_naive}}}};

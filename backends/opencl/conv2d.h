@@ -54,6 +54,14 @@ Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room 
 std::string refuse_conv2d_dw_blocked(const Lowering& l);
 void lower_conv2d_dw_blocked(Lowering& l);
 
+// 3x3 filters by transformed tiles: cl_kernels/conv2d_winograd.cl.
+std::string refuse_conv2d_winograd(const Lowering& l);
+void lower_conv2d_winograd(Lowering& l);
+std::string refuse_conv2d_dx_winograd(const Lowering& l);
+void lower_conv2d_dx_winograd(Lowering& l);
+std::string refuse_conv2d_dw_winograd(const Lowering& l);
+void lower_conv2d_dw_winograd(Lowering& l);
+
 // As many groups as channels, one or several filters each: cl_kernels/conv2d_depthwise.cl.
 std::string refuse_conv2d_depthwise(const Lowering& l);
 void lower_conv2d_depthwise(Lowering& l);

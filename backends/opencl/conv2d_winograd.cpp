@@ -1,0 +1,130 @@
+// Convolutions with 3x3 filters and their gradients by Winograd's algorithm on CPUs.
+#include <algorithm>
+
+#include "backends/opencl/conv2d.h"
+
+namespace tessera::opencl {
+namespace {
+
+constexpr const char* file = "conv2d_winograd.cl";
+constexpr const char* dw_file = "conv2d_winograd_dw.cl";
+constexpr std::int64_t positions = 36;  // of a transformed tile
+constexpr std::int64_t results = 4;     // rows and columns of a tile
+
+std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
+
+/// A source [N,H,W,ins] and a result [N,P,Q,outs], whose pixel (0, 0) reads from (-before_h,
+/// -before_w) on.
+struct Slide {
+  std::int64_t N, H, W, ins, P, Q, outs, before_h, before_w;
+
+  std::int64_t tiles() const { return N * ceil_div(P, results) * ceil_div(Q, results); }
+};
+
+Slide forward_slide(const Conv2dGeometry& g) {
+  return {g.N, g.H, g.W, g.C, g.P, g.Q, g.K, g.padding_h, g.padding_w};
+}
+
+Slide gradient_slide(const Conv2dGeometry& g) {
+  return {g.N, g.P, g.Q, g.K, g.H, g.W, g.C, g.R - 1 - g.padding_h, g.S - 1 - g.padding_w};
+}
+
+std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Slide& s) {
+  if (!l.traits().is_cpu) return "made for CPU devices";
+  if (g.R != 3 || g.S != 3) return "the filter is not 3x3";
+  if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
+  if (g.groups != 1) return "it has groups";
+  if (std::min(s.ins, s.outs) < 16) return "it has fewer than 16 channels";
+  if (9 * s.N * s.P * s.Q < 2 * positions * s.tiles()) return "too little of each tile is used";
+  return s.tiles() < 48 ? "the tiles are too few for the filters' transforms" : "";
+}
+
+/// Where weight (out, in, r, s) of the result is in w.
+struct Weights {
+  std::int64_t base, out, in, r, s;
+};
+
+void slide(Lowering& l, const Slide& s, const Weights& w) {
+  const bool has_bias = l.input_count() == 3;
+  const std::int64_t width = l.width(), vectors = s.outs <= width ? 1 : 2, block = width * vectors;
+  const std::int64_t blocks = ceil_div(s.outs, block), row = ceil_div(s.ins, width) * width;
+  const Defines defines = l.defines().set("NV", vectors);
+  const cl::Buffer packed = l.workspace(float_bytes(positions * blocks * s.ins * block));
+  l.launch_items(file, defines, "conv2d_winograd_pack", s.ins * blocks * vectors, 8, l.input(1),
+                 packed, l.to_int(s.outs), l.to_int(s.ins), l.to_int(w.base), l.to_int(w.out),
+                 l.to_int(w.in), l.to_int(w.r), l.to_int(w.s));
+  // The transforms of a group of tiles are to stay in a core's own cache.
+  constexpr std::int64_t cache = 144 * 1024;  // floats
+  const std::int64_t tiles = s.tiles(), items = 8 * std::int64_t{l.traits().compute_units};
+  const std::int64_t group = std::clamp<std::int64_t>(cache / (positions * row) / 8 * 8, 16, 64);
+  const std::int64_t tile_share = std::max(group, ceil_div(tiles, items));
+  const std::int64_t tile_shares = ceil_div(tiles, tile_share);
+  const std::int64_t block_share = ceil_div(blocks, std::min(blocks, ceil_div(items, tile_shares)));
+  const std::int64_t block_shares = ceil_div(blocks, block_share);
+  const cl::Buffer scratch =
+      l.workspace(float_bytes(tile_shares * block_shares * positions * group * (row + block)));
+  l.launch(file, defines, "conv2d_winograd", {{size(tile_shares), size(block_shares), 1}},
+           l.input(0), packed, has_bias ? l.input(2) : l.unused(), l.output(0), scratch,
+           cl_int{has_bias}, l.to_int(s.H), l.to_int(s.W), l.to_int(s.ins), l.to_int(s.P),
+           l.to_int(s.Q), l.to_int(s.outs), l.to_int(s.before_h), l.to_int(s.before_w),
+           l.to_int(tiles), l.to_int(tile_share), l.to_int(group), l.to_int(blocks),
+           l.to_int(block_share));
+}
+
+}  // namespace
+
+std::string refuse_conv2d_winograd(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_geometry_of(l);
+  return refuse(l, g, forward_slide(g));
+}
+
+std::string refuse_conv2d_dx_winograd(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_dx_geometry_of(l);
+  return refuse(l, g, gradient_slide(g));
+}
+
+void lower_conv2d_winograd(Lowering& l) {
+  const Conv2dGeometry g = conv2d_geometry_of(l);
+  slide(l, forward_slide(g), {0, 9 * g.C, 1, 3 * g.C, g.C});
+}
+
+void lower_conv2d_dx_winograd(Lowering& l) {
+  const Conv2dGeometry g = conv2d_dx_geometry_of(l);
+  slide(l, gradient_slide(g), {8 * g.C, 1, 9 * g.C, -3 * g.C, -g.C});
+}
+
+std::string refuse_conv2d_dw_winograd(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  return refuse(l, g, forward_slide(g));
+}
+
+void lower_conv2d_dw_winograd(Lowering& l) {
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  const std::int64_t width = l.width(), vectors = g.C <= width ? 1 : 2, block = width * vectors;
+  const std::int64_t rounded = std::max<std::int64_t>(width, 8);
+  const std::int64_t blocks = ceil_div(g.C, block), row = ceil_div(g.K, rounded) * rounded;
+  const Defines defines = l.defines().set("NV", vectors);
+  // Pieces as long as all their sums are few beside what is read, else blocks apart.
+  const std::int64_t tiles = forward_slide(g).tiles(), sums = positions * row * blocks * block;
+  const std::int64_t items = 8 * std::int64_t{l.traits().compute_units};
+  const std::int64_t read = g.N * (g.H * g.W * g.C + g.P * g.Q * g.K);
+  const std::int64_t group = std::min<std::int64_t>(tiles, g.K <= 128 ? 32 : 64);
+  const std::int64_t most = std::min(items, ceil_div(tiles, group));
+  const std::int64_t piece_tiles =
+      ceil_div(tiles, std::clamp<std::int64_t>(read / (2 * sums), 1, most));
+  const std::int64_t pieces = ceil_div(tiles, piece_tiles);
+  const std::int64_t block_share = ceil_div(blocks, std::min(blocks, ceil_div(items, pieces)));
+  const std::int64_t shares = ceil_div(blocks, block_share);
+  const cl::Buffer part = l.workspace(float_bytes(pieces * sums));
+  const cl::Buffer scratch =
+      l.workspace(float_bytes(pieces * shares * positions * group * (row + block)));
+  l.launch(dw_file, defines, "conv2d_winograd_dw", {{size(pieces), size(shares), 1}}, l.input(0),
+           l.input(1), part, scratch, l.to_int(g.H), l.to_int(g.W), l.to_int(g.C), l.to_int(g.P),
+           l.to_int(g.Q), l.to_int(g.K), l.to_int(g.padding_h), l.to_int(g.padding_w),
+           l.to_int(tiles), l.to_int(piece_tiles), l.to_int(group), l.to_int(row), l.to_int(blocks),
+           l.to_int(block_share));
+  l.launch_items(dw_file, defines, "conv2d_winograd_dw_finish", g.K * ceil_div(g.C, width), 8, part,
+                 l.output(0), l.to_int(g.C), l.to_int(row), l.to_int(blocks), l.to_int(pieces));
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,169 @@
+// Convolution with 3x3 filters and stride 1, NHWC, by Winograd's F(4x4,3x3), for CPUs: the forward
+// pass and the gradient of the input, which is the same with the filter turned around.
+//
+// A tile is 6x6 pixels of the source, which overlap, and 4x4 of the result. Source tiles and filters
+// are transformed, multiplied position by position (36 matrix products over the channels), and the
+// products transformed back.
+// A work-item takes its tiles some at a time, so that their transforms, in a part of `scratch` that
+// is the item's own, stay in the cache for all its blocks of BLOCK result channels.
+#include "common.h"
+#include "winograd.h"
+
+#ifndef NV
+#define NV 2  // vectors of result channels in a block
+#endif
+#define TILES 8  // tiles multiplied at a time, in registers
+
+#define BLOCK (V * NV)
+#define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
+
+// One dimension of the transforms: each reads and writes elements `step` apart.
+static inline void transform_filter(const floatv* w, int step, floatv* to) {
+  const floatv even_a = scaled(w[0], A2, w[2 * step]), odd_a = A1 * w[step];
+  const floatv even_b = scaled(w[0], B2, w[2 * step]), odd_b = B1 * w[step];
+  to[0] = w[0] * (1.0f / DIVISOR_0);
+  to[1] = (even_a + odd_a) * (1.0f / DIVISOR_A);
+  to[2] = (even_a - odd_a) * (1.0f / DIVISOR_A);
+  to[3] = (even_b + odd_b) * (1.0f / DIVISOR_B);
+  to[4] = (even_b - odd_b) * (1.0f / DIVISOR_B);
+  to[5] = w[2 * step];
+}
+
+static inline void transform_back(const floatv* m, int step, floatv* to, int to_step) {
+  const floatv even_a = m[step] + m[2 * step], odd_a = m[step] - m[2 * step];
+  const floatv even_b = m[3 * step] + m[4 * step], odd_b = m[3 * step] - m[4 * step];
+  to[0] = m[0] + even_a + even_b;
+  to[to_step] = scaled(A1 * odd_a, B1, odd_b);
+  to[2 * to_step] = scaled(A2 * even_a, B2, even_b);
+  to[3 * to_step] = scaled(scaled(m[5 * step], A3, odd_a), B3, odd_b);
+}
+
+// packed[block, position, in, BLOCK] from w + w_base + out*w_out + in*w_in + r*w_r + s*w_s. An item
+// is V result channels of one channel of the source.
+__kernel GROUP void conv2d_winograd_pack(__global const float* restrict w,
+                                         __global float* restrict packed, int outs, int ins,
+                                         int w_base, int w_out, int w_in, int w_r, int w_s,
+                                         int items, int chunk) {
+  FOR_ITEMS(i) {
+    const int in = i % ins, first = i / ins * V, count = outs - first;
+    floatv filter[9], rows[18], transformed[6];
+    UNROLL(9)
+    for (int tap = 0; tap < 9; ++tap) {
+      __global const float* from =
+          w + w_base + (size_t)first * w_out + in * w_in + tap / 3 * w_r + tap % 3 * w_s;
+      float lanes[V];
+      for (int lane = 0; lane < V; ++lane) lanes[lane] = lane < count ? from[lane * w_out] : 0.0f;
+      filter[tap] = LOAD(lanes);
+    }
+    UNROLL(3)
+    for (int s = 0; s < 3; ++s) transform_filter(filter + s, 3, rows + s * 6);
+    __global float* to = packed + (size_t)(first / BLOCK) * POSITIONS * ins * BLOCK +
+                         in * BLOCK + first % BLOCK;
+    UNROLL(6)
+    for (int r = 0; r < 6; ++r) {
+      transform_filter(rows + r, 6, transformed);
+      UNROLL(6)
+      for (int s = 0; s < 6; ++s) STORE(transformed[s], to + (size_t)(r * 6 + s) * ins * BLOCK);
+    }
+  }
+}
+
+// products[tile, BLOCK] = sum over `ins` of transformed[tile, in] * packed[in, BLOCK].
+static inline void multiply_tiles(__global const float* restrict transformed, int row,
+                                  __global const float* restrict packed, int ins,
+                                  __global float* restrict products) {
+  __global const float* from[TILES];
+  floatv sums[TILES][NV];
+  UNROLL(TILES)
+  for (int i = 0; i < TILES; ++i) {
+    from[i] = transformed + i * row;
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v) sums[i][v] = (floatv)(0.0f);
+  }
+  for (int in = 0; in < ins; ++in, packed += BLOCK) {
+    floatv weights[NV];
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v) weights[v] = LOAD(packed + v * V);
+    UNROLL(TILES)
+    for (int i = 0; i < TILES; ++i) {
+      const floatv value = (floatv)(from[i][in]);
+      UNROLL(NV)
+      for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, weights[v], sums[i][v]);
+    }
+  }
+  UNROLL(TILES)
+  for (int i = 0; i < TILES; ++i)
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v) STORE(sums[i][v], products + i * BLOCK + v * V);
+}
+
+static inline void store_result(floatv value, __global float* y, int count) {
+  store_lanes(value, y, count);
+}
+
+// The results (p..p+3, q..q+3) of V channels from products[position].
+static inline void finish_tile(__global const float* restrict products, int position, floatv bias,
+                               __global float* restrict y, int p, int q, int P, int Q, int outs,
+                               int count) {
+  floatv sums[36], rows[24], results[4];
+  UNROLL(36)
+  for (int i = 0; i < 36; ++i) sums[i] = LOAD(products + i * position);
+  UNROLL(6)
+  for (int s = 0; s < 6; ++s) transform_back(sums + s, 6, rows + s, 6);
+  UNROLL(4)
+  for (int r = 0; r < 4; ++r) {
+    transform_back(rows + r * 6, 1, results, 1);
+    UNROLL(4)
+    for (int s = 0; s < 4; ++s)
+      if (p + r < P && q + s < Q)
+        store_result(results[s] + bias, y + ((size_t)(p + r) * Q + q + s) * outs, count);
+  }
+}
+
+// Dimensions: shares of the tiles, shares of the blocks of result channels. `group` tiles, a multiple
+// of TILES, are transformed at a time; h and w of their first pixels are 4 p - before.
+__kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
+                                         __global const float* restrict packed,
+                                         __global const float* restrict b, __global float* restrict y,
+                                         __global float* restrict scratch, int has_bias, int H,
+                                         int W, int ins, int P, int Q, int outs, int before_h,
+                                         int before_w, int tiles, int tile_share, int group,
+                                         int blocks, int block_share) {
+  const int share = (int)(get_global_id(1) * get_global_size(0) + get_global_id(0));
+  const int row = (ins + V - 1) / V * V, tile_columns = (Q + 3) / 4, tile_rows = (P + 3) / 4;
+  const int position = group * row, product = group * BLOCK;
+  __global float* transformed = scratch + (size_t)share * POSITIONS * (position + product);
+  __global float* products = transformed + POSITIONS * position;
+  const int first_block = (int)get_global_id(1) * block_share;
+  const int last_block = min(first_block + block_share, blocks);
+  const int begin = (int)get_global_id(0) * tile_share, end = min(begin + tile_share, tiles);
+  for (int first = begin; first < end; first += group) {
+    const int last = min(first + group, end);
+    for (int t = first; t < last; ++t) {
+      const int q = t % tile_columns * 4, p = t / tile_columns % tile_rows * 4;
+      const size_t n = t / tile_columns / tile_rows;
+      for (int in = 0; in < ins; in += V)
+        transform_tile(x + n * H * W * ins + in, p - before_h, q - before_w, H, W, ins, ins - in,
+                       transformed + (t - first) * row + in, position);
+    }
+    for (int block = first_block; block < last_block; ++block) {
+      __global const float* weights = packed + (size_t)block * POSITIONS * ins * BLOCK;
+      for (int i = 0; i < POSITIONS; ++i, weights += ins * BLOCK)
+        for (int t = 0; t < last - first; t += TILES)
+          multiply_tiles(transformed + i * position + t * row, row, weights, ins,
+                         products + i * product + t * BLOCK);
+      for (int t = first; t < last; ++t) {
+        const int q = t % tile_columns * 4, p = t / tile_columns % tile_rows * 4;
+        const size_t n = t / tile_columns / tile_rows;
+        UNROLL(NV)
+        for (int v = 0; v < NV; ++v) {
+          const int channel = block * BLOCK + v * V, count = outs - channel;
+          if (count > 0)
+            finish_tile(products + (t - first) * BLOCK + v * V, product,
+                        has_bias ? load_lanes(b + channel, count) : (floatv)(0.0f),
+                        y + n * P * Q * outs + channel, p, q, P, Q, outs, count);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+// The gradient of 3x3 filters with stride 1, NHWC, by Winograd's F(3x3,4x4), for CPUs.
+//
+// Tiles of 6x6 pixels of x and of 4x4 of dy are transformed and multiplied position by position (36
+// matrix products over the tiles); conv2d_winograd_dw_finish adds the pieces in order and transforms
+// the sums back into 3x3 weights. A work-item makes the sums of some blocks of BLOCK channels of x for
+// one piece of the tiles, some at a time, so that their transforms, in a part of `scratch` that is
+// the item's own, stay in the cache; the sums wait in `part`.
+#include "common.h"
+#include "winograd.h"
+
+#ifndef NV
+#define NV 2  // vectors of channels of x in a block
+#endif
+#define ROWS 8  // channels of dy multiplied at a time, in registers
+
+#define BLOCK (V * NV)
+#define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
+
+static inline void transform_gradient(const floatv* dy, int step, floatv* to, int to_step) {
+  const floatv even_a = scaled(dy[0], A2, dy[2 * step]);
+  const floatv odd_a = scaled(A1 * dy[step], A3, dy[3 * step]);
+  const floatv even_b = scaled(dy[0], B2, dy[2 * step]);
+  const floatv odd_b = scaled(B1 * dy[step], B3, dy[3 * step]);
+  to[0] = dy[0] * (1.0f / DIVISOR_0);
+  to[to_step] = (even_a + odd_a) * (1.0f / DIVISOR_A);
+  to[2 * to_step] = (even_a - odd_a) * (1.0f / DIVISOR_A);
+  to[3 * to_step] = (even_b + odd_b) * (1.0f / DIVISOR_B);
+  to[4 * to_step] = (even_b - odd_b) * (1.0f / DIVISOR_B);
+  to[5 * to_step] = dy[3 * step];
+}
+
+static inline void transform_back(const floatv* sums, int step, floatv* to, int to_step) {
+  const floatv even_a = sums[step] + sums[2 * step], odd_a = sums[step] - sums[2 * step];
+  const floatv even_b = sums[3 * step] + sums[4 * step], odd_b = sums[3 * step] - sums[4 * step];
+  to[0] = sums[0] + even_a + even_b;
+  to[to_step] = scaled(A1 * odd_a, B1, odd_b);
+  to[2 * to_step] = scaled(scaled(sums[5 * step], A2, even_a), B2, even_b);
+}
+
+// transformed[position] of V channels, `count` of them there, of the tile of dy [P,Q,K] whose first
+// pixel is (p, q): zeros outside of dy.
+static inline void transform_gradient_tile(__global const float* restrict dy, int p, int q, int P,
+                                           int Q, int K, int count,
+                                           __global float* restrict transformed, int position) {
+  floatv pixels[16], rows[24], values[6];
+  UNROLL(4)
+  for (int r = 0; r < 4; ++r)
+    UNROLL(4)
+    for (int s = 0; s < 4; ++s)
+      pixels[r * 4 + s] = p + r < P && q + s < Q
+                              ? load_lanes(dy + ((size_t)(p + r) * Q + q + s) * K, count)
+                              : (floatv)(0.0f);
+  UNROLL(4)
+  for (int s = 0; s < 4; ++s) transform_gradient(pixels + s, 4, rows + s, 4);
+  UNROLL(6)
+  for (int r = 0; r < 6; ++r) {
+    transform_gradient(rows + r * 4, 1, values, 1);
+    UNROLL(6)
+    for (int s = 0; s < 6; ++s) STORE(values[s], transformed + (r * 6 + s) * position);
+  }
+}
+
+// Adds `tiles` products of dy and x to ROWS x BLOCK sums.
+static inline void multiply_tiles(__global const float* restrict dy, int row,
+                                  __global const float* restrict x, int tiles, bool is_first,
+                                  __global float* restrict part) {
+  floatv sums[ROWS][NV];
+  UNROLL(ROWS)
+  for (int i = 0; i < ROWS; ++i)
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v)
+      sums[i][v] = is_first ? (floatv)(0.0f) : LOAD(part + i * BLOCK + v * V);
+  for (int t = 0; t < tiles; ++t, dy += row, x += BLOCK) {
+    floatv pixels[NV];
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v) pixels[v] = LOAD(x + v * V);
+    UNROLL(ROWS)
+    for (int i = 0; i < ROWS; ++i) {
+      const floatv gradient = (floatv)(dy[i]);
+      UNROLL(NV)
+      for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(gradient, pixels[v], sums[i][v]);
+    }
+  }
+  UNROLL(ROWS)
+  for (int i = 0; i < ROWS; ++i)
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v) STORE(sums[i][v], part + i * BLOCK + v * V);
+}
+
+// part[piece, block, position, k, BLOCK], `row` output channels k, a multiple of ROWS and V.
+// Dimensions: pieces of the tiles, shares of the blocks of channels of x. `group` tiles are
+// transformed at a time; the first pixels of those of x are 4 p - before.
+__kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
+                                            __global const float* restrict dy,
+                                            __global float* restrict part,
+                                            __global float* restrict scratch, int H, int W, int C,
+                                            int P, int Q, int K, int before_h, int before_w,
+                                            int tiles, int piece_tiles, int group, int row,
+                                            int blocks, int block_share) {
+  const int piece = (int)get_global_id(0), tile_columns = (Q + 3) / 4, tile_rows = (P + 3) / 4;
+  const int item = (int)(get_global_id(1) * get_global_size(0)) + piece;
+  const int gradient = group * row, position = group * BLOCK;
+  __global float* gradients = scratch + (size_t)item * POSITIONS * (gradient + position);
+  __global float* transformed = gradients + POSITIONS * gradient;
+  const int first_block = (int)get_global_id(1) * block_share;
+  const int last_block = min(first_block + block_share, blocks);
+  const int begin = piece * piece_tiles, end = min(begin + piece_tiles, tiles);
+  for (int first = begin; first < end; first += group) {
+    const int last = min(first + group, end);
+    for (int t = first; t < last; ++t) {
+      const int q = t % tile_columns * 4, p = t / tile_columns % tile_rows * 4;
+      const size_t n = t / tile_columns / tile_rows;
+      for (int k = 0; k < K; k += V)
+        transform_gradient_tile(dy + n * P * Q * K + k, p, q, P, Q, K, K - k,
+                                gradients + (t - first) * row + k, gradient);
+    }
+    for (int block = first_block; block < last_block; ++block) {
+      for (int t = first; t < last; ++t) {
+        const int q = t % tile_columns * 4, p = t / tile_columns % tile_rows * 4;
+        const size_t n = t / tile_columns / tile_rows;
+        for (int c = block * BLOCK; c < min((block + 1) * BLOCK, C); c += V)
+          transform_tile(x + n * H * W * C + c, p - before_h, q - before_w, H, W, C, C - c,
+                         transformed + (t - first) * BLOCK + c - block * BLOCK, position);
+      }
+      __global float* sums = part + ((size_t)piece * blocks + block) * POSITIONS * row * BLOCK;
+      for (int i = 0; i < POSITIONS; ++i)
+        for (int k = 0; k < row; k += ROWS, sums += ROWS * BLOCK)
+          multiply_tiles(gradients + i * gradient + k, row, transformed + i * position,
+                         last - first, first == begin, sums);
+    }
+  }
+}
+
+// dw[k, r, s, c]: an item is V channels of x of one output channel.
+__kernel GROUP void conv2d_winograd_dw_finish(__global const float* restrict part,
+                                              __global float* restrict dw, int C, int row, int blocks,
+                                              int pieces, int items, int chunk) {
+  const int vectors = (C + V - 1) / V;
+  const size_t piece_size = (size_t)blocks * POSITIONS * row * BLOCK;
+  FOR_ITEMS(item) {
+    const int k = item / vectors, c = item % vectors * V;
+    __global const float* from =
+        part + ((size_t)(c / BLOCK) * POSITIONS * row + k) * BLOCK + c % BLOCK;
+    floatv sums[36], rows[18], weights[3];
+    UNROLL(36)
+    for (int i = 0; i < POSITIONS; ++i) {
+      sums[i] = LOAD(from + (size_t)i * row * BLOCK);
+      for (int piece = 1; piece < pieces; ++piece)
+        sums[i] += LOAD(from + piece * piece_size + (size_t)i * row * BLOCK);
+    }
+    UNROLL(6)
+    for (int s = 0; s < 6; ++s) transform_back(sums + s, 6, rows + s, 6);
+    UNROLL(3)
+    for (int r = 0; r < 3; ++r) {
+      transform_back(rows + r * 6, 1, weights, 1);
+      UNROLL(3)
+      for (int s = 0; s < 3; ++s)
+        store_lanes(weights[s], dw + (size_t)(k * 9 + r * 3 + s) * C + c, C - c);
+    }
+  }
+}
