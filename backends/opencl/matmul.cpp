@@ -1,9 +1,7 @@
 // Matrix products: own register tiles on CPU devices, CLBlast, and a plain kernel.
-#include "engine/ops/matmul.h"
+#include "backends/opencl/matmul.h"
 
 #include <algorithm>
-
-#include "backends/opencl/lowering.h"
 
 // After cl.h, which says which OpenCL is meant.
 #include <clblast.h>
@@ -11,57 +9,49 @@
 namespace tessera::opencl {
 namespace {
 
-MatmulGeometry geometry(const Lowering& l) {
-  return matmul_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.attributes());
-}
-
-bool has_bias(const Lowering& l) { return l.input_count() == 3; }
-
-cl::Buffer bias(Lowering& l) { return has_bias(l) ? l.input(2) : l.unused(); }
-
 std::size_t tiles(std::int64_t size, std::int64_t tile) {
   return static_cast<std::size_t>((size + tile - 1) / tile);
 }
 
 std::string tile_refusal(const Lowering& l) {
-  const MatmulGeometry g = geometry(l);
+  const MatmulGeometry g = matmul_geometry_of(l);
   if (!l.traits().is_cpu) return "made for CPU devices";
   if (g.transpose_a && g.transpose_b) return "both operands are transposed";
   return {};
 }
 
 void lower_tile(Lowering& l) {
-  const MatmulGeometry g = geometry(l);
+  const MatmulGeometry g = matmul_geometry_of(l);
   const auto batch = static_cast<std::size_t>(g.batch);
   Defines defines = l.defines();
   if (g.transpose_b) {
     constexpr std::int64_t tile = 4;
     defines.set("TILE_M", tile).set("TILE_N", tile);
     l.launch("matmul.cl", defines, "matmul_dots", {{tiles(g.M, tile), tiles(g.N, tile), batch}},
-             l.input(0), l.input(1), bias(l), l.output(0), cl_int{has_bias(l)}, l.to_int(g.M),
-             l.to_int(g.N), l.to_int(g.K));
+             l.input(0), l.input(1), matmul_bias(l), l.output(0), cl_int{has_matmul_bias(l)},
+             l.to_int(g.M), l.to_int(g.N), l.to_int(g.K));
     return;
   }
   const std::int64_t tile_m = g.M <= 4 ? 4 : 8, vectors = 2;
   defines.set("TILE_M", tile_m).set("TILE_N", 4).set("NV", vectors);
   l.launch("matmul.cl", defines, "matmul_rows",
            {{tiles(g.M, tile_m), tiles(g.N, vectors * l.width()), batch}}, l.input(0), l.input(1),
-           bias(l), l.output(0), cl_int{has_bias(l)}, l.to_int(g.M), l.to_int(g.N), l.to_int(g.K),
-           l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
+           matmul_bias(l), l.output(0), cl_int{has_matmul_bias(l)}, l.to_int(g.M), l.to_int(g.N),
+           l.to_int(g.K), l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
            l.elements(l.input_spec(1)));
 }
 
 void lower_naive(Lowering& l) {
-  const MatmulGeometry g = geometry(l);
+  const MatmulGeometry g = matmul_geometry_of(l);
   l.launch_items("matmul.cl", l.defines(), "matmul_naive", g.batch * g.M * g.N, 64, l.input(0),
-                 l.input(1), bias(l), l.output(0), cl_int{has_bias(l)}, l.to_int(g.M),
+                 l.input(1), matmul_bias(l), l.output(0), cl_int{has_matmul_bias(l)}, l.to_int(g.M),
                  l.to_int(g.N), l.to_int(g.K), l.to_int(g.transpose_a ? 1 : g.K),
                  l.to_int(g.transpose_a ? g.M : 1), l.to_int(g.transpose_b ? 1 : g.N),
                  l.to_int(g.transpose_b ? g.K : 1));
 }
 
 std::string clblast_refusal(const Lowering& l) {
-  const MatmulGeometry g = geometry(l);
+  const MatmulGeometry g = matmul_geometry_of(l);
   return g.batch * g.M * g.N * g.K == 0 ? "an operand is empty" : "";
 }
 
@@ -113,7 +103,7 @@ struct ClblastProduct {
 };
 
 void lower_clblast(Lowering& l) {
-  ClblastProduct product{geometry(l), l.input(0), l.input(1), l.output(0), {}, false};
+  ClblastProduct product{matmul_geometry_of(l), l.input(0), l.input(1), l.output(0), {}, false};
   cl::CommandQueue& queue = l.device().compute_queue();
   const std::int64_t last = product.g.batch - 1;
   const std::size_t first_bytes = product.temporary_bytes(queue, 0);
@@ -123,16 +113,21 @@ void lower_clblast(Lowering& l) {
     product.temporary = l.workspace(std::max(first_bytes, product.temporary_bytes(queue, last)));
   if (!l.measuring()) product(queue);  // builds its kernels now rather than in the first run
   l.call(product);
-  if (has_bias(l))
+  if (has_matmul_bias(l))
     l.launch_items("matmul.cl", l.defines(), "matmul_bias", l.output_spec(0).elements(), 64,
                    l.input(2), l.output(0), l.to_int(product.g.N));
 }
 
 }  // namespace
 
+MatmulGeometry matmul_geometry_of(const Lowering& l) {
+  return matmul_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.attributes());
+}
+
 std::vector<OpLowering> matmul_lowerings() {
   return {{"matmul",
-           {{"tile", tile_refusal, lower_tile},
+           {{"packed", refuse_matmul_packed, lower_matmul_packed},
+            {"tile", tile_refusal, lower_tile},
             {"clblast", clblast_refusal, lower_clblast},
             {"naive", never_refuses, lower_naive}}}};
 }

@@ -1,0 +1,65 @@
+// Large matrix products on CPUs, of operands laid out in panels.
+#include <algorithm>
+
+#include "backends/opencl/matmul.h"
+
+namespace tessera::opencl {
+namespace {
+
+constexpr const char* file = "matmul_packed.cl";
+constexpr std::int64_t tile_rows = 8, tile_vectors = 2;
+
+/// `batch` matrices of `lines` lines, whose elements i, k are i*line + k*step apart, in panels of
+/// `width` lines.
+struct Panels {
+  std::int64_t batch, lines, K, line, step, width;
+
+  std::int64_t count() const { return ceil_div(lines, width); }
+};
+
+cl::Buffer packed(Lowering& l, const Defines& defines, const cl::Buffer& from, const Panels& p) {
+  const cl::Buffer to = l.workspace(float_bytes(p.batch * p.count() * p.width * p.K));
+  l.launch_items(file, defines, "matmul_pack", p.batch * p.count() * ceil_div(p.K, l.width()), 4,
+                 from, to, l.to_int(p.lines), l.to_int(p.K), l.to_int(p.line), l.to_int(p.step),
+                 l.to_int(p.width));
+  return to;
+}
+
+}  // namespace
+
+std::string refuse_matmul_packed(const Lowering& l) {
+  const MatmulGeometry g = matmul_geometry_of(l);
+  if (!l.traits().is_cpu) return "made for CPU devices";
+  // Each element is moved once more, and used once for each row or column of the other operand.
+  if (std::min(g.M, g.N) < 128 || g.K < 64) return "it is too small for packing to pay";
+  // b as it is, in its cache, and a by rows do as well.
+  if (!g.transpose_a && !g.transpose_b && g.K * g.N <= 512 * 512) return "b fits into the cache";
+  return {};
+}
+
+void lower_matmul_packed(Lowering& l) {
+  const MatmulGeometry g = matmul_geometry_of(l);
+  const std::int64_t block = tile_vectors * l.width();
+  const Defines defines = l.defines().set("TILE_M", tile_rows).set("NV", tile_vectors);
+  const Panels a = {g.batch, g.M, g.K, g.transpose_a ? 1 : g.K, g.transpose_a ? g.M : 1, tile_rows};
+  const Panels b = {g.batch, g.N, g.K, g.transpose_b ? g.K : 1, g.transpose_b ? 1 : g.N, block};
+  const cl::Buffer packed_a = packed(l, defines, l.input(0), a);
+  const cl::Buffer packed_b = packed(l, defines, l.input(1), b);
+  // A block of a panel of b fits into the first cache, one of a part of a into the second.
+  constexpr std::int64_t k_block = 256;
+  const std::int64_t a_share = std::min<std::int64_t>(16, a.count());
+  const std::int64_t b_share = std::min<std::int64_t>(4, b.count());
+  const std::int64_t a_shares = ceil_div(a.count(), a_share);
+  const std::int64_t b_shares = ceil_div(b.count(), b_share);
+  const std::int64_t tiles = g.batch * a_shares * b_shares * a_share * b_share;
+  const cl::Buffer part =
+      g.K <= k_block ? l.unused() : l.workspace(float_bytes(tiles * tile_rows * block));
+  l.launch(file, defines, "matmul_packed",
+           {{static_cast<std::size_t>(a_shares), static_cast<std::size_t>(b_shares),
+             static_cast<std::size_t>(g.batch)}},
+           packed_a, packed_b, matmul_bias(l), l.output(0), part, cl_int{has_matmul_bias(l)},
+           l.to_int(g.M), l.to_int(g.N), l.to_int(g.K), l.to_int(k_block), l.to_int(a_share),
+           l.to_int(b_share));
+}
+
+}  // namespace tessera::opencl

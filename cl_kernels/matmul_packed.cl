@@ -1,0 +1,110 @@
+// y = op(a) op(b) + bias, M x N x K, for a batch of matrices too large for a CPU's cache.
+//
+// matmul_pack lays op(a) out in panels of TILE_M rows and op(b) in panels of BLOCK columns, each
+// contiguous along K and with zeros past the edge. A work-item of matmul_packed makes a part of y,
+// some panels each way. It goes through K in blocks, short enough that the blocks of its panels stay
+// in the cache; a register tile is TILE_M rows x NV vectors of columns, its sums wait in `part`.
+#include "common.h"
+
+#ifndef NV
+#define NV 2  // vectors of columns in a tile
+#endif
+#ifndef TILE_M
+#define TILE_M 8  // rows of a tile
+#endif
+
+#define BLOCK (V * NV)
+#define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
+
+// packed[batch, panel, k, width]: lines i of the matrix have elements i*line + k*step, where one of
+// the two strides is 1. An item is V elements along k of one panel.
+__kernel GROUP void matmul_pack(__global const float* restrict from, __global float* restrict packed,
+                                int lines, int K, int line, int step, int width, int items,
+                                int chunk) {
+  const int parts = (K + V - 1) / V, panels = (lines + width - 1) / width;
+  FOR_ITEMS(item) {
+    const int k = item % parts * V, count = min(K - k, V), panel = item / parts % panels;
+    const size_t batch = item / parts / panels;
+    const int whole = min(lines - panel * width, width);
+    __global const float* source =
+        from + batch * lines * K + (size_t)panel * width * line + (size_t)k * step;
+    __global float* to = packed + ((batch * panels + panel) * K + k) * width;
+    if (step == 1) {
+      for (int i = 0; i < width; ++i) {
+        float values[V];
+        STORE(i < whole ? load_lanes(source + (size_t)i * line, count) : (floatv)(0.0f), values);
+        for (int j = 0; j < count; ++j) to[j * width + i] = values[j];
+      }
+    } else if (width % V == 0) {
+      for (int j = 0; j < count; ++j, source += step, to += width)
+        for (int i = 0; i < width; i += V) STORE(load_lanes(source + i, whole - i), to + i);
+    } else {
+      for (int j = 0; j < count; ++j, source += step, to += width)
+        for (int i = 0; i < width; ++i) to[i] = i < whole ? source[i] : 0.0f;
+    }
+  }
+}
+
+static inline void store_result(floatv value, __global float* y, int count) {
+  store_lanes(value, y, count);
+}
+
+// Adds `count` products to the sums of a tile: those that wait in `part`, unless it is the first time.
+// The last time they go to y, whose tile has `rows` and `columns` inside, else they wait again.
+static inline void multiply_tile(__global const float* restrict a, __global const float* restrict b,
+                                 int count, __global float* restrict part, bool is_first,
+                                 bool is_last, __global const float* restrict bias, bool has_bias,
+                                 __global float* restrict y, int rows, int columns, int N) {
+  floatv sums[TILE_M][NV];
+  UNROLL(TILE_M)
+  for (int i = 0; i < TILE_M; ++i)
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v)
+      sums[i][v] = is_first ? (floatv)(0.0f) : LOAD(part + i * BLOCK + v * V);
+  for (int k = 0; k < count; ++k, a += TILE_M, b += BLOCK) {
+    floatv right[NV];
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v) right[v] = LOAD(b + v * V);
+    UNROLL(TILE_M)
+    for (int i = 0; i < TILE_M; ++i) {
+      const floatv left = (floatv)(a[i]);
+      UNROLL(NV)
+      for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(left, right[v], sums[i][v]);
+    }
+  }
+  UNROLL(NV)
+  for (int v = 0; v < NV; ++v) {
+    const int lanes = columns - v * V;
+    const floatv added = is_last && has_bias ? load_lanes(bias + v * V, lanes) : (floatv)(0.0f);
+    UNROLL(TILE_M)
+    for (int i = 0; i < TILE_M; ++i) {
+      if (!is_last) STORE(sums[i][v], part + i * BLOCK + v * V);
+      else if (i < rows) store_result(sums[i][v] + added, y + (size_t)i * N + v * V, lanes);
+    }
+  }
+}
+
+// Dimensions: shares of the panels of a, shares of the panels of b, batch.
+__kernel TILE_GROUP void matmul_packed(__global const float* restrict a,
+                                       __global const float* restrict b,
+                                       __global const float* restrict bias, __global float* restrict y,
+                                       __global float* restrict part, int has_bias, int M, int N,
+                                       int K, int k_block, int a_share, int b_share) {
+  const int a_panels = (M + TILE_M - 1) / TILE_M, b_panels = (N + BLOCK - 1) / BLOCK;
+  const int first_a = (int)get_global_id(0) * a_share, last_a = min(first_a + a_share, a_panels);
+  const int first_b = (int)get_global_id(1) * b_share, last_b = min(first_b + b_share, b_panels);
+  const size_t batch = get_global_id(2);
+  const size_t item =
+      (batch * get_global_size(1) + get_global_id(1)) * get_global_size(0) + get_global_id(0);
+  __global float* own = part + item * a_share * b_share * TILE_M * BLOCK;
+  for (int k = 0; k < K; k += k_block)
+    for (int panel_b = first_b; panel_b < last_b; ++panel_b)
+      for (int panel_a = first_a; panel_a < last_a; ++panel_a) {
+        const int m = panel_a * TILE_M, n = panel_b * BLOCK;
+        const int tile = (panel_b - first_b) * a_share + panel_a - first_a;
+        multiply_tile(a + ((batch * a_panels + panel_a) * K + k) * TILE_M,
+                      b + ((batch * b_panels + panel_b) * K + k) * BLOCK, min(k_block, K - k),
+                      own + tile * TILE_M * BLOCK, k == 0, k + k_block >= K, bias + n, has_bias,
+                      y + (batch * M + m) * N + n, M - m, N - n, N);
+      }
+}
