@@ -3,7 +3,8 @@
 usage: pytorch_bench.py train|infer --model MODEL --batch N [--size N] [--classes N]
        pytorch_bench.py ops              (both: [--layout channels_last] [--torch-device cuda] ...)
 Prints "ready", then answers lines of its input with seconds: "STEPS" with those of that many
-steps; of ops, "RUNS OP SHAPE" with those of the runs, where SHAPE is "SIZE" of a matmul, "N C H K R STRIDE PADDING GROUPS" of conv2d, conv2d_dx and conv2d_dw.
+steps; of ops, "RUNS OP SHAPE" with those of the runs, where SHAPE is "SIZE" of a matmul,
+"N C H K R STRIDE PADDING GROUPS" of conv2d, conv2d_dx and conv2d_dw.
 """
 import argparse
 import sys
