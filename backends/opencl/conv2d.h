@@ -50,6 +50,13 @@ struct Result {
 /// if there is need of neither. Moves the axes' bases.
 Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room = 0);
 
+// One group, by tiles in local memory: cl_kernels/conv2d_local.cl. Constants, ready before any
+// table is made.
+struct LocalAlgorithms {
+  Algorithm matrix_units, local;
+};
+extern const LocalAlgorithms conv2d_local, conv2d_dx_local, conv2d_dw_local;
+
 // Sums over the pixels in blocks that stay in a CPU's cache: cl_kernels/conv2d_dw_blocked.cl.
 std::string refuse_conv2d_dw_blocked(const Lowering& l);
 void lower_conv2d_dw_blocked(Lowering& l);

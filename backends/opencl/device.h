@@ -34,6 +34,8 @@ class OpenclDevice final : public Device {
   void probe();
 
   const Traits& traits() const { return traits_; }
+  /// Those for the precision that was asked for; none: all products are in float32.
+  MatrixUnits matrix_units() const { return matrix_units_; }
   cl::Device& cl_device() { return device_; }
   cl::Context& context() { return context_; }
   cl::CommandQueue& compute_queue() { return compute_; }
@@ -52,6 +54,7 @@ class OpenclDevice final : public Device {
   cl::Device device_;
   DeviceInfo info_;
   Traits traits_;
+  MatrixUnits matrix_units_ = MatrixUnits::none;
   cl::Context context_;
   cl::CommandQueue compute_;
   cl::CommandQueue copy_;

@@ -1,7 +1,10 @@
-// Matrix products: own register tiles on CPU devices, CLBlast, and a plain kernel.
+// Matrix products: own register tiles on CPU devices, own tiles in local memory on others, CLBlast,
+// and a plain kernel.
 #include "backends/opencl/matmul.h"
 
 #include <algorithm>
+
+#include "backends/opencl/gemm_tile.h"
 
 // After cl.h, which says which OpenCL is meant.
 #include <clblast.h>
@@ -50,9 +53,27 @@ void lower_naive(Lowering& l) {
                  l.to_int(g.transpose_b ? g.K : 1));
 }
 
+bool is_empty(const MatmulGeometry& g) { return g.batch * g.M * g.N * g.K == 0; }
+
+std::string local_refusal(const Lowering& l) {
+  return is_empty(matmul_geometry_of(l)) ? "an operand is empty" : refuse_gemm_tile(l);
+}
+
+void lower_local_with(Lowering& l, MatrixUnits units) {
+  launch_product(l, units, matmul_geometry_of(l), l.input(0), l.input(1), matmul_bias(l),
+                 has_matmul_bias(l), l.output(0));
+}
+
+void lower_local(Lowering& l) { lower_local_with(l, MatrixUnits::none); }
+
+std::string matrix_units_refusal(const Lowering& l) {
+  return is_empty(matmul_geometry_of(l)) ? "an operand is empty" : refuse_matrix_units(l);
+}
+
+void lower_matrix_units(Lowering& l) { lower_local_with(l, l.device().matrix_units()); }
+
 std::string clblast_refusal(const Lowering& l) {
-  const MatmulGeometry g = matmul_geometry_of(l);
-  return g.batch * g.M * g.N * g.K == 0 ? "an operand is empty" : "";
+  return is_empty(matmul_geometry_of(l)) ? "an operand is empty" : "";
 }
 
 void check_status(clblast::StatusCode status) {
@@ -128,6 +149,8 @@ std::vector<OpLowering> matmul_lowerings() {
   return {{"matmul",
            {{"packed", refuse_matmul_packed, lower_matmul_packed},
             {"tile", tile_refusal, lower_tile},
+            {"matrix_units", matrix_units_refusal, lower_matrix_units},
+            {"local", local_refusal, lower_local},
             {"clblast", clblast_refusal, lower_clblast},
             {"naive", never_refuses, lower_naive}}}};
 }

@@ -1,8 +1,21 @@
 #include "backends/opencl/traits.h"
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 
 namespace tessera::opencl {
+namespace {
+
+std::size_t narrowest_sub_group(const cl::Device& device) {
+  constexpr cl_device_info sizes_of_sub_groups = 0x4108;  // CL_DEVICE_SUB_GROUP_SIZES_INTEL
+  std::size_t sizes[8] = {}, bytes = 0;
+  if (::clGetDeviceInfo(device(), sizes_of_sub_groups, sizeof sizes, sizes, &bytes) != CL_SUCCESS)
+    return 0;
+  return bytes == 0 ? 0 : *std::min_element(sizes, sizes + bytes / sizeof *sizes);
+}
+
+}  // namespace
 
 Traits query_traits(const cl::Device& device) {
   Traits traits;
@@ -16,6 +29,18 @@ Traits query_traits(const cl::Device& device) {
       std::max<std::size_t>(1, device.getInfo<CL_DEVICE_MEM_BASE_ADDR_ALIGN>() / 8);
   traits.global_memory = device.getInfo<CL_DEVICE_GLOBAL_MEM_SIZE>();
   traits.max_allocation = device.getInfo<CL_DEVICE_MAX_MEM_ALLOC_SIZE>();
+
+  const std::string extensions = device.getInfo<CL_DEVICE_EXTENSIONS>();
+  const auto has = [&](std::string_view name) { return extensions.find(name) != extensions.npos; };
+  // Of the sub-groups Intel offers, the narrowest have the most registers for each work-item.
+  if (has("cl_intel_required_subgroup_size")) traits.sub_group = narrowest_sub_group(device);
+  if (has("cl_intel_subgroup_matrix_multiply_accumulate") && traits.sub_group > 0)
+    traits.bf16_units = MatrixUnits::sub_group_bf16;
+  constexpr cl_uint nvidia = 0x10DE;
+  if (!traits.is_cpu && device.getInfo<CL_DEVICE_VENDOR_ID>() == nvidia) {
+    traits.tf32_units = MatrixUnits::warp_tf32;
+    traits.bf16_units = MatrixUnits::warp_bf16;
+  }
 
   // A GPU work-item is one lane and wants 16-byte loads; on a CPU it is a thread with vectors.
   const std::size_t native = device.getInfo<CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT>();

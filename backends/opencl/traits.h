@@ -10,6 +10,9 @@
 
 namespace tessera::opencl {
 
+/// Units that multiply tiles of matrices in less than float32, by the names of gemm_tile.h.
+enum class MatrixUnits : std::uint8_t { none, warp_tf32, warp_bf16, sub_group_bf16 };
+
 struct Traits {
   bool is_cpu = false;
   bool fma = false;  ///< fused multiply-add in hardware
@@ -17,6 +20,10 @@ struct Traits {
   std::size_t float_width = 4;  ///< lanes of the vectors that kernels should use
   std::size_t work_group = 1;   ///< work-items in the groups of one-dimensional launches
   std::size_t max_work_group = 1;
+  std::size_t sub_group = 0;  ///< lanes of the narrowest sub-groups that a kernel can ask for
+  // Worth a try; OpenclDevice::set_matmul_precision() tries.
+  MatrixUnits tf32_units = MatrixUnits::none;
+  MatrixUnits bf16_units = MatrixUnits::none;
   std::size_t max_work_items[3] = {1, 1, 1};
   std::size_t base_alignment = 1;  ///< bytes to which sub-buffers must be aligned
   std::uint64_t global_memory = 0;

@@ -121,6 +121,8 @@ std::vector<Case> matmul_cases() {
       matmul_case("nothing to sum, bias", {3, 5, 0, false, false, true}),
       matmul_case("nothing to sum, larger", {73, 61, 0, false, true, true}),
       matmul_case("rows and columns of blocks differ", {146, 61, 87, true, true}),
+      matmul_case("several of the largest tiles", {259, 131, 21, false, true, true}),
+      matmul_case("several of the largest tiles, rows of fours", {260, 132, 20}),
       dense_case("dense, batch 1", 1, 7, 5),
       dense_case("tutorial fc1", 4, 400, 120),
       dense_case("tutorial fc2", 4, 120, 84),

@@ -1,0 +1,125 @@
+#include "backends/opencl/gemm_tile.h"
+
+#include <algorithm>
+
+namespace tessera::opencl {
+namespace {
+
+constexpr const char* file = "matmul_local.cl";
+
+std::int64_t tiles(const GemmTile& tile, std::int64_t batch, std::int64_t M, std::int64_t N) {
+  return batch * ceil_div(M, tile.m) * ceil_div(N, tile.n);
+}
+
+/// Work-groups that keep a device busy: two for each compute unit.
+std::int64_t enough_groups(const Lowering& l) { return 2 * std::int64_t{l.traits().compute_units}; }
+
+/// A row of a multiple of 4 floats is read 16 bytes at a time.
+int vector_width(std::int64_t row) { return row % 4 == 0 ? 4 : 1; }
+
+/// Neighbouring columns that a work-item has sums of, in a row of N floats.
+int store_width(MatrixUnits units, std::int64_t N) {
+  if (units == MatrixUnits::none) return vector_width(N);
+  return units != MatrixUnits::sub_group_bf16 && N % 2 == 0 ? 2 : 1;
+}
+
+}  // namespace
+
+std::string refuse_gemm_tile(const Lowering& l) {
+  if (l.traits().is_cpu) return "made for devices with local memory of their own";
+  constexpr std::size_t items = 128;  // in the largest work-group of choose_gemm_tile
+  const std::size_t most = std::min(l.traits().max_work_group, l.traits().max_work_items[0]);
+  if (most < items) return fmt::format("work-groups have at most {} items", most);
+  return {};
+}
+
+std::string refuse_matrix_units(const Lowering& l) {
+  const std::string reason = refuse_gemm_tile(l);
+  if (!reason.empty()) return reason;
+  return l.device().matrix_units() == MatrixUnits::none ? "products are in float32" : "";
+}
+
+// Small results get small tiles, so that less of them is empty. In a large one a work-item reads 16
+// floats of local memory for 64 multiply-adds, and its sums take half of its registers.
+GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
+                          std::int64_t N) {
+  if (units == MatrixUnits::sub_group_bf16) return {64, 64, 32, 8, 4, units};
+  const std::int64_t k = units == MatrixUnits::warp_bf16 ? 32 : 16;
+  if (N <= 32) return M <= 32 ? GemmTile{32, 32, k, 4, 4, units} : GemmTile{64, 32, k, 8, 4, units};
+  if (M <= 32) return {32, 64, k, 4, 8, units};
+  const GemmTile large = {128, 64, k, 8, 8, units};
+  if (tiles(large, batch, M, N) >= enough_groups(l)) return large;
+  return {64, 64, k, 8, 4, units};
+}
+
+Defines gemm_defines(const Lowering& l, const GemmTile& tile, const GemmOperand& a,
+                     const GemmOperand& b, std::int64_t N) {
+  return l.defines()
+      .set("TILE_M", tile.m)
+      .set("TILE_N", tile.n)
+      .set("TILE_K", tile.k)
+      .set("ITEM_M", tile.item_m)
+      .set("ITEM_N", tile.item_n)
+      .set("A_ALONG_K", int{a.along_k})
+      .set("B_ALONG_K", int{b.along_k})
+      .set("A_WIDTH", vector_width(a.row))
+      .set("B_WIDTH", vector_width(b.row))
+      .set("Y_WIDTH", store_width(tile.units, N))
+      .set("SUB_GROUP", l.traits().sub_group)
+      .set("MATRIX_UNITS", static_cast<int>(tile.units));
+}
+
+GemmPieces split_terms(const Lowering& l, const GemmTile& tile, std::int64_t batch, std::int64_t M,
+                       std::int64_t N, std::int64_t K) {
+  constexpr std::int64_t least_steps = 8, most_pieces = 128;  // a piece is written and read again
+  const std::int64_t steps = std::max<std::int64_t>(1, ceil_div(K, tile.k));
+  const std::int64_t wanted = ceil_div(enough_groups(l), tiles(tile, batch, M, N));
+  const std::int64_t count =
+      std::clamp<std::int64_t>(std::min(wanted, steps / least_steps), 1, most_pieces);
+  const std::int64_t terms = ceil_div(steps, count) * tile.k;
+  return {terms, ceil_div(steps * tile.k, terms)};
+}
+
+GemmPieces one_piece(const GemmTile& tile, std::int64_t K) {
+  return {std::max<std::int64_t>(1, ceil_div(K, tile.k)) * tile.k, 1};
+}
+
+Range gemm_range(const GemmTile& tile, std::int64_t batch, std::int64_t M, std::int64_t N,
+                 const GemmPieces& pieces) {
+  return {{static_cast<std::size_t>(tiles(tile, 1, M, N)) * tile.items(),
+           static_cast<std::size_t>(batch), static_cast<std::size_t>(pieces.count)},
+          {tile.items(), 1, 1}};
+}
+
+cl::Buffer gemm_result(Lowering& l, const GemmPieces& pieces, const cl::Buffer& y,
+                       std::int64_t elements) {
+  if (pieces.count == 1) return y;
+  return l.workspace(float_bytes(pieces.count * elements));
+}
+
+void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
+                 const cl::Buffer& bias, bool has_bias, const cl::Buffer& y, std::int64_t elements,
+                 std::int64_t N) {
+  if (pieces.count == 1) return;
+  l.launch_items(file, l.defines(), "matmul_local_finish", elements, 64, parts, bias, y,
+                 cl_int{has_bias}, l.to_int(N), l.to_int(pieces.count));
+}
+
+void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, const cl::Buffer& a,
+                    const cl::Buffer& b, const cl::Buffer& bias, bool has_bias,
+                    const cl::Buffer& y) {
+  const GemmTile tile = choose_gemm_tile(l, units, g.batch, g.M, g.N);
+  const GemmPieces pieces = split_terms(l, tile, g.batch, g.M, g.N, g.K);
+  const std::int64_t elements = g.batch * g.M * g.N;
+  const cl::Buffer sums = gemm_result(l, pieces, y, elements);
+  const Defines defines = gemm_defines(l, tile, {!g.transpose_a, g.transpose_a ? g.M : g.K},
+                                       {g.transpose_b, g.transpose_b ? g.K : g.N}, g.N);
+  l.launch(file, defines, "matmul_local", gemm_range(tile, g.batch, g.M, g.N, pieces), a, b, bias,
+           sums, cl_int{has_bias && pieces.count == 1}, l.to_int(g.M), l.to_int(g.N), l.to_int(g.K),
+           l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
+           l.to_int(g.transpose_b ? 1 : g.N), l.to_int(g.transpose_b ? g.K : 1),
+           l.to_int(pieces.terms));
+  finish_gemm(l, pieces, sums, bias, has_bias, y, elements, g.N);
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,69 @@
+// Products by tiles in local memory (cl_kernels/gemm_tile.h): how large the tiles are, and the
+// launch of a plain product, which dense layers and 1x1 convolutions share.
+#pragma once
+
+#include <string>
+
+#include "backends/opencl/lowering.h"
+#include "engine/ops/matmul.h"
+
+namespace tessera::opencl {
+
+/// A work-group makes m x n results, k terms at a time; a work-item item_m x item_n of them.
+struct GemmTile {
+  std::int64_t m, n, k, item_m, item_n;
+  MatrixUnits units = MatrixUnits::none;
+
+  std::size_t items() const { return static_cast<std::size_t>(m / item_m * (n / item_n)); }
+};
+
+/// How an operand lies in memory: neighbours are neighbours in k (else in m or n), and come in rows
+/// of `row` floats.
+struct GemmOperand {
+  bool along_k;
+  std::int64_t row;
+};
+
+/// Why the device cannot run these kernels; empty: it can.
+std::string refuse_gemm_tile(const Lowering& l);
+
+/// Why it cannot run them on matrix units.
+std::string refuse_matrix_units(const Lowering& l);
+
+/// For `batch` products of M x N results.
+GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
+                          std::int64_t N);
+
+/// The macros of cl_kernels/gemm_tile.h for a result with rows of N floats.
+Defines gemm_defines(const Lowering& l, const GemmTile& tile, const GemmOperand& a,
+                     const GemmOperand& b, std::int64_t N);
+
+/// How many terms a work-group sums, so that there are enough groups for the device.
+struct GemmPieces {
+  std::int64_t terms;  ///< of a piece: a multiple of the tile's
+  std::int64_t count;
+};
+GemmPieces split_terms(const Lowering& l, const GemmTile& tile, std::int64_t batch, std::int64_t M,
+                       std::int64_t N, std::int64_t K);
+/// All terms in one piece.
+GemmPieces one_piece(const GemmTile& tile, std::int64_t K);
+
+/// Tiles side by side, `batch` in dimension 1, pieces in dimension 2.
+Range gemm_range(const GemmTile& tile, std::int64_t batch, std::int64_t M, std::int64_t N,
+                 const GemmPieces& pieces);
+
+/// Where the kernel puts what it sums: `y`, or a piece for each part of it in the workspace.
+cl::Buffer gemm_result(Lowering& l, const GemmPieces& pieces, const cl::Buffer& y,
+                       std::int64_t elements);
+/// Appends the launch that adds the pieces of `elements` results in rows of N, if there are
+/// several.
+void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
+                 const cl::Buffer& bias, bool has_bias, const cl::Buffer& y, std::int64_t elements,
+                 std::int64_t N);
+
+/// Appends y = op(a) op(b) + bias.
+void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, const cl::Buffer& a,
+                    const cl::Buffer& b, const cl::Buffer& bias, bool has_bias,
+                    const cl::Buffer& y);
+
+}  // namespace tessera::opencl
