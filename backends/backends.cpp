@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstdlib>
 
@@ -12,6 +13,9 @@
 
 namespace tessera {
 namespace {
+
+/// In the order of MatmulPrecision.
+constexpr std::array<std::string_view, 3> precision_names = {"float32", "tf32", "bf16"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -60,6 +64,24 @@ std::string_view to_string(DeviceType type) {
       return "accelerator";
   }
   throw Error("device", "unknown device type");
+}
+
+std::string_view to_string(MatmulPrecision precision) {
+  return precision_names.at(static_cast<std::size_t>(precision));
+}
+
+MatmulPrecision matmul_precision(std::string_view name) {
+  const auto found = std::find(precision_names.begin(), precision_names.end(), name);
+  if (found == precision_names.end())
+    throw Error("device", fmt::format("there is no matmul precision '{}'; there are: {}", name,
+                                      fmt::join(precision_names, ", ")));
+  return static_cast<MatmulPrecision>(found - precision_names.begin());
+}
+
+std::string Device::set_matmul_precision(MatmulPrecision precision) {
+  return precision == MatmulPrecision::float32
+             ? std::string()
+             : fmt::format("{} computes in float32 only", info().name);
 }
 
 std::vector<DeviceInfo> list_devices() {

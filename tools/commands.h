@@ -1,10 +1,15 @@
 // The subcommands of `tessera`: each adds its options to the command line and sets what runs.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <memory>
 #include <sstream>
 #include <string>
+
+#include "tessera/device.h"
 
 namespace tessera::tools {
 
@@ -32,10 +37,23 @@ CLI::Validator at_least(Number least) {
 /// The options that several commands share.
 struct DeviceOption {
   std::string device;
+  std::string precision = "float32";
   void add(CLI::App& command) {
     command.add_option("--device", device,
                        "auto, cpu, opencl:P:D or part of a device's name (default: the variable "
                        "TESSERA_DEVICE, or auto)");
+    command.add_option(
+        "--matmul-precision", precision,
+        "float32, tf32 or bf16: how far the factors of products may be rounded where "
+        "the device is faster for it (default: float32)");
+  }
+  /// `verbose`: says so when the precision is not to be had.
+  std::unique_ptr<Device> open(bool verbose = false) const {
+    const MatmulPrecision wanted = matmul_precision(precision);
+    auto opened = open_device(device);
+    const std::string reason = opened->set_matmul_precision(wanted);
+    if (verbose && !reason.empty()) fmt::print("products stay in float32: {}\n", reason);
+    return opened;
   }
 };
 

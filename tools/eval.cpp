@@ -25,7 +25,7 @@ void run(const Arguments& arguments) {
   if (data.empty())
     throw Error(arguments.model, "names no data set it was trained on; choose one with --data");
   const auto dataset = load_dataset(data, Split::test, arguments.data.directory);
-  const auto device = open_device(arguments.device.device);
+  const auto device = arguments.device.open();
   const auto network = load_network(*device, checkpoint);
   const Evaluation result =
       network->evaluate(*dataset, 250, arguments.averaged ? Weights::averaged : Weights::last);

@@ -85,7 +85,7 @@ void print_top(const std::string& image, const std::string& label,
 void run(const Arguments& arguments) {
   const Checkpoint checkpoint = read_checkpoint(arguments.model);
   Pictures pictures(checkpoint, arguments.data);
-  const auto device = open_device(arguments.device.device);
+  const auto device = arguments.device.open();
   const auto network = load_network(*device, checkpoint);
   const Weights weights = arguments.averaged ? Weights::averaged : Weights::last;
   for (const std::string& image : arguments.images) {

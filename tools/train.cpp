@@ -173,7 +173,7 @@ void run(TrainArguments arguments, const TrainOptions& options) {
   if (arguments.normalize && !resumes) normalize(*train, input.options);
   if (resumes) input = checkpoint.input;
   Model model = make_model(arguments.model, input, train->classes());
-  const auto device = open_device(arguments.device.device);
+  const auto device = arguments.device.open(arguments.verbose);
   fmt::print("training {} on {} ({} images) with {} ({})\n", arguments.model, arguments.data.name,
              train->size(), device->info().name, device->info().id);
 

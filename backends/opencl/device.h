@@ -28,6 +28,8 @@ class OpenclDevice final : public Device {
   void upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) override;
   void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) override;
   std::unique_ptr<Executable> compile(const Plan& plan, Params& params) override;
+  /// Tries the matrix units that the device may have on a small product.
+  std::string set_matmul_precision(MatmulPrecision precision) override;
   void finish() override;
 
   /// Throws Error unless a small kernel builds, runs and gives the right result.

@@ -281,6 +281,16 @@ class ToolTest(unittest.TestCase):
         self.assertIn("--batch is 601, expected at most the 600 training images", line)
         self.assertIn("--ema", self.refused("train", "--ema", "2", code=2))
 
+    def test_matmul_precision(self):
+        self.assertIn("there is no matmul precision 'fp16'; there are: float32, tf32, bf16",
+                      self.refused("eval", self.model, "--data-dir", self.data,
+                                   "--matmul-precision", "fp16"))
+        # The CPU backend has float32 only: it says so, and computes all the same.
+        out = self.run_tool("train", *self.train_options(), "--steps", 1, "--verbose",
+                            "--matmul-precision", "tf32", "--out",
+                            self.folder / "precision.safetensors").stdout
+        self.assertRegex(out, r"products stay in float32: .* computes in float32 only")
+
     def test_unknown_names(self):
         options = ["--data-dir", self.data, "--out", self.folder / "no.safetensors"]
         self.assertIn("there are: tutorial, ", self.refused("train", "--model", "resnet", *options))

@@ -116,4 +116,16 @@ TEST_CASE("a device that is not usable is refused with the reason") {
   CHECK(message_of_opening("cpu").find("x86-64-v99") != std::string::npos);
 }
 
+TEST_CASE("a precision has a name, and what a device cannot do it says") {
+  for (const char* name : {"float32", "tf32", "bf16"})
+    CHECK(to_string(matmul_precision(name)) == name);
+  CHECK_THROWS_WITH_AS(
+      matmul_precision("fp16"),
+      "[device] there is no matmul precision 'fp16'; there are: float32, tf32, bf16", Error);
+  const auto cpu = open_device("cpu");
+  CHECK(cpu->set_matmul_precision(MatmulPrecision::float32).empty());
+  CHECK(cpu->set_matmul_precision(MatmulPrecision::tf32) ==
+        cpu->info().name + " computes in float32 only");
+}
+
 }  // namespace tessera

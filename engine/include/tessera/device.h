@@ -20,6 +20,14 @@ enum class DeviceType : std::uint8_t { cpu, integrated_gpu, discrete_gpu, accele
 /// "cpu", "integrated gpu", "discrete gpu" or "accelerator".
 TESSERA_API std::string_view to_string(DeviceType type);
 
+/// How the factors of matrix products and convolutions are rounded, as by
+/// torch.set_float32_matmul_precision; sums are float32 in any case.
+enum class MatmulPrecision : std::uint8_t { float32, tf32, bf16 };
+/// "float32", "tf32" or "bf16".
+TESSERA_API std::string_view to_string(MatmulPrecision precision);
+/// Throws Error when there is no such precision.
+TESSERA_API MatmulPrecision matmul_precision(std::string_view name);
+
 /// What `tessera devices` shows. `id` is "cpu" or "opencl:P:D".
 struct DeviceInfo {
   std::string id;
@@ -72,6 +80,9 @@ class TESSERA_API Device {
   virtual void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) = 0;
   /// The parameters and states of the plan must be in `params`, which must outlive the executable.
   virtual std::unique_ptr<Executable> compile(const Plan& plan, Params& params) = 0;
+  /// For plans compiled from now on. Where the device cannot do it, products stay in float32, and
+  /// the answer says why.
+  virtual std::string set_matmul_precision(MatmulPrecision precision);
   /// Waits for all work.
   virtual void finish() = 0;
 };
