@@ -42,13 +42,17 @@ std::string refuse_matrix_units(const Lowering& l) {
 // Small results get small tiles, so that less of them is empty. In a large one a work-item reads 16
 // floats of local memory for 64 multiply-adds, and its sums take half of its registers.
 GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
-                          std::int64_t N) {
-  if (units == MatrixUnits::sub_group_bf16) return {64, 64, 32, 8, 4, units};
+                          std::int64_t N, bool gathers) {
+  const std::size_t sub_group = l.traits().sub_group;
+  // The narrower a sub-group, the fewer registers a work-item has for loads on their way.
+  if (units == MatrixUnits::sub_group_bf16)
+    return sub_group < 16 ? GemmTile{64, 64, 16, 8, 2, units} : GemmTile{64, 64, 32, 8, 4, units};
   const std::int64_t k = units == MatrixUnits::warp_bf16 ? 32 : 16;
   if (N <= 32) return M <= 32 ? GemmTile{32, 32, k, 4, 4, units} : GemmTile{64, 32, k, 8, 4, units};
   if (M <= 32) return {32, 64, k, 4, 8, units};
   const GemmTile large = {128, 64, k, 8, 8, units};
-  if (tiles(large, batch, M, N) >= enough_groups(l)) return large;
+  const bool fits = sub_group == 0 || !gathers;
+  if (fits && tiles(large, batch, M, N) >= enough_groups(l)) return large;
   return {64, 64, k, 8, 4, units};
 }
 
