@@ -84,6 +84,10 @@ std::string Device::set_matmul_precision(MatmulPrecision precision) {
              : fmt::format("{} computes in float32 only", info().name);
 }
 
+std::vector<Candidate> Device::candidates(const Graph&, NodeId) { return {}; }
+
+void Device::set_tuning(Tuning) {}
+
 std::vector<DeviceInfo> list_devices() {
   std::vector<DeviceInfo> devices = {cpu::device_info()};
   for (DeviceInfo& info : opencl::list_devices()) devices.push_back(std::move(info));

@@ -1,4 +1,5 @@
-# Writes a C++ file with the text of the kernel files: embed.py OUTPUT FILE...
+# Writes a C++ function that returns names and texts of files:
+# embed.py OUTPUT HEADER NAMESPACE TYPE FUNCTION FILE...
 # Long texts become several literals, since compilers limit the length of one.
 import os
 import sys
@@ -17,16 +18,15 @@ def literals(text):
     return '\n'.join('     "%s"' % p.translate(escape) for p in pieces + [piece])
 
 
-def main(output, *files):
+def main(output, header, namespace, type, function, *files):
     with open(output, 'w', encoding='ascii') as out:
-        out.write('#include "backends/opencl/kernel_source.h"\n\n'
-                  'namespace tessera::opencl {\n\n'
-                  'const std::vector<KernelFile>& embedded_kernel_files() {\n'
-                  '  static const std::vector<KernelFile> files = {\n')
+        out.write('#include "%s"\n\nnamespace %s {\n\nconst std::vector<%s>& %s() {\n'
+                  '  static const std::vector<%s> files = {\n'
+                  % (header, namespace, type, function, type))
         for path in files:
             with open(path, encoding='ascii') as file:
                 out.write('    {"%s",\n%s},\n' % (os.path.basename(path), literals(file.read())))
-        out.write('  };\n  return files;\n}\n\n}  // namespace tessera::opencl\n')
+        out.write('  };\n  return files;\n}\n\n}  // namespace %s\n' % namespace)
 
 
 main(*sys.argv[1:])

@@ -95,16 +95,20 @@ void Network::check_fits(const Dataset& dataset) const {
                                     dataset.classes().size(), model_.classes.size(), model_.name));
 }
 
+Graph Network::evaluation_graph(std::int64_t batch, Weights weights) const {
+  Graph graph;
+  const CrossEntropy result = append_classifier(graph, model_, batch);
+  if (weights == Weights::averaged) read_averages(graph);
+  graph.set_output("loss", result.loss);
+  graph.set_output("probabilities", result.probabilities);
+  fuse(graph);
+  return graph;
+}
+
 Executable& Network::evaluation(std::int64_t batch, Weights weights) {
   auto& executable = evaluations_[{batch, weights}];
   if (!executable) {
-    Graph graph;
-    const CrossEntropy result = append_classifier(graph, model_, batch);
-    if (weights == Weights::averaged) read_averages(graph);
-    graph.set_output("loss", result.loss);
-    graph.set_output("probabilities", result.probabilities);
-    fuse(graph);
-    const Plan plan(std::move(graph), {.alignment = device().buffer_alignment()});
+    const Plan plan(evaluation_graph(batch, weights), {.alignment = device().buffer_alignment()});
     executable = device().compile(plan, params_);
   }
   return *executable;

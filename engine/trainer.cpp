@@ -125,6 +125,13 @@ LossSum Trainer::take_losses() {
 
 void Trainer::set_lr(double lr) { options_.lr = lr; }
 
+std::vector<Graph> Trainer::graphs(std::int64_t batch) const {
+  const std::int64_t part = part_of(batch), last = batch - (batch - 1) / part * part;
+  std::vector<Graph> graphs = {training_graph(network_.model(), last, options_, true)};
+  if (batch > last) graphs.push_back(training_graph(network_.model(), part, options_, false));
+  return graphs;
+}
+
 std::vector<std::string> Trainer::describe(std::int64_t batch) const {
   const std::int64_t part = part_of(batch);
   const std::int64_t last = batch - (batch - 1) / part * part;

@@ -18,6 +18,7 @@ void add_models_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
+void add_tune_command(CLI::App& app);
 
 /// Checks with a message of one readable line; CLI11's print the bounds of the type.
 template <typename Number>
@@ -38,10 +39,13 @@ CLI::Validator at_least(Number least) {
 struct DeviceOption {
   std::string device;
   std::string precision = "float32";
-  void add(CLI::App& command) {
+  void add_device(CLI::App& command) {
     command.add_option("--device", device,
                        "auto, cpu, opencl:P:D or part of a device's name (default: the variable "
                        "TESSERA_DEVICE, or auto)");
+  }
+  void add(CLI::App& command) {
+    add_device(command);
     command.add_option(
         "--matmul-precision", precision,
         "float32, tf32 or bf16: how far the factors of products may be rounded where "

@@ -2,15 +2,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <utility>
 
 #include "tessera/error.h"
 #include "tessera/flops.h"
 #include "tessera/models.h"
 #include "tessera/op.h"
-#include "tools/commands.h"
+#include "tools/image_size.h"
 
 namespace tessera::tools {
 namespace {
@@ -21,27 +19,6 @@ struct Arguments {
   std::int64_t channels = 3;
   std::int64_t classes = 0;
 };
-
-/// A number from 1 to 16384, or 0.
-std::int64_t pixels(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && number >= 1 && number <= 16384 ? number : 0;
-}
-
-/// Rows and columns; 0 where they are not numbers.
-std::array<std::int64_t, 2> parse_size(const std::string& text) {
-  const std::size_t x = text.find('x');
-  if (x == std::string::npos) return {pixels(text), pixels(text)};
-  return {pixels(text.substr(0, x)), pixels(text.substr(x + 1))};
-}
-
-std::string check_size(const std::string& text) {
-  const auto [rows, columns] = parse_size(text);
-  if (rows > 0 && columns > 0) return {};
-  return fmt::format("found {}, expected a number or ROWSxCOLUMNS, each 1 to 16384", text);
-}
 
 /// "25,557,032".
 std::string grouped(std::int64_t number) {
@@ -159,11 +136,7 @@ void add_models_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("models", "List the models, or the layers of one");
   auto arguments = std::make_shared<Arguments>();
   command->add_option("name", arguments->name, "model whose layers to list");
-  command
-      ->add_option("--size", arguments->size,
-                   "rows and columns of an image, as 224 or 224x160 (default: those each model was "
-                   "published for)")
-      ->check(CLI::Validator(check_size, ""));
+  add_size_option(*command, arguments->size, "those each model was published for");
   command->add_option("--channels", arguments->channels, "channels of an image")
       ->check(at_least<std::int64_t>(1));
   command

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -74,6 +75,28 @@ void Progress::end_epoch(std::int64_t images, double loss, const Evaluation& tes
 }
 
 void Progress::clear() {
+  if (terminal_) fmt::print("\r\x1b[K");
+}
+
+CountProgress::CountProgress(bool silent)
+    : terminal_(!silent && isatty(fileno(stdout)) == 1), silent_(silent) {}
+
+void CountProgress::show(std::int64_t done, std::int64_t all, const std::string& text) {
+  if (!terminal_) return;
+  const double fraction =
+      static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(all, 1));
+  fmt::print("\r[{}] {}/{} {}\x1b[K", bar(fraction), done, all, text);
+  std::fflush(stdout);
+}
+
+void CountProgress::line(const std::string& text) {
+  if (silent_) return;
+  clear();
+  fmt::print("{}\n", text);
+  std::fflush(stdout);
+}
+
+void CountProgress::clear() {
   if (terminal_) fmt::print("\r\x1b[K");
 }
 

@@ -1,13 +1,15 @@
-// What a running training shows: a bar on a terminal, plain lines otherwise.
+// What long work shows: a bar on a terminal, plain lines otherwise.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 #include "tessera/network.h"
 
 namespace tessera::tools {
 
+/// Of a training.
 class Progress {
  public:
   /// `log_every`: steps between plain lines.
@@ -36,6 +38,24 @@ class Progress {
   std::int64_t first_step_ = 0;
   Clock::time_point began_;
   Clock::time_point shown_{};  ///< the first step of all is shown at once
+};
+
+/// Of work in parts that are counted.
+class CountProgress {
+ public:
+  /// `silent`: shows nothing.
+  explicit CountProgress(bool silent);
+
+  /// `done` of the parts are done, and `text` says what comes: a bar, on terminals only.
+  void show(std::int64_t done, std::int64_t all, const std::string& text);
+  /// A line that stays.
+  void line(const std::string& text);
+  /// Ends the bar's line.
+  void clear();
+
+ private:
+  bool terminal_;
+  bool silent_;
 };
 
 }  // namespace tessera::tools

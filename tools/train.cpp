@@ -3,25 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 
 #include "tessera/error.h"
 #include "tessera/models.h"
+#include "tools/interrupt.h"
 #include "tools/progress.h"
 #include "tools/train_options.h"
 
 namespace tessera::tools {
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
-
-/// Sets `interrupted` on the first Ctrl-C; the second one ends the program as usual.
-void catch_interrupts() {
-  struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = SA_RESETHAND;
-  for (int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-}
+constexpr std::int64_t evaluation_batch = 250;
 
 /// Mean and deviation of each channel over all pixels, scaled to [0,1].
 void normalize(const Dataset& dataset, ImageOptions& options) {
@@ -57,6 +49,13 @@ class Training {
         progress_(arguments.epochs, 1 + (train.size() - 1) / arguments.batch, arguments.log_every),
         checkpoint_(checkpoint) {}
 
+  /// Of the steps and of the evaluation between epochs.
+  std::vector<Graph> graphs() const {
+    std::vector<Graph> graphs = trainer_.graphs(std::min(arguments_.batch, train_.size()));
+    graphs.push_back(network_.evaluation_graph(std::min(evaluation_batch, test_.size())));
+    return graphs;
+  }
+
   void run() {
     network_.check_fits(train_);
     network_.check_fits(test_);
@@ -72,7 +71,7 @@ class Training {
 
  private:
   bool stopped() const {
-    return interrupted || (arguments_.steps > 0 && state_.step >= arguments_.steps);
+    return interrupted() || (arguments_.steps > 0 && state_.step >= arguments_.steps);
   }
 
   void run_epoch() {
@@ -105,7 +104,7 @@ class Training {
 
   void end_epoch(std::int64_t images) {
     const Weights weights = state_.options.ema > 0 ? Weights::averaged : Weights::last;
-    progress_.end_epoch(images, mean_loss(), network_.evaluate(test_, 250, weights));
+    progress_.end_epoch(images, mean_loss(), network_.evaluate(test_, evaluation_batch, weights));
     ++state_.epoch;
     state_.batch_in_epoch = 0;
     state_.epoch_loss_sum = 0;
@@ -190,6 +189,12 @@ void run(TrainArguments arguments, const TrainOptions& options) {
   Training training(arguments, network, *train, *test, state, resumes ? resumed : "");
   if (resumes) restore(checkpoint, network);
   catch_interrupts();
+  if (arguments.tune) {
+    TuningRun tuning(*device, arguments.tuning, false);
+    tuning.run(tuning_tasks(*device, training.graphs()));
+    device->set_tuning(load_tuning(device->info()));
+    fmt::print("{}\n", tuning.summary());
+  }
   training.run();
   fmt::print("model: {}\n", arguments.out);
 }

@@ -28,6 +28,8 @@ void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
                   "steps between log lines where the output is no terminal")
       ->check(at_least<std::int64_t>(1));
   command.add_flag("--verbose", a.verbose, "print each node with the algorithm chosen for it");
+  command.add_flag("--tune", a.tune, "tune the device for the network first (see tessera tune)");
+  a.tuning.add(command, "--tune-seconds");
 }
 
 void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) {

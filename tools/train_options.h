@@ -3,6 +3,7 @@
 
 #include "tessera/checkpoint.h"
 #include "tools/commands.h"
+#include "tools/tuning_run.h"
 
 namespace tessera::tools {
 
@@ -19,6 +20,8 @@ struct TrainArguments {
   std::int64_t log_every = 500;
   std::int64_t steps = 0;  ///< 0: no limit
   bool verbose = false;
+  bool tune = false;
+  TuningOptions tuning;
   TrainerOptions trainer;
   std::string augment;
   std::string optimizer = "sgd";

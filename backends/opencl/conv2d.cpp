@@ -24,15 +24,27 @@ struct Tile {
 Tile choose_tile(const Lowering& l, std::int64_t channels, std::int64_t groups) {
   if (l.traits().is_cpu) {
     const std::int64_t width = channels <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
-    return {width, channels <= width ? 1 : 2, 8, false, {1, 1}};
+    const std::int64_t vectors = l.parameter("vectors", channels <= width ? 1 : 2);
+    return {width, vectors, l.parameter("rows", 8), false, {1, 1}};
   }
-  Tile tile = {l.width(), 1, 8, true, {1, l.traits().work_group}};
+  const std::int64_t vectors = l.parameter("vectors", 1), rows = l.parameter("rows", 8);
+  Tile tile = {l.width(), vectors, rows, true, {1, l.traits().work_group}};
   const auto blocks = static_cast<std::size_t>(tile.blocks(channels) * groups);
   while (2 * tile.local[0] <= std::min<std::size_t>(blocks, 16) && tile.local[1] > 1) {
     tile.local[0] *= 2;
     tile.local[1] /= 2;
   }
   return tile;
+}
+
+/// Tiles that leave registers for the operands, where `channels` fill all of their vectors.
+std::vector<Parameters> tile_candidates(const Lowering& l, std::int64_t channels) {
+  std::vector<Parameters> all;
+  for (std::int64_t vectors : {1, 2, 3, 4})
+    for (std::int64_t rows : {4, 6, 8, 12})
+      if (vectors * rows <= 24 && (vectors - 1) * l.width() < channels)
+        all.push_back({{"rows", rows}, {"vectors", vectors}});
+  return all;
 }
 
 Defines defines(const Lowering& l, const Tile& tile) {
@@ -130,7 +142,8 @@ void lower_dw_tile(Lowering& l) {
   const std::int64_t taps = g.R * g.S * ins, row = x.columns * x.channels;
   const std::int64_t tiles = ceil_div(run, tile.rows) * taps_s * g.R;
   // As many pieces of the batch as keep the device busy.
-  const std::int64_t wanted = l.traits().compute_units * (l.traits().is_cpu ? 8 : 512);
+  const std::int64_t wanted =
+      l.traits().compute_units * l.parameter("waves", l.traits().is_cpu ? 8 : 512);
   const std::int64_t split = std::clamp<std::int64_t>(
       ceil_div(wanted, std::max<std::int64_t>(1, tiles * all)), 1, std::max<std::int64_t>(1, g.N));
   const std::int64_t images = std::max<std::int64_t>(1, ceil_div(g.N, split));
@@ -146,6 +159,25 @@ void lower_dw_tile(Lowering& l) {
   l.launch_items(file, defines(l, tile), "conv2d_dw_finish", taps * all * tile.vectors, 8, part,
                  l.output(0), l.to_int(taps), l.to_int(outs), l.to_int(blocks), l.to_int(all),
                  l.to_int(pieces));
+}
+
+std::vector<Parameters> forward_candidates(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_geometry_of(l);
+  return tile_candidates(l, g.K / g.groups);
+}
+
+std::vector<Parameters> dx_candidates(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_dx_geometry_of(l);
+  return tile_candidates(l, g.C / g.groups);
+}
+
+/// Each tile, and more or fewer pieces of the batch.
+std::vector<Parameters> dw_candidates(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  std::vector<Parameters> all = tile_candidates(l, g.K / g.groups);
+  for (std::int64_t waves : l.traits().is_cpu ? std::array{2, 32} : std::array{128, 2048})
+    all.push_back({{"waves", waves}});
+  return all;
 }
 
 /// Appends the launch of a naive kernel: one item for each element of the result.
@@ -233,14 +265,14 @@ std::vector<OpLowering> conv2d_lowerings() {
             {"winograd", refuse_conv2d_winograd, lower_conv2d_winograd},
             conv2d_local.matrix_units,
             conv2d_local.local,
-            {"tile", never_refuses, lower_tile},
+            {"tile", never_refuses, lower_tile, forward_candidates},
             {"naive", never_refuses, lower_naive}}},
           {"conv2d_dx",
            {{"depthwise", refuse_conv2d_dx_depthwise, lower_conv2d_dx_depthwise},
             {"winograd", refuse_conv2d_dx_winograd, lower_conv2d_dx_winograd},
             conv2d_dx_local.matrix_units,
             conv2d_dx_local.local,
-            {"tile", never_refuses, lower_dx_tile},
+            {"tile", never_refuses, lower_dx_tile, dx_candidates},
             {"naive", never_refuses, lower_dx_naive}}},
           {"conv2d_dw",
            {{"depthwise", refuse_conv2d_dw_depthwise, lower_conv2d_dw_depthwise},
@@ -248,7 +280,7 @@ std::vector<OpLowering> conv2d_lowerings() {
             {"blocked", refuse_conv2d_dw_blocked, lower_conv2d_dw_blocked},
             conv2d_dw_local.matrix_units,
             conv2d_dw_local.local,
-            {"tile", never_refuses, lower_dw_tile},
+            {"tile", never_refuses, lower_dw_tile, dw_candidates},
             {"naive", never_refuses, lower_dw_naive}}}};
 }
 

@@ -106,7 +106,15 @@ std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& para
     throw Error(info_.id,
                 fmt::format("the plan aligns values to {} bytes, expected a multiple of {}",
                             plan.options().alignment, traits_.base_alignment));
-  return std::make_unique<OpenclExecutable>(*this, *lowerings_, plan, params);
+  // What was tuned in float32 says nothing of another precision.
+  return std::make_unique<OpenclExecutable>(
+      *this, *lowerings_, matrix_units_ == MatrixUnits::none ? tuning_ : Tuning(), plan, params);
+}
+
+std::vector<Candidate> OpenclDevice::candidates(const Graph& graph, NodeId node) {
+  Lowering lowering(*this, graph);
+  lowering.begin(node, true);
+  return lowerings_->candidates(lowering);
 }
 
 void OpenclDevice::finish() {

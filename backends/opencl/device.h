@@ -31,6 +31,8 @@ class OpenclDevice final : public Device {
   /// Tries the matrix units that the device may have on a small product.
   std::string set_matmul_precision(MatmulPrecision precision) override;
   void finish() override;
+  std::vector<Candidate> candidates(const Graph& graph, NodeId node) override;
+  void set_tuning(Tuning tuning) override { tuning_ = std::move(tuning); }
 
   /// Throws Error unless a small kernel builds, runs and gives the right result.
   void probe();
@@ -62,6 +64,7 @@ class OpenclDevice final : public Device {
   cl::CommandQueue copy_;
   ProgramCache programs_;
   std::unique_ptr<LoweringTable> lowerings_;
+  Tuning tuning_;
   std::size_t reserved_ = 0;
 };
 

@@ -7,12 +7,13 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
+
+#include "engine/user_folder.h"
 
 namespace tessera::opencl {
 namespace {
@@ -39,15 +40,7 @@ Header header_of(const std::string& key, const std::vector<unsigned char>& bytes
 }  // namespace
 
 std::string DiskCache::default_folder() {
-  const auto variable = [](const char* name) {
-    const char* const value = std::getenv(name);
-    return std::string(value ? value : "");
-  };
-  if (const std::string folder = variable("TESSERA_CACHE_DIR"); !folder.empty()) return folder;
-  if (const std::string cache = variable("XDG_CACHE_HOME"); !cache.empty())
-    return cache + "/tessera";
-  if (const std::string home = variable("HOME"); !home.empty()) return home + "/.cache/tessera";
-  return {};
+  return user_folder("TESSERA_CACHE_DIR", "XDG_CACHE_HOME", ".cache");
 }
 
 DiskCache::DiskCache(std::string folder) noexcept : folder_(std::move(folder)) {

@@ -19,12 +19,12 @@ Error unknown(std::string_view kind, std::string_view name, const Map& known) {
 }  // namespace
 
 OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings,
-                                   const Plan& plan, Params& params)
+                                   const Tuning& tuning, const Plan& plan, Params& params)
     : device_(device), graph_(plan.graph()) {
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
   Lowering lowering(device_, graph_);
   try {
-    choose(lowerings, lowering);
+    choose(lowerings, tuning, lowering);
   } catch (const Error&) {
     check_memory(plan, lowering);  // what is too large to count is too large to hold: say that
     throw;
@@ -94,20 +94,21 @@ void OpenclExecutable::fill_constants(const Plan& plan) {
   }
 }
 
-void OpenclExecutable::choose(const LoweringTable& lowerings, Lowering& lowering) {
+void OpenclExecutable::choose(const LoweringTable& lowerings, const Tuning& tuning,
+                              Lowering& lowering) {
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
     const Node& node = graph_.node(id);
     lowering.begin(id, true);
     if (node.op->is_view) {
-      chosen_.push_back(nullptr);
+      chosen_.emplace_back();
       descriptions_.push_back(fmt::format("{}: {} view", node.name, node.op->name));
       continue;
     }
-    const auto choice = lowerings.choose(lowering);
-    chosen_.push_back(choice.algorithm);
+    const auto& choice = chosen_.emplace_back(lowerings.choose(lowering, tuning));
+    lowering.begin(id, true, choice.parameters);
     choice.algorithm->lower(lowering);
     descriptions_.push_back(fmt::format("{}: {} {}{}", node.name, node.op->name,
-                                        choice.algorithm->name, choice.refused));
+                                        choice.algorithm->name, choice.reasons));
   }
 }
 
@@ -130,10 +131,10 @@ void OpenclExecutable::lower(Lowering& lowering) {
   workspace_ = std::make_unique<OpenclBuffer>(device_, lowering.workspace_bytes());
   lowering.set_memory(&buffers_, workspace_->cl_buffer());
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
-    const Algorithm* const algorithm = chosen_[static_cast<std::size_t>(id)];
-    if (!algorithm) continue;
-    lowering.begin(id, false);
-    algorithm->lower(lowering);
+    const auto& choice = chosen_[static_cast<std::size_t>(id)];
+    if (!choice.algorithm) continue;
+    lowering.begin(id, false, choice.parameters);
+    choice.algorithm->lower(lowering);
   }
   steps_ = lowering.take_steps();
   kept_ = lowering.take_buffers();

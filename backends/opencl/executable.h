@@ -14,8 +14,8 @@ namespace tessera::opencl {
 
 class OpenclExecutable final : public Executable {
  public:
-  OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings, const Plan& plan,
-                   Params& params);
+  OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings, const Tuning& tuning,
+                   const Plan& plan, Params& params);
   ~OpenclExecutable() override;
 
   void set_input(std::string_view name, std::span<const std::byte> bytes) override;
@@ -50,7 +50,7 @@ class OpenclExecutable final : public Executable {
 
   void bind_values(const Plan& plan, Params& params);
   void fill_constants(const Plan& plan);
-  void choose(const LoweringTable& lowerings, Lowering& lowering);
+  void choose(const LoweringTable& lowerings, const Tuning& tuning, Lowering& lowering);
   void check_memory(const Plan& plan, const Lowering& lowering) const;
   void lower(Lowering& lowering);
   void make_inputs(const Plan& plan);
@@ -58,7 +58,7 @@ class OpenclExecutable final : public Executable {
 
   OpenclDevice& device_;
   Graph graph_;
-  std::vector<const Algorithm*> chosen_;  ///< one per node; null: a view
+  std::vector<LoweringTable::Choice> chosen_;  ///< one per node; without an algorithm: a view
   std::unique_ptr<OpenclBuffer> arena_;
   std::vector<std::unique_ptr<OpenclBuffer>> constants_;
   std::vector<std::unique_ptr<OpenclBuffer>> tables_;

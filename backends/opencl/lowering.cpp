@@ -5,10 +5,16 @@
 
 namespace tessera::opencl {
 
-void Lowering::begin(NodeId node, bool measuring) {
+void Lowering::begin(NodeId node, bool measuring, Parameters parameters) {
   node_ = node;
   measuring_ = measuring;
+  parameters_ = std::move(parameters);
   workspace_used_ = 0;
+}
+
+std::int64_t Lowering::parameter(std::string_view name, std::int64_t untuned) const {
+  const auto found = parameters_.find(name);
+  return found == parameters_.end() ? untuned : found->second;
 }
 
 void Lowering::set_memory(const Buffers* buffers, cl::Buffer workspace) {
@@ -77,7 +83,7 @@ cl_int Lowering::to_int(std::int64_t value) const {
 
 LoweringTable::LoweringTable(std::string_view preferences) {
 #define TESSERA_OP_FAMILY(name) \
-  for (OpLowering & op : name##_lowerings()) ops_[op.op] = std::move(op.algorithms);
+  for (OpLowering & op : name##_lowerings()) ops_[op.op].algorithms = std::move(op.algorithms);
 #include "op_kernels.inc"
 #undef TESSERA_OP_FAMILY
 
@@ -91,24 +97,83 @@ LoweringTable::LoweringTable(std::string_view preferences) {
     };
     if (op == ops_.end()) fail("op");
     const std::string_view name = item.substr(std::min(equals + 1, item.size()));
-    const auto found = std::find_if(op->second.begin(), op->second.end(),
+    std::vector<Algorithm>& algorithms = op->second.algorithms;
+    const auto found = std::find_if(algorithms.begin(), algorithms.end(),
                                     [&](const Algorithm& a) { return a.name == name; });
-    if (found == op->second.end()) fail("algorithm");
-    std::rotate(op->second.begin(), found, found + 1);
+    if (found == algorithms.end()) fail("algorithm");
+    std::rotate(algorithms.begin(), found, found + 1);
+    op->second.has_preference = true;
   }
 }
 
-LoweringTable::Choice LoweringTable::choose(const Lowering& lowering) const {
+namespace {
+
+/// What an algorithm runs a node with: its own choice, and the candidates.
+std::vector<Parameters> parameters_of(const Algorithm& algorithm, const Lowering& lowering) {
+  std::vector<Parameters> all = {{}};
+  if (!algorithm.candidates) return all;
+  for (Parameters& parameters : algorithm.candidates(lowering))
+    all.push_back(std::move(parameters));
+  return all;
+}
+
+/// Why a node is not run as tuned, or nothing. Results may come from another version of the
+/// library, or from somebody's editor.
+std::string refusal(const Candidate& tuned, const Algorithm* algorithm, const Lowering& lowering) {
+  if (!algorithm) return "there is no such algorithm";
+  if (const std::string reason = algorithm->refusal(lowering); !reason.empty()) return reason;
+  const std::vector<Parameters> known = parameters_of(*algorithm, lowering);
+  return std::find(known.begin(), known.end(), tuned.parameters) == known.end()
+             ? "these parameters are no candidate"
+             : "";
+}
+
+}  // namespace
+
+const LoweringTable::Op* LoweringTable::find(const Lowering& lowering) const {
   const auto op = ops_.find(lowering.node().op->name);
-  std::string refused;
-  if (op != ops_.end())
-    for (const Algorithm& algorithm : op->second) {
+  return op == ops_.end() ? nullptr : &op->second;
+}
+
+LoweringTable::Choice LoweringTable::choose(const Lowering& lowering, const Tuning& tuning) const {
+  const Op* const op = find(lowering);
+  std::string reasons;
+  if (op && !op->has_preference && !tuning.empty()) {
+    const auto tuned = tuning.find(tuning_key(lowering.graph(), lowering.node()));
+    if (tuned != tuning.end()) {
+      const Candidate& candidate = tuned->second.candidate;
+      const auto algorithm =
+          std::find_if(op->algorithms.begin(), op->algorithms.end(),
+                       [&](const Algorithm& a) { return a.name == candidate.algorithm; });
+      const Algorithm* const found = algorithm == op->algorithms.end() ? nullptr : &*algorithm;
+      const std::string reason = refusal(candidate, found, lowering);
+      if (reason.empty())
+        return {found, candidate.parameters,
+                candidate.parameters.empty()
+                    ? " (tuned)"
+                    : fmt::format(" (tuned: {})", to_string(candidate.parameters))};
+      reasons = fmt::format(" (tuned {} refused: {})", to_string(candidate), reason);
+    }
+  }
+  if (op)
+    for (const Algorithm& algorithm : op->algorithms) {
       const std::string reason = algorithm.refusal(lowering);
-      if (reason.empty()) return {&algorithm, std::move(refused)};
-      refused += fmt::format(" ({} refused: {})", algorithm.name, reason);
+      if (reason.empty()) return {&algorithm, {}, std::move(reasons)};
+      reasons += fmt::format(" ({} refused: {})", algorithm.name, reason);
     }
   throw Error(std::string(lowering.node().op->name),
-              fmt::format("no algorithm for OpenCL{} (node '{}')", refused, lowering.node().name));
+              fmt::format("no algorithm for OpenCL{} (node '{}')", reasons, lowering.node().name));
+}
+
+std::vector<Candidate> LoweringTable::candidates(const Lowering& lowering) const {
+  std::vector<Candidate> all;
+  const Op* const op = find(lowering);
+  if (!op) return all;
+  for (const Algorithm& algorithm : op->algorithms)
+    if (algorithm.refusal(lowering).empty())
+      for (Parameters& parameters : parameters_of(algorithm, lowering))
+        all.push_back({std::string(algorithm.name), std::move(parameters)});
+  return all;
 }
 
 }  // namespace tessera::opencl

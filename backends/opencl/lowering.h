@@ -45,9 +45,12 @@ class Lowering {
  public:
   Lowering(OpenclDevice& device, const Graph& graph) : device_(device), graph_(graph) {}
 
+  const Graph& graph() const { return graph_; }
   const Node& node() const { return graph_.node(node_); }
   const Attributes& attributes() const { return node().attributes; }
   const Traits& traits() const { return device_.traits(); }
+  /// The number that tuning chose for this node, one of the algorithm's candidates, or `untuned`.
+  std::int64_t parameter(std::string_view name, std::int64_t untuned) const;
   OpenclDevice& device() const { return device_; }
   std::size_t input_count() const { return node().inputs.size(); }
   std::size_t output_count() const { return node().outputs.size(); }
@@ -105,7 +108,7 @@ class Lowering {
   cl_int elements(const TensorSpec& spec) const { return to_int(spec.elements()); }
 
   // For the executable.
-  void begin(NodeId node, bool measuring);
+  void begin(NodeId node, bool measuring, Parameters parameters = {});
   void set_memory(const Buffers* buffers, cl::Buffer workspace);
   std::size_t workspace_bytes() const { return workspace_bytes_; }
   std::vector<Step> take_steps() { return std::move(steps_); }
@@ -123,6 +126,7 @@ class Lowering {
   const Graph& graph_;
   NodeId node_ = no_node;
   bool measuring_ = true;
+  Parameters parameters_;
   const Buffers* buffers_ = nullptr;
   cl::Buffer workspace_;
   std::size_t workspace_used_ = 0;   ///< by this node
@@ -139,6 +143,9 @@ struct Algorithm {
   /// Empty: it can run the node; else the reason why not.
   std::string (*refusal)(const Lowering&);
   void (*lower)(Lowering&);
+  /// The parameters worth trying for a node that it can run, besides its own choice of them. What
+  /// `lower` reads is one of these, whole, or nothing.
+  std::vector<Parameters> (*candidates)(const Lowering&) = nullptr;
 };
 
 struct OpLowering {
@@ -149,21 +156,33 @@ struct OpLowering {
 /// For algorithms that can run every node.
 inline std::string never_refuses(const Lowering&) { return {}; }
 
-/// Every op's algorithms, those preferred by TESSERA_OPENCL_ALGORITHM first.
+/// Every op's algorithms: those preferred by TESSERA_OPENCL_ALGORITHM come before tuned ones, and
+/// those before the rest.
 class LoweringTable {
  public:
   /// `preferences` is "op=algorithm,..."; throws Error when it names an unknown one.
   explicit LoweringTable(std::string_view preferences);
 
   struct Choice {
-    const Algorithm* algorithm;
-    std::string refused;  ///< " (name refused: reason)" for each before it
+    const Algorithm* algorithm = nullptr;
+    Parameters parameters;
+    /// " (tuned: tile_m=8)", then " (name refused: reason)" for each algorithm before it.
+    std::string reasons;
   };
-  /// The first algorithm that can run the node; throws Error when there is none.
-  Choice choose(const Lowering& lowering) const;
+  /// The algorithm and parameters that tuning found, or the first algorithm that can run the node;
+  /// throws Error when there is none.
+  Choice choose(const Lowering& lowering, const Tuning& tuning) const;
+  /// As Device::candidates.
+  std::vector<Candidate> candidates(const Lowering& lowering) const;
 
  private:
-  std::map<std::string_view, std::vector<Algorithm>> ops_;
+  struct Op {
+    std::vector<Algorithm> algorithms;
+    bool has_preference = false;  ///< its first algorithm stands before a tuned one
+  };
+  const Op* find(const Lowering& lowering) const;
+
+  std::map<std::string_view, Op> ops_;
 };
 
 // The tables of the families, by name.

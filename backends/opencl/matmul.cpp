@@ -23,6 +23,16 @@ std::string tile_refusal(const Lowering& l) {
   return {};
 }
 
+/// Of matmul_rows; matmul_dots has one shape.
+std::vector<Parameters> tile_candidates(const Lowering& l) {
+  std::vector<Parameters> all;
+  if (matmul_geometry_of(l).transpose_b) return all;
+  for (std::int64_t tile_m : {4, 6, 8, 12})
+    for (std::int64_t vectors : {1, 2, 3})
+      if (tile_m * vectors <= 24) all.push_back({{"tile_m", tile_m}, {"vectors", vectors}});
+  return all;
+}
+
 void lower_tile(Lowering& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   const auto batch = static_cast<std::size_t>(g.batch);
@@ -35,7 +45,8 @@ void lower_tile(Lowering& l) {
              l.to_int(g.M), l.to_int(g.N), l.to_int(g.K));
     return;
   }
-  const std::int64_t tile_m = g.M <= 4 ? 4 : 8, vectors = 2;
+  const std::int64_t tile_m = l.parameter("tile_m", g.M <= 4 ? 4 : 8);
+  const std::int64_t vectors = l.parameter("vectors", 2);
   defines.set("TILE_M", tile_m).set("TILE_N", 4).set("NV", vectors);
   l.launch("matmul.cl", defines, "matmul_rows",
            {{tiles(g.M, tile_m), tiles(g.N, vectors * l.width()), batch}}, l.input(0), l.input(1),
@@ -148,7 +159,7 @@ MatmulGeometry matmul_geometry_of(const Lowering& l) {
 std::vector<OpLowering> matmul_lowerings() {
   return {{"matmul",
            {{"packed", refuse_matmul_packed, lower_matmul_packed},
-            {"tile", tile_refusal, lower_tile},
+            {"tile", tile_refusal, lower_tile, tile_candidates},
             {"matrix_units", matrix_units_refusal, lower_matrix_units},
             {"local", local_refusal, lower_local},
             {"clblast", clblast_refusal, lower_clblast},

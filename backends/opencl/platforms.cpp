@@ -97,7 +97,10 @@ std::unique_ptr<Device> open_device(const std::string& id) {
     if (number >= devices.size()) throw Error("device", "there is no device '" + id + "'");
     DeviceInfo info = describe(devices[number], platform, number);
     info.usable = true;
-    return std::make_unique<OpenclDevice>(devices[number], info, query_traits(devices[number]));
+    auto device =
+        std::make_unique<OpenclDevice>(devices[number], info, query_traits(devices[number]));
+    device->set_tuning(load_tuning(info));
+    return device;
   });
 }
 

@@ -11,6 +11,7 @@
 
 #include "tessera/export.h"
 #include "tessera/plan.h"
+#include "tessera/tuning.h"
 
 namespace tessera {
 
@@ -85,6 +86,12 @@ class TESSERA_API Device {
   virtual std::string set_matmul_precision(MatmulPrecision precision);
   /// Waits for all work.
   virtual void finish() = 0;
+
+  /// The ways to run a node, the one taken without tuning first, each algorithm with its own choice
+  /// of numbers before those to try. Empty on devices that have no choice.
+  virtual std::vector<Candidate> candidates(const Graph& graph, NodeId node);
+  /// For the plans compiled from now on. An entry that is none of the candidates is passed over.
+  virtual void set_tuning(Tuning tuning);
 };
 
 /// The CPU backend and every OpenCL device, usable or not.

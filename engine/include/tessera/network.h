@@ -63,6 +63,9 @@ class TESSERA_API Network {
   std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count,
                              Weights weights = Weights::last);
 
+  /// What evaluate and predict run for `batch` images.
+  Graph evaluation_graph(std::int64_t batch, Weights weights = Weights::last) const;
+
   /// Throws Error unless images of the data set fit the model.
   void check_fits(const Dataset& dataset) const;
 

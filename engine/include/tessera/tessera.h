@@ -21,3 +21,5 @@
 #include "tessera/spec.h"
 #include "tessera/state_dict.h"
 #include "tessera/trainer.h"
+#include "tessera/tuner.h"
+#include "tessera/tuning.h"

@@ -80,6 +80,8 @@ class TESSERA_API Trainer {
   /// All numbers given.
   const TrainerOptions& options() const { return options_; }
   Network& network() { return network_; }
+  /// Of the plans that step needs for a batch of this size.
+  std::vector<Graph> graphs(std::int64_t batch) const;
   /// The plan's node list with the algorithm chosen for each, for a batch size already used.
   std::vector<std::string> describe(std::int64_t batch) const;
 

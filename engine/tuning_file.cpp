@@ -1,0 +1,190 @@
+// The results of tuning on disk: one file of JSON for each device and driver, which a newer one
+// replaces whole. Those that come with the library have the same form.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fnmatch.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <span>
+
+#include "engine/atomic_file.h"
+#include "engine/tuning_parts.h"
+#include "engine/user_folder.h"
+#include "tessera/device.h"
+#include "tessera/error.h"
+
+namespace tessera {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+/// "PoCL CPU, 3.1" as part of a file's name.
+std::string plain(const std::string& text) {
+  std::string name;
+  for (const char c : text)
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-')
+      name += c;
+    else if (!name.empty() && name.back() != '_')
+      name += '_';
+  return name;
+}
+
+std::string path_of(const DeviceInfo& info) {
+  const std::string folder = tuning_folder();
+  return folder.empty()
+             ? std::string()
+             : fmt::format("{}/{}-{}.json", folder, plain(info.name), plain(info.driver));
+}
+
+Tuning results_of(const ordered_json& j) {
+  Tuning tuning;
+  for (const auto& [key, result] : j.at("results").items())
+    tuning[key] = {candidate_of(result), result.at("microseconds").get<double>() / 1e6,
+                   result.at("default_microseconds").get<double>() / 1e6};
+  return tuning;
+}
+
+void expect(const ordered_json& j, const char* member, const std::string& expected) {
+  const auto found = j.at(member).get<std::string>();
+  if (found != expected)
+    throw Error(fmt::format("{} is '{}', expected '{}'", member, found, expected));
+}
+
+/// Why the text is not taken stands in the result.
+TuningFile read(const std::string& path, std::string_view text, const DeviceInfo& info) {
+  TuningFile file{path, {}, {}};
+  try {
+    const auto j = ordered_json::parse(text);
+    expect(j, "tessera", TESSERA_VERSION);
+    expect(j, "device", info.name);
+    expect(j, "driver", info.driver);
+    file.tuning = results_of(j);
+  } catch (const ordered_json::exception& error) {
+    file.problem = error.what();
+  } catch (const Error& error) {
+    file.problem = error.what();
+  }
+  return file;
+}
+
+/// Whether shipped results are for a device; their names are patterns, as in a shell.
+bool fits(const ordered_json& j, const DeviceInfo& info) {
+  const auto matches = [&](const char* member, const std::string& value) {
+    return fnmatch(j.at(member).get<std::string>().c_str(), value.c_str(), 0) == 0;
+  };
+  return matches("device", info.name) && matches("driver", info.driver);
+}
+
+std::string text_of(const DeviceInfo& info, const Tuning& tuning) {
+  ordered_json results = ordered_json::object();
+  const auto microseconds = [](double seconds) { return std::round(1e7 * seconds) / 10; };
+  for (const auto& [key, tuned] : tuning) {
+    results[key] = to_json(tuned.candidate);
+    results[key]["microseconds"] = microseconds(tuned.seconds);
+    results[key]["default_microseconds"] = microseconds(tuned.default_seconds);
+  }
+  return ordered_json({{"tessera", TESSERA_VERSION},
+                       {"device", info.name},
+                       {"driver", info.driver},
+                       {"results", results}})
+             .dump(2, ' ', false, ordered_json::error_handler_t::replace) +
+         "\n";
+}
+
+/// Keeps other processes that store results waiting. Where files cannot be locked, the last wins.
+class Lock {
+ public:
+  explicit Lock(const std::string& path)
+      : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) {
+    if (descriptor_ >= 0) ::flock(descriptor_, LOCK_EX);
+  }
+  ~Lock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+ordered_json to_json(const Candidate& candidate) {
+  ordered_json parameters = ordered_json::object();
+  for (const auto& [name, value] : candidate.parameters) parameters[name] = value;
+  return {{"algorithm", candidate.algorithm}, {"parameters", parameters}};
+}
+
+Candidate candidate_of(const ordered_json& j) {
+  Candidate candidate{j.at("algorithm").get<std::string>(), {}};
+  for (const auto& [name, value] : j.at("parameters").items())
+    candidate.parameters[name] = value.get<std::int64_t>();
+  return candidate;
+}
+
+std::string tuning_folder() {
+  const char* const own = std::getenv("TESSERA_TUNING_DIR");
+  const std::string folder = user_folder("TESSERA_TUNING_DIR", "XDG_CONFIG_HOME", ".config");
+  return folder.empty() || (own && *own) ? folder : folder + "/tuning";
+}
+
+std::optional<TuningFile> shipped_tuning(const DeviceInfo& info) {
+  for (const ShippedFile& file : shipped_tuning_files()) {
+    const auto j = ordered_json::parse(file.text);
+    if (fits(j, info)) return TuningFile{std::string(file.name), results_of(j), {}};
+  }
+  return {};
+}
+
+std::optional<TuningFile> stored_tuning(const DeviceInfo& info) {
+  const std::string path = path_of(info);
+  std::ifstream file(path, std::ios::binary);
+  if (path.empty() || !file) return {};
+  return read(path, std::string{std::istreambuf_iterator<char>(file), {}}, info);
+}
+
+Tuning load_tuning(const DeviceInfo& info) {
+  const char* const wanted = std::getenv("TESSERA_TUNING");
+  if (wanted && std::string_view(wanted) == "off") return {};
+  Tuning tuning;
+  if (const auto stored = stored_tuning(info)) tuning = stored->tuning;
+  if (auto shipped = shipped_tuning(info)) tuning.merge(shipped->tuning);
+  return tuning;
+}
+
+std::string store_tuning(const DeviceInfo& info, const Tuning& tuning) {
+  const std::string path = path_of(info);
+  if (path.empty())
+    throw Error("tuning",
+                "there is no folder for results, expected the variable "
+                "TESSERA_TUNING_DIR, XDG_CONFIG_HOME or HOME");
+  std::error_code error;
+  fs::create_directories(tuning_folder(), error);
+  if (error) throw Error(tuning_folder(), "cannot be made: " + error.message());
+  const Lock lock(path + ".lock");
+  Tuning all = tuning;
+  if (auto stored = stored_tuning(info)) all.merge(stored->tuning);
+  const std::string text = text_of(info, all);
+  write_file_atomically(path, {std::as_bytes(std::span(text))});
+  return path;
+}
+
+bool clear_tuning(const DeviceInfo& info) {
+  const std::string path = path_of(info);
+  std::error_code error;
+  const bool removed = !path.empty() && fs::remove(path, error);
+  if (error) throw Error(path, "cannot be removed: " + error.message());
+  if (!path.empty()) fs::remove(path + ".lock", error);
+  return removed;
+}
+
+}  // namespace tessera

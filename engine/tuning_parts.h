@@ -1,0 +1,25 @@
+// What the files of tuning share.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "tessera/tuning.h"
+
+namespace tessera {
+
+/// A graph of one node on inputs "0", "1", ...; its outputs are "y0", "y1", ...
+Graph graph_of_one(std::string_view op, const std::vector<TensorSpec>& inputs,
+                   const Attributes& attributes);
+
+nlohmann::ordered_json to_json(const Candidate& candidate);
+/// Throws nlohmann's exception when it is none.
+Candidate candidate_of(const nlohmann::ordered_json& j);
+
+/// Those of the folder tuning/.
+struct ShippedFile {
+  std::string_view name;
+  std::string_view text;
+};
+const std::vector<ShippedFile>& shipped_tuning_files();
+
+}  // namespace tessera

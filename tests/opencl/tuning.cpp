@@ -1,0 +1,205 @@
+// Tuned algorithms and parameters: they are taken, described, and give equal results.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "engine/philox.h"
+#include "tessera/op.h"
+#include "tessera/ops.h"
+#include "tessera/params.h"
+#include "tessera/tuner.h"
+#include "tests/opencl/devices.h"
+
+namespace tessera::opencl {
+namespace {
+
+struct Run {
+  std::string description;
+  std::vector<float> y;
+};
+
+Run run(Device& device, const Graph& graph) {
+  Params params(device);
+  const auto executable =
+      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  for (const Value& value : graph.values()) {
+    if (value.role != Role::input) continue;
+    Philox generator(1, value.name);
+    std::vector<float> numbers(static_cast<std::size_t>(value.spec.elements()));
+    for (float& number : numbers) number = 2 * generator.uniform() - 1;
+    executable->set_input(value.name, std::as_bytes(std::span(numbers)));
+  }
+  Buffer& arena = executable->arena();
+  device.upload(arena, 0, std::vector<std::byte>(arena.bytes(), std::byte{0xFF}));
+  executable->run();
+  const auto& output = graph.outputs().front();
+  Run result{
+      executable->describe().back(),
+      std::vector<float>(static_cast<std::size_t>(graph.value(output.value).spec.elements()))};
+  executable->read_output(output.name, std::as_writable_bytes(std::span(result.y)));
+  return result;
+}
+
+std::string key_of(const Graph& graph) { return tuning_key(graph, graph.nodes().back()); }
+
+void check_equal(const std::vector<float>& found, const std::vector<float>& expected) {
+  float most = 0, largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const float difference = std::abs(found[i] - expected[i]);
+    most = difference > most || difference != difference ? difference : most;
+    largest = std::max(largest, std::abs(expected[i]));
+  }
+  CHECK(most <= 1e-4f * largest);
+}
+
+Graph product(std::int64_t M, std::int64_t N, std::int64_t K, bool transpose_b) {
+  Graph graph;
+  const Var a = graph.input("a", {DType::f32, {M, K}});
+  const Var b = graph.input("b", {DType::f32, transpose_b ? Shape{N, K} : Shape{K, N}});
+  graph.set_output("y", matmul(a, b, {.transpose_b = transpose_b}));
+  return graph;
+}
+
+/// conv2d, conv2d_dx or conv2d_dw of a layer with 3x3 filters.
+std::vector<Graph> convolutions(std::int64_t C, std::int64_t K) {
+  const auto with = [&](const std::string& op, const Shape& first, const Shape& second) {
+    Graph graph;
+    const Var a = graph.input("a", {DType::f32, first}), b = graph.input("b", {DType::f32, second});
+    Attributes attributes = {{"stride", std::vector<std::int64_t>{1, 1}},
+                             {"padding", std::vector<std::int64_t>{1, 1, 1, 1}},
+                             {"dilation", std::vector<std::int64_t>{1, 1}},
+                             {"groups", std::int64_t{1}},
+                             {"input_size", std::vector<std::int64_t>{9, 7}},
+                             {"kernel_size", std::vector<std::int64_t>{3, 3}}};
+    graph.set_output("y", graph.add(op, {a, b}, attributes)[0]);
+    return graph;
+  };
+  const Shape x = {3, 9, 7, C}, w = {K, 3, 3, C}, y = {3, 9, 7, K};
+  return {with("conv2d", x, w), with("conv2d_dx", y, w), with("conv2d_dw", x, y)};
+}
+
+/// Sums nothing.
+void break_naive_matmul(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string product = "MULTIPLY_ADD(row[(size_t)k * a_k], column[(size_t)k * b_k], sum)";
+  const std::size_t at = text.find(product);
+  REQUIRE(at != text.npos);
+  std::ofstream(path) << text.replace(at, product.size(), "0.0f");
+}
+
+}  // namespace
+
+TEST_CASE("every candidate of a node gives the result of the plain algorithm") {
+  std::vector<Graph> graphs = convolutions(5, 21);
+  graphs.push_back(product(13, 37, 21, false));
+  graphs.push_back(product(13, 37, 21, true));
+  for (const std::string& id : usable_ids())
+    for (bool as_gpu : {false, true})
+      for (const Graph& graph : graphs) {
+        const auto device = as_gpu ? open_as_gpu(id) : open_opencl(id);
+        const std::string key = key_of(graph);
+        CAPTURE(key);
+        device->set_tuning({{key, {{"naive"}}}});
+        const Run expected = run(*device, graph);
+        CHECK(expected.description.ends_with(" naive (tuned)"));
+        for (const Candidate& candidate : device->candidates(graph, 0)) {
+          CAPTURE(to_string(candidate));
+          device->set_tuning({{key, {candidate}}});
+          const Run found = run(*device, graph);
+          CHECK(found.description.find(candidate.algorithm + " (tuned") != std::string::npos);
+          CHECK(found.description.find(to_string(candidate.parameters)) != std::string::npos);
+          check_equal(found.y, expected.y);
+        }
+      }
+}
+
+TEST_CASE("without an entry for a node nothing changes") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const Graph graph = product(13, 37, 21, false);
+    const Run untuned = run(*device, graph);
+    CHECK(untuned.description.find("tuned") == std::string::npos);
+    device->set_tuning({{key_of(product(14, 37, 21, false)), {{"naive"}}}});
+    const Run other = run(*device, graph);
+    CHECK(other.description == untuned.description);
+    CHECK(other.y == untuned.y);
+    CHECK(device->candidates(graph, 0).front().parameters.empty());
+    CHECK(untuned.description.find(device->candidates(graph, 0).front().algorithm) !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("entries that are no candidates are passed over, with the reason") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const Graph graph = product(13, 37, 21, false);
+    const Run untuned = run(*device, graph);
+    const auto described = [&](const Candidate& candidate) {
+      device->set_tuning({{key_of(graph), {candidate}}});
+      const Run found = run(*device, graph);
+      CHECK(found.y == untuned.y);
+      return found.description;
+    };
+    CHECK(described({"fastest"}).find("(tuned fastest refused: there is no such algorithm)") !=
+          std::string::npos);
+    CHECK(described({"tile", {{"tile_m", 1000000}, {"vectors", 2}}})
+              .find("(tuned tile tile_m=1000000 vectors=2 refused: these parameters are no "
+                    "candidate)") != std::string::npos);
+    CHECK(described({"tile", {{"tile_m", 8}}}).find("no candidate") != std::string::npos);
+  }
+}
+
+TEST_CASE("an algorithm that the environment prefers comes before a tuned one") {
+  const Setting setting("TESSERA_OPENCL_ALGORITHM", "matmul=clblast");
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const Graph graph = product(13, 37, 21, false);
+    device->set_tuning({{key_of(graph), {{"naive"}}}});
+    CHECK(run(*device, graph).description.ends_with("matmul clblast"));
+  }
+}
+
+TEST_CASE("a key names the op, its inputs and what shapes loops") {
+  const Graph graph = product(13, 37, 21, true);
+  CHECK(key_of(graph) == "matmul f32[13,21] f32[37,21] transpose_a=0 transpose_b=1");
+}
+
+TEST_CASE("jobs are answered, candidate by candidate, with times or with what is wrong") {
+  const auto reference = tessera::open_device("cpu");
+  Graph graph;
+  const Var a = graph.input("0", {DType::f32, {24, 32}}),
+            b = graph.input("1", {DType::f32, {32, 40}});
+  graph.set_output("y0", matmul(a, b));
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const auto candidates = device->candidates(graph, 0);
+    std::stringstream jobs, reports;
+    jobs << to_line(TuningJob{graph, {}, {candidates[0]}}) << "\n";
+    jobs << to_line(TuningJob{graph, candidates[0], {candidates[1], {"naive"}}}) << "\n";
+    serve_tuning_jobs(*device, *reference, jobs, reports);
+    for (int i = 0; i < 3; ++i) {
+      std::string line;
+      REQUIRE(std::getline(reports, line));
+      const TuningReport report = tuning_report_of(line);
+      CHECK(report.error == "");
+      CHECK(report.seconds > 0);
+      CHECK((report.baseline_seconds > 0) == (i > 0));
+    }
+    // The kernel that gives zeros stands in for one that a compiler got wrong.
+    const TemporaryFolder folder;
+    std::filesystem::copy(TESSERA_KERNEL_FOLDER, folder.path() / "kernels");
+    break_naive_matmul(folder.path() / "kernels" / "matmul.cl");
+    const Setting setting("TESSERA_KERNEL_DIR", (folder.path() / "kernels").string());
+    const auto faulty = open_opencl(id);
+    const TuningReport report =
+        CandidateTimer(*faulty, *reference, {graph, {}, {}}).measure({"naive"});
+    CHECK(report.error.find("the result is wrong: element 0 is 0, expected") == 0);
+  }
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,146 @@
+"""`tessera tune` on a small network: what it stores, shows and survives. Kernel files that crash,
+hang, do not build or compute nothing stand in for a driver's faults.
+
+usage: test_tune.py TOOL KERNEL_FOLDER
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+TOOL = os.path.abspath(sys.argv.pop(1))
+KERNELS = pathlib.Path(sys.argv.pop(1)).resolve()
+NET = ["--model", "lenet5", "--batch", "4"]
+
+
+def opencl_device():
+    result = subprocess.run([TOOL, "devices", "--json"], capture_output=True, text=True, check=True)
+    usable = [d["id"] for d in json.loads(result.stdout) if d["usable"] and d["id"] != "cpu"]
+    return usable[0] if usable else None
+
+
+DEVICE = opencl_device()
+
+
+class TuneTest(unittest.TestCase):
+    def setUp(self):
+        if not DEVICE:
+            self.skipTest("no OpenCL device")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tessera tune "))
+        self.environment = dict(os.environ, TESSERA_TUNING_DIR=str(self.folder / "tuning"))
+        self.environment.pop("TESSERA_OPENCL_ALGORITHM", None)
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def run_tool(self, *arguments, code=0, device=DEVICE):
+        result = subprocess.run([TOOL, "tune", "--device", device, *arguments], capture_output=True,
+                                text=True, env=self.environment)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        return result
+
+    def tune(self, *arguments):
+        return json.loads(self.run_tool(*NET, "--json", *arguments).stdout)
+
+    def with_kernels(self, file, edit):
+        """Runs with kernel files of which one is edited."""
+        kernels = self.folder / "kernels"
+        shutil.copytree(KERNELS, kernels)
+        text = (kernels / file).read_text()
+        edited = edit(text)
+        self.assertNotEqual(edited, text)
+        (kernels / file).write_text(edited)
+        self.environment["TESSERA_KERNEL_DIR"] = str(kernels)
+
+    def test_results_are_stored_shown_used_and_cleared(self):
+        kinds = json.loads(self.run_tool(*NET, "--list", "--json").stdout)
+        self.assertGreater(len(kinds), 5)
+        self.assertEqual({kind["tuned"] for kind in kinds}, {None})
+        self.assertIn("nothing is stored", self.run_tool("--show").stdout)
+        found = self.tune("--seconds", "25")
+        self.assertEqual(found["kinds"], len(kinds))
+        self.assertEqual(len(found["results"]) + found["left"], len(kinds))
+        self.assertGreater(len(found["results"]), 0)
+        self.assertEqual(sum(len(r["rejected"]) for r in found["results"]), 0, found)
+        stored = json.loads(pathlib.Path(found["file"]).read_text())["results"]
+        self.assertEqual(set(stored), {r["key"] for r in found["results"]})
+        for result in found["results"]:
+            self.assertEqual(stored[result["key"]]["algorithm"], result["algorithm"])
+            self.assertEqual(stored[result["key"]]["parameters"], result["parameters"])
+            self.assertLessEqual(result["microseconds"], result["default_microseconds"])
+        kinds = json.loads(self.run_tool(*NET, "--list", "--json").stdout)
+        self.assertEqual({k["key"] for k in kinds if k["tuned"]}, set(stored))
+        self.assertIn(f"{len(stored)} results", self.run_tool("--show").stdout)
+        # What is known is not tuned again.
+        again = self.tune("--seconds", "0")
+        self.assertEqual((again["known"], again["results"]), (len(stored), []))
+        self.assertIn("removed", self.run_tool("--clear").stdout)
+        self.assertIn("there were no results", self.run_tool("--clear").stdout)
+
+    def test_faults_of_candidates_are_survived(self):
+        def broken(text):
+            start = text.index("__kernel TILE_GROUP void conv2d_tile(")
+            body = text.index("{\n", start) + 2
+            return ("#ifdef PIXELS\n#if PIXELS == 4\n#error does not build\n#endif\n#endif\n" +
+                    text[:body] +
+                    "#if PIXELS == 6\n  *(volatile __global int*)0 = 1;\n#endif\n"
+                    "#if PIXELS == 12\n  for (volatile int i = 0;; ++i);\n#endif\n" + text[body:]
+                    .replace("STORE(sums", "if (ROWS != 6) STORE(sums", 1))
+        self.with_kernels("conv2d.cl", broken)
+        found = self.tune("--seconds", "100", "--candidate-seconds", "8")
+        reasons = [(r["parameters"].get("rows"), r["reason"]) for result in found["results"]
+                   for r in result["rejected"]]
+        for rows, reason in ((4, "#error"), (6, "it ended by signal"), (12, "it took longer than")):
+            self.assertTrue(any(r == rows and reason in text for r, text in reasons), reasons)
+        for result in found["results"]:
+            self.assertNotIn(result["parameters"].get("rows"), (4, 12) if "conv2d" in
+                             result["key"].split()[0] else ())
+
+    def test_wrong_results_are_rejected(self):
+        # Rows of zeros are faster than products.
+        self.with_kernels("matmul.cl", lambda text: text.replace(
+            "  for (; k < whole; ++k, from += N) {",
+            "  for (; TILE_M != 6 && k < whole; ++k, from += N) {").replace(
+            "  for (; k < K; ++k, from += N)", "  for (; TILE_M != 6 && k < K; ++k, from += N)"))
+        found = self.tune("--seconds", "60")
+        rejected = [r for result in found["results"] for r in result["rejected"]
+                    if result["key"].startswith("matmul ")]
+        self.assertTrue(rejected, found)
+        for r in rejected:
+            self.assertEqual(r["parameters"].get("tile_m"), 6)
+            self.assertIn("the result is wrong: element", r["reason"])
+        for result in found["results"]:
+            self.assertNotEqual(result["parameters"].get("tile_m"), 6)
+
+    def test_the_time_is_kept(self):
+        start = time.monotonic()
+        found = self.tune("--seconds", "3")
+        self.assertLess(time.monotonic() - start, 20)
+        self.assertGreater(found["left"], 0)
+
+    def test_an_interrupt_keeps_what_was_found(self):
+        process = subprocess.Popen([TOOL, "tune", "--device", DEVICE, *NET], text=True,
+                                   stdout=subprocess.PIPE, env=self.environment)
+        first = [process.stdout.readline() for _ in range(2)][1]
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        self.assertEqual(process.wait(), 0)
+        self.assertIn("left", rest)
+        self.assertIn(first.split(":")[0], self.run_tool("--show").stdout)
+
+    def test_damaged_results_are_passed_over(self):
+        path = pathlib.Path(self.tune("--seconds", "15")["file"])
+        path.write_text(path.read_text()[:-20])
+        self.assertIn("ignored: ", self.run_tool("--show").stdout)
+        self.assertEqual(self.tune("--seconds", "0")["known"], 0)
+
+    def test_a_device_without_a_choice(self):
+        self.assertIn("0 kinds of node", self.run_tool(*NET, device="cpu").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,176 @@
+#include "tools/tuning_run.h"
+
+#include <fmt/core.h>
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "tessera/error.h"
+#include "tools/interrupt.h"
+
+namespace tessera::tools {
+namespace {
+
+constexpr const char* ready = "ready";
+/// What a candidate may take of the default's time, so that noise does not change what is chosen.
+constexpr double margin = 0.97;
+
+double share(const TuningReport& report) {
+  return report.baseline_seconds > 0 ? report.seconds / report.baseline_seconds : report.seconds;
+}
+
+std::string microseconds(double seconds) { return fmt::format("{:.1f} us", 1e6 * seconds); }
+
+std::string described(const TuningOutcome& outcome) {
+  const Tuned& tuned = outcome.tuned;
+  std::string text = fmt::format("{}: {}, {}", outcome.key, to_string(tuned.candidate),
+                                 microseconds(tuned.seconds));
+  if (tuned.seconds < tuned.default_seconds)
+    text += fmt::format(" instead of {}", microseconds(tuned.default_seconds));
+  return text;
+}
+
+}  // namespace
+
+void TuningOptions::add(CLI::App& command, const char* seconds_option) {
+  command.add_option(seconds_option, seconds, "longest time to tune for, in seconds")
+      ->check(at_least(0.0));
+}
+
+TuningRun::TuningRun(Device& device, const TuningOptions& options, bool silent)
+    : device_(device),
+      options_(options),
+      end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                              std::chrono::duration<double>(std::min(options.seconds, 1e6)))),
+      progress_(silent) {}
+
+bool TuningRun::is_over() const { return interrupted() || Clock::now() >= end_; }
+
+void TuningRun::start() {
+  worker_ = std::make_unique<WorkerProcess>(
+      std::vector<std::string>{"tune", "--worker", "--device", device_.info().id});
+  std::string line;
+  const auto limit = std::chrono::seconds(60);
+  while (true) {
+    const auto outcome = worker_->receive(line, Clock::now() + limit);
+    if (outcome == WorkerProcess::Outcome::line && line == ready) return;
+    if (outcome == WorkerProcess::Outcome::line) continue;  // a driver's
+    if (outcome == WorkerProcess::Outcome::interrupted) return;
+    throw Error("tune", "the process that measures does not start: " +
+                            (outcome == WorkerProcess::Outcome::ended ? worker_->how_it_ended()
+                                                                      : "it says nothing"));
+  }
+}
+
+std::vector<TuningReport> TuningRun::measure(TuningJob job) {
+  using Outcome = WorkerProcess::Outcome;
+  std::vector<TuningReport> reports;
+  const auto limit = std::chrono::duration_cast<Clock::duration>(
+      std::chrono::duration<double>(options_.candidate_seconds));
+  while (!job.candidates.empty() && !is_over()) {
+    if (!worker_) start();
+    worker_->send(to_line(job));
+    while (!job.candidates.empty()) {
+      std::string line;
+      const auto outcome = worker_->receive(line, std::min(Clock::now() + limit, end_));
+      if (outcome == Outcome::line && !line.starts_with('{')) continue;  // a driver's
+      if (outcome == Outcome::line) {
+        reports.push_back(tuning_report_of(line));
+      } else {
+        const std::string reason =
+            outcome == Outcome::ended
+                ? worker_->how_it_ended()
+                : fmt::format("it took longer than {} s", options_.candidate_seconds);
+        worker_.reset();
+        if (is_over()) return reports;  // which says nothing of the candidate
+        reports.push_back({reason, 0, 0});
+      }
+      job.candidates.erase(job.candidates.begin());
+      if (!worker_) break;
+    }
+  }
+  return reports;
+}
+
+bool TuningRun::tune(const TuningTask& task) {
+  TuningOutcome outcome{task.key, {}, {}};
+  const Candidate& usual = task.candidates.front();
+  const auto first = measure({task.graph, {}, {usual}});
+  if (first.empty()) return false;
+  const bool usual_works = first[0].error.empty();
+  TuningJob job{task.graph, {}, {task.candidates.begin() + 1, task.candidates.end()}};
+  if (usual_works)
+    job.baseline = usual;
+  else
+    outcome.rejected.emplace_back(usual, first[0].error);
+  const auto reports = measure(job);
+  if (reports.size() < job.candidates.size()) return false;
+  std::size_t best = reports.size();
+  for (std::size_t i = 0; i < reports.size(); ++i)
+    if (!reports[i].error.empty())
+      outcome.rejected.emplace_back(job.candidates[i], reports[i].error);
+    else if (best == reports.size() || share(reports[i]) < share(reports[best]))
+      best = i;
+  outcome.tuned = {usual, first[0].seconds, first[0].seconds};
+  if (best < reports.size() && !usual_works) {
+    outcome.tuned = {job.candidates[best], reports[best].seconds, 0};
+  } else if (best < reports.size() && share(reports[best]) < margin) {
+    // The best of many is too good by chance; measured once more it is not.
+    const auto again = measure({task.graph, usual, {job.candidates[best]}});
+    if (again.empty()) return false;
+    if (again[0].error.empty() && share(again[0]) < margin)
+      outcome.tuned = {job.candidates[best], again[0].seconds, again[0].baseline_seconds};
+  } else if (!usual_works) {
+    progress_.line(task.key + ": no candidate works");
+    outcomes_.push_back(std::move(outcome));
+    return true;
+  }
+  file_ = store_tuning(device_.info(), {{task.key, outcome.tuned}});
+  progress_.line(described(outcome));
+  for (const auto& [candidate, reason] : outcome.rejected)
+    progress_.line(fmt::format("  rejected {}: {}", to_string(candidate), reason));
+  outcomes_.push_back(std::move(outcome));
+  return true;
+}
+
+void TuningRun::run(const std::vector<TuningTask>& tasks) {
+  Tuning stored;
+  if (const auto file = stored_tuning(device_.info()); file && !options_.again)
+    stored = file->tuning;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (stored.count(tasks[i].key)) {
+      ++known_;
+      continue;
+    }
+    progress_.show(static_cast<std::int64_t>(i), static_cast<std::int64_t>(tasks.size()),
+                   fmt::format("{} ({} candidates)", tasks[i].key, tasks[i].candidates.size()));
+    if (is_over() || !tune(tasks[i])) ++left_;
+  }
+  progress_.clear();
+  worker_.reset();
+}
+
+std::string TuningRun::summary() const {
+  std::size_t faster = 0, rejected = 0;
+  for (const TuningOutcome& outcome : outcomes_) {
+    faster += outcome.tuned.seconds < outcome.tuned.default_seconds;
+    rejected += outcome.rejected.size();
+  }
+  std::string text = fmt::format("{} kinds of node tuned, {} of them faster than before; ",
+                                 outcomes_.size(), faster);
+  text += fmt::format("{} candidates rejected, {} kinds known, {} left", rejected, known_, left_);
+  return file_.empty() ? text : text + "; stored in " + file_;
+}
+
+void serve_tuning(const std::string& name) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a kernel that hangs would outlive the tuner
+  const auto device = open_device(name), reference = open_device("cpu");
+  fmt::print("{}\n", ready);
+  std::fflush(stdout);
+  serve_tuning_jobs(*device, *reference, std::cin, std::cout);
+}
+
+}  // namespace tessera::tools
