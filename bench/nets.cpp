@@ -18,6 +18,7 @@ namespace {
 
 struct Arguments {
   std::string device;
+  std::string precision = "float32";
   std::string model = "tutorial";
   std::vector<std::int64_t> batches = {4, 32, 128};
   std::int64_t side = 32, classes = 10;
@@ -99,6 +100,8 @@ void serve(NetBench& bench) {
 template <typename Bench>
 void run(const char* what, const Arguments& arguments) {
   const auto device = open_device(arguments.device);
+  const std::string refused = device->set_matmul_precision(matmul_precision(arguments.precision));
+  if (!refused.empty()) fmt::print(stderr, "products stay in float32: {}\n", refused);
   for (std::int64_t batch : arguments.batches) {
     Bench bench(*device, arguments, batch);
     bench.run(1);
@@ -118,6 +121,7 @@ void add_command(CLI::App& app, const char* name, const char* description) {
   CLI::App* command = app.add_subcommand(name, description);
   auto arguments = std::make_shared<Arguments>();
   command->add_option("--device", arguments->device, "as in tessera --device");
+  command->add_option("--matmul-precision", arguments->precision, "as in tessera train");
   command->add_option("--model", arguments->model, "one of those that `tessera models` lists");
   command->add_option("--batch", arguments->batches, "batch sizes");
   command->add_option("--size", arguments->side, "rows and columns of the images")
