@@ -45,9 +45,9 @@ void lower_matmul_packed(Lowering& l) {
   const Panels b = {g.batch, g.N, g.K, g.transpose_b ? g.K : 1, g.transpose_b ? 1 : g.N, block};
   const cl::Buffer packed_a = packed(l, defines, l.input(0), a);
   const cl::Buffer packed_b = packed(l, defines, l.input(1), b);
-  // A block of a panel of b fits into the first cache, one of a part of a into the second.
-  constexpr std::int64_t k_block = 256;
-  const std::int64_t a_share = std::min<std::int64_t>(16, a.count());
+  // A block of a panel of a fits into a core's first cache, those of a work-item into its second.
+  constexpr std::int64_t k_block = 512;
+  const std::int64_t a_share = std::min<std::int64_t>(8, a.count());
   const std::int64_t b_share = std::min<std::int64_t>(4, b.count());
   const std::int64_t a_shares = ceil_div(a.count(), a_share);
   const std::int64_t b_shares = ceil_div(b.count(), b_share);
