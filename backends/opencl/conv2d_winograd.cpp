@@ -34,7 +34,7 @@ std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Slide& s) {
   if (g.R != 3 || g.S != 3) return "the filter is not 3x3";
   if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
   if (g.groups != 1) return "it has groups";
-  if (std::min(s.ins, s.outs) < 16) return "it has fewer than 16 channels";
+  if (std::min(s.ins, s.outs) < 32) return "it has fewer than 32 channels";
   if (9 * s.N * s.P * s.Q < 2 * positions * s.tiles()) return "too little of each tile is used";
   return s.tiles() < 48 ? "the tiles are too few for the filters' transforms" : "";
 }

@@ -180,7 +180,7 @@ const std::vector<Named>& small_convolutions() {
       {"3x3, padding 1, C=17 K=33", {2, 5, 7, 17, 33, 3, 3, {1, 1}, {1, 1}}},
       {"3x3, many tiles and blocks, bias",
        {7, 22, 25, 35, 42, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1, true}},
-      {"3x3, padding on two sides, C=18 K=16", {3, 18, 15, 18, 16, 3, 3, {1, 1}, {2, 0, 0, 1}}},
+      {"3x3, padding on two sides, C=34 K=32", {3, 18, 15, 34, 32, 3, 3, {1, 1}, {2, 0, 0, 1}}},
       {"3x3, padding 1, many pixels and channels", {1, 17, 31, 34, 36, 3, 3, {1, 1}, {1, 1}}},
       {"3x3, stride 2, padding 1", {3, 11, 13, 5, 7, 3, 3, {2, 2}, {1, 1}}},
       {"3x3, stride 3 skips columns", {1, 11, 11, 2, 3, 3, 3, {3, 4}}},
