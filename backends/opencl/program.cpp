@@ -37,6 +37,7 @@ ProgramCache::ProgramCache(cl::Context context, cl::Device device, DiskCache dis
 
 cl::Kernel ProgramCache::kernel(std::string_view file, const Defines& defines,
                                 const std::string& name) {
+  asked_[{std::string(file), defines.options()}].insert(name);
   return checked(fmt::format("kernel '{}' of {}", name, file), [&] {
     const Built& built = program(file, defines, true);
     try {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "backends/opencl/cl.h"
 #include "backends/opencl/defines.h"
@@ -18,6 +20,10 @@ class ProgramCache {
   /// A new kernel object of `file` ("conv2d.cl") specialised by `defines`. Throws Error with file,
   /// line, macros, device and the compiler's log when the file does not build.
   cl::Kernel kernel(std::string_view file, const Defines& defines, const std::string& name);
+
+  /// The kernels that were asked for so far, by file and macros ("-D K=3 -D R=5").
+  using Asked = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
+  const Asked& asked() const { return asked_; }
 
   /// Programs built from source so far; the others came from the disk.
   int built_from_source() const { return built_from_source_; }
@@ -39,6 +45,7 @@ class ProgramCache {
   DiskCache disk_;
   std::string identity_;  ///< what a binary depends on besides source and options
   std::map<std::string, Built> programs_;
+  Asked asked_;
   int built_from_source_ = 0;
 };
 

@@ -1,0 +1,150 @@
+"""Compiles the OpenCL kernels for real GPUs on a machine that has none, with their vendors'
+compilers: every program that print_programs finds, for every target that can be compiled for here.
+
+usage: compile.py PRINT_PROGRAMS [--report FILE] [--jobs N] [--only TEXT]
+
+Fails on a compile error and on a kernel for GPUs that keeps private data in memory (spilled
+registers, arrays not in registers). --report writes what each kernel takes of each target.
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import compilers
+
+SKIPPED = 77
+
+# (file, kernel) -> why it may keep private data in memory.
+MAY_SPILL = {}
+
+
+def read_programs(print_programs):
+    """[{file, options, kernels, source}]; `kernels` are those that a GPU runs, none where the file
+    stands with its own defaults, which must compile and no more."""
+    done = subprocess.run([print_programs], stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+    return json.loads(done.stdout)
+
+
+def usable_devices(folder):
+    """[(vendor, devices)] that can be compiled for here; prints why others cannot."""
+    usable = []
+    for vendor in compilers.VENDORS:
+        devices = []
+        for device in vendor.devices:
+            reason = compilers.why_missing(vendor, device, folder)
+            if reason:
+                print("skipped: %s %s: %s" % (vendor.__name__, device, reason))
+            else:
+                devices.append(device)
+        if devices:
+            usable.append((vendor, devices))
+    return usable
+
+
+def compile_program(program, vendor, devices):
+    """Resources by kernel, for each device. Throws CompileError."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / program["file"]
+        file.write_text(program["source"])
+        return vendor.compile(file, program["options"].split(), devices)
+
+
+def compile_all(programs, vendors, jobs):
+    """(results: {(file, options): {device: {kernel: Resources}}}, messages of errors)"""
+    results, errors = collections.defaultdict(dict), []
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        pending = {pool.submit(compile_program, program, vendor, devices): (program, vendor)
+                   for program in programs for vendor, devices in vendors}
+        for done in concurrent.futures.as_completed(pending):
+            program, vendor = pending[done]
+            try:
+                results[program["file"], program["options"]].update(done.result())
+            except compilers.CompileError as error:
+                errors.append("%s does not compile with '%s' for %s:\n%s" % (
+                    program["file"], program["options"], vendor.__name__, error))
+    return results, sorted(errors)
+
+
+def check(programs, results):
+    """Messages on kernels that are missing or keep private data in memory."""
+    messages = []
+    for program in programs:
+        file, options = program["file"], program["options"]
+        for device, kernels in results[file, options].items():
+            for name in program["kernels"]:
+                where = "%s of %s with '%s' for %s" % (name, file, options, device)
+                if name not in kernels:
+                    messages.append(where + ": the compiler does not say what it takes")
+                elif kernels[name].scratch and (file, name) not in MAY_SPILL:
+                    messages.append("%s: %d bytes of private data in memory, expected none" %
+                                    (where, kernels[name].scratch))
+    return messages
+
+
+def cell(resources):
+    if resources is None:
+        return ""
+    text = " ".join([str(resources.registers), resources.occupancy.replace(" waves", "w")]).strip()
+    return text + (" **%d B**" % resources.scratch if resources.scratch else "")
+
+
+def report(programs, results, vendors):
+    """Markdown: what each kernel that a GPU runs takes of each target."""
+    devices = [device for _, devices in vendors for device in devices]
+    names = {device: name for vendor, _ in vendors for device, name in vendor.devices.items()}
+    lines = [
+        "# What the kernels take of each GPU", "",
+        "Written by `tests/vendor/compile.py build/tests/vendor/print_programs --report FILE`, which",
+        "compiles every program of the OpenCL backend with the vendors' compilers, without a GPU:",
+        *["%s." % vendor.version() for vendor, _ in vendors][::1], "",
+        "A cell holds the registers of a work-item (of a hardware thread for Intel), then for AMD the",
+        "waves that fit on a SIMD, for Intel the lanes of a thread; bold: bytes of a work-item's private",
+        "data in memory (spilled registers). Local: bytes of a work-group.", "",
+        "| kernel | macros | local | %s |" % " | ".join(
+            "%s %s" % (device, names[device]) for device in devices),
+        "|---|---|---|%s|" % "|".join("---" for _ in devices)]
+    for program in programs:
+        found = results[program["file"], program["options"]]
+        for kernel in program["kernels"]:
+            of = [found.get(device, {}).get(kernel) for device in devices]
+            local = max((r.local or 0 for r in of if r), default=0)
+            lines.append("| %s %s | %s | %d | %s |" % (
+                program["file"], kernel, program["options"].replace("-D ", ""), local,
+                " | ".join(map(cell, of))))
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("print_programs")
+    parser.add_argument("--report", type=pathlib.Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", default="", help="files whose name contains it")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        vendors = usable_devices(folder)
+    if not vendors:
+        sys.exit(SKIPPED)
+    programs = [program for program in read_programs(arguments.print_programs)
+                if arguments.only in program["file"]]
+    results, errors = compile_all(programs, vendors, arguments.jobs)
+    errors += check(programs, results)
+    print("\n".join(errors))
+    print("%d programs, %d kernels for %d targets: %d errors" % (
+        len(programs), sum(len(program["kernels"]) for program in programs),
+        sum(len(devices) for _, devices in vendors), len(errors)))
+    if arguments.report:
+        arguments.report.write_text(report(programs, results, vendors))
+    sys.exit(1 if errors else 0)
+
+
+if __name__ == "__main__":
+    main()
