@@ -47,6 +47,7 @@ typedef JOIN(int, V) intv;
 // The first `count` lanes; the others are `rest`. Nothing at or past p + count is read.
 static inline floatv load_first(__global const float* p, int count, float rest) {
   float lanes[V];
+  UNROLL(V)
   for (int lane = 0; lane < V; ++lane) lanes[lane] = lane < count ? p[lane] : rest;
   return LOAD(lanes);
 }
@@ -63,7 +64,9 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
   }
   float lanes[V];
   STORE(value, lanes);
-  for (int lane = 0; lane < count; ++lane) p[lane] = lanes[lane];
+  UNROLL(V)  // with a count known at compile time, so that GPUs keep the lanes in registers
+  for (int lane = 0; lane < V; ++lane)
+    if (lane < count) p[lane] = lanes[lane];
 }
 
 // An activation that cuts off: NaN passes.

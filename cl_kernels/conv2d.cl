@@ -206,7 +206,9 @@ __kernel GROUP void conv2d_dw_finish(__global const float* restrict part, __glob
     float lanes[V];
     STORE(sum, lanes);
     __global float* to = dw + (size_t)(block / blocks * outs + channel) * taps + tap;
-    for (int k = 0; k < min(V, outs - channel); ++k) to[(size_t)k * taps] = lanes[k];
+    UNROLL(V)
+    for (int k = 0; k < V; ++k)
+      if (k < outs - channel) to[(size_t)k * taps] = lanes[k];
   }
 }
 

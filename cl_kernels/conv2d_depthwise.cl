@@ -203,6 +203,8 @@ __kernel GROUP void conv2d_depthwise_finish(__global const float* restrict part,
       sum += LOAD(part + (size_t)(piece * taps + tap) * vectors * V + channel);
     float lanes[V];
     STORE(sum, lanes);
-    for (int k = 0; k < min(V, K - channel); ++k) dw[(size_t)(channel + k) * taps + tap] = lanes[k];
+    UNROLL(V)
+    for (int k = 0; k < V; ++k)
+      if (k < K - channel) dw[(size_t)(channel + k) * taps + tap] = lanes[k];
   }
 }

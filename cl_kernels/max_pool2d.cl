@@ -5,6 +5,7 @@
 static inline intv load_bytes(__global const uchar* p, size_t offset, size_t elements) {
   if (offset + V <= elements) return LOAD_BYTES(p + offset);
   uchar lanes[V];
+  UNROLL(V)
   for (int lane = 0; lane < V; ++lane) lanes[lane] = offset + lane < elements ? p[offset + lane] : 0;
   return LOAD_BYTES(lanes);
 }
@@ -21,7 +22,9 @@ static inline void store_bytes(intv value, __global uchar* p, int count) {
   }
   uchar lanes[V];
   STORE_BYTES(value, lanes);
-  for (int lane = 0; lane < count; ++lane) p[lane] = lanes[lane];
+  UNROLL(V)
+  for (int lane = 0; lane < V; ++lane)
+    if (lane < count) p[lane] = lanes[lane];
 }
 
 // Which output or input elements an item is: `segment` pixels of a row, `span` channels of each.
