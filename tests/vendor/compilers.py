@@ -30,7 +30,9 @@ class Resources:
     """What a kernel takes of a target; None: the compiler does not say."""
     registers: int | None = None  # of a work-item; Intel: of a hardware thread
     local: int | None = None  # bytes of a work-group
-    scratch: int = 0  # bytes of a work-item in memory: spilled registers, arrays not in registers
+    # Bytes of private data in memory, of a work-item (Intel: of a hardware thread): spilled
+    # registers, arrays not in registers.
+    scratch: int = 0
     occupancy: str = ""  # waves of a SIMD (AMD), lanes of a hardware thread (Intel)
 
 
