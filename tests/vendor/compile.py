@@ -111,26 +111,32 @@ def report(programs, results, vendors):
     """Markdown: what each kernel that a GPU runs takes of each target."""
     devices = [device for _, devices in vendors for device in devices]
     names = {device: name for vendor, _ in vendors for device, name in vendor.devices.items()}
-    lines = [
-        "# What the kernels take of each GPU", "",
-        "Written by `tests/vendor/compile.py build/tests/vendor/print_programs --report FILE`, which",
-        "compiles every program of the OpenCL backend with the vendors' compilers, without a GPU:",
-        "; ".join(vendor.version() for vendor, _ in vendors) + ".", "",
-        "A cell holds the registers of a work-item (of a hardware thread for Intel), then for AMD the",
-        "waves that fit on a SIMD, for Intel the lanes of a thread; bold: bytes of private data in memory",
-        "(spilled registers), of a work-item, of a thread for Intel. Local: bytes of a work-group.", "",
-        "| kernel | macros | local | %s |" % " | ".join(
-            "%s %s" % (device, names[device]) for device in devices),
-        "|---|---|---|%s|" % "|".join("---" for _ in devices)]
-    for program in programs:
+    versions = dict.fromkeys(name for vendor, _ in vendors for name in vendor.versions())
+    asked = [program for program in programs if program["kernels"]]
+    macros = {id(program): program["options"].replace("-D ", "").split() for program in asked}
+    everywhere = set.intersection(*map(set, macros.values()))
+    rows = collections.defaultdict(list)  # (kernel, what it takes) -> macros it takes that with
+    for program in asked:
         found = results[program["file"], program["options"]]
         for kernel in program["kernels"]:
             of = [found.get(device, {}).get(kernel) for device in devices]
             local = max((r.local or 0 for r in of if r), default=0)
-            lines.append("| %s %s | %s | %d | %s |" % (
-                program["file"], kernel, program["options"].replace("-D ", ""), local,
-                " | ".join(map(cell, of))))
-    return "\n".join(lines) + "\n"
+            rows["%s %s" % (program["file"], kernel), local, *map(cell, of)].append(
+                " ".join(macro for macro in macros[id(program)] if macro not in everywhere))
+    return "\n".join([
+        "# What the kernels take of each GPU", "",
+        "Written by `tests/vendor/compile.py build/tests/vendor/print_programs --report FILE`, which",
+        "compiles every program of the OpenCL backend with the vendors' compilers, without a GPU:",
+        "%s." % ", ".join(versions), "",
+        "A cell holds the registers of a work-item (of a hardware thread for Intel), then for AMD the",
+        "waves that fit on a SIMD, for Intel the lanes of a thread; bold: bytes of private data in memory",
+        "(spilled registers), of a work-item, of a thread for Intel. Local: bytes of a work-group.",
+        "All have %s." % " ".join(sorted(everywhere)), "",
+        "| kernel | macros | local | %s |" % " | ".join(
+            "%s %s" % (device, names[device]) for device in devices),
+        "|---|---|---|%s|" % "|".join("---" for _ in devices),
+        *["| %s | %s | %s |" % (row[0], "; ".join(with_macros), " | ".join(map(str, row[1:])))
+          for row, with_macros in rows.items()]]) + "\n"
 
 
 def main():
@@ -148,7 +154,8 @@ def main():
                 if arguments.only in program["file"]]
     results, errors = compile_all(programs, vendors, arguments.jobs)
     errors += check(programs, results)
-    print("\n".join(errors))
+    for error in errors:
+        print(error)
     print("%d programs, %d kernels for %d targets: %d errors" % (
         len(programs), sum(len(program["kernels"]) for program in programs),
         sum(len(devices) for _, devices in vendors), len(errors)))

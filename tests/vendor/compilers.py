@@ -67,8 +67,8 @@ class Intel:
         return found
 
     @staticmethod
-    def version():
-        return run(["dpkg-query", "-W", "-f=ocloc ${Version}", Intel.package], None)
+    def versions():
+        return [run(["dpkg-query", "-W", "-f=ocloc ${Version}", Intel.package], None)]
 
 
 def read_intel_binary(binary):
@@ -125,8 +125,8 @@ class Amd:
         return found
 
     @staticmethod
-    def version():
-        return run([CLANG, "--version"], None).splitlines()[0]
+    def versions():
+        return [run([CLANG, "--version"], None).splitlines()[0]]
 
 
 def read_amd_assembly(text):
@@ -161,10 +161,11 @@ class Nvidia:
         return found
 
     @staticmethod
-    def version():
-        versions = {run([assembler(device), "--version"], None).splitlines()[-2].split(", ")[-1]
-                    for device in Nvidia.devices if assembler(device)}
-        return "%s, ptxas %s" % (Amd.version(), " and ".join(sorted(versions)))
+    def versions():
+        paths = dict.fromkeys(filter(None, map(assembler, Nvidia.devices)))
+        return Amd.versions() + [
+            "ptxas " + run([path, "--version"], None).splitlines()[-2].split(", ")[-1]
+            for path in paths]
 
 
 def read_ptxas_log(log):
