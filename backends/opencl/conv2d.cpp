@@ -20,14 +20,15 @@ struct Tile {
   std::int64_t blocks(std::int64_t channels) const { return ceil_div(channels, block()); }
 };
 
-/// On a CPU wide vectors and one work-item per group; on a GPU neighbours along the channels.
+/// On a CPU wide vectors and one work-item per group; on a GPU neighbours along the channels, and
+/// no more sums than stay in registers.
 Tile choose_tile(const Lowering& l, std::int64_t channels, std::int64_t groups) {
   if (l.traits().is_cpu) {
     const std::int64_t width = channels <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
     const std::int64_t vectors = l.parameter("vectors", channels <= width ? 1 : 2);
     return {width, vectors, l.parameter("rows", 8), false, {1, 1}};
   }
-  const std::int64_t vectors = l.parameter("vectors", 1), rows = l.parameter("rows", 8);
+  const std::int64_t vectors = l.parameter("vectors", 1), rows = l.parameter("rows", 4);
   Tile tile = {l.width(), vectors, rows, true, {1, l.traits().work_group}};
   const auto blocks = static_cast<std::size_t>(tile.blocks(channels) * groups);
   while (2 * tile.local[0] <= std::min<std::size_t>(blocks, 16) && tile.local[1] > 1) {
