@@ -35,8 +35,8 @@ MAY_SPILL = {
 
 
 def read_programs(print_programs):
-    """[{file, options, kernels, source}]; `kernels` are those that a GPU runs, none where the file
-    stands with its own defaults, which must compile and no more."""
+    """[{file, options, kernels, targets, source}]; `kernels` are those that these targets run; none
+    of both where the file stands with its own defaults, which must compile everywhere."""
     done = subprocess.run([print_programs], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit(done.returncode)
@@ -71,8 +71,14 @@ def compile_all(programs, vendors, jobs):
     """(results: {(file, options): {device: {kernel: Resources}}}, messages of errors)"""
     results, errors = collections.defaultdict(dict), []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        pending = {pool.submit(compile_program, program, vendor, devices): (program, vendor)
-                   for program in programs for vendor, devices in vendors}
+        pending = {}
+        for program in programs:
+            for vendor, usable in vendors:
+                devices = [device for device in usable
+                           if device in program["targets"] or not program["targets"]]
+                if devices:
+                    done = pool.submit(compile_program, program, vendor, devices)
+                    pending[done] = (program, vendor)
         for done in concurrent.futures.as_completed(pending):
             program, vendor = pending[done]
             try:

@@ -1,11 +1,13 @@
-// Prints, as JSON, the programs that the OpenCL backend builds for a GPU, for compilers that need
-// no GPU (compile.py): those of every op case with every algorithm and of some models' training,
-// and each kernel file with its own defaults. Any OpenCL device serves, in the role of a GPU.
+// Prints, as JSON, the programs that the OpenCL backend builds for GPUs, for compilers that need no
+// GPU (compile.py): those of every op case with every algorithm and of some models' training, those
+// of matrix units, and each kernel file with its own defaults. Any OpenCL device serves, in the
+// roles of GPUs.
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <map>
+#include <set>
 
 #include "backends/opencl/kernel_source.h"
 #include "backends/opencl/lowering.h"
@@ -19,6 +21,33 @@ namespace {
 
 /// What tests end with that this machine lacks something for.
 constexpr int skipped = 77;
+
+/// GPUs for which the same programs are built: the targets of compile.py, and their traits.
+struct Role {
+  std::vector<std::string> targets;
+  std::size_t sub_group = 0;
+  MatrixUnits tf32_units = MatrixUnits::none, bf16_units = MatrixUnits::none;
+};
+
+const Role plain_roles[] = {
+    {{"gfx906", "gfx90a", "gfx1030", "sm_70", "sm_75", "sm_80", "sm_90"}},
+    {{"skl", "tgllp", "dg2"}, 8},
+    {{"pvc"}, 16},
+};
+const Role matrix_roles[] = {
+    {{"sm_80", "sm_90"}, 0, MatrixUnits::warp_tf32, MatrixUnits::warp_bf16},
+    {{"dg2"}, 8, MatrixUnits::none, MatrixUnits::sub_group_bf16},
+    {{"pvc"}, 16, MatrixUnits::none, MatrixUnits::sub_group_bf16},
+};
+
+std::unique_ptr<OpenclDevice> open_in(const Role& role, const std::string& id) {
+  const auto gpu = open_as_gpu(id);
+  Traits traits = gpu->traits();
+  traits.sub_group = role.sub_group;
+  traits.tf32_units = role.tf32_units;
+  traits.bf16_units = role.bf16_units;
+  return std::make_unique<OpenclDevice>(gpu->cl_device(), gpu->info(), traits);
+}
 
 /// "conv2d=naive,matmul=naive": the `rank`th algorithm of each op that has so many; empty when none
 /// has. The kernels of CLBlast are its own.
@@ -49,35 +78,60 @@ void compile_training(Device& device, std::string_view name, std::int64_t side) 
   device.compile(plan, params);
 }
 
+/// Which kernels of a program are asked for, and by which targets.
+struct Asked {
+  std::set<std::string> kernels, targets;
+};
+using Programs = std::map<std::pair<std::string, std::string>, Asked>;
+
+void add(Programs& all, OpenclDevice& device, const Role& role) {
+  for (const auto& [program, kernels] : device.programs().asked()) {
+    all[program].kernels.insert(kernels.begin(), kernels.end());
+    all[program].targets.insert(role.targets.begin(), role.targets.end());
+  }
+}
+
 /// With each algorithm in turn where it can run.
-ProgramCache::Asked programs_of(const std::string& id) {
-  ProgramCache::Asked all;
+void add_plain(Programs& all, const Role& role, const std::string& id) {
   for (std::size_t rank = 0; !preferences(rank).empty(); ++rank) {
     const Setting setting("TESSERA_OPENCL_ALGORITHM", preferences(rank));
-    const auto device = open_as_gpu(id);
+    const auto device = open_in(role, id);
     compile_cases(*device);
     if (rank == 0)
       for (const char* model : {"tutorial", "resnet18", "mobilenet_v2"})
         compile_training(*device, model, 32);
-    for (const auto& [program, kernels] : device->programs().asked())
-      all[program].insert(kernels.begin(), kernels.end());
+    add(all, *device, role);
   }
-  return all;
 }
 
-nlohmann::json as_json(const ProgramCache::Asked& programs) {
+/// The trial product of each precision, which may well fail here.
+void add_matrix_units(Programs& all, const Role& role, const std::string& id) {
+  const auto device = open_in(role, id);
+  for (MatmulPrecision precision : {MatmulPrecision::tf32, MatmulPrecision::bf16})
+    device->set_matmul_precision(precision);
+  add(all, *device, role);
+}
+
+nlohmann::json as_json(const Programs& programs) {
   auto list = nlohmann::json::array();
-  const auto add = [&](std::string_view file, std::string_view options,
-                       const std::set<std::string>& kernels) {
+  const auto add = [&](std::string_view file, std::string_view options, const Asked& asked) {
     list.push_back({{"file", file},
                     {"options", options},
-                    {"kernels", kernels},
+                    {"kernels", asked.kernels},
+                    {"targets", asked.targets},
                     {"source", kernel_source(file)}});
   };
-  for (const auto& [program, kernels] : programs) add(program.first, program.second, kernels);
+  for (const auto& [program, asked] : programs) add(program.first, program.second, asked);
   for (const KernelFile& file : embedded_kernel_files())
     if (file.name.ends_with(".cl")) add(file.name, "", {});
   return list;
+}
+
+void print(const std::string& id) {
+  Programs programs;
+  for (const Role& role : plain_roles) add_plain(programs, role, id);
+  for (const Role& role : matrix_roles) add_matrix_units(programs, role, id);
+  std::puts(as_json(programs).dump().c_str());
 }
 
 }  // namespace
@@ -90,8 +144,7 @@ int main() {
       std::fputs("no OpenCL device to play the role of a GPU\n", stderr);
       return tessera::opencl::skipped;
     }
-    const auto programs = tessera::opencl::programs_of(ids.front());
-    std::puts(tessera::opencl::as_json(programs).dump().c_str());
+    tessera::opencl::print(ids.front());
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
