@@ -18,6 +18,10 @@ STANDARD = "-cl-std=CL1.2"
 CLANG = "clang-15"
 AMD_LIBRARIES = "/usr/lib/x86_64-linux-gnu/amdgcn/bitcode"
 NVIDIA_LIBRARY = "/usr/lib/clc/nvptx64--nvidiacl.bc"
+# What the header of Debian's ocloc lacks, while the rest of it knows these functions.
+INTEL_MATRIX_FUNCTIONS = "".join(
+    "float8 __attribute__((overloadable)) intel_sub_group_bf16_bf16_matrix_mad_k16(%s, int8, float8);\n"
+    % left for left in ("short8", "int8"))
 PROBE = "__kernel void probe(__global float* x) { x[get_global_id(0)] = 1.0f; }\n"
 
 
@@ -53,6 +57,8 @@ class Intel:
     def compile(file, options, devices):
         """Resources by kernel, for each device. Throws CompileError."""
         found = {}
+        if "MATRIX_UNITS=3" in options:
+            file.write_text(INTEL_MATRIX_FUNCTIONS + file.read_text())
         for device in devices:
             log = run(["ocloc", "compile", "-file", file.name, "-device", device, "-options",
                        " ".join([STANDARD, *options]), "-output", device], file.parent)
