@@ -152,7 +152,7 @@ void lower_dw(Lowering& l, MatrixUnits units) {
                    l.output(0));
     return;
   }
-  const GemmTile tile = choose_gemm_tile(l, units, 1, M, N, true);
+  const GemmTile tile = choose_gemm_tile(l, units, 1, M, N);
   const GemmPieces pieces = split_terms(l, tile, 1, M, N, K);
   const cl::Buffer sums = gemm_result(l, pieces, l.output(0), M * N);
   l.launch(file, gemm_defines(l, tile, {false, g.K}, {false, g.C}, N), "conv2d_dw_local",

@@ -42,7 +42,7 @@ std::string refuse_matrix_units(const Lowering& l) {
 // Small results get small tiles, so that less of them is empty. In a large one a work-item reads 16
 // floats of local memory for 64 multiply-adds, and its sums take half of its registers.
 GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
-                          std::int64_t N, bool gathers) {
+                          std::int64_t N) {
   const std::size_t sub_group = l.traits().sub_group;
   // The narrower a sub-group, the fewer registers a work-item has for loads on their way.
   if (units == MatrixUnits::sub_group_bf16)
@@ -51,8 +51,8 @@ GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t bat
   if (N <= 32) return M <= 32 ? GemmTile{32, 32, k, 4, 4, units} : GemmTile{64, 32, k, 8, 4, units};
   if (M <= 32) return {32, 64, k, 4, 8, units};
   const GemmTile large = {128, 64, k, 8, 8, units};
-  const bool fits = sub_group == 0 || !gathers;
-  if (fits && tiles(large, batch, M, N) >= enough_groups(l)) return large;
+  // Compilers of devices with sub-groups do not keep its sums in registers.
+  if (sub_group == 0 && tiles(large, batch, M, N) >= enough_groups(l)) return large;
   return {64, 64, k, 8, 4, units};
 }
 

@@ -30,10 +30,9 @@ std::string refuse_gemm_tile(const Lowering& l);
 /// Why it cannot run them on matrix units.
 std::string refuse_matrix_units(const Lowering& l);
 
-/// For `batch` products of M x N results. `gathers`: both operands are gathered, and the places of
-/// the loads take registers too.
+/// For `batch` products of M x N results.
 GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
-                          std::int64_t N, bool gathers = false);
+                          std::int64_t N);
 
 /// The macros of cl_kernels/gemm_tile.h for a result with rows of N floats.
 Defines gemm_defines(const Lowering& l, const GemmTile& tile, const GemmOperand& a,
