@@ -49,24 +49,39 @@ std::unique_ptr<OpenclDevice> open_in(const Role& role, const std::string& id) {
   return std::make_unique<OpenclDevice>(gpu->cl_device(), gpu->info(), traits);
 }
 
-/// "conv2d=naive,matmul=naive": the `rank`th algorithm of each op that has so many; empty when none
-/// has. The kernels of CLBlast are its own.
-std::string preferences(std::size_t rank) {
-  std::string text;
+using Algorithms = std::map<std::string, std::vector<Algorithm>, std::less<>>;
+
+/// By op; without CLBlast, whose kernels are its own.
+Algorithms algorithms() {
+  Algorithms all;
   const auto add = [&](const std::vector<OpLowering>& lowerings) {
-    for (const auto& [op, algorithms] : lowerings)
-      if (rank < algorithms.size() && algorithms[rank].name != "clblast")
-        text += fmt::format("{}{}={}", text.empty() ? "" : ",", op, algorithms[rank].name);
+    for (const auto& [op, list] : lowerings)
+      for (const Algorithm& algorithm : list)
+        if (algorithm.name != "clblast") all[std::string(op)].push_back(algorithm);
   };
 #define TESSERA_OP_FAMILY(family) add(family##_lowerings());
 #include "op_kernels.inc"
 #undef TESSERA_OP_FAMILY
+  return all;
+}
+
+/// "conv2d=naive,matmul=naive": the `rank`th algorithm of each op that has so many; empty when none
+/// has.
+std::string preferences(const Algorithms& algorithms, std::size_t rank) {
+  std::string text;
+  for (const auto& [op, list] : algorithms)
+    if (rank < list.size())
+      text += fmt::format("{}{}={}", text.empty() ? "" : ",", op, list[rank].name);
   return text;
 }
 
-void compile_cases(Device& device) {
-  for (const cases::Case& c : cases::all_cases())
-    cases::CaseRun(c, device, cases::is_differentiable(c));
+/// The cases of ops with that many algorithms.
+void compile_cases(Device& device, const Algorithms& algorithms, std::size_t rank) {
+  for (const cases::Case& c : cases::all_cases()) {
+    const auto found = algorithms.find(c.op);
+    if (rank == 0 || (found != algorithms.end() && rank < found->second.size()))
+      cases::CaseRun(c, device, cases::is_differentiable(c));
+  }
 }
 
 void compile_training(Device& device, std::string_view name, std::int64_t side) {
@@ -93,10 +108,11 @@ void add(Programs& all, OpenclDevice& device, const Role& role) {
 
 /// With each algorithm in turn where it can run.
 void add_plain(Programs& all, const Role& role, const std::string& id) {
-  for (std::size_t rank = 0; !preferences(rank).empty(); ++rank) {
-    const Setting setting("TESSERA_OPENCL_ALGORITHM", preferences(rank));
+  const Algorithms list = algorithms();
+  for (std::size_t rank = 0; !preferences(list, rank).empty(); ++rank) {
+    const Setting setting("TESSERA_OPENCL_ALGORITHM", preferences(list, rank));
     const auto device = open_in(role, id);
-    compile_cases(*device);
+    compile_cases(*device, list, rank);
     if (rank == 0)
       for (const char* model : {"tutorial", "resnet18", "mobilenet_v2"})
         compile_training(*device, model, 32);
