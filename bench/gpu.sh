@@ -102,7 +102,7 @@ fi
 
 if "$tessera" tune --help >/dev/null 2>&1; then
   if [ -n "$quick" ]; then
-    step "Tuning: tutorial" "$tessera" tune --model tutorial --batch 4
+    step "Tuning: tutorial" "$tessera" tune --model tutorial --batch 4 --seconds 5
   else
     step "Tuning: tutorial" "$tessera" tune --model tutorial --batch 128
     step "Tuning: ResNet-18" "$tessera" tune --model resnet18 --batch 64

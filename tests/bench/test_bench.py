@@ -5,6 +5,7 @@ usage: test_bench.py BUILD_FOLDER
 import importlib.machinery
 import importlib.util
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -51,8 +52,10 @@ class CompareTest(unittest.TestCase):
 
 class GpuTest(unittest.TestCase):
     def run_gpu(self, *options):
-        return subprocess.run([BENCH / "gpu.sh", "--build", BUILD, *options], capture_output=True,
-                              text=True)
+        with tempfile.TemporaryDirectory() as tuning:  # what is tuned in seconds is not to stay
+            return subprocess.run([BENCH / "gpu.sh", "--build", BUILD, *options], text=True,
+                                  capture_output=True,
+                                  env={**os.environ, "TESSERA_TUNING_DIR": tuning})
 
     def test_without_a_gpu_it_says_so_in_one_line(self):
         if any("gpu" in d["type"] for d in devices()):
@@ -72,7 +75,7 @@ class GpuTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, report)
         self.assertTrue(report.startswith(f"# {devices()[0]['name']}\n"))
         self.assertNotIn("**Failed", report)
-        for section in "Tests: the device", "Ops", "PyTorch on":
+        for section in "Tests: the device", "Tuning", "Ops", "PyTorch on":
             self.assertIn(f"\n## {section}", report)
 
 
