@@ -20,15 +20,20 @@ struct Tile {
   std::int64_t blocks(std::int64_t channels) const { return ceil_div(channels, block()); }
 };
 
-/// On a CPU wide vectors and one work-item per group; on a GPU neighbours along the channels, and
-/// no more sums than stay in registers.
+/// On a CPU wide vectors; on a GPU no more sums than stay in registers.
+std::int64_t usual_rows(const Lowering& l) { return l.traits().is_cpu ? 8 : 4; }
+std::int64_t usual_vectors(const Lowering& l, std::int64_t channels) {
+  return l.traits().is_cpu && channels > l.width() ? 2 : 1;
+}
+
+/// On a CPU one work-item per group; on a GPU neighbours along the channels.
 Tile choose_tile(const Lowering& l, std::int64_t channels, std::int64_t groups) {
+  const std::int64_t vectors = l.parameter("vectors", usual_vectors(l, channels));
+  const std::int64_t rows = l.parameter("rows", usual_rows(l));
   if (l.traits().is_cpu) {
     const std::int64_t width = channels <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
-    const std::int64_t vectors = l.parameter("vectors", channels <= width ? 1 : 2);
-    return {width, vectors, l.parameter("rows", 8), false, {1, 1}};
+    return {width, vectors, rows, false, {1, 1}};
   }
-  const std::int64_t vectors = l.parameter("vectors", 1), rows = l.parameter("rows", 4);
   Tile tile = {l.width(), vectors, rows, true, {1, l.traits().work_group}};
   const auto blocks = static_cast<std::size_t>(tile.blocks(channels) * groups);
   while (2 * tile.local[0] <= std::min<std::size_t>(blocks, 16) && tile.local[1] > 1) {
@@ -43,7 +48,8 @@ std::vector<Parameters> tile_candidates(const Lowering& l, std::int64_t channels
   std::vector<Parameters> all;
   for (std::int64_t vectors : {1, 2, 3, 4})
     for (std::int64_t rows : {4, 6, 8, 12})
-      if (vectors * rows <= 24 && (vectors - 1) * l.width() < channels)
+      if (vectors * rows <= 24 && (vectors - 1) * l.width() < channels &&
+          (rows != usual_rows(l) || vectors != usual_vectors(l, channels)))
         all.push_back({{"rows", rows}, {"vectors", vectors}});
   return all;
 }

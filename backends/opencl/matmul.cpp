@@ -23,13 +23,17 @@ std::string tile_refusal(const Lowering& l) {
   return {};
 }
 
+constexpr std::int64_t usual_vectors = 2;
+std::int64_t usual_tile_m(const Lowering& l) { return matmul_geometry_of(l).M <= 4 ? 4 : 8; }
+
 /// Of matmul_rows; matmul_dots has one shape.
 std::vector<Parameters> tile_candidates(const Lowering& l) {
   std::vector<Parameters> all;
   if (matmul_geometry_of(l).transpose_b) return all;
   for (std::int64_t tile_m : {4, 6, 8, 12})
     for (std::int64_t vectors : {1, 2, 3})
-      if (tile_m * vectors <= 24) all.push_back({{"tile_m", tile_m}, {"vectors", vectors}});
+      if (tile_m * vectors <= 24 && (tile_m != usual_tile_m(l) || vectors != usual_vectors))
+        all.push_back({{"tile_m", tile_m}, {"vectors", vectors}});
   return all;
 }
 
@@ -45,8 +49,8 @@ void lower_tile(Lowering& l) {
              l.to_int(g.M), l.to_int(g.N), l.to_int(g.K));
     return;
   }
-  const std::int64_t tile_m = l.parameter("tile_m", g.M <= 4 ? 4 : 8);
-  const std::int64_t vectors = l.parameter("vectors", 2);
+  const std::int64_t tile_m = l.parameter("tile_m", usual_tile_m(l));
+  const std::int64_t vectors = l.parameter("vectors", usual_vectors);
   defines.set("TILE_M", tile_m).set("TILE_N", 4).set("NV", vectors);
   l.launch("matmul.cl", defines, "matmul_rows",
            {{tiles(g.M, tile_m), tiles(g.N, vectors * l.width()), batch}}, l.input(0), l.input(1),
