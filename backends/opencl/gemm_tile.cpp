@@ -47,12 +47,15 @@ GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t bat
   // The narrower a sub-group, the fewer registers a work-item has for loads on their way.
   if (units == MatrixUnits::sub_group_bf16)
     return sub_group < 16 ? GemmTile{64, 64, 16, 8, 2, units} : GemmTile{64, 64, 32, 8, 4, units};
+  // What their compilers keep in registers with loads of single floats, too.
+  if (sub_group > 0)
+    return M <= 32 || N <= 32 ? GemmTile{32, 32, 16, 4, 4, units}
+                              : GemmTile{64, 64, 8, 8, 4, units};
   const std::int64_t k = units == MatrixUnits::warp_bf16 ? 32 : 16;
   if (N <= 32) return M <= 32 ? GemmTile{32, 32, k, 4, 4, units} : GemmTile{64, 32, k, 8, 4, units};
   if (M <= 32) return {32, 64, k, 4, 8, units};
   const GemmTile large = {128, 64, k, 8, 8, units};
-  // Compilers of devices with sub-groups do not keep its sums in registers.
-  if (sub_group == 0 && tiles(large, batch, M, N) >= enough_groups(l)) return large;
+  if (tiles(large, batch, M, N) >= enough_groups(l)) return large;
   return {64, 64, k, 8, 4, units};
 }
 
