@@ -51,6 +51,7 @@ def run(command, folder):
 
 class Intel:
     package = "intel-opencl-icd"
+    extremes = ["skl", "dg2", "pvc"]  # of which the others are in between
     devices = {"skl": "Gen9", "tgllp": "Gen12", "dg2": "Xe-HPG", "pvc": "Xe-HPC"}
 
     @staticmethod
@@ -118,6 +119,7 @@ def read_intel_binary(binary):
 
 class Amd:
     package = CLANG + " rocm-device-libs"
+    extremes = ["gfx906", "gfx1030"]
     devices = {"gfx906": "GCN", "gfx90a": "CDNA2", "gfx1030": "RDNA2"}
 
     @staticmethod
@@ -148,6 +150,7 @@ def read_amd_assembly(text):
 
 class Nvidia:
     package = CLANG + " libclc-15, ptxas of CUDA"
+    extremes = ["sm_75", "sm_90"]
     devices = {"sm_70": "Volta", "sm_75": "Turing", "sm_80": "Ampere", "sm_90": "Hopper"}
 
     @staticmethod
