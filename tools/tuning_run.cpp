@@ -131,7 +131,8 @@ bool TuningRun::tune(const TuningTask& task) {
   file_ = store_tuning(device_.info(), {{task.key, outcome.tuned}});
   progress_.line(described(outcome));
   for (const auto& [candidate, reason] : outcome.rejected)
-    progress_.line(fmt::format("  rejected {}: {}", to_string(candidate), reason));
+    progress_.line(fmt::format("  rejected {}: {}", to_string(candidate),
+                               reason.substr(0, reason.find('\n'))));  // not a compiler's whole log
   outcomes_.push_back(std::move(outcome));
   return true;
 }
