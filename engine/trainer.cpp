@@ -141,4 +141,11 @@ std::vector<std::string> Trainer::describe(std::int64_t batch) const {
   return found->second.executable->describe();
 }
 
+std::vector<Executable*> Trainer::executables() {
+  std::vector<Executable*> all;
+  for (auto& [key, plan] : plans_)
+    if (plan.executable) all.push_back(plan.executable.get());
+  return all;
+}
+
 }  // namespace tessera

@@ -19,6 +19,7 @@ void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
 void add_tune_command(CLI::App& app);
+void add_profile_command(CLI::App& app);
 
 /// Checks with a message of one readable line; CLI11's print the bounds of the type.
 template <typename Number>

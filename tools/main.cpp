@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   tessera::tools::add_eval_command(app);
   tessera::tools::add_predict_command(app);
   tessera::tools::add_tune_command(app);
+  tessera::tools::add_profile_command(app);
   try {
     check_command(app, argc, argv);
     app.parse(argc, argv);

@@ -8,6 +8,7 @@
 #include "tessera/models.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
+#include "tools/trace.h"
 #include "tools/train_options.h"
 
 namespace tessera::tools {
@@ -47,7 +48,8 @@ class Training {
         state_(state),
         trainer_(network, state.options),
         progress_(arguments.epochs, 1 + (train.size() - 1) / arguments.batch, arguments.log_every),
-        checkpoint_(checkpoint) {}
+        checkpoint_(checkpoint),
+        trace_(arguments.trace) {}
 
   /// Of the steps and of the evaluation between epochs.
   std::vector<Graph> graphs() const {
@@ -62,6 +64,7 @@ class Training {
     if (state_.epoch >= arguments_.epochs)
       fmt::print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch,
                  arguments_.epochs);
+    network_.device().set_profiling(trace_.on());
     while (state_.epoch < arguments_.epochs && !stopped()) run_epoch();
     if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
     if (state_.epoch < arguments_.epochs)
@@ -78,11 +81,13 @@ class Training {
     Loader loader(train_, {.batch = arguments_.batch,
                            .order = shuffled_order(train_.size(), state_.seed,
                                                    static_cast<std::uint64_t>(state_.epoch)),
-                           .first_batch = state_.batch_in_epoch});
+                           .first_batch = state_.batch_in_epoch,
+                           .on_batch = trace_.of_loader()});
     progress_.begin_epoch(state_.epoch + 1, state_.batch_in_epoch);
     std::int64_t images = 0;
-    while (const Batch* batch = stopped() ? nullptr : loader.next()) {
-      trainer_.step(*batch);
+    while (const Batch* batch = stopped() ? nullptr : next_batch(loader)) {
+      trace_.host("step", [&] { trainer_.step(*batch); });
+      if (trace_.on() && ++traced_ == most_traced) end_trace();
       images += batch->size;
       ++state_.step;
       ++state_.batch_in_epoch;
@@ -92,9 +97,24 @@ class Training {
       }
       if (arguments_.verbose) print_plan(batch->size);
     }
+    end_trace();
     take_losses();
     if (state_.batch_in_epoch == loader.batches()) end_epoch(images);
     save();
+  }
+
+  const Batch* next_batch(Loader& loader) {
+    const Batch* batch = nullptr;
+    trace_.host("wait for batch", [&] { batch = loader.next(); });
+    return batch;
+  }
+
+  void end_trace() {
+    if (!trace_.on()) return;
+    network_.device().set_profiling(false);
+    for (Executable* executable : trainer_.executables())
+      trace_.add(executable->graph(), executable->take_records());
+    trace_.finish();
   }
 
   void save() {
@@ -146,6 +166,9 @@ class Training {
   Progress progress_;
   bool printed_ = false;
   std::string checkpoint_;  ///< the last good one of this run, or none
+  static constexpr std::int64_t most_traced = 50;
+  Trace trace_;
+  std::int64_t traced_ = 0;  ///< steps
 };
 
 void run(TrainArguments arguments, const TrainOptions& options) {

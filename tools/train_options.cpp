@@ -30,6 +30,10 @@ void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   command.add_flag("--verbose", a.verbose, "print each node with the algorithm chosen for it");
   command.add_flag("--tune", a.tune, "tune the device for the network first (see tessera tune)");
   a.tuning.add(command, "--tune-seconds");
+  command.add_option(
+      "--trace", a.trace,
+      "write a trace of the first steps, at most 50, to this file, for chrome://tracing or "
+      "ui.perfetto.dev");
 }
 
 void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) {

@@ -22,6 +22,7 @@ struct TrainArguments {
   bool verbose = false;
   bool tune = false;
   TuningOptions tuning;
+  std::string trace;
   TrainerOptions trainer;
   std::string augment;
   std::string optimizer = "sgd";

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "backends/backends.h"
 #include "backends/cpu/executable.h"
@@ -68,9 +69,9 @@ DeviceInfo device_info() {
 std::unique_ptr<Device> open_device() { return std::make_unique<CpuDevice>(); }
 
 CpuDevice::CpuDevice() : info_(device_info()), pool_(thread_count()) {
-  std::vector<Lowering> all;
-  choose_variant().lowerings(all);
-  for (Lowering& lowering : all) lowerings_.emplace(lowering.op, std::move(lowering));
+  choose_variant().read(variant_);
+  for (Lowering& lowering : std::exchange(variant_.lowerings, {}))
+    lowerings_.emplace(lowering.op, std::move(lowering));
   if (const char* wishes = std::getenv("TESSERA_CPU_ALGORITHM")) prefer_algorithms(wishes);
 }
 

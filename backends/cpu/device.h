@@ -39,6 +39,8 @@ class CpuDevice : public Device {
   void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) override;
   std::unique_ptr<Executable> compile(const Plan& plan, Params& params) override;
   void finish() override {}
+  void set_profiling(bool on) override { profiling_ = on; }
+  Ceilings measure_ceilings() override;
 
   ThreadPool& pool() { return pool_; }
   /// Held during a run: executables of one device share its threads.
@@ -46,14 +48,17 @@ class CpuDevice : public Device {
   /// The algorithms of an op in the order in which they are to be asked. Throws Error when the
   /// backend has no such op.
   const Lowering& lowering(std::string_view op) const;
+  bool profiling() const { return profiling_; }
 
  private:
   void prefer_algorithms(std::string_view wishes);
 
   DeviceInfo info_;
+  VariantContents variant_;  ///< without its lowerings
   std::map<std::string, Lowering, std::less<>> lowerings_;
   ThreadPool pool_;
   std::mutex run_mutex_;
+  bool profiling_ = false;
 };
 
 }  // namespace tessera::cpu

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "tessera/error.h"
@@ -39,32 +40,36 @@ std::byte* persistent_data(const Value& value, Params& params) {
 }  // namespace
 
 CpuExecutable::CpuExecutable(CpuDevice& device, const Plan& plan, Params& params)
-    : device_(device), arena_(plan.arena_bytes(), device.info().memory_bytes) {
-  const Graph& graph = plan.graph();
+    : device_(device),
+      graph_(plan.graph()),
+      arena_(plan.arena_bytes(), device.info().memory_bytes) {
   const std::vector<std::byte*> values = place_values(plan, params);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const Value& value = graph.values()[i];
+    const Value& value = graph_.values()[i];
     if (value.role == Role::input) inputs_.emplace(value.name, Slot{values[i], value.spec});
   }
-  for (const Graph::Output& output : graph.outputs()) {
-    const Slot slot{values[static_cast<std::size_t>(output.value)], graph.value(output.value).spec};
+  for (const Graph::Output& output : graph_.outputs()) {
+    const Slot slot{values[static_cast<std::size_t>(output.value)],
+                    graph_.value(output.value).spec};
     outputs_.emplace(output.name, slot);
   }
-  for (const Node& node : graph.nodes()) lower(graph, node, values);
-  std::size_t workspace = 0;
-  for (const Step& step : steps_) workspace = std::max(workspace, step.workspace_bytes);
-  workspace_ = std::make_unique<CpuBuffer>(workspace, device.info().memory_bytes);
+  for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) lower(id, values);
+  memory_.arena = arena_.bytes();
+  for (const Step& step : steps_)
+    memory_.workspace = std::max(memory_.workspace, step.workspace_bytes);
+  for (const CpuBuffer& constant : constants_) memory_.constants += constant.bytes();
+  for (ValueId id : plan.persistent()) memory_.parameters += graph_.value(id).spec.bytes();
+  workspace_ = std::make_unique<CpuBuffer>(memory_.workspace, device.info().memory_bytes);
 }
 
 /// Where each value lies; nullptr for those that no node and no output uses.
 std::vector<std::byte*> CpuExecutable::place_values(const Plan& plan, Params& params) {
-  const Graph& graph = plan.graph();
-  std::vector<std::byte*> data(graph.values().size(), nullptr);
+  std::vector<std::byte*> data(graph_.values().size(), nullptr);
   for (ValueId id : plan.persistent())
-    data[static_cast<std::size_t>(id)] = persistent_data(graph.value(id), params);
+    data[static_cast<std::size_t>(id)] = persistent_data(graph_.value(id), params);
   constants_.reserve(plan.constants().size());
   for (ValueId id : plan.constants()) {
-    const Value& value = graph.value(id);
+    const Value& value = graph_.value(id);
     constants_.emplace_back(value.spec.bytes(), device_.info().memory_bytes);
     data[static_cast<std::size_t>(id)] = constants_.back().data();
     fill(constants_.back().data(), value.spec, value.initializer.value);
@@ -78,32 +83,34 @@ std::vector<std::byte*> CpuExecutable::place_values(const Plan& plan, Params& pa
   return data;
 }
 
-void CpuExecutable::lower(const Graph& graph, const Node& node,
-                          const std::vector<std::byte*>& values) {
-  const std::string who = fmt::format("{}: {}", node.name, node.op->name);
+void CpuExecutable::lower(NodeId id, const std::vector<std::byte*>& values) {
+  const Node& node = graph_.node(id);
+  NodeChoice choice{node.name, std::string(node.op->name), "view", {}, {}};
   if (node.op->is_view) {
-    description_.push_back(who + ", view");
+    choices_.push_back(std::move(choice));
     return;
   }
   const auto data_of = [&](const std::vector<ValueId>& ids) {
     std::vector<std::byte*> data;
-    for (ValueId id : ids) data.push_back(values[static_cast<std::size_t>(id)]);
+    for (ValueId value : ids) data.push_back(values[static_cast<std::size_t>(value)]);
     return data;
   };
-  const NodeContext context(graph, node, data_of(node.inputs), data_of(node.outputs),
+  const NodeContext context(graph_, node, data_of(node.inputs), data_of(node.outputs),
                             device_.pool().threads());
-  std::string refused;
   for (const Algorithm& algorithm : device_.lowering(node.op->name).algorithms) {
-    const std::string reason = algorithm.refusal ? algorithm.refusal(context) : std::string();
+    std::string reason = algorithm.refusal ? algorithm.refusal(context) : std::string();
     if (!reason.empty()) {
-      refused += fmt::format("; not {}: {}", algorithm.name, reason);
+      choice.refused.push_back({algorithm.name, std::move(reason)});
       continue;
     }
     steps_.push_back(algorithm.prepare(context));
-    description_.push_back(fmt::format("{}, {}{}", who, algorithm.name, refused));
+    stepped_.push_back(id);
+    choice.algorithm = algorithm.name;
+    choices_.push_back(std::move(choice));
     return;
   }
-  throw Error("cpu", fmt::format("no algorithm for {}{}", who, refused));
+  choice.algorithm = "has no algorithm";
+  throw Error("cpu", to_string(choice));
 }
 
 const CpuExecutable::Slot& CpuExecutable::find_slot(const Slots& slots, const char* kind,
@@ -122,15 +129,34 @@ const CpuExecutable::Slot& CpuExecutable::find_slot(const Slots& slots, const ch
   return slot;
 }
 
+template <typename Work>
+void CpuExecutable::recorded(NodeId node, const char* what, std::string_view name, Queue queue,
+                             const Work& work) {
+  if (!device_.profiling()) return work();
+  const auto now = [] {
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double>(since).count();
+  };
+  ProfileRecord record{node, what + std::string(name), queue, now(), 0};
+  work();
+  record.end = now();
+  records_.push_back(std::move(record));
+}
+
 void CpuExecutable::set_input(std::string_view name, std::span<const std::byte> bytes) {
   const Slot& slot = find_slot(inputs_, "input", name, bytes.size());
-  if (slot.data && !bytes.empty()) std::memcpy(slot.data, bytes.data(), bytes.size());
+  if (!slot.data || bytes.empty()) return;
+  recorded(no_node, "upload ", name, Queue::copy,
+           [&] { std::memcpy(slot.data, bytes.data(), bytes.size()); });
 }
 
 void CpuExecutable::run() {
   const std::lock_guard lock(device_.run_mutex());
   const StepContext context{device_.pool(), workspace_->data()};
-  for (const Step& step : steps_) step.run(context);
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    const NodeChoice& choice = choices_[static_cast<std::size_t>(stepped_[i])];
+    recorded(stepped_[i], "", choice.algorithm, Queue::compute, [&] { steps_[i].run(context); });
+  }
 }
 
 void CpuExecutable::read_output(std::string_view name, std::span<std::byte> bytes) {

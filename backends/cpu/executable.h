@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backends/cpu/device.h"
@@ -18,7 +19,10 @@ class CpuExecutable : public Executable {
   void run() override;
   void read_output(std::string_view name, std::span<std::byte> bytes) override;
   Buffer& arena() override { return arena_; }
-  std::vector<std::string> describe() const override { return description_; }
+  const Graph& graph() const override { return graph_; }
+  const std::vector<NodeChoice>& choices() const override { return choices_; }
+  MemoryUse memory() const override { return memory_; }
+  std::vector<ProfileRecord> take_records() override { return std::exchange(records_, {}); }
 
  private:
   /// Memory that set_input writes or read_output reads; `data` is nullptr if no node uses it.
@@ -29,18 +33,27 @@ class CpuExecutable : public Executable {
   using Slots = std::map<std::string, Slot, std::less<>>;
 
   std::vector<std::byte*> place_values(const Plan& plan, Params& params);
-  void lower(const Graph& graph, const Node& node, const std::vector<std::byte*>& values);
+  void lower(NodeId id, const std::vector<std::byte*>& values);
   static const Slot& find_slot(const Slots& slots, const char* kind, std::string_view name,
                                std::size_t bytes);
 
+  /// Runs `work`; leaves a record of it while the device profiles.
+  template <typename Work>
+  void recorded(NodeId node, const char* what, std::string_view name, Queue queue,
+                const Work& work);
+
   CpuDevice& device_;
+  Graph graph_;
   CpuBuffer arena_;
   std::vector<CpuBuffer> constants_;
   std::unique_ptr<CpuBuffer> workspace_;
   std::vector<Step> steps_;
   Slots inputs_;
   Slots outputs_;
-  std::vector<std::string> description_;
+  std::vector<NodeChoice> choices_;  ///< one for each node
+  std::vector<NodeId> stepped_;      ///< the node of each step
+  MemoryUse memory_;
+  std::vector<ProfileRecord> records_;
 };
 
 }  // namespace tessera::cpu

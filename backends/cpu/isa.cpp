@@ -8,7 +8,7 @@
 #include "tessera/error.h"
 
 #define TESSERA_CPU_VARIANT(identifier, name) \
-  extern "C" void tessera_cpu_lowerings_##identifier(std::vector<tessera::cpu::Lowering>& all);
+  extern "C" void tessera_cpu_variant_##identifier(tessera::cpu::VariantContents& contents);
 #include "cpu_variants.inc"
 #undef TESSERA_CPU_VARIANT
 
@@ -39,7 +39,7 @@ namespace {
 const std::vector<Variant>& variants() {
   static const std::vector<Variant> all = {
 #define TESSERA_CPU_VARIANT(identifier, name) \
-  {name, supports_##identifier, tessera_cpu_lowerings_##identifier},
+  {name, supports_##identifier, tessera_cpu_variant_##identifier},
 #include "cpu_variants.inc"
 #undef TESSERA_CPU_VARIANT
   };

@@ -12,7 +12,7 @@ namespace tessera::cpu {
 struct Variant {
   std::string_view name;  ///< "x86-64-v3"
   bool (*supported)();    ///< by this machine
-  void (*lowerings)(std::vector<Lowering>& all);
+  void (*read)(VariantContents& contents);
 };
 
 /// All that were built, the plainest first.

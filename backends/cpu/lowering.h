@@ -87,6 +87,15 @@ struct Lowering {
   std::vector<Algorithm> algorithms;
 };
 
+/// What a variant gives to the device.
+struct VariantContents {
+  std::vector<Lowering> lowerings;
+  // For the measurement of what the machine can do at most.
+  double (*multiply_adds)(std::int64_t rounds) = nullptr;  ///< returns how many, each twice
+  /// c = a + s b; `count` is a multiple of 16.
+  void (*triad)(const float* a, const float* b, float s, float* c, std::int64_t count) = nullptr;
+};
+
 /// Into how many chunks to cut `items` pieces of work of about `nanoseconds` each: one chunk is
 /// worth the cost of handing it to another thread, and there are enough for many threads. A power
 /// of two, so that the usual numbers of threads get equal shares.

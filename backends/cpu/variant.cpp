@@ -6,11 +6,13 @@
 #define TESSERA_CONCATENATE_(a, b) a##b
 #define TESSERA_CONCATENATE(a, b) TESSERA_CONCATENATE_(a, b)
 
-extern "C" void TESSERA_CONCATENATE(tessera_cpu_lowerings_,
-                                    TESSERA_CPU_VARIANT)(std::vector<tessera::cpu::Lowering>& all) {
+extern "C" void TESSERA_CONCATENATE(tessera_cpu_variant_,
+                                    TESSERA_CPU_VARIANT)(tessera::cpu::VariantContents& contents) {
 #define TESSERA_OP_FAMILY(family)                                                       \
   for (tessera::cpu::Lowering & lowering : TESSERA_CPU_NAMESPACE::family##_lowerings()) \
-    all.push_back(std::move(lowering));
+    contents.lowerings.push_back(std::move(lowering));
 #include "op_kernels.inc"
 #undef TESSERA_OP_FAMILY
+  contents.multiply_adds = TESSERA_CPU_NAMESPACE::multiply_adds;
+  contents.triad = TESSERA_CPU_NAMESPACE::triad;
 }

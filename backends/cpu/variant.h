@@ -13,4 +13,7 @@ namespace TESSERA_CPU_NAMESPACE {
 #include "op_kernels.inc"
 #undef TESSERA_OP_FAMILY
 
+double multiply_adds(std::int64_t rounds);
+void triad(const float* a, const float* b, float s, float* c, std::int64_t count);
+
 }  // namespace TESSERA_CPU_NAMESPACE

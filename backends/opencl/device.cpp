@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 
 #include "backends/opencl/executable.h"
@@ -126,6 +127,26 @@ void OpenclDevice::finish() {
     });
     wait(done, "finish");
   }
+}
+
+// Queues that profile are slower on some devices, so they stand in only for as long.
+void OpenclDevice::set_profiling(bool on) {
+  if (on == profiling_) return;
+  finish();
+  checked("profile", [&] {
+    const cl_command_queue_properties properties = on ? CL_QUEUE_PROFILING_ENABLE : 0;
+    compute_ = cl::CommandQueue(context_, device_, properties);
+    copy_ = cl::CommandQueue(context_, device_, properties);
+    if (!on) return;
+    cl::Event now;
+    const std::chrono::duration<double> host = std::chrono::steady_clock::now().time_since_epoch();
+    compute_.enqueueMarkerWithWaitList(nullptr, &now);
+    now.wait();
+    profiling_clock_ =
+        host.count() -
+        1e-9 * static_cast<double>(now.getProfilingInfo<CL_PROFILING_COMMAND_QUEUED>());
+  });
+  profiling_ = on;
 }
 
 void OpenclDevice::probe() {

@@ -31,6 +31,8 @@ class OpenclDevice final : public Device {
   /// Tries the matrix units that the device may have on a small product.
   std::string set_matmul_precision(MatmulPrecision precision) override;
   void finish() override;
+  void set_profiling(bool on) override;
+  Ceilings measure_ceilings() override;
   std::vector<Candidate> candidates(const Graph& graph, NodeId node) override;
   void set_tuning(Tuning tuning) override { tuning_ = std::move(tuning); }
 
@@ -45,6 +47,9 @@ class OpenclDevice final : public Device {
   cl::CommandQueue& compute_queue() { return compute_; }
   cl::CommandQueue& copy_queue() { return copy_; }
   ProgramCache& programs() { return programs_; }
+  bool profiling() const { return profiling_; }
+  /// What to add to the seconds of the device's events to get those of the host's steady clock.
+  double profiling_clock() const { return profiling_clock_; }
 
   /// Counts memory in and out, since drivers promise more than there is.
   void reserve(std::size_t bytes);
@@ -66,6 +71,8 @@ class OpenclDevice final : public Device {
   std::unique_ptr<LoweringTable> lowerings_;
   Tuning tuning_;
   std::size_t reserved_ = 0;
+  bool profiling_ = false;
+  double profiling_clock_ = 0;
 };
 
 class OpenclBuffer final : public Buffer {

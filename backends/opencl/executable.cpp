@@ -101,30 +101,33 @@ void OpenclExecutable::choose(const LoweringTable& lowerings, const Tuning& tuni
     lowering.begin(id, true);
     if (node.op->is_view) {
       chosen_.emplace_back();
-      descriptions_.push_back(fmt::format("{}: {} view", node.name, node.op->name));
+      choices_.push_back({node.name, std::string(node.op->name), "view", {}, {}});
       continue;
     }
-    const auto& choice = chosen_.emplace_back(lowerings.choose(lowering, tuning));
+    auto& choice = chosen_.emplace_back(lowerings.choose(lowering, tuning));
     lowering.begin(id, true, choice.parameters);
     choice.algorithm->lower(lowering);
-    descriptions_.push_back(fmt::format("{}: {} {}{}", node.name, node.op->name,
-                                        choice.algorithm->name, choice.reasons));
+    choices_.push_back({node.name, std::string(node.op->name), std::string(choice.algorithm->name),
+                        choice.tuned, choice.refused});
   }
 }
 
 // All at once, so that the message says what the whole plan needs.
-void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) const {
-  std::size_t inputs = 0, constants = lowering.table_bytes();
+void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) {
+  memory_ = {.arena = plan.arena_bytes(),
+             .workspace = lowering.workspace_bytes(),
+             .constants = lowering.table_bytes()};
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
     const Value& value = graph_.values()[i];
     if (value.role == Role::input && plan.placement(static_cast<ValueId>(i)).used)
-      inputs += 2 * std::tuple_size_v<decltype(Input::slots)> * value.spec.bytes();
+      memory_.staging += 2 * std::tuple_size_v<decltype(Input::slots)> * value.spec.bytes();
   }
-  for (ValueId id : plan.constants()) constants += graph_.value(id).spec.bytes();
-  const std::size_t arena = plan.arena_bytes(), workspace = lowering.workspace_bytes();
-  device_.check_free(arena + workspace + inputs + constants,
-                     fmt::format(" (arena {}, workspace {}, inputs {}, constants {})", arena,
-                                 workspace, inputs, constants));
+  for (ValueId id : plan.constants()) memory_.constants += graph_.value(id).spec.bytes();
+  device_.check_free(
+      memory_.total(),
+      fmt::format(" (arena {}, workspace {}, inputs {}, constants {})", memory_.arena,
+                  memory_.workspace, memory_.staging, memory_.constants));
+  for (ValueId id : plan.persistent()) memory_.parameters += graph_.value(id).spec.bytes();
 }
 
 void OpenclExecutable::lower(Lowering& lowering) {
@@ -181,11 +184,12 @@ void OpenclExecutable::set_input(std::string_view name, std::span<const std::byt
     device_.copy_queue().flush();
   });
   slot.busy = slot.uploaded;
+  if (device_.profiling()) recorder_.add(fmt::format("upload {}", name), Queue::copy, slot.busy);
   input.next ^= 1;
   input.pending = true;
 }
 
-void OpenclExecutable::take_input(Input& input) {
+void OpenclExecutable::take_input(const std::string& name, Input& input) {
   Slot& slot = input.slots[input.next ^ 1];
   // The C function: that of the C++ headers takes a vector of events, which is an allocation.
   const cl_event uploaded = slot.uploaded();
@@ -194,23 +198,28 @@ void OpenclExecutable::take_input(Input& input) {
                                             input.arena(), 0, 0, input.bytes, 1, &uploaded, &busy);
   if (status != CL_SUCCESS) throw cl::Error(status, "clEnqueueCopyBuffer");
   slot.busy = cl::Event(busy);
+  if (device_.profiling()) recorder_.add(fmt::format("copy {}", name), Queue::compute, slot.busy);
   input.pending = false;
 }
 
 void OpenclExecutable::run() {
   for (auto& [name, input] : inputs_) {
     if (!input.ever_set) throw Error("opencl", "input '" + name + "' has not been set");
-    if (input.pending) checked("input", [&] { take_input(input); });
+    if (input.pending) checked("input", [&] { take_input(name, input); });
   }
   cl::CommandQueue& queue = device_.compute_queue();
   NodeId node = no_node;
   try {
     for (const Step& step : steps_) {
       node = step.node;
-      if (const auto* launch = std::get_if<Launch>(&step.work))
-        launch->enqueue(queue);
+      const auto* launch = std::get_if<Launch>(&step.work);
+      const auto* call = std::get_if<Call>(&step.work);
+      if (!device_.profiling())
+        launch ? launch->enqueue(queue) : (*call)(queue);
+      else if (launch)
+        recorder_.enqueue(node, *launch, queue);
       else
-        std::get<Call>(step.work)(queue);
+        recorder_.enclose(node, queue, *call);
     }
     queue.flush();
   } catch (const cl::Error& error) {
@@ -218,6 +227,11 @@ void OpenclExecutable::run() {
                 fmt::format("{} in {} (node '{}')", error_name(error.err()), error.what(),
                             graph_.node(node).name));
   }
+}
+
+std::vector<ProfileRecord> OpenclExecutable::take_records() {
+  device_.finish();
+  return recorder_.take(device_.profiling_clock());
 }
 
 void OpenclExecutable::read_output(std::string_view name, std::span<std::byte> bytes) {

@@ -9,6 +9,7 @@
 
 #include "backends/opencl/device.h"
 #include "backends/opencl/lowering.h"
+#include "backends/opencl/recorder.h"
 
 namespace tessera::opencl {
 
@@ -22,7 +23,10 @@ class OpenclExecutable final : public Executable {
   void run() override;
   void read_output(std::string_view name, std::span<std::byte> bytes) override;
   Buffer& arena() override { return *arena_; }
-  std::vector<std::string> describe() const override { return descriptions_; }
+  const Graph& graph() const override { return graph_; }
+  const std::vector<NodeChoice>& choices() const override { return choices_; }
+  MemoryUse memory() const override { return memory_; }
+  std::vector<ProfileRecord> take_records() override;
 
  private:
   // The way of an input: caller -> host block (copy queue) -> device block (compute queue) ->
@@ -51,10 +55,10 @@ class OpenclExecutable final : public Executable {
   void bind_values(const Plan& plan, Params& params);
   void fill_constants(const Plan& plan);
   void choose(const LoweringTable& lowerings, const Tuning& tuning, Lowering& lowering);
-  void check_memory(const Plan& plan, const Lowering& lowering) const;
+  void check_memory(const Plan& plan, const Lowering& lowering);
   void lower(Lowering& lowering);
   void make_inputs(const Plan& plan);
-  void take_input(Input& input);
+  void take_input(const std::string& name, Input& input);
 
   OpenclDevice& device_;
   Graph graph_;
@@ -69,7 +73,9 @@ class OpenclExecutable final : public Executable {
   std::vector<Step> steps_;
   std::map<std::string, Input, std::less<>> inputs_;
   std::map<std::string, Output, std::less<>> outputs_;
-  std::vector<std::string> descriptions_;
+  std::vector<NodeChoice> choices_;
+  MemoryUse memory_;
+  Recorder recorder_;
 };
 
 }  // namespace tessera::opencl

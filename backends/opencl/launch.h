@@ -19,8 +19,8 @@ struct Launch {
   cl::NDRange global;
   cl::NDRange local;
 
-  void enqueue(cl::CommandQueue& queue) const {
-    queue.enqueueNDRangeKernel(kernel, cl::NullRange, global, local);
+  void enqueue(cl::CommandQueue& queue, cl::Event* event = nullptr) const {
+    queue.enqueueNDRangeKernel(kernel, cl::NullRange, global, local, nullptr, event);
   }
 };
 

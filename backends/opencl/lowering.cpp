@@ -137,7 +137,7 @@ const LoweringTable::Op* LoweringTable::find(const Lowering& lowering) const {
 
 LoweringTable::Choice LoweringTable::choose(const Lowering& lowering, const Tuning& tuning) const {
   const Op* const op = find(lowering);
-  std::string reasons;
+  std::vector<Refusal> refused;
   if (op && !op->has_preference && !tuning.empty()) {
     const auto tuned = tuning.find(tuning_key(lowering.graph(), lowering.node()));
     if (tuned != tuning.end()) {
@@ -146,23 +146,27 @@ LoweringTable::Choice LoweringTable::choose(const Lowering& lowering, const Tuni
           std::find_if(op->algorithms.begin(), op->algorithms.end(),
                        [&](const Algorithm& a) { return a.name == candidate.algorithm; });
       const Algorithm* const found = algorithm == op->algorithms.end() ? nullptr : &*algorithm;
-      const std::string reason = refusal(candidate, found, lowering);
+      std::string reason = refusal(candidate, found, lowering);
       if (reason.empty())
-        return {found, candidate.parameters,
+        return {found,
+                candidate.parameters,
                 candidate.parameters.empty()
-                    ? " (tuned)"
-                    : fmt::format(" (tuned: {})", to_string(candidate.parameters))};
-      reasons = fmt::format(" (tuned {} refused: {})", to_string(candidate), reason);
+                    ? "tuned"
+                    : fmt::format("tuned: {}", to_string(candidate.parameters)),
+                {}};
+      refused.push_back({"tuned " + to_string(candidate), std::move(reason)});
     }
   }
   if (op)
     for (const Algorithm& algorithm : op->algorithms) {
-      const std::string reason = algorithm.refusal(lowering);
-      if (reason.empty()) return {&algorithm, {}, std::move(reasons)};
-      reasons += fmt::format(" ({} refused: {})", algorithm.name, reason);
+      std::string reason = algorithm.refusal(lowering);
+      if (reason.empty()) return {&algorithm, {}, {}, std::move(refused)};
+      refused.push_back({std::string(algorithm.name), std::move(reason)});
     }
+  std::string why;
+  for (const Refusal& r : refused) why += fmt::format(" ({} refused: {})", r.algorithm, r.reason);
   throw Error(std::string(lowering.node().op->name),
-              fmt::format("no algorithm for OpenCL{} (node '{}')", reasons, lowering.node().name));
+              fmt::format("no algorithm for OpenCL{} (node '{}')", why, lowering.node().name));
 }
 
 std::vector<Candidate> LoweringTable::candidates(const Lowering& lowering) const {

@@ -14,6 +14,7 @@
 #include "backends/opencl/launch.h"
 #include "tessera/op.h"
 #include "tessera/plan.h"
+#include "tessera/profile.h"
 
 namespace tessera::opencl {
 
@@ -166,8 +167,8 @@ class LoweringTable {
   struct Choice {
     const Algorithm* algorithm = nullptr;
     Parameters parameters;
-    /// " (tuned: tile_m=8)", then " (name refused: reason)" for each algorithm before it.
-    std::string reasons;
+    std::string tuned;             ///< as NodeChoice::tuned
+    std::vector<Refusal> refused;  ///< those before it
   };
   /// The algorithm and parameters that tuning found, or the first algorithm that can run the node;
   /// throws Error when there is none.

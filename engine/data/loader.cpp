@@ -92,7 +92,9 @@ void Loader::fill_all() {
       if (stop_) return;
     }
     try {
+      if (options_.on_batch) options_.on_batch(false);
       fill(options_.first_batch + i, ring_[static_cast<std::size_t>(i) % ring_size]);
+      if (options_.on_batch) options_.on_batch(true);
       const std::lock_guard lock(mutex_);
       ++filled_;
     } catch (...) {

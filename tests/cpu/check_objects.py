@@ -43,7 +43,7 @@ class Objects(unittest.TestCase):
             symbols = output(NM, "--extern-only", "--defined-only", path).split("\n")
             names = [line.split()[-1] for line in symbols if line.strip()]
             variant = re.search(r"(x86_64_v\d)\.o$", path).group(1)
-            self.assertEqual(names, [f"tessera_cpu_lowerings_{variant}"], path)
+            self.assertEqual(names, [f"tessera_cpu_variant_{variant}"], path)
 
     def test_v2_has_no_avx(self):
         self.assertFalse(uses(self.object_of("v2"), VEX))

@@ -31,10 +31,10 @@ void add(Algorithms& all, const Lowerings& lowerings) {
 }
 
 Algorithms cpu_algorithms() {
-  std::vector<cpu::Lowering> lowerings;
-  cpu::variants().front().lowerings(lowerings);
+  cpu::VariantContents contents;
+  cpu::variants().front().read(contents);
   Algorithms all;
-  add(all, lowerings);
+  add(all, contents.lowerings);
   return all;
 }
 

@@ -107,6 +107,78 @@ class ToolTest(unittest.TestCase):
         text = self.run_tool("models", "unet", "--size", "64", "--classes", 3).stdout
         self.assertRegex(text, r"\nhead +conv2d +\[1,64,64,3\] +99 ")
 
+    def usable_devices(self):
+        devices = json.loads(self.run_tool("devices", "--json").stdout)
+        return [device["id"] for device in devices if device["usable"]]
+
+    def check_trace(self, path, tracks):
+        """Spans on these tracks, by name; on each they begin in order, and none of them overlap."""
+        events = json.loads(path.read_text())["traceEvents"]
+        names = {e["tid"]: e["args"]["name"] for e in events if e["ph"] == "M"}
+        spans = {name: [e for e in events if e["ph"] == "X" and names[e["tid"]] == name]
+                 for name in names.values()}
+        self.assertEqual({name for name in spans if spans[name]}, set(tracks))
+        for name in tracks:
+            end = 0
+            for span in spans[name]:
+                self.assertGreaterEqual(span["ts"], end - 0.01, span)
+                self.assertGreaterEqual(span["dur"], 0, span)
+                end = span["ts"] + span["dur"]
+        return spans
+
+    def test_profile(self):
+        tracks = ["host", "loader thread", "compute queue", "copy queue"]
+        for device in self.usable_devices():
+            trace = self.folder / "trace.json"
+            text = self.run_tool("profile", "--model", "tutorial", "--batch", 4, "--steps", 3,
+                                 "--device", device, "--json", "--trace", trace).stdout
+            profile = json.loads(text)
+            self.assertEqual(profile["device"]["id"], device)
+            self.assertEqual(profile["steps"], 3)
+            for ceiling in profile["ceilings"].values():
+                self.assertGreater(ceiling, 0)
+            memory = profile["memory"]
+            self.assertEqual(memory["total"], sum(memory.values()) - memory["total"])
+            # Weights and momenta of 62006 numbers, the ring of losses and the counter of steps.
+            self.assertEqual(memory["parameters"], 4 * (2 * 62006 + 1024 + 1))
+            layers = {row["name"]: row for row in profile["layers"]}
+            self.assertEqual(layers["conv1"]["op"], "conv2d")
+            self.assertAlmostEqual(layers["conv1"]["gflop"], 1e-9 * 4 * 2 * 28 * 28 * 6 * 75)
+            self.assertEqual(layers["upload image"]["calls"], 1)
+            for rows in profile["layers"], profile["kernels"]:
+                times = [row["ms"] for row in rows]
+                self.assertEqual(times, sorted(times, reverse=True))
+            self.assertAlmostEqual(sum(row["ms"] for row in profile["layers"]),
+                                   sum(row["ms"] for row in profile["kernels"]))
+            spans = self.check_trace(trace, tracks)
+            self.assertEqual(sum(s["name"] == "step" for s in spans["host"]), 3)
+            self.assertEqual(len(spans["loader thread"]), 3)
+            self.assertGreaterEqual({s["name"] for s in spans["compute queue"]},
+                                    {name for name in layers if not name.startswith("upload")})
+
+    def test_profile_as_text(self):
+        text = self.run_tool("profile", "--infer", "--batch", 2, "--size", 32, "--steps", 2,
+                             "--device", "cpu").stdout
+        self.assertIn("tutorial, inference, batch 2 of 32x32x3, on ", text)
+        self.assertRegex(text, r"\nceilings  \d+ GFLOP/s, [\d.]+ GB/s; launch ")
+        self.assertRegex(text, r"\nmemory    [\d.]+ MB: arena ")
+        self.assertRegex(text, r"\nconv1 +conv2d [a-z]+ +1 +[\d.]+ +[\d.]+% +[\d.]+ +[\d.]+ +\d+% [FB]\n")
+        self.assertRegex(text, r"\nkernel ")
+        self.assertNotIn("sgd_step", text)
+        self.assertIn("nosuch", self.refused("profile", "--model", "nosuch"))
+        self.assertIn("no/folder", self.refused("profile", "--trace", "no/folder/trace.json"))
+
+    def test_trace_of_a_training(self):
+        trace = self.folder / "train trace.json"
+        out = self.folder / "traced.safetensors"
+        self.run_tool("train", *self.train_options(), "--steps", 45, "--trace", trace, "--out", out)
+        spans = self.check_trace(trace, ["host", "loader thread", "compute queue", "copy queue"])
+        # The 38 steps of the first epoch, the last of which is smaller and has a plan of its own.
+        self.assertEqual(sum(s["name"] == "step" for s in spans["host"]), 38)
+        self.assertEqual(sum(s["name"] == "upload image" for s in spans["copy queue"]), 38)
+        self.run_tool("train", *self.train_options(), "--steps", 45, "--out", self.folder / "b")
+        self.assertEqual(out.read_bytes(), (self.folder / "b").read_bytes())
+
     def test_models_that_there_are_not(self):
         self.assertIn("there is no model 'resnet19'; there are: ", self.refused("models", "resnet19"))
         self.assertIn("[alexnet] images are 32x32, expected at least 63x63",

@@ -35,6 +35,8 @@ class HostDevice : public Device {
     throw Error("host", "runs nothing");
   }
   void finish() override {}
+  void set_profiling(bool) override {}
+  Ceilings measure_ceilings() override { return {}; }
   /// Allocations up to this size.
   void allow(std::uint64_t bytes) { info_.max_allocation_bytes = bytes; }
 

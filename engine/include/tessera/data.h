@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -62,6 +63,8 @@ struct LoaderOptions {
   std::vector<std::uint32_t> order = {};
   /// Batches passed over at the start: how a resumed epoch goes on.
   std::int64_t first_batch = 0;
+  /// Called in the background thread for each batch, before it is filled and when it is.
+  std::function<void(bool filled)> on_batch = {};
 };
 
 /// One pass over a data set.

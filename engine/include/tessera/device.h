@@ -11,6 +11,7 @@
 
 #include "tessera/export.h"
 #include "tessera/plan.h"
+#include "tessera/profile.h"
 #include "tessera/tuning.h"
 
 namespace tessera {
@@ -64,8 +65,16 @@ class TESSERA_API Executable {
   virtual void read_output(std::string_view name, std::span<std::byte> bytes) = 0;
   /// The arena, for tests that watch its guard bytes.
   virtual Buffer& arena() = 0;
-  /// One line per node: its name, op and the algorithm chosen, with refusals and their reasons.
-  virtual std::vector<std::string> describe() const = 0;
+  /// The nodes that it runs, in order.
+  virtual const Graph& graph() const = 0;
+  /// How: one for each node.
+  virtual const std::vector<NodeChoice>& choices() const = 0;
+  /// The choices as text, a line each.
+  std::vector<std::string> describe() const;
+  virtual MemoryUse memory() const = 0;
+  /// Waits; what its runs did while the device was profiling and has not been taken, in the order
+  /// of their start.
+  virtual std::vector<ProfileRecord> take_records() = 0;
 };
 
 class TESSERA_API Device {
@@ -86,6 +95,11 @@ class TESSERA_API Device {
   virtual std::string set_matmul_precision(MatmulPrecision precision);
   /// Waits for all work.
   virtual void finish() = 0;
+  /// Whether runs from now on leave records in their executables; they may be slower. Waits for all
+  /// work so far.
+  virtual void set_profiling(bool on) = 0;
+  /// Measures for about a second; the device should have nothing else to do.
+  virtual Ceilings measure_ceilings() = 0;
 
   /// The ways to run a node, the one taken without tuning first, each algorithm with its own choice
   /// of numbers before those to try. Empty on devices that have no choice.

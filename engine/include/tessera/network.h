@@ -65,13 +65,14 @@ class TESSERA_API Network {
 
   /// What evaluate and predict run for `batch` images.
   Graph evaluation_graph(std::int64_t batch, Weights weights = Weights::last) const;
+  /// What evaluates so many images at once, made when first asked for: inputs "image" and "label",
+  /// outputs "loss" and "probabilities".
+  Executable& evaluation(std::int64_t batch, Weights weights = Weights::last);
 
   /// Throws Error unless images of the data set fit the model.
   void check_fits(const Dataset& dataset) const;
 
  private:
-  Executable& evaluation(std::int64_t batch, Weights weights);
-
   Model model_;
   Params params_;
   std::map<std::pair<std::int64_t, Weights>, std::unique_ptr<Executable>> evaluations_;

@@ -17,6 +17,7 @@
 #include "tessera/ops.h"
 #include "tessera/params.h"
 #include "tessera/plan.h"
+#include "tessera/profile.h"
 #include "tessera/safetensors.h"
 #include "tessera/spec.h"
 #include "tessera/state_dict.h"

@@ -84,6 +84,8 @@ class TESSERA_API Trainer {
   std::vector<Graph> graphs(std::int64_t batch) const;
   /// The plan's node list with the algorithm chosen for each, for a batch size already used.
   std::vector<std::string> describe(std::int64_t batch) const;
+  /// All plans made so far, for profiles.
+  std::vector<Executable*> executables();
 
  private:
   struct Plan {

@@ -1,0 +1,165 @@
+// `tessera profile`: where the time and the memory of a step go, on made-up images.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "tessera/models.h"
+#include "tessera/trainer.h"
+#include "tools/commands.h"
+#include "tools/image_size.h"
+#include "tools/profile_report.h"
+#include "tools/trace.h"
+
+namespace tessera::tools {
+namespace {
+
+struct Arguments {
+  std::string model = "tutorial";
+  std::string size;
+  DeviceOption device;
+  std::int64_t channels = 3;
+  std::int64_t classes = 0;
+  std::int64_t batch = 32;
+  std::int64_t steps = 10;
+  bool infer = false;
+  bool json = false;
+  std::string trace;
+};
+
+/// Images of noise, which cost no more to read than others.
+class Noise final : public Dataset {
+ public:
+  Noise(const ImageInput& input, std::vector<std::string> classes, std::int64_t images)
+      : input_(input), classes_(std::move(classes)), images_(images) {
+    pixels_.resize(static_cast<std::size_t>(image_bytes()) + shifts);
+    std::uint32_t state = 1;
+    for (std::uint8_t& pixel : pixels_)
+      pixel = static_cast<std::uint8_t>((state = state * 1664525 + 1013904223) >> 24);
+  }
+  std::int64_t size() const override { return images_; }
+  std::int64_t height() const override { return input_.height; }
+  std::int64_t width() const override { return input_.width; }
+  std::int64_t channels() const override { return input_.channels; }
+  const std::vector<std::string>& classes() const override { return classes_; }
+  std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const override {
+    std::copy_n(pixels_.begin() + index % shifts, pixels.size(), pixels.begin());
+    return static_cast<std::int32_t>(index % std::ssize(classes_));
+  }
+
+ private:
+  static constexpr std::int64_t shifts = 256;
+  ImageInput input_;
+  std::vector<std::string> classes_;
+  std::int64_t images_;
+  std::vector<std::uint8_t> pixels_;
+};
+
+/// A network whose steps, of training or of inference, are measured.
+class Subject {
+ public:
+  Subject(Device& device, Model model, const Arguments& arguments)
+      : network_(device, std::move(model)), batch_(arguments.batch) {
+    if (!arguments.infer) trainer_.emplace(network_, TrainerOptions{.lr = 1e-3});
+  }
+
+  void step(const Batch& batch) {
+    if (trainer_) return trainer_->step(batch);
+    Executable& run = executable();
+    run.set_input("image", std::as_bytes(std::span(batch.images)));
+    run.set_input("label", std::as_bytes(std::span(batch.labels)));
+    run.run();
+  }
+  /// After the first step.
+  Executable& executable() {
+    return trainer_ ? *trainer_->executables().at(0) : network_.evaluation(batch_);
+  }
+  Network& network() { return network_; }
+
+ private:
+  Network network_;
+  std::int64_t batch_;
+  std::optional<Trainer> trainer_;
+};
+
+/// Seconds of a step.
+double run_steps(Subject& subject, const Noise& images, const Arguments& arguments, Trace& trace) {
+  Loader loader(images, {.batch = arguments.batch, .on_batch = trace.of_loader()});
+  const double start = Trace::now();
+  for (const Batch* batch = nullptr;;) {
+    trace.host("wait for batch", [&] { batch = loader.next(); });
+    if (!batch) break;
+    trace.host("step", [&] { subject.step(*batch); });
+  }
+  trace.host("finish", [&] { subject.network().device().finish(); });
+  return (Trace::now() - start) / static_cast<double>(loader.batches());
+}
+
+Model model_of(const Arguments& arguments) {
+  const ModelInfo& info = model_info(arguments.model);
+  const auto [height, width] =
+      parse_size(arguments.size.empty() ? fmt::format("{}", info.side) : arguments.size);
+  const std::int64_t classes = arguments.classes > 0 ? arguments.classes : info.classes;
+  return make_model(info.name, {height, width, arguments.channels, {}},
+                    std::vector<std::string>(static_cast<std::size_t>(classes), "class"));
+}
+
+void run(const Arguments& arguments) {
+  const Model model = model_of(arguments);
+  const auto device = arguments.device.open();
+  Subject subject(*device, model, arguments);
+  const auto steps_of = [&](std::int64_t steps) {
+    return Noise(model.input, model.classes, steps * arguments.batch);
+  };
+  Trace unused, trace(arguments.trace);
+  run_steps(subject, steps_of(2), arguments, unused);  // builds what there is to build
+  const double plain = run_steps(subject, steps_of(arguments.steps), arguments, unused);
+  device->set_profiling(true);
+  const double recorded = run_steps(subject, steps_of(arguments.steps), arguments, trace);
+  device->set_profiling(false);
+  Executable& executable = subject.executable();
+  const ProfileReport report = {
+      .device = device->info(),
+      .executable = executable,
+      .what = fmt::format("{}, {}, batch {} of {}x{}x{}", model.name,
+                          arguments.infer ? "inference" : "training", arguments.batch,
+                          model.input.height, model.input.width, model.input.channels),
+      .images = arguments.batch,
+      .steps = arguments.steps,
+      .records = executable.take_records(),
+      .step_seconds = plain,
+      .recorded_seconds = recorded,
+      .ceilings = device->measure_ceilings()};
+  arguments.json ? print_json(report) : print_text(report);
+  if (!trace.on()) return;
+  trace.add(executable.graph(), report.records);
+  trace.finish();
+}
+
+}  // namespace
+
+void add_profile_command(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("profile", "Show where the time and the memory of a step go");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("--model", a->model, "the network (tessera models lists them)");
+  a->device.add(*command);
+  add_size_option(*command, a->size, "those each model was published for");
+  command->add_option("--batch", a->batch, "images in a step")->check(at_least<std::int64_t>(1));
+  command->add_option("--channels", a->channels, "channels of an image")
+      ->check(at_least<std::int64_t>(1));
+  command
+      ->add_option("--classes", a->classes,
+                   "number of classes (default: that each model was published for)")
+      ->check(at_least<std::int64_t>(1));
+  command->add_option("--steps", a->steps, "steps to measure, after two that build and warm up")
+      ->check(at_least<std::int64_t>(1));
+  command->add_flag("--infer", a->infer, "inference, not training");
+  command->add_option("--trace", a->trace,
+                      "write a trace to this file, for chrome://tracing or ui.perfetto.dev");
+  command->add_flag("--json", a->json, "print JSON");
+  command->callback([a] { run(*a); });
+}
+
+}  // namespace tessera::tools

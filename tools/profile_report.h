@@ -1,0 +1,26 @@
+// How `tessera profile` shows what it measured: as tables or as JSON.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tessera/device.h"
+
+namespace tessera::tools {
+
+struct ProfileReport {
+  const DeviceInfo& device;
+  const Executable& executable;
+  std::string what;         ///< "resnet18, training, batch 8 of 224x224x3"
+  std::int64_t images = 0;  ///< of a step
+  std::int64_t steps = 0;   ///< that `records` are of
+  std::vector<ProfileRecord> records;
+  double step_seconds = 0;      ///< of a step that is not recorded
+  double recorded_seconds = 0;  ///< of one that is
+  Ceilings ceilings;
+};
+
+void print_text(const ProfileReport& report);
+void print_json(const ProfileReport& report);
+
+}  // namespace tessera::tools

@@ -1,0 +1,62 @@
+// A trace of a run for chrome://tracing or ui.perfetto.dev: what the host, the loader's thread and
+// the queues of the device did, and when.
+#pragma once
+
+#include <atomic>
+#include <fstream>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tessera/profile.h"
+
+namespace tessera::tools {
+
+class Trace {
+ public:
+  enum class Track : std::uint8_t { host, loader, compute, copy };
+
+  /// Without a file it is off and takes nothing. Throws Error that names the file when it cannot be
+  /// written.
+  explicit Trace(const std::string& path = {});
+  bool on() const { return on_; }
+
+  /// Seconds of the steady clock. Threads may share a trace.
+  void add(Track track, std::string name, double start, double end);
+  /// What an executable did; its kernels are named by their nodes.
+  void add(const Graph& graph, const std::vector<ProfileRecord>& records);
+
+  /// Runs `work` and adds it to the host's track.
+  template <typename Work>
+  void host(const char* name, const Work& work) {
+    if (!on_) return work();
+    const double start = now();
+    work();
+    add(Track::host, name, start, now());
+  }
+
+  /// For LoaderOptions::on_batch; nothing when the trace is off.
+  std::function<void(bool filled)> of_loader();
+
+  /// Writes the file, in the order of start, and turns the trace off. Throws Error that names the
+  /// file when it cannot be written.
+  void finish();
+
+  static double now();
+
+ private:
+  struct Span {
+    Track track;
+    std::string name;
+    std::string kernel;
+    double start, end;
+  };
+  std::string path_;
+  std::ofstream file_;
+  std::atomic<bool> on_;
+  std::mutex mutex_;
+  std::vector<Span> spans_;
+};
+
+}  // namespace tessera::tools
