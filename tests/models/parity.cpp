@@ -12,6 +12,7 @@
 
 #include "tessera/autograd.h"
 #include "tessera/error.h"
+#include "tessera/fuse.h"
 #include "tessera/models.h"
 #include "tessera/safetensors.h"
 #include "tessera/state_dict.h"
@@ -102,6 +103,7 @@ Graph inference_graph(const Expected& expected) {
   graph.set_output(
       "inference",
       append_model(expected.model, graph.input("images", expected.images()), expected.classes()));
+  fuse(graph);
   return graph;
 }
 
@@ -117,11 +119,12 @@ Graph training_graph(const Expected& expected) {
   for (std::size_t i = 0; i < graph.values().size(); ++i)
     if (graph.values()[i].role == Role::parameter)
       parameters.emplace_back(graph, static_cast<ValueId>(i));
+  graph.set_output("logits", logits);
+  graph.set_output("loss", loss);
+  fuse(graph);
   const std::vector<Var> found = gradients(loss, parameters);
   for (std::size_t i = 0; i < found.size(); ++i)
     graph.set_output("d" + graph.value(parameters[i].id()).name, found[i]);
-  graph.set_output("logits", logits);
-  graph.set_output("loss", loss);
   remove_dead_nodes(graph);
   return graph;
 }
