@@ -17,12 +17,12 @@ NodeId gradient_of(const Graph& graph, const Uses& uses, NodeId loss) {
   const Node& node = graph.node(loss);
   if (node.op->name != "softmax_cross_entropy") return no_node;
   const ValueId probabilities = node.outputs[1];
-  if (uses.readers(probabilities).size() != 1) return no_node;
-  const NodeId reader = uses.readers(probabilities)[0];
+  const NodeId reader = uses.only_reader(probabilities);
+  if (reader == no_node) return no_node;
   const Node& gradient = graph.node(reader);
-  const bool fits =
-      gradient.op->name == "softmax_cross_entropy_dx" && uses.reads_alone(reader, probabilities) &&
-      gradient.inputs[1] == node.inputs[1] && is_before(graph, gradient.inputs[2], loss);
+  const bool fits = gradient.op->name == "softmax_cross_entropy_dx" &&
+                    gradient.inputs[1] == node.inputs[1] &&
+                    is_before(graph, gradient.inputs[2], loss);
   return fits ? reader : no_node;
 }
 

@@ -10,28 +10,26 @@ namespace tessera {
 
 class Uses {
  public:
-  explicit Uses(const Graph& graph)
-      : readers_(graph.values().size()), is_output_(graph.values().size(), false) {
-    for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id)
-      for (ValueId input : graph.node(id).inputs) {
-        std::vector<NodeId>& readers = readers_[static_cast<std::size_t>(input)];
-        if (readers.empty() || readers.back() != id) readers.push_back(id);
-      }
-    for (const Graph::Output& output : graph.outputs())
-      is_output_[static_cast<std::size_t>(output.value)] = true;
+  explicit Uses(const Graph& graph) : readers_(graph.values().size()) {
+    for (std::size_t i = 0; i < graph.nodes().size(); ++i)
+      for (ValueId input : graph.nodes()[i].inputs) of(input).push_back(static_cast<NodeId>(i));
+    for (const Graph::Output& output : graph.outputs()) of(output.value).push_back(no_node);
   }
-  /// Each once, in order.
-  const std::vector<NodeId>& readers(ValueId value) const {
-    return readers_[static_cast<std::size_t>(value)];
+  /// The node that alone reads a value, once; no_node if there is none.
+  NodeId only_reader(ValueId value) const {
+    const auto& readers = readers_[static_cast<std::size_t>(value)];
+    return readers.size() == 1 ? readers[0] : no_node;
   }
-  /// Nobody else sees the value: no other node, and it is no output of the graph.
-  bool reads_alone(NodeId node, ValueId value) const {
-    return !is_output_[static_cast<std::size_t>(value)] && readers(value) == std::vector{node};
+  /// Whether all that read a value come after the node.
+  bool all_after(ValueId value, NodeId node) const {
+    const auto& readers = readers_[static_cast<std::size_t>(value)];
+    return std::all_of(readers.begin(), readers.end(),
+                       [&](NodeId reader) { return reader == no_node || reader > node; });
   }
 
  private:
+  std::vector<NodeId>& of(ValueId value) { return readers_[static_cast<std::size_t>(value)]; }
   std::vector<std::vector<NodeId>> readers_;
-  std::vector<bool> is_output_;
 };
 
 }  // namespace tessera

@@ -1,38 +1,15 @@
+// A norm takes in the residual and the activation behind it.
 #include "tessera/fuse.h"
 
 #include <algorithm>
 #include <string_view>
 
 #include "engine/ops/epilogue.h"
+#include "engine/passes/uses.h"
 #include "tessera/op.h"
 
 namespace tessera {
 namespace {
-
-/// Who reads each value.
-class Uses {
- public:
-  explicit Uses(const Graph& graph) : readers_(graph.values().size()) {
-    for (std::size_t i = 0; i < graph.nodes().size(); ++i)
-      for (ValueId input : graph.nodes()[i].inputs) of(input).push_back(static_cast<NodeId>(i));
-    for (const Graph::Output& output : graph.outputs()) of(output.value).push_back(no_node);
-  }
-  /// The node that alone reads a value, once; no_node if there is none.
-  NodeId only_reader(ValueId value) const {
-    const auto& readers = readers_[static_cast<std::size_t>(value)];
-    return readers.size() == 1 ? readers[0] : no_node;
-  }
-  /// Whether all that read a value come after the node.
-  bool all_after(ValueId value, NodeId node) const {
-    const auto& readers = readers_[static_cast<std::size_t>(value)];
-    return std::all_of(readers.begin(), readers.end(),
-                       [&](NodeId reader) { return reader == no_node || reader > node; });
-  }
-
- private:
-  std::vector<NodeId>& of(ValueId value) { return readers_[static_cast<std::size_t>(value)]; }
-  std::vector<std::vector<NodeId>> readers_;
-};
 
 /// A node and those behind it that it can take in.
 struct Group {
