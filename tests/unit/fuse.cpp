@@ -5,14 +5,12 @@
 
 #include "tessera/autograd.h"
 #include "tessera/error.h"
-#include "tessera/op.h"
 #include "tessera/ops.h"
 #include "tessera/plan.h"
+#include "tests/unit/op_names.h"
 
 namespace tessera {
 namespace {
-
-using Names = std::vector<std::string>;
 
 struct Net {
   Graph graph{Mode::training};
@@ -29,9 +27,7 @@ struct Net {
   Names fused(Var y) {
     graph.set_output("y", y);
     fuse(graph);
-    Names names;
-    for (const Node& node : graph.nodes()) names.emplace_back(node.op->name);
-    return names;
+    return ops_of(graph);
   }
 };
 

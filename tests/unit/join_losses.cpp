@@ -3,8 +3,8 @@
 
 #include "engine/passes/passes.h"
 #include "tessera/autograd.h"
-#include "tessera/op.h"
 #include "tessera/ops.h"
+#include "tests/unit/op_names.h"
 
 namespace tessera {
 namespace {
@@ -15,13 +15,6 @@ struct Classifier {
   Var label = graph.input("label", {DType::i32, {5}});
   CrossEntropy loss = softmax_cross_entropy(matmul(x, w), label, "loss");
 };
-
-std::vector<std::string_view> ops_of(const Graph& graph) {
-  std::vector<std::string_view> names;
-  for (const Node& node : graph.nodes()) names.push_back(node.op->name);
-  return names;
-}
-using Names = std::vector<std::string_view>;
 
 }  // namespace
 

@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 
 #include "engine/passes/passes.h"
-#include "tessera/op.h"
 #include "tessera/ops.h"
 #include "tessera/plan.h"
+#include "tests/unit/op_names.h"
 
 namespace tessera {
 namespace {
@@ -17,13 +17,6 @@ struct TwoWeights {
   Var dw = graph.input("dw", w.spec()), db = graph.input("db", b.spec());
   Var vw = graph.state("vw", w.spec()), vb = graph.state("vb", b.spec());
 };
-
-std::vector<std::string_view> ops_of(const Graph& graph) {
-  std::vector<std::string_view> names;
-  for (const Node& node : graph.nodes()) names.push_back(node.op->name);
-  return names;
-}
-using Names = std::vector<std::string_view>;
 
 }  // namespace
 
