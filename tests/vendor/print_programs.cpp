@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -120,9 +121,14 @@ void add_plain(Programs& all, const Role& role, const std::string& id) {
   }
 }
 
-/// The trial product of each precision, which may well fail here.
+/// The trial product of each precision. Its programs are asked for but not built: their assembly
+/// is another machine's, and compilers of OpenCL for CPUs end the process over it.
 void add_matrix_units(Programs& all, const Role& role, const std::string& id) {
   const auto device = open_in(role, id);
+  const TemporaryFolder folder;
+  for (const KernelFile& file : embedded_kernel_files())
+    std::ofstream(folder.path() / file.name) << "#error\n";
+  const Setting setting("TESSERA_KERNEL_DIR", folder.path().string());
   for (MatmulPrecision precision : {MatmulPrecision::tf32, MatmulPrecision::bf16})
     device->set_matmul_precision(precision);
   add(all, *device, role);
