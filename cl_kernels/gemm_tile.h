@@ -116,11 +116,16 @@ INLINE void fetch(float* to, __global const float* from, int offset, bool inside
 INLINE void put(__local float* tile, int pitch, int k, int row, const float* from, int width,
                 bool along_k) {
   __local float* const to = tile + k * pitch + row;
-  if (width == 4 && !along_k) {
-    *(__local float4*)to = vload4(0, from);
+  if (width == 1) {
+    *to = *from;
+  } else if (along_k) {
+    const float4 value = vload4(0, from);
+    to[0] = value.s0;
+    to[pitch] = value.s1;
+    to[2 * pitch] = value.s2;
+    to[3 * pitch] = value.s3;
   } else {
-    UNROLL_ALL
-    for (int i = 0; i < width; ++i) to[i * pitch] = from[i];
+    *(__local float4*)to = vload4(0, from);
   }
 }
 
