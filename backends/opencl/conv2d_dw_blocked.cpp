@@ -35,13 +35,14 @@ Work divide(const Lowering& l, std::int64_t tiles, std::int64_t tile, std::int64
 std::string refuse_conv2d_dw_blocked(const Lowering& l) {
   if (!l.traits().is_cpu) return "made for CPU devices";
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
-  return g.N * g.P * g.Q * g.K * g.C * g.R * g.S == 0 ? "nothing to sum" : "";
+  if (g.N * g.P * g.Q * g.K * g.C * g.R * g.S == 0) return "nothing to sum";
+  return g.K / g.groups <= 8 ? "at most 8 filters in a group, which leave wide vectors empty" : "";
 }
 
 void lower_conv2d_dw_blocked(Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
-  const std::int64_t width = outs <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
+  const std::int64_t width = l.width();
   const std::int64_t vectors = outs <= width ? 1 : 2, block = width * vectors;
   const Defines defines =
       l.defines(static_cast<std::size_t>(width)).set("NV", vectors).set("ROWS", tile_rows);
