@@ -42,10 +42,8 @@ std::string refuse_conv2d_dw_blocked(const Lowering& l) {
 void lower_conv2d_dw_blocked(Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
-  const std::int64_t width = l.width();
-  const std::int64_t vectors = outs <= width ? 1 : 2, block = width * vectors;
-  const Defines defines =
-      l.defines(static_cast<std::size_t>(width)).set("NV", vectors).set("ROWS", tile_rows);
+  const std::int64_t vectors = outs <= l.width() ? 1 : 2, block = l.width() * vectors;
+  const Defines defines = l.defines().set("NV", vectors).set("ROWS", tile_rows);
   Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
   Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
   const bool merged = merges(w, g.groups);
