@@ -1,20 +1,13 @@
 // Normalisations and their gradient. "columns" cuts the rows of each sample into parts whose
 // results a second launch adds up; "rows" is for samples that are a single row (layer norm).
-#include "engine/ops/normalization.h"
+#include "backends/opencl/normalization.h"
 
 #include <algorithm>
-
-#include "backends/opencl/lowering.h"
-#include "engine/ops/epilogue.h"
 
 namespace tessera::opencl {
 namespace {
 
 constexpr const char* file = "normalization.cl";
-
-NormalizationGeometry geometry(const Lowering& l) {
-  return normalization_geometry(l.input_spec(0), l.attributes());
-}
 
 /// `samples` times `rows` rows of `channels`, cut into parts of `length` rows of one sample.
 struct Parts {
@@ -50,13 +43,6 @@ Parts parts_for_elements(const Lowering& l, const NormalizationGeometry& g) {
   return {l, g.N, g.L, g.C(), l.traits().is_cpu ? 32 : 4};
 }
 
-cl_float eps(const Lowering& l) { return static_cast<cl_float>(l.attributes().number("eps")); }
-
-/// Input `i`, if it is there.
-cl::Buffer input_or_unused(Lowering& l, bool there, std::size_t i) {
-  return there ? l.input(i) : l.unused();
-}
-
 /// Weight and bias are the inputs `weight` and the next, if `affine`; residual 0: there is none.
 void launch_normalize(Lowering& l, const NormalizationGeometry& g, const cl::Buffer& mean,
                       const cl::Buffer& rstd, bool affine, std::size_t weight,
@@ -85,62 +71,47 @@ cl::Buffer launch_moments(Lowering& l, const NormalizationGeometry& g, const Par
 }
 
 void lower_columns(Lowering& l) {
-  const NormalizationGeometry g = geometry(l);
+  const NormalizationGeometry g = normalization_geometry_of(l);
   const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
   const cl::Buffer moments = launch_moments(l, g, parts);
   l.launch_items(file, l.defines(), "normalization_statistics", g.N * g.G, 1, moments, l.output(1),
                  l.output(2), l.to_int(g.L), l.to_int(g.G), l.to_int(g.D), l.to_int(parts.count),
-                 l.to_int(parts.length), eps(l));
+                 l.to_int(parts.length), eps_of(l));
   launch_normalize(l, g, l.output(1), l.output(2), l.input_count() > 1, 1, 0);
 }
 
 void lower_batch_norm(Lowering& l) {
-  const NormalizationGeometry g = geometry(l);
+  const NormalizationGeometry g = normalization_geometry_of(l);
   const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
   const cl::Buffer moments = launch_moments(l, g, parts);
   const auto momentum = static_cast<cl_float>(l.attributes().number("momentum"));
   l.launch_items(file, l.defines(), "batch_norm_statistics", g.G, 1, moments, l.output(1),
                  l.output(2), l.output(3), l.output(4), l.to_int(g.L), l.to_int(g.G),
-                 l.to_int(parts.count), l.to_int(parts.length), eps(l), momentum);
+                 l.to_int(parts.count), l.to_int(parts.length), eps_of(l), momentum);
   launch_batch_norm(l, g, l.output(1), l.output(2));
 }
 
 void lower_inference(Lowering& l) {
-  const NormalizationGeometry g = geometry(l);
-  l.launch_items(file, l.defines(), "batch_norm_rstd", g.G, 64, l.input(2), l.output(1), eps(l));
+  const NormalizationGeometry g = normalization_geometry_of(l);
+  l.launch_items(file, l.defines(), "batch_norm_rstd", g.G, 64, l.input(2), l.output(1), eps_of(l));
   launch_batch_norm(l, g, l.input(1), l.output(1));
 }
 
 std::string refuse_rows(const Lowering& l) {
-  const NormalizationGeometry g = geometry(l);
+  const NormalizationGeometry g = normalization_geometry_of(l);
   return g.L == 1 && g.D > 1 ? "" : "a sample is not one row";
 }
 
 void lower_rows(Lowering& l) {
-  const NormalizationGeometry g = geometry(l);
+  const NormalizationGeometry g = normalization_geometry_of(l);
   const bool affine = l.input_count() > 1;
   l.elements(l.input_spec(0));
   l.launch_items(file, l.defines(), "normalize_rows", g.N * g.G, 1, l.input(0),
                  input_or_unused(l, affine, 1), input_or_unused(l, affine, 2), l.output(0),
-                 l.output(1), l.output(2), cl_int{affine}, l.to_int(g.G), l.to_int(g.D), eps(l));
+                 l.output(1), l.output(2), cl_int{affine}, l.to_int(g.G), l.to_int(g.D), eps_of(l));
 }
 
 // ---- gradient -----------------------------------------------------------------------------------
-
-struct Affine {
-  cl_int there;
-  cl::Buffer w, b;  ///< b where there is an activation
-  explicit Affine(Lowering& l)
-      : there(l.input_count() > 4),
-        w(input_or_unused(l, l.input_count() > 4, 4)),
-        b(input_or_unused(l, l.input_count() > 4, l.input_count() - 1)) {}
-};
-
-/// 1 / elements of a group, by which their sums are divided; 0 if the statistics are constant.
-cl_float scale(const Lowering& l, const NormalizationGeometry& g) {
-  if (l.attributes().integer("constant_statistics") != 0) return 0;
-  return 1.0f / static_cast<cl_float>(g.elements_of_group());
-}
 
 /// The sums of the parts, and dw and db. Each `per_statistic` rows share mean and rstd.
 cl::Buffer launch_sums(Lowering& l, const NormalizationGeometry& g, const Parts& parts,
@@ -159,7 +130,7 @@ cl::Buffer launch_sums(Lowering& l, const NormalizationGeometry& g, const Parts&
 }
 
 void lower_dx_columns(Lowering& l) {
-  const NormalizationGeometry g = geometry(l);
+  const NormalizationGeometry g = normalization_geometry_of(l);
   const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
   const cl::Buffer sums = launch_sums(l, g, parts, g.L);
   const std::int64_t groups = g.N * g.G;
@@ -168,7 +139,7 @@ void lower_dx_columns(Lowering& l) {
   const Clamp clamp = activation_clamp(l.attributes());
   l.launch_items(file, l.defines(), "normalization_coefficients", groups, 1, sums, l.input(3),
                  affine.w, coefficients, affine.there, l.to_int(g.G), l.to_int(g.D),
-                 l.to_int(parts.count), scale(l, g));
+                 l.to_int(parts.count), share_of_element(l, g));
   const Parts slices = parts_for_elements(l, g);
   l.launch_items(file, l.defines(), "normalize_columns_dx", slices.items, 1, l.input(0), l.input(1),
                  l.input(2), l.input(3), affine.w, affine.b, coefficients, l.output(0),
@@ -177,12 +148,12 @@ void lower_dx_columns(Lowering& l) {
 }
 
 void lower_dx_rows(Lowering& l) {
-  const NormalizationGeometry g = geometry(l);
+  const NormalizationGeometry g = normalization_geometry_of(l);
   const Affine affine(l);
   launch_sums(l, g, parts_for_sums(l, 1, g.N, g.C()), 1);
   l.launch_items(file, l.defines(), "normalize_rows_dx", g.N * g.G, 1, l.input(0), l.input(1),
                  l.input(2), l.input(3), affine.w, l.output(0), affine.there, l.to_int(g.G),
-                 l.to_int(g.D), scale(l, g));
+                 l.to_int(g.D), share_of_element(l, g));
 }
 
 }  // namespace
@@ -190,10 +161,16 @@ void lower_dx_rows(Lowering& l) {
 std::vector<OpLowering> normalization_lowerings() {
   return {
       {"normalize", {{"rows", refuse_rows, lower_rows}, {"columns", never_refuses, lower_columns}}},
-      {"batch_norm", {{"columns", never_refuses, lower_batch_norm}}},
-      {"batch_norm_inference", {{"columns", never_refuses, lower_inference}}},
+      {"batch_norm",
+       {{"stream", refuse_stream, lower_batch_norm_stream},
+        {"columns", never_refuses, lower_batch_norm}}},
+      {"batch_norm_inference",
+       {{"stream", refuse_stream, lower_inference_stream},
+        {"columns", never_refuses, lower_inference}}},
       {"normalize_dx",
-       {{"rows", refuse_rows, lower_dx_rows}, {"columns", never_refuses, lower_dx_columns}}}};
+       {{"stream", refuse_stream, lower_dx_stream},
+        {"rows", refuse_rows, lower_dx_rows},
+        {"columns", never_refuses, lower_dx_columns}}}};
 }
 
 }  // namespace tessera::opencl
