@@ -77,4 +77,25 @@ void lower_conv2d_dx_depthwise(Lowering& l);
 std::string refuse_conv2d_dw_depthwise(const Lowering& l);
 void lower_conv2d_dw_depthwise(Lowering& l);
 
+/// `depth` source channels of the `outs` result channels each; see the kernel file.
+struct DepthwiseChannels {
+  std::int64_t outs, depth, lane_mul, lane_div;
+};
+
+/// The weights of all taps, whole vectors of result channels with zeros past the last, then the
+/// bias.
+cl::Buffer packed_depthwise_weights(Lowering& l, const DepthwiseChannels& c, std::int64_t taps,
+                                    std::int64_t vector);
+/// dw of K filters, from part[pieces, taps, K in whole vectors].
+void add_depthwise_parts(Lowering& l, const cl::Buffer& part, std::int64_t K, std::int64_t taps,
+                         std::int64_t pieces, std::int64_t vector);
+
+// The same with one filter a channel, on CPUs: cl_kernels/conv2d_depthwise_slide.cl.
+std::string refuse_conv2d_slide(const Lowering& l);
+void lower_conv2d_slide(Lowering& l);
+std::string refuse_conv2d_dx_slide(const Lowering& l);
+void lower_conv2d_dx_slide(Lowering& l);
+std::string refuse_conv2d_dw_slide(const Lowering& l);
+void lower_conv2d_dw_slide(Lowering& l);
+
 }  // namespace tessera::opencl

@@ -15,25 +15,8 @@ std::string refuse(const Conv2dGeometry& g) {
 std::int64_t pixels(const Lowering& l) { return l.traits().is_cpu ? 8 : 4; }
 Defines defines(const Lowering& l) { return l.defines().set("PIXELS", pixels(l)); }
 
-/// `depth` source channels of the `outs` result channels each; see the kernel file.
-struct Channels {
-  std::int64_t outs, depth, lane_mul, lane_div;
-};
-
-/// The weights of all taps, vectors of result channels with zeros past the last, then the bias.
-cl::Buffer packed_weights(Lowering& l, const Channels& c, std::int64_t taps) {
-  const bool has_bias = l.input_count() == 3;
-  const std::int64_t width = ceil_div(c.outs, l.width()) * l.width();
-  const std::int64_t rows = (taps + 1) * c.depth;
-  const cl::Buffer packed = l.workspace(float_bytes(rows * width));
-  l.launch_items(file, defines(l), "conv2d_depthwise_pack", rows, 1, l.input(1),
-                 has_bias ? l.input(2) : l.unused(), packed, cl_int{has_bias}, l.to_int(taps),
-                 l.to_int(c.depth), l.to_int(c.outs), l.to_int(width));
-  return packed;
-}
-
 /// `S`: taps of a row of the whole filter. `y` says where the results go.
-void slide(Lowering& l, const Source& x, const Axis& h, const Axis& w, const Channels& c,
+void slide(Lowering& l, const Source& x, const Axis& h, const Axis& w, const DepthwiseChannels& c,
            const cl::Buffer& packed, std::int64_t R, std::int64_t S, const Result& y) {
   l.launch_items(file, defines(l), "conv2d_depthwise",
                  x.N * h.results * ceil_div(w.results, pixels(l)) * ceil_div(c.outs, l.width()), 4,
@@ -48,6 +31,25 @@ void slide(Lowering& l, const Source& x, const Axis& h, const Axis& w, const Cha
 
 }  // namespace
 
+cl::Buffer packed_depthwise_weights(Lowering& l, const DepthwiseChannels& c, std::int64_t taps,
+                                    std::int64_t vector) {
+  const bool has_bias = l.input_count() == 3;
+  const std::int64_t width = ceil_div(c.outs, vector) * vector;
+  const std::int64_t rows = (taps + 1) * c.depth;
+  const cl::Buffer packed = l.workspace(float_bytes(rows * width));
+  l.launch_items(file, defines(l), "conv2d_depthwise_pack", rows, 1, l.input(1),
+                 has_bias ? l.input(2) : l.unused(), packed, cl_int{has_bias}, l.to_int(taps),
+                 l.to_int(c.depth), l.to_int(c.outs), l.to_int(width));
+  return packed;
+}
+
+void add_depthwise_parts(Lowering& l, const cl::Buffer& part, std::int64_t K, std::int64_t taps,
+                         std::int64_t pieces, std::int64_t vector) {
+  l.launch_items(file, l.defines(static_cast<std::size_t>(vector)).set("PIXELS", pixels(l)),
+                 "conv2d_depthwise_finish", taps * ceil_div(K, vector), 1, part, l.output(0),
+                 l.to_int(K), l.to_int(taps), l.to_int(pieces));
+}
+
 std::string refuse_conv2d_depthwise(const Lowering& l) { return refuse(conv2d_geometry_of(l)); }
 std::string refuse_conv2d_dx_depthwise(const Lowering& l) {
   return refuse(conv2d_dx_geometry_of(l));
@@ -58,18 +60,18 @@ std::string refuse_conv2d_dw_depthwise(const Lowering& l) {
 
 void lower_conv2d_depthwise(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  const Channels c = {g.K, 1, 1, g.K / g.C};
+  const DepthwiseChannels c = {g.K, 1, 1, g.K / g.C};
   slide(l, {l.input(0), g.N, g.H, g.W, g.C},
         forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h),
         forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w), c,
-        packed_weights(l, c, g.R * g.S), g.R, g.S,
+        packed_depthwise_weights(l, c, g.R * g.S, l.width()), g.R, g.S,
         {l.output(0), 0, g.P * g.Q * g.K, g.Q * g.K, g.K});
 }
 
 void lower_conv2d_dx_depthwise(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  const Channels c = {g.C, g.K / g.C, g.K / g.C, 1};
-  const cl::Buffer packed = packed_weights(l, c, g.R * g.S);
+  const DepthwiseChannels c = {g.C, g.K / g.C, g.K / g.C, 1};
+  const cl::Buffer packed = packed_depthwise_weights(l, c, g.R * g.S, l.width());
   for (std::int64_t a = 0; a < g.stride_h; ++a)
     for (std::int64_t b = 0; b < g.stride_w; ++b)
       slide(l, {l.input(0), g.N, g.P, g.Q, g.K},
@@ -99,8 +101,7 @@ void lower_conv2d_dw_depthwise(Lowering& l) {
                  l.to_int(g.C), l.to_int(g.P), l.to_int(g.Q), l.to_int(g.K), l.to_int(g.R),
                  l.to_int(g.S), l.to_int(g.stride_h), l.to_int(g.stride_w), l.to_int(g.padding_h),
                  l.to_int(g.padding_w), l.to_int(g.dilation_h), l.to_int(g.dilation_w));
-  l.launch_items(file, defines(l), "conv2d_depthwise_finish", taps * vectors, 1, part, l.output(0),
-                 l.to_int(g.K), l.to_int(taps), l.to_int(pieces));
+  add_depthwise_parts(l, part, g.K, taps, pieces, l.width());
 }
 
 }  // namespace tessera::opencl

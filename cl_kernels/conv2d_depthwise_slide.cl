@@ -1,0 +1,89 @@
+// Depthwise convolution on CPUs, NHWC with a filter a channel, strides and dilations of 1, C a multiple
+// of V: a filter slides along a row, and each vector is loaded once for all S taps of a row of it.
+// The weights of a filter, [R*S, C] and after them the bias, and all sums stay in registers.
+#include "common.h"
+
+#ifndef R
+#define R 3  // rows of a filter
+#endif
+#ifndef S
+#define S 3  // columns
+#endif
+
+// An item is a row of y times V channels; y[p, q] takes x[p + r - top, q + s - left]. Weight i stands
+// at packed[(tap_base + i*tap_step)*C]: backwards for the gradient of the input.
+__kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
+                                           __global const float* restrict packed,
+                                           __global float* restrict y, int H, int W, int C, int P,
+                                           int Q, int top, int left, int tap_base, int tap_step,
+                                           int items, int chunk) {
+  const int vectors = C / V;
+  FOR_ITEMS(i) {
+    const int channel = i % vectors * V, p = i / vectors % P, n = i / vectors / P;
+    __global const float* weights = packed + channel;
+    floatv w[R * S], sums[S];  // sums[s] belongs to the pixel of which tap s is at the column
+    const floatv bias = LOAD(weights + R * S * C);
+    UNROLL(R * S)
+    for (int tap = 0; tap < R * S; ++tap) w[tap] = LOAD(weights + (tap_base + tap * tap_step) * C);
+    UNROLL(S)
+    for (int s = 0; s < S; ++s) sums[s] = bias;
+    __global const float* from = x + ((size_t)n * H + p - top) * W * C + channel;
+    __global float* to = y + ((size_t)n * P + p) * Q * C + channel;
+    for (int column = -left; column < Q + S - 1 - left; ++column) {
+      if (column >= 0 && column < W) {
+        UNROLL(R)
+        for (int r = 0; r < R; ++r)
+          if (p + r >= top && p + r < H + top) {
+            const floatv value = LOAD(from + (r * W + column) * C);
+            UNROLL(S)
+            for (int s = 0; s < S; ++s) sums[s] = MULTIPLY_ADD(value, w[r * S + s], sums[s]);
+          }
+      }
+      const int q = column + left - (S - 1);
+      if (q >= 0) STORE(sums[S - 1], to + q * C);
+      UNROLL(S)
+      for (int s = S - 1; s > 0; --s) sums[s] = sums[s - 1];
+      sums[0] = bias;
+    }
+  }
+}
+
+// part[piece, tap, C]: an item is V channels of one piece of `length` rows of dy.
+__kernel GROUP void conv2d_depthwise_slide_dw(__global const float* restrict x,
+                                              __global const float* restrict dy,
+                                              __global float* restrict part, int rows, int length,
+                                              int H, int W, int C, int P, int Q, int top, int left,
+                                              int items, int chunk) {
+  const int vectors = C / V;
+  FOR_ITEMS(i) {
+    const int channel = i % vectors * V, piece = i / vectors;
+    floatv sums[R * S], gradients[S];  // gradients[s]: of the pixel of which tap s is at the column
+    UNROLL(R * S)
+    for (int tap = 0; tap < R * S; ++tap) sums[tap] = (floatv)(0.0f);
+    for (int row = piece * length, end = min(row + length, rows); row < end; ++row) {
+      const int p = row % P, n = row / P;
+      __global const float* from = x + ((size_t)n * H + p - top) * W * C + channel;
+      __global const float* dy_row = dy + (size_t)row * Q * C + channel;
+      UNROLL(S)
+      for (int s = 0; s < S; ++s) gradients[s] = (floatv)(0.0f);
+      for (int column = -left; column < W; ++column) {
+        UNROLL(S)
+        for (int s = S - 1; s > 0; --s) gradients[s] = gradients[s - 1];
+        const int q = column + left;
+        gradients[0] = q < Q ? LOAD(dy_row + q * C) : (floatv)(0.0f);
+        if (column < 0) continue;
+        UNROLL(R)
+        for (int r = 0; r < R; ++r)
+          if (p + r >= top && p + r < H + top) {
+            const floatv value = LOAD(from + (r * W + column) * C);
+            UNROLL(S)
+            for (int s = 0; s < S; ++s)
+              sums[r * S + s] = MULTIPLY_ADD(value, gradients[s], sums[r * S + s]);
+          }
+      }
+    }
+    UNROLL(R * S)
+    for (int tap = 0; tap < R * S; ++tap)
+      STORE(sums[tap], part + ((size_t)piece * R * S + tap) * C + channel);
+  }
+}
