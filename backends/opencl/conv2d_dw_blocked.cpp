@@ -30,6 +30,12 @@ Work divide(const Lowering& l, std::int64_t tiles, std::int64_t tile, std::int64
           std::max<std::int64_t>(1, cache / row)};
 }
 
+/// Three where they fill whole tiles and leave registers for the operands.
+std::int64_t tile_vectors(const Lowering& l, std::int64_t outs) {
+  const std::int64_t vectors = ceil_div(outs, l.width());
+  return vectors == 1 ? 1 : l.width() == 16 && vectors % 3 == 0 ? 3 : 2;
+}
+
 }  // namespace
 
 std::string refuse_conv2d_dw_blocked(const Lowering& l) {
@@ -42,7 +48,7 @@ std::string refuse_conv2d_dw_blocked(const Lowering& l) {
 void lower_conv2d_dw_blocked(Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
-  const std::int64_t vectors = outs <= l.width() ? 1 : 2, block = l.width() * vectors;
+  const std::int64_t vectors = tile_vectors(l, outs), block = l.width() * vectors;
   const Defines defines = l.defines().set("NV", vectors).set("ROWS", tile_rows);
   Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
   Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
