@@ -1,0 +1,83 @@
+// Convolution by 1x1 filters and the gradient of its input, on CPUs.
+#include <algorithm>
+
+#include "backends/opencl/conv2d.h"
+
+namespace tessera::opencl {
+namespace {
+
+/// A register tile: `pixels` times `vectors` of `width` channels.
+struct Tile {
+  std::int64_t width, vectors, pixels;
+};
+
+/// Of the vectors that leave few lanes empty, as many sums as leave registers for the operands.
+Tile choose_tile(const Lowering& l, std::int64_t outs) {
+  const bool many_registers = l.width() == 16;
+  const std::int64_t width = many_registers && outs < 32 && (outs - 1) % 16 < 8 ? 8 : l.width();
+  const std::int64_t all = ceil_div(outs, width), sums = many_registers ? 24 : 12;
+  const std::int64_t vectors = all == 1 ? 1 : all % 3 == 0 ? 3 : 2;
+  return {width, vectors, std::min<std::int64_t>(12, sums / vectors)};
+}
+
+std::string refuse(const Lowering& l, const Conv2dGeometry& g) {
+  if (!l.traits().is_cpu) return "made for CPUs";
+  if (g.R != 1 || g.S != 1) return "the filter is not 1x1";
+  if (g.groups != 1) return "it has groups";
+  return g.stride_h == 1 && g.stride_w == 1 && g.P == g.H && g.Q == g.W
+             ? ""
+             : "outputs are not the pixels of the input";
+}
+
+/// Weight (in, out) stands at in * in_stride + out * out_stride.
+struct Filters {
+  std::int64_t ins, outs, in_stride, out_stride;
+};
+
+/// Packs the weights as cl_kernels/conv2d.cl does, with the bias of a forward pass behind them.
+cl::Buffer packed(Lowering& l, const Filters& f, const Tile& tile) {
+  const std::int64_t block = tile.width * tile.vectors, blocks = ceil_div(f.outs, block);
+  const bool has_bias = l.input_count() == 3;
+  const cl::Buffer to = l.workspace(float_bytes((f.ins + 1) * blocks * block));
+  l.launch_items(
+      "conv2d.cl", l.defines(static_cast<std::size_t>(tile.width)).set("NV", tile.vectors),
+      "conv2d_pack", blocks * (f.ins + 1), 8, l.input(1), has_bias ? l.input(2) : l.unused(), to,
+      cl_int{has_bias}, l.to_int(f.outs), l.to_int(blocks), cl_int{1}, cl_int{1}, l.to_int(f.ins),
+      cl_int{0}, l.to_int(f.out_stride), cl_int{0}, cl_int{0}, l.to_int(f.in_stride), cl_int{0},
+      l.to_int(f.ins * block), l.to_int(block), l.to_int(f.ins * blocks * block));
+  return to;
+}
+
+void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {
+  const Tile tile = choose_tile(l, f.outs);
+  const cl::Buffer weights = packed(l, f, tile);
+  constexpr std::int64_t cached_floats = 64 * 1024;  // a part of a core's own cache
+  const std::int64_t tiles =
+      std::max<std::int64_t>(1, cached_floats / (tile.pixels * (f.ins + f.outs)));
+  const std::int64_t group = tiles * tile.pixels;
+  l.launch_items("conv2d_pointwise.cl",
+                 l.defines(static_cast<std::size_t>(tile.width))
+                     .set("NV", tile.vectors)
+                     .set("PIXELS", tile.pixels),
+                 "conv2d_pointwise", ceil_div(pixels, group), 1, l.input(0), weights, l.output(0),
+                 l.to_int(pixels), l.to_int(f.ins), l.to_int(f.outs), l.to_int(group));
+}
+
+}  // namespace
+
+std::string refuse_conv2d_pointwise(const Lowering& l) { return refuse(l, conv2d_geometry_of(l)); }
+std::string refuse_conv2d_dx_pointwise(const Lowering& l) {
+  return refuse(l, conv2d_dx_geometry_of(l));
+}
+
+void lower_conv2d_pointwise(Lowering& l) {
+  const Conv2dGeometry g = conv2d_geometry_of(l);
+  multiply(l, {g.C, g.K, 1, g.C}, g.N * g.H * g.W);
+}
+
+void lower_conv2d_dx_pointwise(Lowering& l) {
+  const Conv2dGeometry g = conv2d_dx_geometry_of(l);
+  multiply(l, {g.K, g.C, g.C, 1}, g.N * g.H * g.W);
+}
+
+}  // namespace tessera::opencl

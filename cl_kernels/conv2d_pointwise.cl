@@ -1,0 +1,61 @@
+// Convolution by 1x1 filters on CPUs, NHWC, stride 1, and the gradient of its input: the product of
+// x [pixels, ins] and the weights [ins, outs], which conv2d_pack has laid out in blocks of NV vectors.
+//
+// An item is a group of tiles of PIXELS pixels, few enough that their part of x and y stays in the
+// cache while block after block of the weights passes. A tile's sums stay in registers.
+#include "common.h"
+
+#ifndef NV
+#define NV 2  // vectors of a block
+#endif
+#ifndef PIXELS
+#define PIXELS 8  // pixels of a tile
+#endif
+
+#define BLOCK (V * NV)
+
+// The first `rows` pixels of a tile, `outs` channels of which are left for this block.
+static inline void multiply_tile(__global const float* restrict x, __global const float* restrict w,
+                                 __global const float* restrict bias, __global float* restrict y,
+                                 int rows, int ins, int outs, int y_pixel) {
+  int offsets[PIXELS];
+  floatv sums[PIXELS][NV];
+  UNROLL(PIXELS)
+  for (int i = 0; i < PIXELS; ++i) {  // pixels past the last one are the last one again
+    offsets[i] = min(i, rows - 1) * ins;
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v) sums[i][v] = LOAD(bias + v * V);
+  }
+  for (int c = 0; c < ins; ++c, ++x, w += BLOCK) {
+    floatv weights[NV];
+    UNROLL(NV)
+    for (int v = 0; v < NV; ++v) weights[v] = LOAD(w + v * V);
+    UNROLL(PIXELS)
+    for (int i = 0; i < PIXELS; ++i) {
+      const floatv value = (floatv)(x[offsets[i]]);
+      UNROLL(NV)
+      for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, weights[v], sums[i][v]);
+    }
+  }
+  UNROLL(PIXELS)
+  for (int i = 0; i < PIXELS; ++i)
+    if (i < rows)
+      UNROLL(NV)
+      for (int v = 0; v < NV; ++v) store_lanes(sums[i][v], y + i * y_pixel + v * V, outs - v * V);
+}
+
+// packed: blocks of [ins, BLOCK] weights, and behind them the biases.
+__kernel GROUP void conv2d_pointwise(__global const float* restrict x,
+                                     __global const float* restrict packed, __global float* restrict y,
+                                     int pixels, int ins, int outs, int group, int items, int chunk) {
+  const int blocks = (outs + BLOCK - 1) / BLOCK;
+  __global const float* biases = packed + (size_t)blocks * ins * BLOCK;
+  FOR_ITEMS(i) {
+    const int begin = i * group, end = min(begin + group, pixels);
+    for (int block = 0; block < blocks; ++block)
+      for (int pixel = begin; pixel < end; pixel += PIXELS)
+        multiply_tile(x + (size_t)pixel * ins, packed + (size_t)block * ins * BLOCK,
+                      biases + block * BLOCK, y + (size_t)pixel * outs + block * BLOCK,
+                      min(PIXELS, end - pixel), ins, outs - block * BLOCK, outs);
+  }
+}
