@@ -69,6 +69,24 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
     if (lane < count) p[lane] = lanes[lane];
 }
 
+// For results so large that they have left the cache when they are read: where the compiler knows how,
+// lines are written without being read first. `p` is aligned to whole vectors.
+#ifdef __has_builtin
+#if __has_builtin(__builtin_nontemporal_store)
+#define STORE_PAST_CACHE(value, p) __builtin_nontemporal_store(value, (__global floatv*)(p))
+#endif
+#endif
+#ifndef STORE_PAST_CACHE
+#define STORE_PAST_CACHE(value, p) STORE(value, p)
+#endif
+
+static inline void store_output(floatv value, __global float* p, int count, int past_cache) {
+  if (past_cache && count >= V)
+    STORE_PAST_CACHE(value, p);
+  else
+    store_lanes(value, p, count);
+}
+
 // An activation that cuts off: NaN passes.
 static inline floatv clamped(floatv y, float low, float high) {
   y = y < low ? (floatv)(low) : y;

@@ -16,7 +16,7 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
                                            __global const float* restrict packed,
                                            __global float* restrict y, int H, int W, int C, int P,
                                            int Q, int top, int left, int tap_base, int tap_step,
-                                           int items, int chunk) {
+                                           int past_cache, int items, int chunk) {
   const int vectors = C / V;
   FOR_ITEMS(i) {
     const int channel = i % vectors * V, p = i / vectors % P, n = i / vectors / P;
@@ -40,7 +40,7 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
           }
       }
       const int q = column + left - (S - 1);
-      if (q >= 0) STORE(sums[S - 1], to + q * C);
+      if (q >= 0) store_output(sums[S - 1], to + q * C, V, past_cache);
       UNROLL(S)
       for (int s = S - 1; s > 0; --s) sums[s] = sums[s - 1];
       sums[0] = bias;

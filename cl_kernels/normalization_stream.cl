@@ -109,8 +109,8 @@ __kernel GROUP void stream_normalize(__global const float* restrict x,
                                      __global const float* restrict operands,
                                      __global const float* restrict residual,
                                      __global float* restrict y, int add_residual, float low,
-                                     float high, int size, int period, int span, int items,
-                                     int chunk) {
+                                     float high, int past_cache, int size, int period, int span,
+                                     int items, int chunk) {
   __global const float *mean = operands, *scale = mean + period, *shift = scale + period;
   FOR_ITEMS(i) {
     const int begin = i * span, last = begin + min(span, size - begin);
@@ -119,7 +119,7 @@ __kernel GROUP void stream_normalize(__global const float* restrict x,
         const floatv centered = load_lanes(x + row + c, end - c) - LOAD(mean + c);
         floatv value = MULTIPLY_ADD(centered, LOAD(scale + c), LOAD(shift + c));
         if (add_residual) value += load_lanes(residual + row + c, end - c);
-        store_lanes(clamped(value, low, high), y + row + c, end - c);
+        store_output(clamped(value, low, high), y + row + c, end - c, past_cache);
       }
   }
 }
@@ -173,8 +173,8 @@ __kernel GROUP void stream_gradient(__global const float* restrict sums,
 // dx of all floats.
 __kernel GROUP void stream_dx(__global const float* restrict x, __global const float* restrict dy,
                               __global const float* restrict operands, __global float* restrict dx,
-                              float low, float high, int size, int period, int span, int items,
-                              int chunk) {
+                              float low, float high, int past_cache, int size, int period, int span,
+                              int items, int chunk) {
   __global const float *mean = operands, *scale = mean + period, *shift = scale + period;
   __global const float *q = shift + period, *r = q + period;
   FOR_ITEMS(i) {
@@ -184,7 +184,8 @@ __kernel GROUP void stream_dx(__global const float* restrict x, __global const f
         const floatv centered = load_lanes(x + row + c, end - c) - LOAD(mean + c), p = LOAD(scale + c);
         const floatv y = MULTIPLY_ADD(centered, p, LOAD(shift + c));
         const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, end - c));
-        store_lanes(gradient * p - centered * LOAD(q + c) - LOAD(r + c), dx + row + c, end - c);
+        store_output(gradient * p - centered * LOAD(q + c) - LOAD(r + c), dx + row + c, end - c,
+                     past_cache);
       }
   }
 }

@@ -60,7 +60,8 @@ void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {
                      .set("NV", tile.vectors)
                      .set("PIXELS", tile.pixels),
                  "conv2d_pointwise", ceil_div(pixels, group), 1, l.input(0), weights, l.output(0),
-                 l.to_int(pixels), l.to_int(f.ins), l.to_int(f.outs), l.to_int(group));
+                 l.to_int(pixels), l.to_int(f.ins), l.to_int(f.outs), l.to_int(group),
+                 cl_int{f.outs % tile.width == 0 && l.past_cache(0)});
 }
 
 }  // namespace

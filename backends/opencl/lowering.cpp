@@ -73,6 +73,13 @@ std::int64_t Lowering::chunk_of(std::int64_t items, std::int64_t at_least) const
   return std::max({(items + work_items - 1) / work_items, at_least, std::int64_t{1}});
 }
 
+// A cache's other parts belong to what else is read and written, and to other cores.
+cl_int Lowering::past_cache(std::size_t i) const {
+  constexpr std::uint64_t part = 4;
+  const std::uint64_t cache = traits().cache_bytes;
+  return cache > 0 && output_spec(i).bytes() >= cache / part;
+}
+
 cl_int Lowering::to_int(std::int64_t value) const {
   if (value > std::numeric_limits<cl_int>::max() || value < std::numeric_limits<cl_int>::min())
     throw Error(std::string(node().op->name),

@@ -104,6 +104,8 @@ class Lowering {
     if (!measuring_) append(std::move(work));
   }
 
+  /// Whether output `i` has left the cache when it is read (store_output in common.h).
+  cl_int past_cache(std::size_t i) const;
   /// Kernels count in 32-bit integers. Throws Error when a number does not fit.
   cl_int to_int(std::int64_t value) const;
   cl_int elements(const TensorSpec& spec) const { return to_int(spec.elements()); }

@@ -56,8 +56,8 @@ void launch_normalize(Lowering& l, const Stream& s, const cl::Buffer& mean,
   const std::int64_t span = s.span_of_elements();
   l.launch_items(file, l.defines(), "stream_normalize", s.spans(span), 1, l.input(0), operands,
                  input_or_unused(l, inputs.residual > 0, inputs.residual), l.output(0),
-                 cl_int{inputs.residual > 0}, clamp.low, clamp.high, l.to_int(s.size),
-                 l.to_int(s.period), l.to_int(span));
+                 cl_int{inputs.residual > 0}, clamp.low, clamp.high, l.past_cache(0),
+                 l.to_int(s.size), l.to_int(s.period), l.to_int(span));
 }
 
 }  // namespace
@@ -103,8 +103,8 @@ void lower_dx_stream(Lowering& l) {
                  l.to_int(parts), share_of_element(l, normalization_geometry_of(l)));
   const std::int64_t slice = s.span_of_elements();
   l.launch_items(file, l.defines(), "stream_dx", s.spans(slice), 1, l.input(0), l.input(1),
-                 operands, l.output(0), clamp.low, clamp.high, l.to_int(s.size), l.to_int(s.period),
-                 l.to_int(slice));
+                 operands, l.output(0), clamp.low, clamp.high, l.past_cache(0), l.to_int(s.size),
+                 l.to_int(s.period), l.to_int(slice));
 }
 
 }  // namespace tessera::opencl

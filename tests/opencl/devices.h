@@ -26,6 +26,14 @@ inline std::vector<std::string> usable_ids() {
   return ids;
 }
 
+/// A device for which every result is too large for its cache.
+inline std::unique_ptr<OpenclDevice> open_with_small_cache(const std::string& id) {
+  const auto device = open_opencl(id);
+  Traits traits = device->traits();
+  traits.cache_bytes = 4;
+  return std::make_unique<OpenclDevice>(device->cl_device(), device->info(), traits);
+}
+
 /// Any device in the role of a GPU: the launches are those for GPUs, and slow on a CPU.
 inline std::unique_ptr<OpenclDevice> open_as_gpu(const std::string& id) {
   const auto device = open_opencl(id);

@@ -1,4 +1,5 @@
-// Every case with the launches for GPUs, on whatever OpenCL devices there are.
+// Every case with the launches for GPUs, on whatever OpenCL devices there are, and those of
+// families that write large results past the cache.
 #include <doctest/doctest.h>
 
 #include "tests/check_cases.h"
@@ -7,17 +8,25 @@
 namespace tessera::opencl {
 namespace {
 
-std::vector<std::unique_ptr<Device>> open_all_as_gpus() {
+std::vector<std::unique_ptr<Device>> open_all(
+    std::unique_ptr<OpenclDevice> (*open)(const std::string& id)) {
   std::vector<std::unique_ptr<Device>> devices;
-  for (const std::string& id : usable_ids()) devices.push_back(open_as_gpu(id));
+  for (const std::string& id : usable_ids()) devices.push_back(open(id));
   return devices;
 }
 
 }  // namespace
 
-#define TESSERA_OP_FAMILY(family) \
-  TEST_CASE("as on a GPU: " #family) { check_cases(cases::family##_cases(), open_all_as_gpus()); }
+#define TESSERA_OP_FAMILY(family)                                \
+  TEST_CASE("as on a GPU: " #family) {                           \
+    check_cases(cases::family##_cases(), open_all(open_as_gpu)); \
+  }
 #include "op_families.inc"
 #undef TESSERA_OP_FAMILY
+
+TEST_CASE("past a small cache") {
+  for (const auto& cases : {cases::conv2d_cases(), cases::normalization_cases()})
+    check_cases(cases, open_all(open_with_small_cache));
+}
 
 }  // namespace tessera::opencl
