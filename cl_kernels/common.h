@@ -36,6 +36,18 @@ typedef JOIN(int, V) intv;
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
 
+// What the tables of formulas call them.
+#define SELECT(condition, a, b) select((floatv)(b), (floatv)(a), (intv)(condition))
+#define ABS(x) fabs(x)
+#define ERF(x) erf(x)
+#define EXP(x) exp(x)
+#define EXPM1(x) expm1(x)
+#define LOG(x) log(x)
+#define LOG1P(x) log1p(x)
+#define POW(a, b) pow(a, b)
+#define SQRT(x) sqrt(x)
+#define TANH(x) tanh(x)
+
 #define UNROLL(count) __attribute__((opencl_unroll_hint(count)))
 #define GROUP __attribute__((reqd_work_group_size(LOCAL, 1, 1)))
 
@@ -43,6 +55,16 @@ typedef JOIN(int, V) intv;
 // then touch neighbouring memory, many on CPUs.
 #define FOR_ITEMS(i)                                                                      \
   for (int i = (int)get_global_id(0) * chunk, i##_end = min(i + chunk, items); i < i##_end; ++i)
+
+// The first `count` lanes; the others are those of `rest`.
+static inline floatv first_lanes(floatv value, int count, floatv rest) {
+  float lanes[V], others[V];
+  STORE(value, lanes);
+  STORE(rest, others);
+  UNROLL(V)
+  for (int lane = 0; lane < V; ++lane) lanes[lane] = lane < count ? lanes[lane] : others[lane];
+  return LOAD(lanes);
+}
 
 // The first `count` lanes; the others are `rest`. Nothing at or past p + count is read.
 static inline floatv load_first(__global const float* p, int count, float rest) {

@@ -1,6 +1,7 @@
 // Element-wise functions y = f(u, v, w; p, q): the formulas of one row of the table. An item is a
 // vector of V elements.
 #include "common.h"
+#include "formula_functions.h"
 
 #ifndef ROW
 #define ROW row_add  // a row of formulas.h; some compilers have macros named exp or abs
@@ -11,31 +12,6 @@
 #ifndef GRADIENTS
 #define GRADIENTS 1  // whether it has gradients that are computed
 #endif
-
-#define SELECT(condition, a, b) select((floatv)(b), (floatv)(a), (intv)(condition))
-#define ABS(x) fabs(x)
-#define ERF(x) erf(x)
-#define EXP(x) exp(x)
-#define EXPM1(x) expm1(x)
-#define LOG(x) log(x)
-#define LOG1P(x) log1p(x)
-#define POW(a, b) pow(a, b)
-#define SQRT(x) sqrt(x)
-#define TANH(x) tanh(x)
-
-#define EXPRESSION(NAME, A, B, C, P, Q, VALUE)                                \
-  static inline floatv NAME(floatv A, floatv B, floatv C, float P, float Q) { \
-    return (floatv)(VALUE);                                                   \
-  }
-#define UNARY(NAME, P, Q, Y, DX)               \
-  EXPRESSION(row_##NAME##_y, x, no_b, no_c, P, Q, Y) \
-  EXPRESSION(row_##NAME##_dx, x, y, dy, P, Q, DX)
-#define BINARY(NAME, Y, DA, DB)                   \
-  EXPRESSION(row_##NAME##_y, a, b, no_c, no_p, no_q, Y) \
-  EXPRESSION(row_##NAME##_da, a, b, dy, no_p, no_q, DA) \
-  EXPRESSION(row_##NAME##_db, a, b, dy, no_p, no_q, DB)
-#define TERNARY(NAME, Y) EXPRESSION(row_##NAME##_y, a, b, c, no_p, no_q, Y)
-#include "formulas.h"
 
 #define OPERAND(data, offset, step, count) \
   ((step) ? load_lanes((data) + (offset), count) : (floatv)((data)[offset]))

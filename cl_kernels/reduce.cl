@@ -3,45 +3,9 @@
 // second launch of the same kernel. The first launch makes terms, the last one finishes; n is the
 // number of terms. The order of the operations depends on the shape only.
 #include "common.h"
+#include "reduction_functions.h"
 
-#ifndef ROW
-#define ROW row_sum  // a row of reductions.h
-#endif
-
-#define SELECT(condition, a, b) select((floatv)(b), (floatv)(a), (intv)(condition))
-#define ABS(x) fabs(x)
-#define SQRT(x) sqrt(x)
-
-#define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH)                                \
-  static inline floatv row_##NAME##_identity(void) { return (floatv)(IDENTITY); }       \
-  static inline floatv row_##NAME##_term(floatv x) { return (floatv)(TERM); }           \
-  static inline floatv row_##NAME##_combine(floatv a, floatv b) { return (floatv)(COMBINE); } \
-  static inline floatv row_##NAME##_finish(floatv a, float n) { return (floatv)(FINISH); }
-#include "reductions.h"
-
-// Terms are combined in blocks first: the rounding errors of long sums stay small.
-#define BLOCK 256
-
-#define IDENTITY() JOIN(ROW, _identity)()
-#define COMBINE(a, b) JOIN(ROW, _combine)(a, b)
-
-static inline floatv term(floatv x, int first) { return first ? JOIN(ROW, _term)(x) : x; }
-
-static inline floatv finish(floatv a, int last, float n) {
-  return last ? JOIN(ROW, _finish)(a, n) : a;
-}
-
-// All lanes combined, in lane 0.
-static inline floatv across(floatv value) {
-  float lanes[2 * V];
-  for (int lane = V; lane < 2 * V; ++lane) lanes[lane] = 0.0f;
-  UNROLL(V)
-  for (int step = V / 2; step > 0; step /= 2) {
-    STORE(value, lanes);
-    value = COMBINE(value, LOAD(lanes + step));
-  }
-  return value;
-}
+static inline floatv term(floatv x, int first) { return first ? TERM(x) : x; }
 
 // An item is V columns of one piece. Vectors may reach into the next row, never past x.
 __kernel GROUP void reduce_columns(__global const float* restrict x, __global float* restrict y,

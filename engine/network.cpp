@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/passes/passes.h"
 #include "tessera/autograd.h"
 #include "tessera/error.h"
 #include "tessera/fuse.h"
@@ -102,6 +103,7 @@ Graph Network::evaluation_graph(std::int64_t batch, Weights weights) const {
   graph.set_output("loss", result.loss);
   graph.set_output("probabilities", result.probabilities);
   fuse(graph);
+  join_chains(graph);
   return graph;
 }
 

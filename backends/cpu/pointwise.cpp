@@ -1,4 +1,6 @@
 // Element-wise ops: one loop, made for every formula of the table.
+#include "backends/cpu/pointwise.h"
+
 #include "backends/cpu/variant.h"
 #include "backends/cpu/vector_math.h"
 #include "engine/ops/broadcast.h"
@@ -32,17 +34,6 @@ constexpr std::int64_t floats_per_line = 16;
 #undef BINARY
 #undef TERNARY
 
-/// The operands of a row: pointers, and elements between neighbours (0 or 1). Variables that the
-/// formula does not name have none.
-struct Operands {
-  const float* data[3];
-  std::int64_t step[3];
-};
-
-struct Parameters {
-  float p, q;
-};
-
 template <typename F, bool contiguous>
 [[gnu::always_inline]] inline void compute_row(const Operands& operands, float* y,
                                                std::int64_t count, Parameters parameters) {
@@ -66,6 +57,11 @@ template <typename F, bool contiguous>
         });
         access.store(y + i, F::value(v[0], v[1], v[2], parameters.p, parameters.q));
       });
+}
+
+template <typename F>
+void contiguous_row(const Operands& operands, float* y, std::int64_t count, Parameters parameters) {
+  compute_row<F, true>(operands, y, count, parameters);
 }
 
 template <typename F>
@@ -108,7 +104,7 @@ Step prepare_same_shape(const NodeContext& node) {
       repeat<3>([&](auto k) {
         if constexpr (F::formula.reads(k)) from.data[k] += range.begin;
       });
-      compute_row<F, true>(from, y + range.begin, range.end - range.begin, parameters);
+      contiguous_row<F>(from, y + range.begin, range.end - range.begin, parameters);
     });
   }};
 }
@@ -179,6 +175,24 @@ void append(std::vector<Lowering>& list) {
 }
 
 }  // namespace
+
+RowFunction row_function(const formulas::Formula& formula) {
+  static constexpr std::pair<const formulas::Formula*, RowFunction> functions[] = {
+#define ROW(FORMULA) {&formulas::FORMULA, contiguous_row<FORMULA>},
+#define UNARY(NAME, P, Q, Y, DX) ROW(NAME##_y) ROW(NAME##_dx)
+#define BINARY(NAME, Y, DA, DB) ROW(NAME##_y) ROW(NAME##_da) ROW(NAME##_db)
+#define TERNARY(NAME, Y) ROW(NAME##_y)
+#include "cl_kernels/formulas.h"
+#undef ROW
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+  };
+  // By name: each variant has a table of its own.
+  return std::find_if(std::begin(functions), std::end(functions),
+                      [&](const auto& row) { return row.first->op == formula.op; })
+      ->second;
+}
 
 std::vector<Lowering> pointwise_lowerings() {
   std::vector<Lowering> list;

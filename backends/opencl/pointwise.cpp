@@ -1,5 +1,4 @@
 // Element-wise ops: a program for each row of the table of formulas that is used.
-#include <algorithm>
 #include <array>
 
 #include "backends/opencl/lowering.h"
@@ -10,19 +9,6 @@ namespace tessera::opencl {
 namespace {
 
 using formulas::Formula;
-
-const std::vector<const Formula*>& all_formulas() {
-  static const std::vector<const Formula*> list = {
-#define UNARY(NAME, P, Q, Y, DX) &formulas::NAME##_y, &formulas::NAME##_dx,
-#define BINARY(NAME, Y, DA, DB) &formulas::NAME##_y, &formulas::NAME##_da, &formulas::NAME##_db,
-#define TERNARY(NAME, Y) &formulas::NAME##_y,
-#include "cl_kernels/formulas.h"
-#undef UNARY
-#undef BINARY
-#undef TERNARY
-  };
-  return list;
-}
 
 /// The buffers of the three variables.
 std::array<cl::Buffer, 3> variables(Lowering& l, const Formula& formula) {
@@ -35,7 +21,7 @@ std::array<cl::Buffer, 3> variables(Lowering& l, const Formula& formula) {
 Defines defines_of(const Lowering& l, const Formula& formula) {
   bool gradients = false;
   int arity = 1;
-  for (const Formula* other : all_formulas()) {
+  for (const Formula* other : formulas::all()) {
     if (other->row != formula.row) continue;
     if (other->part == "y") arity = static_cast<int>(other->input_count());
     gradients |= other->part != "y" && !other->is_trivial();
@@ -47,9 +33,7 @@ Defines defines_of(const Lowering& l, const Formula& formula) {
 }
 
 void lower(Lowering& l) {
-  const Formula& formula =
-      **std::find_if(all_formulas().begin(), all_formulas().end(),
-                     [&](const Formula* f) { return f->op == l.node().op->name; });
+  const Formula& formula = *formulas::find(l.node().op->name);
   const auto [a, b, c] = variables(l, formula);
   const auto attribute = [&](std::size_t i) {
     return formula.has_attribute(i)
@@ -88,7 +72,7 @@ void lower(Lowering& l) {
 
 std::vector<OpLowering> pointwise_lowerings() {
   std::vector<OpLowering> list;
-  for (const Formula* formula : all_formulas())
+  for (const Formula* formula : formulas::all())
     if (!formula->is_trivial()) list.push_back({formula->op, {{"vectors", never_refuses, lower}}});
   return list;
 }

@@ -1,16 +1,12 @@
 // Reductions: a program for each row of the table that is used. Runs of neighbouring axes are
 // reduced one after the other. Long ones are cut into pieces that a second launch combines, always
 // in the same order.
-#include "engine/ops/reduce.h"
+#include "backends/opencl/reduce.h"
 
 #include <algorithm>
 
-#include "backends/opencl/lowering.h"
-
 namespace tessera::opencl {
-namespace {
 
-/// How many pieces keep the device busy.
 std::int64_t piece_count(const Lowering& l, const ReducePass& pass) {
   constexpr std::int64_t shortest = 64;  // rows of a piece
   const std::int64_t items =
@@ -23,16 +19,11 @@ std::int64_t piece_count(const Lowering& l, const ReducePass& pass) {
   return std::max<std::int64_t>(1, (pass.reduce + length - 1) / length);  // none is empty
 }
 
-/// What a launch knows of those before and after it.
-struct Place {
-  bool first, last;
-  double terms;
-};
-
-void launch_pieces(Lowering& l, const ReducePass& pass, std::int64_t pieces, const Place& place,
-                   const cl::Buffer& x, const cl::Buffer& y) {
+void launch_pieces(Lowering& l, std::string_view reduction, const ReducePass& pass,
+                   std::int64_t pieces, const ReducePlace& place, const cl::Buffer& x,
+                   const cl::Buffer& y) {
   const std::int64_t length = (pass.reduce + pieces - 1) / pieces;
-  const Defines defines = l.defines().set("ROW", fmt::format("row_{}", l.node().op->name));
+  const Defines defines = l.defines().set("ROW", fmt::format("row_{}", reduction));
   const cl_int first = place.first, last = place.last;
   const auto terms = static_cast<cl_float>(place.terms);
   if (pass.inner == 1) {
@@ -46,9 +37,12 @@ void launch_pieces(Lowering& l, const ReducePass& pass, std::int64_t pieces, con
                  l.to_int(pass.outer * pass.reduce * pass.inner), first, last, terms);
 }
 
+namespace {
+
 void lower(Lowering& l) {
+  const std::string_view op = l.node().op->name;
   const auto passes = reduce_passes(l.input_spec(0).shape, l.attributes().integers("axes"));
-  Place place{true, false, 1};
+  ReducePlace place{true, false, 1};
   for (const ReducePass& pass : passes) place.terms *= static_cast<double>(pass.reduce);
   cl::Buffer x = l.input(0);
   const auto workspace = [&](std::int64_t floats) {
@@ -59,14 +53,14 @@ void lower(Lowering& l) {
     const std::int64_t pieces = piece_count(l, pass);
     if (pieces > 1) {
       const cl::Buffer partial = workspace(pass.outer * pieces * pass.inner);
-      launch_pieces(l, pass, pieces, place, x, partial);
+      launch_pieces(l, op, pass, pieces, place, x, partial);
       x = partial;
       pass.reduce = pieces;
       place.first = false;
     }
     place.last = i + 1 == passes.size();
     const cl::Buffer y = place.last ? l.output(0) : workspace(pass.outer * pass.inner);
-    launch_pieces(l, pass, 1, place, x, y);
+    launch_pieces(l, op, pass, 1, place, x, y);
     x = y;
     place.first = false;
   }

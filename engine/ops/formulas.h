@@ -67,4 +67,25 @@ struct Formula {
 #undef BINARY
 #undef TERNARY
 
+/// All of them, row by row.
+inline const std::vector<const Formula*>& all() {
+  static const std::vector<const Formula*> list = {
+#define UNARY(NAME, P, Q, Y, DX) &NAME##_y, &NAME##_dx,
+#define BINARY(NAME, Y, DA, DB) &NAME##_y, &NAME##_da, &NAME##_db,
+#define TERNARY(NAME, Y) &NAME##_y,
+#include "cl_kernels/formulas.h"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+  };
+  return list;
+}
+
+/// That of an element-wise op; nullptr: the op is another one.
+inline const Formula* find(std::string_view op) {
+  for (const Formula* formula : all())
+    if (formula->op == op && !formula->is_trivial()) return formula;
+  return nullptr;
+}
+
 }  // namespace tessera::formulas

@@ -5,6 +5,10 @@
 
 namespace tessera {
 
+/// Makes one node of chains of element-wise ops and expansions, and of the reduction behind one,
+/// where nothing else reads the results in between. It stands at the place of the last op.
+void join_chains(Graph& graph);
+
 /// Makes one node of optimiser steps of the same op, learning rate and attributes (the weight decay
 /// may differ), at the place of the last of them. A step whose result is read before that stays
 /// apart.

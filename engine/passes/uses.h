@@ -20,10 +20,13 @@ class Uses {
     const auto& readers = readers_[static_cast<std::size_t>(value)];
     return readers.size() == 1 ? readers[0] : no_node;
   }
+  /// Once for each time that a node reads the value; no_node for the outputs of the graph.
+  const std::vector<NodeId>& readers(ValueId value) const {
+    return readers_[static_cast<std::size_t>(value)];
+  }
   /// Whether all that read a value come after the node.
   bool all_after(ValueId value, NodeId node) const {
-    const auto& readers = readers_[static_cast<std::size_t>(value)];
-    return std::all_of(readers.begin(), readers.end(),
+    return std::all_of(readers(value).begin(), readers(value).end(),
                        [&](NodeId reader) { return reader == no_node || reader > node; });
   }
 

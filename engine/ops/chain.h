@@ -1,0 +1,72 @@
+// A chain of element-wise ops as one op, and its geometry, which the backends read from a node.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/ops/formulas.h"
+#include "tessera/attributes.h"
+#include "tessera/spec.h"
+
+namespace tessera {
+
+/// What a backend can rely on.
+inline constexpr std::size_t most_chain_inputs = 6;
+inline constexpr std::size_t most_chain_steps = 8;
+
+/// One op of a chain.
+struct ChainStep {
+  /// Input i of the node, or the result of an earlier step.
+  struct Operand {
+    bool is_step = false;
+    std::size_t index = 0;
+  };
+  const formulas::Formula* formula = nullptr;
+  std::vector<Operand> operands = {};  ///< those that the formula reads, in order
+  std::array<double, 2> numbers = {};  ///< its attributes
+};
+
+/// The last step's result is that of the chain, or what is reduced.
+struct Chain {
+  std::vector<ChainStep> steps;
+  std::string_view reduction = {};  ///< a row of cl_kernels/reductions.h, or nothing
+  std::vector<std::int64_t> axes = {};
+
+  std::size_t input_count() const;
+};
+
+/// The rows of cl_kernels/reductions.h.
+std::span<const std::string_view> chain_reductions();
+
+/// "add(x0,x1) leaky_relu(t0,0.1)": inputs are x0, x1, ..., results t0, t1, ...
+std::string to_string(std::span<const ChainStep> steps);
+/// Attributes `program`, as above, and perhaps `reduction` and `axes`.
+Attributes to_attributes(const Chain& chain);
+/// Throws Error when they say something else.
+Chain to_chain(const Attributes& attributes);
+
+/// Elements of a chain as [outer, middle, inner]; for each input the elements between neighbours
+/// along each, 0 where it is repeated. Inner ones are neighbours: 0 or 1.
+struct ChainGeometry {
+  enum class Reduces : std::uint8_t { nothing, middle, inner };
+  struct Steps {
+    std::int64_t outer, middle, inner;
+  };
+  std::int64_t outer, middle, inner;
+  std::vector<Steps> steps;
+  Reduces reduces;
+
+  std::int64_t elements() const { return outer * middle * inner; }
+};
+
+/// Nothing where inputs are repeated along too many dimensions, or axes that are reduced are no
+/// neighbours or stand first of three.
+std::optional<ChainGeometry> chain_geometry(const std::vector<Shape>& inputs,
+                                            const std::vector<std::int64_t>& axes);
+
+}  // namespace tessera
