@@ -75,7 +75,7 @@ __kernel GROUP void conv2d_pad(__global const float* restrict x, __global float*
   }
 }
 
-// y[pixel, channel] = bias[channel] + sum over r, s, j of
+// y[pixel, channel] = bias[channel] + residual + sum over r, s, j of
 // x[x_base + pixel's offset + r*x_r + s*x_s + j] * packed[r, s, j, channel].
 __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
                                      __global const float* restrict packed,
@@ -83,19 +83,19 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
                                      int blocks, int all_blocks, int taps_r, int taps_s, int run,
                                      int packed_block, int packed_tap, int bias_base, int x_base,
                                      int x_n, int x_p, int x_q, int x_r, int x_s, int x_group,
-                                     int y_base, int y_n, int y_p, int y_q) {
+                                     int y_base, int y_n, int y_p, int y_q, EPILOGUE) {
   const int block = (int)get_global_id(CHANNELS_FIRST ? 0 : 1);
   const int first = (int)get_global_id(CHANNELS_FIRST ? 1 : 0) * PIXELS;
   if (block >= all_blocks || first >= pixels) return;
   const int group = block / blocks, channel = block % blocks * BLOCK;
   __global const float* from[PIXELS];
-  __global float* to[PIXELS];
+  size_t to[PIXELS];
   floatv sums[PIXELS][NV];
   int q = first % Q, p = first / Q % P, n = first / Q / P;
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i) {  // pixels past the last one are the last one again
     from[i] = x + x_base + (size_t)n * x_n + p * x_p + q * x_q + group * x_group;
-    to[i] = y + y_base + (size_t)n * y_n + p * y_p + q * y_q + group * outs + channel;
+    to[i] = y_base + (size_t)n * y_n + p * y_p + q * y_q + group * outs + channel;
     if (first + i + 1 < pixels && ++q == Q) {
       q = 0;
       if (++p == P) {
@@ -122,11 +122,18 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
         }
       }
     }
+  if (HAS_EPILOGUE)
+    UNROLL(PIXELS)
+    for (int i = 0; i < PIXELS; ++i)
+      UNROLL(NV)
+      for (int v = 0; v < NV; ++v)
+        sums[i][v] = finished(sums[i][v], to[i] + v * V, outs - channel - v * V, EPILOGUE_ARGUMENTS);
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i)
     if (first + i < pixels)
       UNROLL(NV)
-      for (int v = 0; v < NV; ++v) store_lanes(sums[i][v], to[i] + v * V, outs - channel - v * V);
+      for (int v = 0; v < NV; ++v)
+        store_lanes(sums[i][v], y + to[i] + v * V, outs - channel - v * V);
 }
 
 // part[piece, r, s, j, k] = sum over the pixels of a piece of x[.. + j] * dy[.., k]. Dimension 2
@@ -219,7 +226,7 @@ __kernel GROUP void conv2d_dw_finish(__global const float* restrict part, __glob
 // An item is one element of y.
 __kernel GROUP void conv2d_naive(__global const float* restrict x, __global const float* restrict w,
                                  __global const float* restrict b, __global float* restrict y,
-                                 int has_bias, GEOMETRY, int items, int chunk) {
+                                 int has_bias, EPILOGUE, GEOMETRY, int items, int chunk) {
   const int channels = C / groups;
   FOR_ITEMS(i) {
     const int k = i % K, q = i / K % Q, p = i / K / Q % P, n = i / K / Q / P;
@@ -234,7 +241,7 @@ __kernel GROUP void conv2d_naive(__global const float* restrict x, __global cons
         __global const float* weights = w + (((size_t)k * R + r) * S + s) * channels;
         for (int c = 0; c < channels; ++c) sum = MULTIPLY_ADD(from[c], weights[c], sum);
       }
-    y[i] = sum;
+    y[i] = finished_element(sum, i, EPILOGUE_ARGUMENTS);
   }
 }
 

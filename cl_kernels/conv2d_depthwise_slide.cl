@@ -16,7 +16,7 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
                                            __global const float* restrict packed,
                                            __global float* restrict y, int H, int W, int C, int P,
                                            int Q, int top, int left, int tap_base, int tap_step,
-                                           int past_cache, int items, int chunk) {
+                                           EPILOGUE, int past_cache, int items, int chunk) {
   const int vectors = C / V;
   FOR_ITEMS(i) {
     const int channel = i % vectors * V, p = i / vectors % P, n = i / vectors / P;
@@ -28,7 +28,7 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
     UNROLL(S)
     for (int s = 0; s < S; ++s) sums[s] = bias;
     __global const float* from = x + ((size_t)n * H + p - top) * W * C + channel;
-    __global float* to = y + ((size_t)n * P + p) * Q * C + channel;
+    const size_t to = ((size_t)n * P + p) * Q * C + channel;
     for (int column = -left; column < Q + S - 1 - left; ++column) {
       if (column >= 0 && column < W) {
         UNROLL(R)
@@ -40,7 +40,10 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
           }
       }
       const int q = column + left - (S - 1);
-      if (q >= 0) store_output(sums[S - 1], to + q * C, V, past_cache);
+      if (q >= 0) {
+        const size_t at = to + q * C;
+        store_output(finished(sums[S - 1], at, V, EPILOGUE_ARGUMENTS), y + at, V, past_cache);
+      }
       UNROLL(S)
       for (int s = S - 1; s > 0; --s) sums[s] = sums[s - 1];
       sums[0] = bias;

@@ -30,13 +30,13 @@ __kernel TILE_GROUP void conv2d_local(
     int K, int P, uint2 by_P, int Q, uint2 by_Q, int run, uint2 by_run, int taps_s, uint2 by_taps_s,
     int H, int W, int base_h, int stride_h, int step_h, int base_w, int stride_w, int step_w,
     int w_base, int w_out, int w_r, int w_s, int w_j, int y_base, int y_n, int y_p, int y_q,
-    int piece) {
+    int piece, EPILOGUE) {
   TILE_MEMORY;
   const int item = (int)get_local_id(0), tile = (int)get_group_id(0);
   const int tiles_n = (N + TILE_N - 1) / TILE_N;
   const int m = tile / tiles_n * TILE_M, n = tile % tiles_n * TILE_N;
   const int begin = (int)get_global_id(2) * piece, end = min(begin + piece, K);
-  y += y_base + get_global_id(2) * M * N;
+  y += get_global_id(2) * M * N;
   // Loads beyond the last pixel or channel take the last ones again; nobody stores their sums.
   Place places[A_LOADS];
   int columns[B_LOADS];
@@ -78,8 +78,9 @@ __kernel TILE_GROUP void conv2d_local(
     const int pixel = m + SUM_ROW(i);
     if (pixel < M) {
       const int row = divide(pixel, by_Q), image = divide(row, by_P);
-      store_row(y + (size_t)image * y_n + (row - image * P) * y_p + (pixel - row * Q) * y_q,
-                sums[i], n, N, item);
+      store_row(y,
+                y_base + (size_t)image * y_n + (row - image * P) * y_p + (pixel - row * Q) * y_q,
+                sums[i], n, N, item, EPILOGUE_ARGUMENTS);
     }
   }
 }
@@ -91,7 +92,7 @@ __kernel TILE_GROUP void conv2d_dw_local(__global const float* restrict x,
                                          uint2 by_P, int Q, uint2 by_Q, int run, uint2 by_run,
                                          int taps_s, uint2 by_taps_s, int H, int W, int base_h,
                                          int stride_h, int step_h, int base_w, int stride_w,
-                                         int step_w, int piece) {
+                                         int step_w, int piece, EPILOGUE) {
   TILE_MEMORY;
   const int item = (int)get_local_id(0), tile = (int)get_group_id(0);
   const int tiles_n = (N + TILE_N - 1) / TILE_N;
@@ -124,6 +125,6 @@ __kernel TILE_GROUP void conv2d_dw_local(__global const float* restrict x,
   UNROLL_ALL
   for (int i = 0; i < ITEM_M; ++i) {
     const int row = m + SUM_ROW(i);
-    if (row < M) store_row(dw + (size_t)row * N, sums[i], n, N, item);
+    if (row < M) store_row(dw, (size_t)row * N, sums[i], n, N, item, EPILOGUE_ARGUMENTS);
   }
 }

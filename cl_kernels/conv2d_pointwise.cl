@@ -14,10 +14,11 @@
 
 #define BLOCK (V * NV)
 
-// The first `rows` pixels of a tile, `outs` channels of which are left for this block.
+// The first `rows` pixels of a tile, from y[at] on; `outs` channels are left for this block.
 static inline void multiply_tile(__global const float* restrict x, __global const float* restrict w,
                                  __global const float* restrict bias, __global float* restrict y,
-                                 int rows, int ins, int outs, int y_pixel, int past_cache) {
+                                 size_t at, int rows, int ins, int outs, int y_pixel, int past_cache,
+                                 EPILOGUE) {
   int offsets[PIXELS];
   floatv sums[PIXELS][NV];
   UNROLL(PIXELS)
@@ -37,19 +38,26 @@ static inline void multiply_tile(__global const float* restrict x, __global cons
       for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, weights[v], sums[i][v]);
     }
   }
+  if (HAS_EPILOGUE)
+    UNROLL(PIXELS)
+    for (int i = 0; i < PIXELS; ++i)
+      UNROLL(NV)
+      for (int v = 0; v < NV; ++v)
+        sums[i][v] = finished(sums[i][v], at + min(i, rows - 1) * y_pixel + v * V, outs - v * V,
+                              EPILOGUE_ARGUMENTS);
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i)
     if (i < rows)
       UNROLL(NV)
       for (int v = 0; v < NV; ++v)
-        store_output(sums[i][v], y + i * y_pixel + v * V, outs - v * V, past_cache);
+        store_output(sums[i][v], y + at + i * y_pixel + v * V, outs - v * V, past_cache);
 }
 
 // packed: blocks of [ins, BLOCK] weights, and behind them the biases.
 __kernel GROUP void conv2d_pointwise(__global const float* restrict x,
                                      __global const float* restrict packed, __global float* restrict y,
-                                     int pixels, int ins, int outs, int group, int past_cache,
-                                     int items, int chunk) {
+                                     int pixels, int ins, int outs, int group, EPILOGUE,
+                                     int past_cache, int items, int chunk) {
   const int blocks = (outs + BLOCK - 1) / BLOCK;
   __global const float* biases = packed + (size_t)blocks * ins * BLOCK;
   FOR_ITEMS(i) {
@@ -57,7 +65,8 @@ __kernel GROUP void conv2d_pointwise(__global const float* restrict x,
     for (int block = 0; block < blocks; ++block)
       for (int pixel = begin; pixel < end; pixel += PIXELS)
         multiply_tile(x + (size_t)pixel * ins, packed + (size_t)block * ins * BLOCK,
-                      biases + block * BLOCK, y + (size_t)pixel * outs + block * BLOCK,
-                      min(PIXELS, end - pixel), ins, outs - block * BLOCK, outs, past_cache);
+                      biases + block * BLOCK, y, (size_t)pixel * outs + block * BLOCK,
+                      min(PIXELS, end - pixel), ins, outs - block * BLOCK, outs, past_cache,
+                      EPILOGUE_ARGUMENTS);
   }
 }

@@ -101,10 +101,10 @@ static inline void store_result(floatv value, __global float* y, int count) {
   store_lanes(value, y, count);
 }
 
-// The results (p..p+3, q..q+3) of V channels from products[position].
+// The results (p..p+3, q..q+3) of V channels, the first at y[at], from products[position].
 static inline void finish_tile(__global const float* restrict products, int position, floatv bias,
-                               __global float* restrict y, int p, int q, int P, int Q, int outs,
-                               int count) {
+                               __global float* restrict y, size_t at, int p, int q, int P, int Q,
+                               int outs, int count, EPILOGUE) {
   floatv sums[36], rows[24], results[4];
   UNROLL(36)
   for (int i = 0; i < 36; ++i) sums[i] = LOAD(products + i * position);
@@ -115,8 +115,10 @@ static inline void finish_tile(__global const float* restrict products, int posi
     transform_back(rows + r * 6, 1, results, 1);
     UNROLL(4)
     for (int s = 0; s < 4; ++s)
-      if (p + r < P && q + s < Q)
-        store_result(results[s] + bias, y + ((size_t)(p + r) * Q + q + s) * outs, count);
+      if (p + r < P && q + s < Q) {
+        const size_t to = at + ((size_t)(p + r) * Q + q + s) * outs;
+        store_result(finished(results[s] + bias, to, count, EPILOGUE_ARGUMENTS), y + to, count);
+      }
   }
 }
 
@@ -128,7 +130,7 @@ __kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
                                          __global float* restrict scratch, int has_bias, int H,
                                          int W, int ins, int P, int Q, int outs, int before_h,
                                          int before_w, int tiles, int tile_share, int group,
-                                         int blocks, int block_share) {
+                                         int blocks, int block_share, EPILOGUE) {
   const int share = (int)(get_global_id(1) * get_global_size(0) + get_global_id(0));
   const int row = (ins + V - 1) / V * V, tile_columns = (Q + 3) / 4, tile_rows = (P + 3) / 4;
   const int position = group * row, product = group * BLOCK;
@@ -161,7 +163,8 @@ __kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
           if (count > 0)
             finish_tile(products + (t - first) * BLOCK + v * V, product,
                         has_bias ? load_lanes(b + channel, count) : (floatv)(0.0f),
-                        y + n * P * Q * outs + channel, p, q, P, Q, outs, count);
+                        y, n * P * Q * outs + channel, p, q, P, Q, outs, count,
+                        EPILOGUE_ARGUMENTS);
         }
       }
     }

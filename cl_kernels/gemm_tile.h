@@ -54,8 +54,8 @@
 #define ITEM_COLUMNS (TILE_N / ITEM_N)
 #define ITEMS (ITEM_ROWS * ITEM_COLUMNS)
 #if SUB_GROUP
-#define TILE_GROUP                                          \
-  __attribute__((intel_reqd_sub_group_size(SUB_GROUP)))     \
+#define TILE_GROUP                                      \
+  __attribute__((intel_reqd_sub_group_size(SUB_GROUP))) \
   __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 #else
 #define TILE_GROUP __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
@@ -143,9 +143,8 @@ INLINE void multiply_tiles(__local const float* a, __local const float* b,
     for (int j = 0; j < ITEM_N; j += 4)
       vstore4(*(__local const float4*)(b + j * ITEM_COLUMNS), 0, right + j);
     UNROLL_ALL
-    for (int i = 0; i < ITEM_M; ++i)
-      UNROLL_ALL
-      for (int j = 0; j < ITEM_N; ++j) sums[i][j] = MULTIPLY_ADD(left[i], right[j], sums[i][j]);
+    for (int i = 0; i < ITEM_M; ++i) UNROLL_ALL
+    for (int j = 0; j < ITEM_N; ++j) sums[i][j] = MULTIPLY_ADD(left[i], right[j], sums[i][j]);
   }
 }
 #endif
@@ -166,24 +165,24 @@ INLINE void put_tiles(__local float* a, __local float* b, const float staged_a[A
   __local float4 tile_b[2 * TILE_WORDS * B_PITCH / 4]; \
   float staged_a[A_LOADS][A_WIDTH], staged_b[B_LOADS][B_WIDTH]
 
-#define PUT_TILES(buffer)                                              \
-  put_tiles((__local float*)tile_a + (buffer)*TILE_WORDS * A_PITCH,        \
+#define PUT_TILES(buffer)                                           \
+  put_tiles((__local float*)tile_a + (buffer)*TILE_WORDS * A_PITCH, \
             (__local float*)tile_b + (buffer)*TILE_WORDS * B_PITCH, staged_a, staged_b, item)
 
 // Adds the products of tiles 0..steps-1 to `sums`. The fetch of tile `steps` gives zeros.
-#define ADD_PRODUCTS(steps)                                                                \
-  do {                                                                                     \
-    FETCH(0);                                                                              \
-    PUT_TILES(0);                                                                          \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                          \
-    for (int step = 0; step < (steps); ++step) {                                           \
-      const int buffer = step & 1;                                                         \
-      FETCH(step + 1);                                                                     \
-      multiply_tiles((__local const float*)tile_a + buffer * TILE_WORDS * A_PITCH,             \
+#define ADD_PRODUCTS(steps)                                                                     \
+  do {                                                                                          \
+    FETCH(0);                                                                                   \
+    PUT_TILES(0);                                                                               \
+    barrier(CLK_LOCAL_MEM_FENCE);                                                               \
+    for (int step = 0; step < (steps); ++step) {                                                \
+      const int buffer = step & 1;                                                              \
+      FETCH(step + 1);                                                                          \
+      multiply_tiles((__local const float*)tile_a + buffer * TILE_WORDS * A_PITCH,              \
                      (__local const float*)tile_b + buffer * TILE_WORDS * B_PITCH, sums, item); \
-      PUT_TILES(buffer ^ 1);                                                               \
-      barrier(CLK_LOCAL_MEM_FENCE);                                                        \
-    }                                                                                      \
+      PUT_TILES(buffer ^ 1);                                                                    \
+      barrier(CLK_LOCAL_MEM_FENCE);                                                             \
+    }                                                                                           \
   } while (0)
 
 // The sums start with the bias of their columns, if there is one.
@@ -209,11 +208,18 @@ INLINE void store_sums(__global float* to, const float* sums) {
 #endif
 }
 
-// Stores row i of the sums at columns n.. of the row of N columns that starts at `to`.
-INLINE void store_row(__global float* to, const float sums[ITEM_N], int n, int N, int item) {
+// Stores a row of the sums at columns n.. of the row of N columns that starts at y[row].
+INLINE void store_row(__global float* y, size_t row, const float sums[ITEM_N], int n, int N,
+                      int item, EPILOGUE) {
   UNROLL_ALL
   for (int j = 0; j < ITEM_N; j += Y_WIDTH) {
     const int column = n + SUM_COLUMN(j);
-    if (column < N) store_sums(to + column, sums + j);
+    if (column < N) {
+      float results[Y_WIDTH];
+      UNROLL_ALL
+      for (int i = 0; i < Y_WIDTH; ++i)
+        results[i] = finished_element(sums[j + i], row + column + i, EPILOGUE_ARGUMENTS);
+      store_sums(y + row + column, results);
+    }
   }
 }

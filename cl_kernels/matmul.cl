@@ -2,7 +2,8 @@
 //
 // matmul_rows: b is [K,N]; a work-item makes TILE_M rows x NV vectors of columns of y.
 // matmul_dots: a is [M,K] and b [N,K]; a work-item makes TILE_M x TILE_N dot products.
-// matmul_naive: anything; an item is one element. matmul_bias adds the bias to a finished product.
+// matmul_naive: anything; an item is one element. matmul_finish does to a product what the
+// others do to theirs before they store it: bias, residual, activation.
 #include "common.h"
 
 #ifndef NV
@@ -23,7 +24,7 @@ __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
                                      __global const float* restrict b,
                                      __global const float* restrict bias, __global float* restrict y,
                                      int has_bias, int M, int N, int K, int a_m, int a_k,
-                                     int b_elements) {
+                                     int b_elements, EPILOGUE) {
   const int m = (int)get_global_id(0) * TILE_M, n = (int)get_global_id(1) * BLOCK;
   const size_t batch = get_global_id(2);
   __global const float* rows[TILE_M];
@@ -65,15 +66,18 @@ __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
   for (int i = 0; i < TILE_M; ++i)
     if (m + i < M)
       UNROLL(NV)
-      for (int v = 0; v < NV; ++v)
-        store_lanes(sums[i][v], y + (batch * M + m + i) * N + n + v * V, N - n - v * V);
+      for (int v = 0; v < NV; ++v) {
+        const size_t at = (batch * M + m + i) * N + n + v * V;
+        const int count = N - n - v * V;
+        store_lanes(finished(sums[i][v], at, count, EPILOGUE_ARGUMENTS), y + at, count);
+      }
 }
 
 // Dimensions: tiles of rows, tiles of columns, batch.
 __kernel TILE_GROUP void matmul_dots(__global const float* restrict a,
                                      __global const float* restrict b,
                                      __global const float* restrict bias, __global float* restrict y,
-                                     int has_bias, int M, int N, int K) {
+                                     int has_bias, int M, int N, int K, EPILOGUE) {
   const int m = (int)get_global_id(0) * TILE_M, n = (int)get_global_id(1) * TILE_N;
   const size_t batch = get_global_id(2);
   __global const float* rows[TILE_M];
@@ -103,15 +107,18 @@ __kernel TILE_GROUP void matmul_dots(__global const float* restrict a,
   for (int i = 0; i < TILE_M; ++i)
     UNROLL(TILE_N)
     for (int j = 0; j < TILE_N; ++j)
-      if (m + i < M && n + j < N)
-        y[(batch * M + m + i) * N + n + j] = lane_sum(sums[i][j]) + (has_bias ? bias[n + j] : 0.0f);
+      if (m + i < M && n + j < N) {
+        const size_t at = (batch * M + m + i) * N + n + j;
+        const float sum = lane_sum(sums[i][j]) + (has_bias ? bias[n + j] : 0.0f);
+        y[at] = finished_element(sum, at, EPILOGUE_ARGUMENTS);
+      }
 }
 
 // a_m, a_k, b_k, b_n are the strides of op(a) and op(b).
 __kernel GROUP void matmul_naive(__global const float* restrict a, __global const float* restrict b,
                                  __global const float* restrict bias, __global float* restrict y,
-                                 int has_bias, int M, int N, int K, int a_m, int a_k, int b_k,
-                                 int b_n, int items, int chunk) {
+                                 int has_bias, EPILOGUE, int M, int N, int K, int a_m, int a_k,
+                                 int b_k, int b_n, int items, int chunk) {
   FOR_ITEMS(i) {
     const int n = i % N, m = i / N % M;
     const size_t batch = i / N / M;
@@ -120,12 +127,14 @@ __kernel GROUP void matmul_naive(__global const float* restrict a, __global cons
     float sum = has_bias ? bias[n] : 0.0f;
     for (int k = 0; k < K; ++k)
       sum = MULTIPLY_ADD(row[(size_t)k * a_k], column[(size_t)k * b_k], sum);
-    y[i] = sum;
+    y[i] = finished_element(sum, i, EPILOGUE_ARGUMENTS);
   }
 }
 
 // An item is one element of y.
-__kernel GROUP void matmul_bias(__global const float* restrict bias, __global float* restrict y,
-                                int N, int items, int chunk) {
-  FOR_ITEMS(i) { y[i] += bias[i % N]; }
+__kernel GROUP void matmul_finish(__global const float* restrict bias, __global float* restrict y,
+                                  int has_bias, EPILOGUE, int N, int items, int chunk) {
+  FOR_ITEMS(i) {
+    y[i] = finished_element(y[i] + (has_bias ? bias[i % N] : 0.0f), i, EPILOGUE_ARGUMENTS);
+  }
 }

@@ -12,7 +12,7 @@ __kernel TILE_GROUP void matmul_local(__global const float* restrict a,
                                       __global const float* restrict b,
                                       __global const float* restrict bias,
                                       __global float* restrict y, int has_bias, int M, int N, int K,
-                                      int a_m, int a_k, int b_k, int b_n, int piece) {
+                                      int a_m, int a_k, int b_k, int b_n, int piece, EPILOGUE) {
   TILE_MEMORY;
   const int item = (int)get_local_id(0), tile = (int)get_group_id(0);
   const int tiles_n = (N + TILE_N - 1) / TILE_N;
@@ -21,7 +21,7 @@ __kernel TILE_GROUP void matmul_local(__global const float* restrict a,
   const int begin = (int)get_global_id(2) * piece, end = min(begin + piece, K);
   a += batch * M * K;
   b += batch * K * N;
-  y += (get_global_id(2) * get_global_size(1) + batch) * M * N;
+  y += get_global_id(2) * get_global_size(1) * M * N;
   // Loads beyond the last row or column take the last ones again; nobody stores their sums.
   int a_rows[A_LOADS], b_columns[B_LOADS];
   UNROLL_ALL
@@ -48,18 +48,19 @@ __kernel TILE_GROUP void matmul_local(__global const float* restrict a,
   UNROLL_ALL
   for (int i = 0; i < ITEM_M; ++i) {
     const int row = m + SUM_ROW(i);
-    if (row < M) store_row(y + (size_t)row * N, sums[i], n, N, item);
+    if (row < M)
+      store_row(y, batch * M * N + (size_t)row * N, sums[i], n, N, item, EPILOGUE_ARGUMENTS);
   }
 }
 
 // y[i] = bias[i % N] + the sum over pieces of parts[piece, i], in order. An item is one element.
 __kernel GROUP void matmul_local_finish(__global const float* restrict parts,
                                         __global const float* restrict bias,
-                                        __global float* restrict y, int has_bias, int N, int pieces,
-                                        int items, int chunk) {
+                                        __global float* restrict y, int has_bias, EPILOGUE, int N,
+                                        int pieces, int items, int chunk) {
   FOR_ITEMS(i) {
     float sum = has_bias ? bias[i % N] : 0.0f;
     for (int piece = 0; piece < pieces; ++piece) sum += parts[(size_t)piece * items + i];
-    y[i] = sum;
+    y[i] = finished_element(sum, i, EPILOGUE_ARGUMENTS);
   }
 }

@@ -50,11 +50,13 @@ static inline void store_result(floatv value, __global float* y, int count) {
 }
 
 // Adds `count` products to the sums of a tile: those that wait in `part`, unless it is the first time.
-// The last time they go to y, whose tile has `rows` and `columns` inside, else they wait again.
+// The last time they go to y[at], of whose tile `rows` and `columns` are inside, else they wait
+// again.
 static inline void multiply_tile(__global const float* restrict a, __global const float* restrict b,
                                  int count, __global float* restrict part, bool is_first,
                                  bool is_last, __global const float* restrict bias, bool has_bias,
-                                 __global float* restrict y, int rows, int columns, int N) {
+                                 __global float* restrict y, size_t at, int rows, int columns,
+                                 int N, EPILOGUE) {
   floatv sums[TILE_M][NV];
   UNROLL(TILE_M)
   for (int i = 0; i < TILE_M; ++i)
@@ -78,8 +80,11 @@ static inline void multiply_tile(__global const float* restrict a, __global cons
     const floatv added = is_last && has_bias ? load_lanes(bias + v * V, lanes) : (floatv)(0.0f);
     UNROLL(TILE_M)
     for (int i = 0; i < TILE_M; ++i) {
-      if (!is_last) STORE(sums[i][v], part + i * BLOCK + v * V);
-      else if (i < rows) store_result(sums[i][v] + added, y + (size_t)i * N + v * V, lanes);
+      const size_t to = at + (size_t)i * N + v * V;
+      if (!is_last)
+        STORE(sums[i][v], part + i * BLOCK + v * V);
+      else if (i < rows)
+        store_result(finished(sums[i][v] + added, to, lanes, EPILOGUE_ARGUMENTS), y + to, lanes);
     }
   }
 }
@@ -89,7 +94,7 @@ __kernel TILE_GROUP void matmul_packed(__global const float* restrict a,
                                        __global const float* restrict b,
                                        __global const float* restrict bias, __global float* restrict y,
                                        __global float* restrict part, int has_bias, int M, int N,
-                                       int K, int k_block, int a_share, int b_share) {
+                                       int K, int k_block, int a_share, int b_share, EPILOGUE) {
   const int a_panels = (M + TILE_M - 1) / TILE_M, b_panels = (N + BLOCK - 1) / BLOCK;
   const int first_a = (int)get_global_id(0) * a_share, last_a = min(first_a + a_share, a_panels);
   const int first_b = (int)get_global_id(1) * b_share, last_b = min(first_b + b_share, b_panels);
@@ -105,6 +110,6 @@ __kernel TILE_GROUP void matmul_packed(__global const float* restrict a,
         multiply_tile(a + ((batch * a_panels + panel_a) * K + k) * TILE_M,
                       b + ((batch * b_panels + panel_b) * K + k) * BLOCK, min(k_block, K - k),
                       own + tile * TILE_M * BLOCK, k == 0, k + k_block >= K, bias + n, has_bias,
-                      y + (batch * M + m) * N + n, M - m, N - n, N);
+                      y, (batch * M + m) * N + n, M - m, N - n, N, EPILOGUE_ARGUMENTS);
       }
 }

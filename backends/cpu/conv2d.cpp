@@ -1,6 +1,8 @@
 // conv2d and its two gradients.
 #include "backends/cpu/conv2d.h"
 
+#include "backends/cpu/epilogue.h"
+
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
@@ -18,7 +20,7 @@ std::int64_t output_of(std::int64_t h, std::int64_t r, std::int64_t stride, std:
 
 Step prepare_naive(const NodeContext& node) {
   const Conv2dGeometry g = geometry(node);
-  const float *x = node.input(0), *w = node.input(1), *b = node.optional_input(2);
+  const float *x = node.input(0), *w = node.input(1), *b = bias_of(node);
   float* y = node.output(0);
   const std::int64_t Cg = g.C / g.groups, Kg = g.K / g.groups;
   const auto element = [=](std::int64_t n, std::int64_t p, std::int64_t q, std::int64_t k) {
@@ -34,6 +36,7 @@ Step prepare_naive(const NodeContext& node) {
       }
     return static_cast<float>(sum);
   };
+  const Epilogue epilogue(node);
   const std::int64_t rows = g.N * g.P;
   const std::int64_t chunks = chunk_count(rows, g.flops() / static_cast<double>(rows));
   return {[=](const StepContext& context) {
@@ -43,6 +46,7 @@ Step prepare_naive(const NodeContext& node) {
         for (std::int64_t q = 0; q < g.Q; ++q)
           for (std::int64_t k = 0; k < g.K; ++k)
             y[(row * g.Q + q) * g.K + k] = element(row / g.P, row % g.P, q, k);
+      epilogue.finish(y + range.begin * g.Q * g.K, (range.end - range.begin) * g.Q * g.K);
     });
   }};
 }

@@ -2,6 +2,7 @@
 // everything is done on the K channels of y: rows of x are read with each channel repeated, and
 // rows of dx are summed over the filters of a channel.
 #include "backends/cpu/conv2d.h"
+#include "backends/cpu/epilogue.h"
 #include "backends/cpu/simd.h"
 
 namespace TESSERA_CPU_NAMESPACE {
@@ -55,6 +56,7 @@ struct Slide {
   std::vector<Columns> columns;
   const float *x, *bias;
   float* y;
+  Epilogue epilogue;
 
   std::int64_t source_row() const { return src_columns * K; }
   std::int64_t slab_floats() const {
@@ -179,6 +181,7 @@ void slide_rows(const Slide& problem, Range range, const float* packed, float* s
       float* y = problem.y + (n * per_image + h) * floats;
       slide_row(problem, packed, source, first_row, h, problem.together > 1 ? folded : y);
       if (problem.together > 1) sum_neighbours(folded, floats, problem.together, y);
+      problem.epilogue.finish(y, floats);
     }
     u += end - begin;
   }
@@ -238,8 +241,9 @@ Step prepare_conv2d_depthwise(const NodeContext& node) {
                          {forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h)},
                          {columns_of(columns, g.W)},
                          node.input(0),
-                         node.optional_input(2),
-                         node.output(0)};
+                         bias_of(node),
+                         node.output(0),
+                         Epilogue(node)};
   return make_step(problem, g, node.input(1), node.threads());
 }
 
@@ -248,13 +252,15 @@ Step prepare_conv2d_dx_depthwise(const NodeContext& node) {
   std::vector<Columns> columns;
   for (const Axis& axis : gradient_axes(g.W, g.S, g.stride_w, g.padding_w, g.dilation_w))
     columns.push_back(columns_of(axis, g.Q));
-  const Slide problem = {g.N,       g.P,
-                         g.Q,       g.H,
-                         g.W,       g.K,
-                         g.S,       1,
-                         g.K / g.C, gradient_axes(g.H, g.R, g.stride_h, g.padding_h, g.dilation_h),
-                         columns,   node.input(0),
-                         nullptr,   node.output(0)};
+  const Slide problem = {
+      g.N,           g.P,
+      g.Q,           g.H,
+      g.W,           g.K,
+      g.S,           1,
+      g.K / g.C,     gradient_axes(g.H, g.R, g.stride_h, g.padding_h, g.dilation_h),
+      columns,       node.input(0),
+      nullptr,       node.output(0),
+      Epilogue(node)};
   return make_step(problem, g, node.input(1), node.threads());
 }
 

@@ -3,6 +3,7 @@
 // row are one run of consecutive floats in the source. The gradient is the same product over dy:
 // each phase of the stride is a dense product of its own.
 #include "backends/cpu/conv2d.h"
+#include "backends/cpu/epilogue.h"
 #include "backends/cpu/simd.h"
 
 namespace TESSERA_CPU_NAMESPACE {
@@ -17,10 +18,10 @@ struct Phase {
 };
 
 struct Problem {
-  std::int64_t N, groups;
-  std::int64_t src_rows, src_columns, src_channels;  // channels of all groups
-  std::int64_t dst_rows, dst_columns, dst_channels;
-  std::int64_t src_group, dst_group;  // channels of one group
+  std::int64_t N = 0, groups = 0;
+  std::int64_t src_rows = 0, src_columns = 0, src_channels = 0;  // channels of all groups
+  std::int64_t dst_rows = 0, dst_columns = 0, dst_channels = 0;
+  std::int64_t src_group = 0, dst_group = 0;  // channels of one group
   std::vector<Phase> phases;
   ColumnPadding padding;
   std::int64_t unit_rows = 0;  ///< the most output rows of a phase
@@ -28,6 +29,14 @@ struct Problem {
   std::int64_t chunks = 1, slab_floats = 0;
   const float *x, *w, *bias;
   float* y;
+  Epilogue epilogue;
+
+  explicit Problem(const NodeContext& node)
+      : x(node.input(0)),
+        w(node.input(1)),
+        bias(bias_of(node)),
+        y(node.output(0)),
+        epilogue(node) {}
 
   std::int64_t padded_row() const {
     return (src_columns + padding.left + padding.right) * src_channels;
@@ -45,6 +54,7 @@ struct TileArguments {
   float* y;
   std::int64_t y_step;  ///< floats between two pixels
   std::int64_t last_lanes;
+  const Epilogue* epilogue;
 };
 
 template <int T, int V>
@@ -60,6 +70,7 @@ struct ConvTile {
                         V * lanes, a.run_length);
         weights += a.run_length * V * lanes;
       }
+    a.epilogue->finish(tile, a.y, a.y_step, tail);
     tile.write(a.y, a.y_step, tail);
   }
 };
@@ -139,6 +150,7 @@ void run_rows(const Problem& problem, const Phase& phase, const Segment& segment
   a.bias = problem.bias ? problem.bias + first_channel : nullptr;
   a.y_step = columns.dst_step * problem.dst_channels;
   a.last_lanes = block.width - (block.vectors - 1) * lanes;
+  a.epilogue = &problem.epilogue;
   const std::int64_t most = tile_vectors / block.vectors;
   const std::int64_t tiles = (columns.outputs + most - 1) / most;
   for (std::int64_t i = segment.begin; i < std::min(segment.end, rows.outputs); ++i) {
@@ -240,14 +252,12 @@ Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
 Step prepare_conv2d_direct(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
                                            node.output_spec(0).shape, node.attributes());
-  Problem problem{};
+  Problem problem(node);
   problem.N = g.N;
   problem.groups = g.groups;
   problem.src_rows = g.H, problem.src_columns = g.W, problem.src_channels = g.C;
   problem.dst_rows = g.P, problem.dst_columns = g.Q, problem.dst_channels = g.K;
   problem.src_group = g.C / g.groups, problem.dst_group = g.K / g.groups;
-  problem.x = node.input(0), problem.w = node.input(1), problem.bias = node.optional_input(2);
-  problem.y = node.output(0);
   add_phases(problem, {forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h)},
              {forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w)});
   // A filter's taps lie side by side: packing transposes.
@@ -265,14 +275,12 @@ Step prepare_conv2d_direct(const NodeContext& node) {
 Step prepare_conv2d_dx_direct(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
                                            node.input_spec(0).shape, node.attributes());
-  Problem problem{};
+  Problem problem(node);
   problem.N = g.N;
   problem.groups = g.groups;
   problem.src_rows = g.P, problem.src_columns = g.Q, problem.src_channels = g.K;
   problem.dst_rows = g.H, problem.dst_columns = g.W, problem.dst_channels = g.C;
   problem.src_group = g.K / g.groups, problem.dst_group = g.C / g.groups;
-  problem.x = node.input(0), problem.w = node.input(1), problem.bias = nullptr;
-  problem.y = node.output(0);
   add_phases(problem, gradient_axes(g.H, g.R, g.stride_h, g.padding_h, g.dilation_h),
              gradient_axes(g.W, g.S, g.stride_w, g.padding_w, g.dilation_w));
   const auto pack = [R = g.R, S = g.S](const Problem& p, const Phase& phase, const Block& block,

@@ -2,20 +2,29 @@
 // which vectors of channels would be mostly empty. The source rows of a chunk are copied into
 // planes, one per channel; a tile is several output channels times one or two vectors of pixels.
 #include "backends/cpu/conv2d.h"
+#include "backends/cpu/epilogue.h"
 #include "backends/cpu/simd.h"
 
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
 struct Problem {
-  std::int64_t N;
-  std::int64_t src_rows, src_columns, src_channels;
-  std::int64_t dst_rows, dst_columns, dst_channels;
-  Axis rows, columns;
+  std::int64_t N = 0;
+  std::int64_t src_rows = 0, src_columns = 0, src_channels = 0;
+  std::int64_t dst_rows = 0, dst_columns = 0, dst_channels = 0;
+  Axis rows{}, columns{};
   ColumnPadding padding;
-  std::int64_t plane_row, chunks, slab_floats;  ///< floats of a row of one plane
+  std::int64_t plane_row = 0, chunks = 0, slab_floats = 0;  ///< floats of a row of one plane
   const float *x, *w, *bias;
   float* y;
+  Epilogue epilogue;
+
+  explicit Problem(const NodeContext& node)
+      : x(node.input(0)),
+        w(node.input(1)),
+        bias(bias_of(node)),
+        y(node.output(0)),
+        epilogue(node) {}
 
   std::int64_t source_row() const { return src_channels * plane_row; }
   std::int64_t taps() const { return rows.taps * columns.taps * src_channels; }
@@ -103,6 +112,7 @@ void run_row(const Problem& problem, const float* packed, const float* planes,
       (vectors == 2 ? wide_tiles[height] : narrow_tiles[height])(a);
     }
   }
+  problem.epilogue.finish(y, problem.dst_columns * K);
 }
 
 void run_chunk(const Problem& problem, std::int64_t chunk, const float* packed, float* planes) {
@@ -188,14 +198,12 @@ std::string refuse_conv2d_dx_planar(const NodeContext& node) {
 
 Step prepare_conv2d_planar(const NodeContext& node) {
   const Conv2dGeometry g = geometry(node);
-  Problem problem{};
+  Problem problem(node);
   problem.N = g.N;
   problem.src_rows = g.H, problem.src_columns = g.W, problem.src_channels = g.C;
   problem.dst_rows = g.P, problem.dst_columns = g.Q, problem.dst_channels = g.K;
   problem.rows = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
   problem.columns = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
-  problem.x = node.input(0), problem.w = node.input(1), problem.bias = node.optional_input(2);
-  problem.y = node.output(0);
   return make_step(
       problem, g.flops(), node.threads(),
       [g, w = problem.w](std::int64_t r, std::int64_t s, std::int64_t c, std::int64_t k) {
@@ -205,14 +213,12 @@ Step prepare_conv2d_planar(const NodeContext& node) {
 
 Step prepare_conv2d_dx_planar(const NodeContext& node) {
   const Conv2dGeometry g = geometry_dx(node);
-  Problem problem{};
+  Problem problem(node);
   problem.N = g.N;
   problem.src_rows = g.P, problem.src_columns = g.Q, problem.src_channels = g.K;
   problem.dst_rows = g.H, problem.dst_columns = g.W, problem.dst_channels = g.C;
   problem.rows = gradient_axes(g.H, g.R, g.stride_h, g.padding_h, g.dilation_h).front();
   problem.columns = gradient_axes(g.W, g.S, g.stride_w, g.padding_w, g.dilation_w).front();
-  problem.x = node.input(0), problem.w = node.input(1), problem.bias = nullptr;
-  problem.y = node.output(0);
   return make_step(
       problem, g.flops(), node.threads(),
       [g, w = problem.w](std::int64_t r, std::int64_t s, std::int64_t k, std::int64_t c) {

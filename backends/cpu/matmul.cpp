@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 #include <bit>
 
+#include "backends/cpu/epilogue.h"
 #include "backends/cpu/simd.h"
 #include "backends/cpu/variant.h"
 #include "engine/ops/matmul.h"
@@ -17,6 +18,7 @@ struct Product {
   float* y;
   // Elements between neighbours of op(a) [M,K] and op(b) [K,N].
   std::int64_t a_row, a_column, b_row, b_column;
+  Epilogue epilogue;
 
   /// The same for one of the batch.
   Product at(std::int64_t batch) const {
@@ -28,16 +30,23 @@ struct Product {
   }
 };
 
+/// For sums that are in a block of y.
+void finish_block(const Product& p, Range rows, Range columns) {
+  for (std::int64_t m = rows.begin; m < rows.end; ++m)
+    p.epilogue.finish(p.y + m * p.g.N + columns.begin, columns.end - columns.begin);
+}
+
 Product product(const NodeContext& node) {
   Product o{matmul_geometry(node.input_spec(0).shape, node.input_spec(1).shape, node.attributes()),
             node.input(0),
             node.input(1),
-            node.optional_input(2),
+            bias_of(node),
             node.output(0),
             0,
             0,
             0,
-            0};
+            0,
+            Epilogue(node)};
   o.a_row = o.g.transpose_a ? 1 : o.g.K;
   o.a_column = o.g.transpose_a ? o.g.M : 1;
   o.b_row = o.g.transpose_b ? 1 : o.g.N;
@@ -92,6 +101,7 @@ struct OuterTile {
       tile.accumulate(o.a, o.p.a_row, o.p.a_column, o.b, o.p.b_row, o.p.g.K);
     else
       tile.accumulate(o.a, o.p.a_row, o.p.a_column, o.b, o.p.b_row, o.p.g.K, &tail);
+    o.p.epilogue.finish(tile, o.y, o.p.g.N, tail);
     tile.write(o.y, o.p.g.N, tail);
   }
 };
@@ -172,6 +182,7 @@ void dot_block(const Product& p, Range rows, Range columns) {
   std::int64_t m = rows.begin;
   for (; m + dot_rows <= rows.end; m += dot_rows) dot_rows_of<dot_rows>(p, m, columns);
   for (; m < rows.end; ++m) dot_rows_of<1>(p, m, columns);
+  finish_block(p, rows, columns);
 }
 
 std::string refuse_dot(const NodeContext& node) {
@@ -236,6 +247,7 @@ void eigen_block(const Product& p, Range rows, Range columns, float* buffers) {
   else
     p.g.transpose_a ? eigen_gemm<ColMajor, RowMajor>(p, rows, columns, blocking)
                     : eigen_gemm<ColMajor, ColMajor>(p, rows, columns, blocking);
+  finish_block(p, rows, columns);
 }
 
 std::string refuse_eigen(const NodeContext& node) {
@@ -279,6 +291,7 @@ Step prepare_naive(const NodeContext& node) {
                                   double{one.b[k * one.b_row + n * one.b_column]};
                          one.y[m * one.g.N + n] = static_cast<float>(sum);
                        }
+                     finish_block(one, rows, columns);
                    })};
 }
 

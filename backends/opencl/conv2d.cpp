@@ -73,8 +73,7 @@ Range tile_range(const Tile& tile, std::int64_t blocks, std::int64_t tiles, std:
 /// The weights as conv2d_tile sees them: `outs` result channels and `ins` channels of the source
 /// in each group, and the strides of both in w.
 struct Filter {
-  cl::Buffer w, b;
-  bool has_bias;
+  cl::Buffer w;
   std::int64_t groups, outs, ins, out_stride, in_stride, group_stride, row_stride, column_stride;
 };
 
@@ -87,9 +86,10 @@ void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
   const std::int64_t packed_block = tile.channels_first ? block : taps * block;
   const std::int64_t packed_tap = tile.channels_first ? all * block : block;
   const std::int64_t bias_base = taps * all * block;
+  const Bias bias = bias_of(l);
   l.launch_items(
-      file, defines(l, tile), "conv2d_pack", all * (taps + 1), 8, f.w, f.b, packed,
-      cl_int{f.has_bias}, l.to_int(f.outs), l.to_int(blocks), l.to_int(h.taps), l.to_int(w.taps),
+      file, defines(l, tile), "conv2d_pack", all * (taps + 1), 8, f.w, bias.buffer, packed,
+      bias.there, l.to_int(f.outs), l.to_int(blocks), l.to_int(h.taps), l.to_int(w.taps),
       l.to_int(f.ins), l.to_int(h.first * f.row_stride + w.first * f.column_stride),
       l.to_int(f.out_stride), l.to_int(h.next * f.row_stride), l.to_int(w.next * f.column_stride),
       l.to_int(f.in_stride), l.to_int(f.group_stride), l.to_int(packed_block), l.to_int(packed_tap),
@@ -105,17 +105,14 @@ void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
            l.to_int(bias_base), l.to_int(h.base * row + w.base * x.channels),
            l.to_int(x.rows * row), l.to_int(h.stride * row), l.to_int(w.stride * x.channels),
            l.to_int(h.step * row), l.to_int(w.step * x.channels), l.to_int(f.ins),
-           l.to_int(result.base), l.to_int(result.n), l.to_int(result.row),
-           l.to_int(result.column));
+           l.to_int(result.base), l.to_int(result.n), l.to_int(result.row), l.to_int(result.column),
+           epilogue_of(l));
 }
 
 void lower_tile(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
-  const bool has_bias = l.input_count() == 3;
-  slide(l,
-        {l.input(1), has_bias ? l.input(2) : l.unused(), has_bias, g.groups, outs, ins, filter, 1,
-         outs * filter, g.S * ins, ins},
+  slide(l, {l.input(1), g.groups, outs, ins, filter, 1, outs * filter, g.S * ins, ins},
         {l.input(0), g.N, g.H, g.W, g.C},
         forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h),
         forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w),
@@ -125,8 +122,7 @@ void lower_tile(Lowering& l) {
 void lower_dx_tile(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
-  const Filter f = {l.input(1), l.unused(), false,         g.groups,  ins, outs,
-                    1,          filter,     outs * filter, g.S * ins, ins};
+  const Filter f = {l.input(1), g.groups, ins, outs, 1, filter, outs * filter, g.S * ins, ins};
   for (std::int64_t a = 0; a < g.stride_h; ++a)
     for (std::int64_t b = 0; b < g.stride_w; ++b)
       slide(l, f, {l.input(0), g.N, g.P, g.Q, g.K},
@@ -199,9 +195,9 @@ void launch_naive(Lowering& l, const char* kernel, const Conv2dGeometry& g,
 }
 
 void lower_naive(Lowering& l) {
-  const bool has_bias = l.input_count() == 3;
-  launch_naive(l, "conv2d_naive", conv2d_geometry_of(l), l.input(0), l.input(1),
-               has_bias ? l.input(2) : l.unused(), l.output(0), cl_int{has_bias});
+  const Bias bias = bias_of(l);
+  launch_naive(l, "conv2d_naive", conv2d_geometry_of(l), l.input(0), l.input(1), bias.buffer,
+               l.output(0), bias.there, epilogue_of(l));
 }
 
 void lower_dx_naive(Lowering& l) {

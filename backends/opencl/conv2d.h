@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backends/opencl/epilogue.h"
 #include "backends/opencl/lowering.h"
 #include "engine/ops/conv2d.h"
 

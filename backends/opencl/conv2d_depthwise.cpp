@@ -18,28 +18,28 @@ Defines defines(const Lowering& l) { return l.defines().set("PIXELS", pixels(l))
 /// `S`: taps of a row of the whole filter. `y` says where the results go.
 void slide(Lowering& l, const Source& x, const Axis& h, const Axis& w, const DepthwiseChannels& c,
            const cl::Buffer& packed, std::int64_t R, std::int64_t S, const Result& y) {
-  l.launch_items(file, defines(l), "conv2d_depthwise",
-                 x.N * h.results * ceil_div(w.results, pixels(l)) * ceil_div(c.outs, l.width()), 4,
-                 x.buffer, packed, y.y, l.to_int(x.rows), l.to_int(x.columns), l.to_int(x.channels),
-                 l.to_int(h.results), l.to_int(w.results), l.to_int(c.outs), l.to_int(h.taps),
-                 l.to_int(w.taps), l.to_int(R * S), l.to_int(c.depth), l.to_int(c.lane_mul),
-                 l.to_int(c.lane_div), l.to_int(h.base), l.to_int(h.stride), l.to_int(h.step),
-                 l.to_int(w.base), l.to_int(w.stride), l.to_int(w.step),
-                 l.to_int(h.first * S + w.first), l.to_int(h.next * S), l.to_int(w.next),
-                 l.to_int(y.base), l.to_int(y.n), l.to_int(y.row), l.to_int(y.column));
+  l.launch_items(
+      file, defines(l), "conv2d_depthwise",
+      x.N * h.results * ceil_div(w.results, pixels(l)) * ceil_div(c.outs, l.width()), 4, x.buffer,
+      packed, y.y, l.to_int(x.rows), l.to_int(x.columns), l.to_int(x.channels), l.to_int(h.results),
+      l.to_int(w.results), l.to_int(c.outs), l.to_int(h.taps), l.to_int(w.taps), l.to_int(R * S),
+      l.to_int(c.depth), l.to_int(c.lane_mul), l.to_int(c.lane_div), l.to_int(h.base),
+      l.to_int(h.stride), l.to_int(h.step), l.to_int(w.base), l.to_int(w.stride), l.to_int(w.step),
+      l.to_int(h.first * S + w.first), l.to_int(h.next * S), l.to_int(w.next), l.to_int(y.base),
+      l.to_int(y.n), l.to_int(y.row), l.to_int(y.column), epilogue_of(l));
 }
 
 }  // namespace
 
 cl::Buffer packed_depthwise_weights(Lowering& l, const DepthwiseChannels& c, std::int64_t taps,
                                     std::int64_t vector) {
-  const bool has_bias = l.input_count() == 3;
+  const Bias bias = bias_of(l);
   const std::int64_t width = ceil_div(c.outs, vector) * vector;
   const std::int64_t rows = (taps + 1) * c.depth;
   const cl::Buffer packed = l.workspace(float_bytes(rows * width));
-  l.launch_items(file, defines(l), "conv2d_depthwise_pack", rows, 1, l.input(1),
-                 has_bias ? l.input(2) : l.unused(), packed, cl_int{has_bias}, l.to_int(taps),
-                 l.to_int(c.depth), l.to_int(c.outs), l.to_int(width));
+  l.launch_items(file, defines(l), "conv2d_depthwise_pack", rows, 1, l.input(1), bias.buffer,
+                 packed, bias.there, l.to_int(taps), l.to_int(c.depth), l.to_int(c.outs),
+                 l.to_int(width));
   return packed;
 }
 

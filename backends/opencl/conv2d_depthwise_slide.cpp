@@ -40,7 +40,7 @@ void slide(Lowering& l, const Conv2dGeometry& g, const Source& x, const Window& 
                  x.buffer, packed, l.output(0), l.to_int(x.rows), l.to_int(x.columns),
                  l.to_int(g.C), l.to_int(y.rows), l.to_int(y.columns), l.to_int(y.top),
                  l.to_int(y.left), l.to_int(backwards ? taps - 1 : 0), cl_int{backwards ? -1 : 1},
-                 l.past_cache(0));
+                 epilogue_of(l), l.past_cache(0));
 }
 
 }  // namespace

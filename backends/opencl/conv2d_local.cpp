@@ -51,8 +51,7 @@ struct ResultStrides {
 };
 
 struct Slide {
-  cl::Buffer x, w, bias, y;
-  bool has_bias;
+  cl::Buffer x, w;
   std::int64_t images, rows, columns, ins, outs;  ///< the source is images x rows x columns x ins
   Axis h, v;
   FilterStrides filter;
@@ -67,36 +66,32 @@ void launch_slide(Lowering& l, MatrixUnits units, const Slide& s) {
   const GemmTile tile = choose_gemm_tile(l, units, 1, M, N);
   const bool contiguous = s.result.contiguous(s.v.results, N);
   const GemmPieces pieces = contiguous ? split_terms(l, tile, 1, M, N, K) : one_piece(tile, K);
-  const cl::Buffer sums = gemm_result(l, pieces, s.y, M * N);
+  const cl::Buffer sums = gemm_result(l, pieces, M * N);
+  const Bias bias = gemm_bias(l, pieces);
   l.launch(file, gemm_defines(l, tile, {true, s.ins}, s.weights, N), "conv2d_local",
-           gemm_range(tile, 1, M, N, pieces), s.x, s.w, s.bias, sums,
-           cl_int{s.has_bias && pieces.count == 1}, l.to_int(M), l.to_int(N), l.to_int(K),
-           l.to_int(s.h.results), divisor(s.h.results), l.to_int(s.v.results), divisor(s.v.results),
-           l.to_int(s.ins), divisor(s.ins), l.to_int(s.v.taps), divisor(s.v.taps), l.to_int(s.rows),
-           l.to_int(s.columns), l.to_int(s.h.base), l.to_int(s.h.stride), l.to_int(s.h.step),
-           l.to_int(s.v.base), l.to_int(s.v.stride), l.to_int(s.v.step), l.to_int(s.filter.base),
+           gemm_range(tile, 1, M, N, pieces), s.x, s.w, bias.buffer, sums, bias.there, l.to_int(M),
+           l.to_int(N), l.to_int(K), l.to_int(s.h.results), divisor(s.h.results),
+           l.to_int(s.v.results), divisor(s.v.results), l.to_int(s.ins), divisor(s.ins),
+           l.to_int(s.v.taps), divisor(s.v.taps), l.to_int(s.rows), l.to_int(s.columns),
+           l.to_int(s.h.base), l.to_int(s.h.stride), l.to_int(s.h.step), l.to_int(s.v.base),
+           l.to_int(s.v.stride), l.to_int(s.v.step), l.to_int(s.filter.base),
            l.to_int(s.filter.out), l.to_int(s.filter.row), l.to_int(s.filter.column),
            l.to_int(s.filter.in), l.to_int(s.result.base), l.to_int(s.result.image),
-           l.to_int(s.result.row), l.to_int(s.result.column), l.to_int(pieces.terms));
-  finish_gemm(l, pieces, sums, s.bias, s.has_bias, s.y, M * N, N);
+           l.to_int(s.result.row), l.to_int(s.result.column), l.to_int(pieces.terms),
+           gemm_epilogue(l, pieces));
+  finish_gemm(l, pieces, sums, M * N, N);
 }
 
 void lower_forward(Lowering& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  const bool has_bias = l.input_count() == 3;
-  const cl::Buffer bias = has_bias ? l.input(2) : l.unused();
   const std::int64_t filter = g.R * g.S * g.C;
   if (is_product(g)) {
-    launch_product(l, units, {1, g.N * g.P * g.Q, g.K, g.C, false, true}, l.input(0), l.input(1),
-                   bias, has_bias, l.output(0));
+    launch_product(l, units, {1, g.N * g.P * g.Q, g.K, g.C, false, true}, l.input(0), l.input(1));
     return;
   }
   launch_slide(l, units,
                {l.input(0),
                 l.input(1),
-                bias,
-                l.output(0),
-                has_bias,
                 g.N,
                 g.H,
                 g.W,
@@ -112,10 +107,8 @@ void lower_forward(Lowering& l, MatrixUnits units) {
 // The inputs a, a + stride, ... of each axis are a convolution of their own, without gaps.
 void lower_dx(Lowering& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  const cl::Buffer none = l.unused();
   if (is_product(g)) {
-    launch_product(l, units, {1, g.N * g.P * g.Q, g.C, g.K, false, false}, l.input(0), l.input(1),
-                   none, false, l.output(0));
+    launch_product(l, units, {1, g.N * g.P * g.Q, g.C, g.K, false, false}, l.input(0), l.input(1));
     return;
   }
   for (std::int64_t a = 0; a < g.stride_h; ++a)
@@ -126,9 +119,6 @@ void lower_dx(Lowering& l, MatrixUnits units) {
           l, units,
           {l.input(0),
            l.input(1),
-           none,
-           l.output(0),
-           false,
            g.N,
            g.P,
            g.Q,
@@ -145,24 +135,22 @@ void lower_dx(Lowering& l, MatrixUnits units) {
 
 void lower_dw(Lowering& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
-  const cl::Buffer none = l.unused();
   const std::int64_t M = g.K, N = g.R * g.S * g.C, K = g.N * g.P * g.Q;
   if (is_product(g)) {
-    launch_product(l, units, {1, M, N, K, true, false}, l.input(1), l.input(0), none, false,
-                   l.output(0));
+    launch_product(l, units, {1, M, N, K, true, false}, l.input(1), l.input(0));
     return;
   }
   const GemmTile tile = choose_gemm_tile(l, units, 1, M, N);
   const GemmPieces pieces = split_terms(l, tile, 1, M, N, K);
-  const cl::Buffer sums = gemm_result(l, pieces, l.output(0), M * N);
+  const cl::Buffer sums = gemm_result(l, pieces, M * N);
   l.launch(file, gemm_defines(l, tile, {false, g.K}, {false, g.C}, N), "conv2d_dw_local",
            gemm_range(tile, 1, M, N, pieces), l.input(0), l.input(1), sums, l.to_int(M),
            l.to_int(N), l.to_int(K), l.to_int(g.P), divisor(g.P), l.to_int(g.Q), divisor(g.Q),
            l.to_int(g.C), divisor(g.C), l.to_int(g.S), divisor(g.S), l.to_int(g.H), l.to_int(g.W),
            l.to_int(-g.padding_h), l.to_int(g.stride_h), l.to_int(g.dilation_h),
            l.to_int(-g.padding_w), l.to_int(g.stride_w), l.to_int(g.dilation_w),
-           l.to_int(pieces.terms));
-  finish_gemm(l, pieces, sums, none, false, l.output(0), M * N, N);
+           l.to_int(pieces.terms), gemm_epilogue(l, pieces));
+  finish_gemm(l, pieces, sums, M * N, N);
 }
 
 template <Conv2dGeometry (*geometry)(const Lowering&)>

@@ -37,13 +37,13 @@ struct Filters {
 /// Packs the weights as cl_kernels/conv2d.cl does, with the bias of a forward pass behind them.
 cl::Buffer packed(Lowering& l, const Filters& f, const Tile& tile) {
   const std::int64_t block = tile.width * tile.vectors, blocks = ceil_div(f.outs, block);
-  const bool has_bias = l.input_count() == 3;
+  const Bias bias = bias_of(l);
   const cl::Buffer to = l.workspace(float_bytes((f.ins + 1) * blocks * block));
   l.launch_items(
       "conv2d.cl", l.defines(static_cast<std::size_t>(tile.width)).set("NV", tile.vectors),
-      "conv2d_pack", blocks * (f.ins + 1), 8, l.input(1), has_bias ? l.input(2) : l.unused(), to,
-      cl_int{has_bias}, l.to_int(f.outs), l.to_int(blocks), cl_int{1}, cl_int{1}, l.to_int(f.ins),
-      cl_int{0}, l.to_int(f.out_stride), cl_int{0}, cl_int{0}, l.to_int(f.in_stride), cl_int{0},
+      "conv2d_pack", blocks * (f.ins + 1), 8, l.input(1), bias.buffer, to, bias.there,
+      l.to_int(f.outs), l.to_int(blocks), cl_int{1}, cl_int{1}, l.to_int(f.ins), cl_int{0},
+      l.to_int(f.out_stride), cl_int{0}, cl_int{0}, l.to_int(f.in_stride), cl_int{0},
       l.to_int(f.ins * block), l.to_int(block), l.to_int(f.ins * blocks * block));
   return to;
 }
@@ -61,7 +61,7 @@ void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {
                      .set("PIXELS", tile.pixels),
                  "conv2d_pointwise", ceil_div(pixels, group), 1, l.input(0), weights, l.output(0),
                  l.to_int(pixels), l.to_int(f.ins), l.to_int(f.outs), l.to_int(group),
-                 cl_int{f.outs % tile.width == 0 && l.past_cache(0)});
+                 epilogue_of(l), cl_int{f.outs % tile.width == 0 && l.past_cache(0)});
 }
 
 }  // namespace

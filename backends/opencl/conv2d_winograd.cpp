@@ -45,7 +45,7 @@ struct Weights {
 };
 
 void slide(Lowering& l, const Slide& s, const Weights& w) {
-  const bool has_bias = l.input_count() == 3;
+  const Bias bias = bias_of(l);
   const std::int64_t width = l.width(), vectors = s.outs <= width ? 1 : 2, block = width * vectors;
   const std::int64_t blocks = ceil_div(s.outs, block), row = ceil_div(s.ins, width) * width;
   const Defines defines = l.defines().set("NV", vectors);
@@ -64,11 +64,10 @@ void slide(Lowering& l, const Slide& s, const Weights& w) {
   const cl::Buffer scratch =
       l.workspace(float_bytes(tile_shares * block_shares * positions * group * (row + block)));
   l.launch(file, defines, "conv2d_winograd", {{size(tile_shares), size(block_shares), 1}},
-           l.input(0), packed, has_bias ? l.input(2) : l.unused(), l.output(0), scratch,
-           cl_int{has_bias}, l.to_int(s.H), l.to_int(s.W), l.to_int(s.ins), l.to_int(s.P),
-           l.to_int(s.Q), l.to_int(s.outs), l.to_int(s.before_h), l.to_int(s.before_w),
-           l.to_int(tiles), l.to_int(tile_share), l.to_int(group), l.to_int(blocks),
-           l.to_int(block_share));
+           l.input(0), packed, bias.buffer, l.output(0), scratch, bias.there, l.to_int(s.H),
+           l.to_int(s.W), l.to_int(s.ins), l.to_int(s.P), l.to_int(s.Q), l.to_int(s.outs),
+           l.to_int(s.before_h), l.to_int(s.before_w), l.to_int(tiles), l.to_int(tile_share),
+           l.to_int(group), l.to_int(blocks), l.to_int(block_share), epilogue_of(l));
 }
 
 }  // namespace

@@ -98,35 +98,42 @@ Range gemm_range(const GemmTile& tile, std::int64_t batch, std::int64_t M, std::
           {tile.items(), 1, 1}};
 }
 
-cl::Buffer gemm_result(Lowering& l, const GemmPieces& pieces, const cl::Buffer& y,
-                       std::int64_t elements) {
-  if (pieces.count == 1) return y;
+cl::Buffer gemm_result(Lowering& l, const GemmPieces& pieces, std::int64_t elements) {
+  if (pieces.count == 1) return l.output(0);
   return l.workspace(float_bytes(pieces.count * elements));
 }
 
+Bias gemm_bias(Lowering& l, const GemmPieces& pieces) {
+  return pieces.count == 1 ? bias_of(l) : Bias{l.unused(), false};
+}
+
+Epilogue gemm_epilogue(Lowering& l, const GemmPieces& pieces) {
+  return pieces.count == 1 ? epilogue_of(l) : no_epilogue(l);
+}
+
 void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
-                 const cl::Buffer& bias, bool has_bias, const cl::Buffer& y, std::int64_t elements,
-                 std::int64_t N) {
+                 std::int64_t elements, std::int64_t N) {
   if (pieces.count == 1) return;
-  l.launch_items(file, l.defines(), "matmul_local_finish", elements, 64, parts, bias, y,
-                 cl_int{has_bias}, l.to_int(N), l.to_int(pieces.count));
+  const Bias bias = bias_of(l);
+  l.launch_items(file, l.defines(), "matmul_local_finish", elements, 64, parts, bias.buffer,
+                 l.output(0), bias.there, epilogue_of(l), l.to_int(N), l.to_int(pieces.count));
 }
 
 void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, const cl::Buffer& a,
-                    const cl::Buffer& b, const cl::Buffer& bias, bool has_bias,
-                    const cl::Buffer& y) {
+                    const cl::Buffer& b) {
   const GemmTile tile = choose_gemm_tile(l, units, g.batch, g.M, g.N);
   const GemmPieces pieces = split_terms(l, tile, g.batch, g.M, g.N, g.K);
   const std::int64_t elements = g.batch * g.M * g.N;
-  const cl::Buffer sums = gemm_result(l, pieces, y, elements);
+  const cl::Buffer sums = gemm_result(l, pieces, elements);
   const Defines defines = gemm_defines(l, tile, {!g.transpose_a, g.transpose_a ? g.M : g.K},
                                        {g.transpose_b, g.transpose_b ? g.K : g.N}, g.N);
-  l.launch(file, defines, "matmul_local", gemm_range(tile, g.batch, g.M, g.N, pieces), a, b, bias,
-           sums, cl_int{has_bias && pieces.count == 1}, l.to_int(g.M), l.to_int(g.N), l.to_int(g.K),
+  const Bias bias = gemm_bias(l, pieces);
+  l.launch(file, defines, "matmul_local", gemm_range(tile, g.batch, g.M, g.N, pieces), a, b,
+           bias.buffer, sums, bias.there, l.to_int(g.M), l.to_int(g.N), l.to_int(g.K),
            l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
            l.to_int(g.transpose_b ? 1 : g.N), l.to_int(g.transpose_b ? g.K : 1),
-           l.to_int(pieces.terms));
-  finish_gemm(l, pieces, sums, bias, has_bias, y, elements, g.N);
+           l.to_int(pieces.terms), gemm_epilogue(l, pieces));
+  finish_gemm(l, pieces, sums, elements, g.N);
 }
 
 }  // namespace tessera::opencl

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "backends/opencl/epilogue.h"
 #include "backends/opencl/lowering.h"
 #include "engine/ops/matmul.h"
 
@@ -52,18 +53,18 @@ GemmPieces one_piece(const GemmTile& tile, std::int64_t K);
 Range gemm_range(const GemmTile& tile, std::int64_t batch, std::int64_t M, std::int64_t N,
                  const GemmPieces& pieces);
 
-/// Where the kernel puts what it sums: `y`, or a piece for each part of it in the workspace.
-cl::Buffer gemm_result(Lowering& l, const GemmPieces& pieces, const cl::Buffer& y,
-                       std::int64_t elements);
+/// Where the kernel puts what it sums: the output, or a piece for each part of it in the workspace.
+cl::Buffer gemm_result(Lowering& l, const GemmPieces& pieces, std::int64_t elements);
+/// What the kernel itself does to its sums: nothing, if they are pieces.
+Bias gemm_bias(Lowering& l, const GemmPieces& pieces);
+Epilogue gemm_epilogue(Lowering& l, const GemmPieces& pieces);
 /// Appends the launch that adds the pieces of `elements` results in rows of N, if there are
 /// several.
 void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
-                 const cl::Buffer& bias, bool has_bias, const cl::Buffer& y, std::int64_t elements,
-                 std::int64_t N);
+                 std::int64_t elements, std::int64_t N);
 
-/// Appends y = op(a) op(b) + bias.
+/// Appends the product of the node, y = op(a) op(b) and what follows.
 void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, const cl::Buffer& a,
-                    const cl::Buffer& b, const cl::Buffer& bias, bool has_bias,
-                    const cl::Buffer& y);
+                    const cl::Buffer& b);
 
 }  // namespace tessera::opencl

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string_view>
+#include <type_traits>
 
 #include "backends/opencl/cl.h"
 #include "backends/opencl/traits.h"
@@ -24,21 +25,43 @@ struct Launch {
   }
 };
 
+/// The parameters EPILOGUE of a kernel (cl_kernels/common.h).
+struct Epilogue {
+  cl::Buffer residual;
+  cl_int has_residual;
+  cl_float low, high;
+};
+
+/// Sets the parameters that one argument stands for, from `index` on; moves `index` behind them.
+template <class Argument>
+void set_argument(cl::Kernel& kernel, cl_uint& index, const Argument& argument) {
+  kernel.setArg(index++, argument);
+}
+inline void set_argument(cl::Kernel& kernel, cl_uint& index, const Epilogue& epilogue) {
+  kernel.setArg(index++, epilogue.residual);
+  kernel.setArg(index++, epilogue.has_residual);
+  kernel.setArg(index++, epilogue.low);
+  kernel.setArg(index++, epilogue.high);
+}
+template <class Argument>
+constexpr cl_uint parameter_count = std::is_same_v<Argument, Epilogue> ? 4 : 1;
+
 /// Checks the work-group against the limits of device and kernel; throws Error.
 void check_range(const Range& range, const cl::Kernel& kernel, const cl::Device& device,
                  const Traits& traits, std::string_view name);
 
-/// `arguments` are buffers, cl_int and cl_float, in the order of the kernel's parameters.
+/// `arguments` are buffers, cl_int, cl_float and Epilogue, in the order of the kernel's parameters.
 template <class... Arguments>
 Launch make_launch(cl::Kernel kernel, const Range& range, const cl::Device& device,
                    const Traits& traits, std::string_view name, const Arguments&... arguments) {
   check_range(range, kernel, device, traits, name);
   const auto parameters = kernel.getInfo<CL_KERNEL_NUM_ARGS>();
-  if (parameters != sizeof...(arguments))
-    throw Error("opencl", fmt::format("kernel '{}' takes {} arguments, found {}", name, parameters,
-                                      sizeof...(arguments)));
+  constexpr cl_uint found = (0 + ... + parameter_count<Arguments>);
+  if (parameters != found)
+    throw Error("opencl",
+                fmt::format("kernel '{}' takes {} arguments, found {}", name, parameters, found));
   cl_uint index = 0;
-  (kernel.setArg(index++, arguments), ...);
+  (set_argument(kernel, index, arguments), ...);
   const auto whole = [&](std::size_t i) {
     return (range.global[i] + range.local[i] - 1) / range.local[i] * range.local[i];
   };

@@ -40,13 +40,14 @@ std::vector<Parameters> tile_candidates(const Lowering& l) {
 void lower_tile(Lowering& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   const auto batch = static_cast<std::size_t>(g.batch);
+  const Bias bias = bias_of(l);
   Defines defines = l.defines();
   if (g.transpose_b) {
     constexpr std::int64_t tile = 4;
     defines.set("TILE_M", tile).set("TILE_N", tile);
     l.launch("matmul.cl", defines, "matmul_dots", {{tiles(g.M, tile), tiles(g.N, tile), batch}},
-             l.input(0), l.input(1), matmul_bias(l), l.output(0), cl_int{has_matmul_bias(l)},
-             l.to_int(g.M), l.to_int(g.N), l.to_int(g.K));
+             l.input(0), l.input(1), bias.buffer, l.output(0), bias.there, l.to_int(g.M),
+             l.to_int(g.N), l.to_int(g.K), epilogue_of(l));
     return;
   }
   const std::int64_t tile_m = l.parameter("tile_m", usual_tile_m(l));
@@ -54,15 +55,16 @@ void lower_tile(Lowering& l) {
   defines.set("TILE_M", tile_m).set("TILE_N", 4).set("NV", vectors);
   l.launch("matmul.cl", defines, "matmul_rows",
            {{tiles(g.M, tile_m), tiles(g.N, vectors * l.width()), batch}}, l.input(0), l.input(1),
-           matmul_bias(l), l.output(0), cl_int{has_matmul_bias(l)}, l.to_int(g.M), l.to_int(g.N),
-           l.to_int(g.K), l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
-           l.elements(l.input_spec(1)));
+           bias.buffer, l.output(0), bias.there, l.to_int(g.M), l.to_int(g.N), l.to_int(g.K),
+           l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
+           l.elements(l.input_spec(1)), epilogue_of(l));
 }
 
 void lower_naive(Lowering& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
+  const Bias bias = bias_of(l);
   l.launch_items("matmul.cl", l.defines(), "matmul_naive", g.batch * g.M * g.N, 64, l.input(0),
-                 l.input(1), matmul_bias(l), l.output(0), cl_int{has_matmul_bias(l)}, l.to_int(g.M),
+                 l.input(1), bias.buffer, l.output(0), bias.there, epilogue_of(l), l.to_int(g.M),
                  l.to_int(g.N), l.to_int(g.K), l.to_int(g.transpose_a ? 1 : g.K),
                  l.to_int(g.transpose_a ? g.M : 1), l.to_int(g.transpose_b ? 1 : g.N),
                  l.to_int(g.transpose_b ? g.K : 1));
@@ -75,8 +77,7 @@ std::string local_refusal(const Lowering& l) {
 }
 
 void lower_local_with(Lowering& l, MatrixUnits units) {
-  launch_product(l, units, matmul_geometry_of(l), l.input(0), l.input(1), matmul_bias(l),
-                 has_matmul_bias(l), l.output(0));
+  launch_product(l, units, matmul_geometry_of(l), l.input(0), l.input(1));
 }
 
 void lower_local(Lowering& l) { lower_local_with(l, MatrixUnits::none); }
@@ -149,9 +150,10 @@ void lower_clblast(Lowering& l) {
     product.temporary = l.workspace(std::max(first_bytes, product.temporary_bytes(queue, last)));
   if (!l.measuring()) product(queue);  // builds its kernels now rather than in the first run
   l.call(product);
-  if (has_matmul_bias(l))
-    l.launch_items("matmul.cl", l.defines(), "matmul_bias", l.output_spec(0).elements(), 64,
-                   l.input(2), l.output(0), l.to_int(product.g.N));
+  const Bias bias = bias_of(l);
+  if (l.input_count() > 2 || l.attributes().has("activation"))
+    l.launch_items("matmul.cl", l.defines(), "matmul_finish", l.output_spec(0).elements(), 64,
+                   bias.buffer, l.output(0), bias.there, epilogue_of(l), l.to_int(product.g.N));
 }
 
 }  // namespace

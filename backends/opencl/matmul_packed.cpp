@@ -54,12 +54,13 @@ void lower_matmul_packed(Lowering& l) {
   const std::int64_t tiles = g.batch * a_shares * b_shares * a_share * b_share;
   const cl::Buffer part =
       g.K <= k_block ? l.unused() : l.workspace(float_bytes(tiles * tile_rows * block));
+  const Bias bias = bias_of(l);
   l.launch(file, defines, "matmul_packed",
            {{static_cast<std::size_t>(a_shares), static_cast<std::size_t>(b_shares),
              static_cast<std::size_t>(g.batch)}},
-           packed_a, packed_b, matmul_bias(l), l.output(0), part, cl_int{has_matmul_bias(l)},
-           l.to_int(g.M), l.to_int(g.N), l.to_int(g.K), l.to_int(k_block), l.to_int(a_share),
-           l.to_int(b_share));
+           packed_a, packed_b, bias.buffer, l.output(0), part, bias.there, l.to_int(g.M),
+           l.to_int(g.N), l.to_int(g.K), l.to_int(k_block), l.to_int(a_share), l.to_int(b_share),
+           epilogue_of(l));
 }
 
 }  // namespace tessera::opencl

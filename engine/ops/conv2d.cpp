@@ -1,11 +1,13 @@
-// conv2d(x, w[, b]) and its two gradients: conv2d_dx(dy, w) and conv2d_dw(x, dy).
+// conv2d(x, w[, b][, residual]) and its two gradients: conv2d_dx(dy, w) and conv2d_dw(x, dy).
 // Attributes of all three: stride, dilation (each [rows, columns]), padding [top, bottom, left,
-// right] and groups. The gradients also carry the size they cannot work out: input_size [H,W],
-// kernel_size [R,S]. conv_transpose2d is conv2d_dx, whose gradients are conv2d and conv2d_dw.
+// right] and groups; conv2d may have an activation (epilogue.h). The gradients also carry the size
+// they cannot work out: input_size [H,W], kernel_size [R,S]. conv_transpose2d is conv2d_dx, whose
+// gradients are conv2d and conv2d_dw.
 #include "engine/ops/conv2d.h"
 
 #include <algorithm>
 
+#include "engine/ops/epilogue.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -47,20 +49,18 @@ void check_channels(std::int64_t input_channels, const Shape& w, std::int64_t gr
 }
 
 std::vector<TensorSpec> infer(const InferContext& context) {
-  ops::check_count(context, 2, 3);
+  ops::check_count(context, 2, 4);
   ops::check_input(context, 0, "input", DType::f32, 4);
   ops::check_input(context, 1, "weight", DType::f32, 4);
   check_attributes(context.attributes);
   const Shape& x = context.inputs[0].shape;
   const Shape& w = context.inputs[1].shape;
   check_channels(x[3], w, context.attributes.integer("groups"));
-  if (context.inputs.size() == 3) {
-    ops::check_input(context, 2, "bias", DType::f32, 1);
-    ops::check_shape(context, 2, "bias", {w[0]});
-  }
-  return {{DType::f32,
-           {x[0], output_size(x[1], w[1], 0, context.attributes),
-            output_size(x[2], w[2], 1, context.attributes), w[0]}}};
+  const TensorSpec y = {DType::f32,
+                        {x[0], output_size(x[1], w[1], 0, context.attributes),
+                         output_size(x[2], w[2], 1, context.attributes), w[0]}};
+  check_epilogue(context, y);
+  return {y};
 }
 
 /// The output of the forward pass has the shape of dy.
@@ -127,14 +127,12 @@ Var conv2d_dw(Var x, Var dy, const Attributes& attributes, const Shape& w, std::
 }
 
 void gradient(GradientContext& context) {
-  const Var x = context.input(0), w = context.input(1), dy = context.dy();
+  const Var x = context.input(0), w = context.input(1), dy = gradient_of_epilogue(context);
   if (context.wants(0))
     context.set(0, conv2d_dx(dy, w, context.attributes(), {x.shape()[1], x.shape()[2]},
                              context.name("dx")));
   if (context.wants(1))
     context.set(1, conv2d_dw(x, dy, context.attributes(), w.shape(), context.name("dw")));
-  if (context.input_count() == 3 && context.wants(2))
-    context.set(2, sum(dy, {0, 1, 2}, {}, context.name("db")));
 }
 
 void gradient_of_dx(GradientContext& context) {
@@ -265,11 +263,11 @@ std::vector<Op> ops::conv2d_ops() {
       {.name = "conv2d",
        .infer = infer,
        .gradient = gradient,
-       .doc = {"y[n,p,q,k] = b[k] + sum over r,s,c of w[k,r,s,c] * x[n, p*stride + r*dilation - "
-               "padding, ..., c]",
-               "x f32 [N,H,W,C], w f32 [K,R,S,C/groups], (b f32 [K]) -> y f32 [N,P,Q,K]; "
-               "P = floor((H + padding - dilation*(R-1) - 1) / stride) + 1",
-               attributes}},
+       .doc = {"y[n,p,q,k] = activation(b[k] + residual[n,p,q,k] + sum over r,s,c of w[k,r,s,c] * "
+               "x[n, p*stride + r*dilation - padding, ..., c])",
+               "x f32 [N,H,W,C], w f32 [K,R,S,C/groups], (b f32 [K]), (residual f32 [N,P,Q,K]) -> "
+               "y f32 [N,P,Q,K]; P = floor((H + padding - dilation*(R-1) - 1) / stride) + 1",
+               attributes + ", (activation: relu or relu6)"}},
       {.name = "conv2d_dx",
        .infer = infer_dx,
        .gradient = gradient_of_dx,

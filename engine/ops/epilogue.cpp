@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/ops/op_table.h"
+#include "tessera/ops.h"
 
 namespace tessera {
 namespace {
@@ -44,6 +45,42 @@ Var gradient_before_activation(GradientContext& context) {
   return context.graph().add(context.attributes().text("activation") + "_dx",
                              {context.output(0), context.dy()}, {},
                              context.name("activation.dx"))[0];
+}
+
+EpilogueInputs::EpilogueInputs(std::size_t count, std::int64_t rank_of_third) {
+  if (count > 2 && rank_of_third == 1) bias = 2;
+  const std::size_t next = bias > 0 ? 3 : 2;
+  if (count > next) residual = next;
+}
+
+void check_epilogue(const InferContext& context, const TensorSpec& y) {
+  ops::check_count(context, 2, 4);
+  const std::size_t count = context.inputs.size();
+  const EpilogueInputs inputs(count, count > 2 ? context.inputs[2].rank() : 0);
+  if (inputs.bias > 0) {
+    ops::check_input(context, inputs.bias, "bias", DType::f32, 1);
+    ops::check_shape(context, inputs.bias, "bias", {y.dim(-1)});
+  }
+  if (inputs.residual > 0) {
+    ops::check_input(context, inputs.residual, "residual", DType::f32, -1);
+    ops::check_shape(context, inputs.residual, "residual", y.shape);
+  }
+  ops::check(count == 2 + std::size_t{inputs.bias > 0} + std::size_t{inputs.residual > 0},
+             "has {} inputs, expected two operands, a bias and a residual", count);
+  check_activation(context.attributes);
+}
+
+Var gradient_of_epilogue(GradientContext& context) {
+  const Var dy = gradient_before_activation(context);
+  const std::size_t count = context.input_count();
+  const EpilogueInputs inputs(count, count > 2 ? context.input(2).spec().rank() : 0);
+  if (inputs.residual > 0) context.set(inputs.residual, dy);
+  if (inputs.bias > 0 && context.wants(inputs.bias)) {
+    std::vector<std::int64_t> axes;
+    for (std::int64_t axis = 0; axis + 1 < dy.spec().rank(); ++axis) axes.push_back(axis);
+    context.set(inputs.bias, sum(dy, axes, {}, context.name("dbias")));
+  }
+  return dy;
 }
 
 }  // namespace tessera

@@ -1,10 +1,11 @@
-// matmul(a, b[, bias]): y = op(a) op(b) + bias over the last two dimensions; attributes
-// transpose_a, transpose_b (0 or 1). Its gradients are matmuls. Batches that are repeated are made
-// equal before. Also dense, which is one.
+// matmul(a, b[, bias][, residual]): y = op(a) op(b) + bias + residual over the last two dimensions;
+// attributes transpose_a, transpose_b (0 or 1), perhaps an activation (epilogue.h). Its gradients
+// are matmuls. Batches that are repeated are made equal before. Also dense, which is one.
 #include "engine/ops/matmul.h"
 
 #include "engine/ops/arguments.h"
 #include "engine/ops/broadcast.h"
+#include "engine/ops/epilogue.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -20,7 +21,7 @@ bool flag(const Attributes& attributes, const char* name) {
 }
 
 std::vector<TensorSpec> infer(const InferContext& context) {
-  ops::check_count(context, 2, 3);
+  ops::check_count(context, 2, 4);
   ops::check_input(context, 0, "a", DType::f32, -1);
   ops::check_input(context, 1, "b", DType::f32, -1);
   const TensorSpec& a = context.inputs[0];
@@ -33,19 +34,17 @@ std::vector<TensorSpec> infer(const InferContext& context) {
   const MatmulGeometry g = matmul_geometry(a.shape, b.shape, context.attributes);
   const std::int64_t b_depth = b.dim(g.transpose_b ? -1 : -2);
   check(b_depth == g.K, "b has depth {}, expected {} as in a {}", b_depth, g.K, to_string(a));
-  if (context.inputs.size() == 3) {
-    ops::check_input(context, 2, "bias", DType::f32, 1);
-    ops::check_shape(context, 2, "bias", {g.N});
-  }
-  Shape y = batch;
-  y.insert(y.end(), {g.M, g.N});
-  return {{DType::f32, y}};
+  Shape shape = batch;
+  shape.insert(shape.end(), {g.M, g.N});
+  const TensorSpec y = {DType::f32, std::move(shape)};
+  check_epilogue(context, y);
+  return {y};
 }
 
 // With y = op(a) op(b): d op(a) = dy op(b)^T, d op(b) = op(a)^T dy; a transposed operand gets the
 // transposed product.
 void gradient(GradientContext& context) {
-  const Var a = context.input(0), b = context.input(1), dy = context.dy();
+  const Var a = context.input(0), b = context.input(1), dy = gradient_of_epilogue(context);
   const bool ta = flag(context.attributes(), "transpose_a");
   const bool tb = flag(context.attributes(), "transpose_b");
   if (context.wants(0))
@@ -54,11 +53,6 @@ void gradient(GradientContext& context) {
   if (context.wants(1))
     context.set(1, tb ? matmul(dy, a, {true, ta}, {}, context.name("db"))
                       : matmul(a, dy, {!ta, false}, {}, context.name("db")));
-  if (context.input_count() == 3 && context.wants(2)) {
-    std::vector<std::int64_t> axes;
-    for (std::int64_t axis = 0; axis + 1 < dy.spec().rank(); ++axis) axes.push_back(axis);
-    context.set(2, sum(dy, axes, {}, context.name("dbias")));
-  }
 }
 
 }  // namespace
@@ -130,10 +124,11 @@ std::vector<Op> ops::matmul_ops() {
   return {{.name = "matmul",
            .infer = infer,
            .gradient = gradient,
-           .doc = {"y = op(a) op(b) + bias over the last two dimensions, op being nothing or the "
-                   "transposition",
-                   "a f32 [...,M,K], b f32 [...,K,N], (bias f32 [N]) -> y f32 [...,M,N]",
-                   "transpose_a, transpose_b"}}};
+           .doc = {"y = activation(op(a) op(b) + bias + residual) over the last two dimensions, op "
+                   "being nothing or the transposition",
+                   "a f32 [...,M,K], b f32 [...,K,N], (bias f32 [N]), (residual f32 [...,M,N]) -> "
+                   "y f32 [...,M,N]",
+                   "transpose_a, transpose_b, (activation: relu or relu6)"}}};
 }
 
 }  // namespace tessera

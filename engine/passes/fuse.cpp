@@ -1,10 +1,12 @@
-// A norm takes in the residual and the activation behind it.
+// A norm, a convolution or a matrix product takes in the residual and the activation behind it.
 #include "tessera/fuse.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "engine/ops/epilogue.h"
+#include "engine/ops/normalization.h"
 #include "engine/passes/uses.h"
 #include "tessera/op.h"
 
@@ -61,9 +63,18 @@ bool can_move(const Graph& graph, const Uses& uses, NodeId id, NodeId last) {
   return true;
 }
 
-bool takes_more(const Node& node) {
-  return (node.op->name == "batch_norm" || node.op->name == "batch_norm_inference") &&
-         !node.attributes.has("activation") && node.inputs.size() % 2 == 1;
+bool has_residual(const Graph& graph, const Node& node) {
+  const std::size_t count = node.inputs.size();
+  if (node.op->name != "conv2d" && node.op->name != "matmul")
+    return BatchNormInputs(count).residual > 0;
+  return EpilogueInputs(count, count > 2 ? graph.value(node.inputs[2]).spec.rank() : 0).residual >
+         0;
+}
+
+bool takes_more(const Graph& graph, const Node& node) {
+  constexpr std::array ops = {"batch_norm", "batch_norm_inference", "conv2d", "matmul"};
+  return std::find(ops.begin(), ops.end(), node.op->name) != ops.end() &&
+         !node.attributes.has("activation") && !has_residual(graph, node);
 }
 
 /// `node`, moved to the place of the last of the group.
@@ -87,7 +98,7 @@ void fuse(Graph& graph) {
   // Backward, so that of two norms that are added the second takes in the addition.
   for (auto id = static_cast<NodeId>(nodes.size()) - 1; id >= 0; --id) {
     const auto at = static_cast<std::size_t>(id);
-    if (!keep[at] || !takes_more(nodes[at])) continue;
+    if (!keep[at] || !takes_more(graph, nodes[at])) continue;
     const Group group = group_behind(graph, uses, id);
     if (group.behind.empty() || !keep[static_cast<std::size_t>(group.behind[0])]) continue;
     const NodeId last = group.behind.back();

@@ -157,6 +157,27 @@ double bytes_moved(const Case& c) {
   return bytes;
 }
 
+Case with_epilogue(Case c, bool residual, double most) {
+  const std::size_t plain_inputs = c.inputs.size();
+  if (residual) c.inputs.emplace_back("residual", output_specs(c)[0], uniform(-1, 1));
+  if (most > 0) {
+    auto attributes = c.attributes.all();
+    attributes["activation"] = std::string(most == 6 ? "relu6" : "relu");
+    c.attributes = Attributes(std::move(attributes));
+  }
+  c.reference = [=, plain = c.reference](const Tensors& inputs, std::int64_t every) {
+    const auto first = inputs.begin();
+    Tensors outputs = plain({first, first + static_cast<std::ptrdiff_t>(plain_inputs)}, every);
+    for (std::int64_t i = 0; i < outputs[0].size(); i += every) {
+      double& y = outputs[0][i];
+      if (residual) y += inputs[plain_inputs][i];
+      if (most > 0) y = std::min(most, std::max(0.0, y));
+    }
+    return outputs;
+  };
+  return c;
+}
+
 std::optional<std::string> difference(const HostTensor& found, const HostTensor& expected,
                                       const Tolerance& tolerance, std::int64_t every) {
   if (found.spec != expected.spec)

@@ -96,6 +96,10 @@ double bytes_moved(const Case& c);
 std::optional<std::string> difference(const HostTensor& found, const HostTensor& expected,
                                       const Tolerance& tolerance, std::int64_t every = 1);
 
+/// The same case with output 0 = min(most, max(0, output 0 + residual)), by relu (most is HUGE_VAL)
+/// or relu6; 0: nothing is cut off.
+Case with_epilogue(Case c, bool residual, double most = 0);
+
 #define TESSERA_OP_FAMILY(family) std::vector<Case> family##_cases();
 #include "op_families.inc"
 #undef TESSERA_OP_FAMILY

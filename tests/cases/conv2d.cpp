@@ -1,5 +1,6 @@
 // Convolutions and their two gradients.
 #include <algorithm>
+#include <cmath>
 
 #include "tests/cases/case.h"
 
@@ -240,6 +241,28 @@ const std::vector<Named>& large_convolutions() {
 
 std::vector<Case> conv2d_cases() {
   std::vector<Case> cases;
+  // What every algorithm does to its sums before it stores them. Where some of many results lie at
+  // the kink of an activation, finite differences say nothing.
+  const std::vector<std::int64_t> one = {1, 1};
+  const auto fused = [&](std::string name, const Convolution& g, bool residual, double most,
+                         bool smooth = true) {
+    cases.push_back(with_epilogue(forward_case("epilogue: " + name, g), residual, most));
+    cases.back().smooth = smooth;
+  };
+  fused("bias and relu, C=3 K=6", {2, 9, 7, 3, 6, 3, 3, one, one, one, 1, true}, false, HUGE_VAL);
+  fused("residual, C=5 K=17", {2, 7, 5, 5, 17, 3, 3, {2, 2}, one}, true, 0);
+  fused("bias, residual and relu6, 1x1", {2, 5, 7, 21, 38, 1, 1, one, {0, 0}, one, 1, true}, true,
+        6, false);
+  fused("bias, residual and relu, many tiles and blocks",
+        {7, 22, 25, 35, 42, 3, 3, one, one, one, 1, true}, true, HUGE_VAL, false);
+  fused("residual and relu, few pixels", {2, 5, 7, 17, 33, 3, 3, one, one}, true, HUGE_VAL);
+  fused("residual and relu, 3 groups", {1, 7, 5, 9, 6, 3, 3, one, one, one, 3}, true, HUGE_VAL);
+  fused("depthwise, bias and relu6", {2, 9, 11, 19, 19, 3, 3, {2, 2}, one, one, 19, true}, false,
+        6);
+  fused("depthwise, C=20, bias, residual and relu",
+        {1, 6, 7, 20, 20, 3, 3, one, one, one, 20, true}, true, HUGE_VAL);
+  fused("depthwise, two filters a channel, residual and relu",
+        {1, 5, 7, 35, 70, 3, 3, one, one, one, 35}, true, HUGE_VAL, false);
   const auto append = [&](const std::vector<Named>& list, bool bench_only) {
     for (const Named& named : list)
       for (auto make : {forward_case, dx_case, dw_case}) {

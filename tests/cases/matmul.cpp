@@ -1,5 +1,6 @@
 // Matrix products, plain, transposed, in batches and with a bias; dense layers are among them.
 #include <algorithm>
+#include <cmath>
 
 #include "tessera/ops.h"
 #include "tests/cases/case.h"
@@ -138,6 +139,17 @@ std::vector<Case> matmul_cases() {
   add_transposes(cases, "batch of 3, 7x11x5", {7, 11, 5, false, false, false, {3}});
   add_transposes(cases, "larger than a cache, bias, 133x531x531",
                  {133, 531, 531, false, false, true});
+  const auto fused = [&](std::string name, const Product& p, bool residual, double most) {
+    cases.push_back(with_epilogue(matmul_case("epilogue: " + name, p), residual, most));
+  };
+  fused("bias and relu, one row", {1, 23, 17, false, true, true}, false, HUGE_VAL);
+  fused("residual, 19x7x6", {19, 7, 6}, true, 0);
+  fused("bias, residual and relu6, batch of 3", {7, 11, 5, false, true, true, {3}}, true, 6);
+  fused("bias, residual and relu, larger than a cache", {133, 531, 131, true, true, true}, true,
+        HUGE_VAL);
+  fused("residual and relu, several tiles", {146, 61, 87, false, false, false, {2}}, true,
+        HUGE_VAL);
+  fused("residual and relu, long sum", {5, 35, 2063, false, true}, true, HUGE_VAL);
   const std::size_t small = cases.size();
   for (std::int64_t size : {512, 1024, 2048})
     cases.push_back(matmul_case(std::to_string(size), {size, size, size}));

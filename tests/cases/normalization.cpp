@@ -95,34 +95,6 @@ Tensors gradient(const Tensors& inputs, const Groups& g, bool constant) {
   return {dx, dw, db};
 }
 
-/// What a batch norm carries besides: 0 to `most` of y + residual.
-struct Fused {
-  double most = HUGE_VAL;
-  bool residual = false;
-  const char* activation() const { return most == 6 ? "relu6" : "relu"; }
-};
-
-/// The case with activation and residual: its outputs, and those of the reference.
-Case fused(Case c, const Fused& f) {
-  c.attributes = Attributes([&] {
-    auto all = c.attributes.all();
-    all["activation"] = std::string(f.activation());
-    return all;
-  }());
-  const std::size_t residual = c.inputs.size();
-  if (f.residual) c.inputs.emplace_back("residual", c.inputs[0].spec, uniform(-1, 1));
-  c.reference = [=, plain = c.reference](const Tensors& inputs, std::int64_t every) {
-    Tensors of_norm(inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(residual));
-    Tensors outputs = plain(of_norm, every);
-    for (std::int64_t i = 0; i < outputs[0].size(); ++i) {
-      const double y = outputs[0][i] + (f.residual ? inputs[residual][i] : 0);
-      outputs[0][i] = std::min(f.most, std::max(0.0, y));
-    }
-    return outputs;
-  };
-  return c;
-}
-
 void add_affine(Case& c, const Groups& g) {
   c.inputs.emplace_back("w", TensorSpec{DType::f32, {g.G * g.D}}, uniform(0.5, 2));
   c.inputs.emplace_back("b", TensorSpec{DType::f32, {g.G * g.D}});
@@ -204,18 +176,18 @@ Case without_gradient(Case c) {
 
 /// The gradient under a relu or relu6, which goes nowhere where y is cut off.
 Case dx_fused(std::string name, std::int64_t rows, std::int64_t channels, bool affine,
-              const Fused& f) {
+              double most) {
   const Groups g{1, rows, channels, 1};
   Case c = dx_case(std::move(name), g, affine, false);
   if (affine) c.inputs.emplace_back("b", c.inputs.back().spec, uniform(-1, 1));
   auto attributes = c.attributes.all();
-  attributes["activation"] = std::string(f.activation());
+  attributes["activation"] = std::string(most == 6 ? "relu6" : "relu");
   c.attributes = Attributes(std::move(attributes));
   c.reference = [=](Tensors inputs, std::int64_t) {
     for (std::int64_t i = 0; i < inputs[0].size(); ++i) {
       double y = (inputs[0][i] - inputs[2][g.statistic(i)]) * inputs[3][g.statistic(i)];
       if (affine) y = y * inputs[4][g.channel(i)] + inputs[5][g.channel(i)];
-      if (y <= 0 || y >= f.most) inputs[1][i] = 0;
+      if (y <= 0 || y >= most) inputs[1][i] = 0;
     }
     if (affine) inputs.pop_back();
     return gradient(inputs, g, false);
@@ -252,14 +224,17 @@ std::vector<Case> normalization_cases() {
       inference_case("5 channels", {3, 4, 5, 5}),
       inference_case("33 channels", {2, 3, 5, 33}),
       inference_case("no affine", {2, 3, 3, 19}, false),
-      fused(batch_case("5 channels, relu", {3, 4, 5, 5}), {}),
-      fused(batch_case("33 channels, relu6", {2, 5, 7, 33}, true, 0.3, uniform(-1, 9)), {6}),
-      fused(batch_case("no affine, relu6", {2, 3, 3, 19}, false), {6}),
-      fused(batch_case("16 channels, residual and relu", {2, 5, 7, 16}), {HUGE_VAL, true}),
-      fused(batch_case("no affine, residual and relu6", {9, 21}, false), {6, true}),
-      without_gradient(fused(batch_case("many rows, relu", {7, 31, 33, 3}), {})),
-      fused(inference_case("19 channels, relu6", {3, 3, 5, 19}), {6}),
-      fused(inference_case("no affine, residual and relu", {2, 3, 3, 9}, false), {HUGE_VAL, true}),
+      with_epilogue(batch_case("5 channels, relu", {3, 4, 5, 5}), false, HUGE_VAL),
+      with_epilogue(batch_case("33 channels, relu6", {2, 5, 7, 33}, true, 0.3, uniform(-1, 9)),
+                    false, 6),
+      with_epilogue(batch_case("no affine, relu6", {2, 3, 3, 19}, false), false, 6),
+      with_epilogue(batch_case("16 channels, residual and relu", {2, 5, 7, 16}), true, HUGE_VAL),
+      with_epilogue(batch_case("no affine, residual and relu6", {9, 21}, false), true, 6),
+      without_gradient(
+          with_epilogue(batch_case("many rows, relu", {7, 31, 33, 3}), false, HUGE_VAL)),
+      with_epilogue(inference_case("19 channels, relu6", {3, 3, 5, 19}), false, 6),
+      with_epilogue(inference_case("no affine, residual and relu", {2, 3, 3, 9}, false), true,
+                    HUGE_VAL),
       normalize_case("layer norm of 7", {5, 1, 1, 7}),
       normalize_case("layer norm of 192", {9, 1, 1, 192}),
       normalize_case("layer norm of 33, no affine", {70, 1, 1, 33}, false),
@@ -275,16 +250,17 @@ std::vector<Case> normalization_cases() {
       dx_case("dx, layer norm", {70, 1, 1, 19}, true, false),
       dx_case("dx, layer norm, constant statistics", {7, 1, 1, 21}, false, true),
       dx_case("dx, group norm, no affine", {2, 9, 3, 5}, false, false),
-      dx_fused("dx, relu", 70, 19, true, {}),
-      dx_fused("dx, relu6, no affine", 513, 16, false, {6}),
-      dx_fused("dx, relu6", 65, 35, true, {6}),
+      dx_fused("dx, relu", 70, 19, true, HUGE_VAL),
+      dx_fused("dx, relu6, no affine", 513, 16, false, 6),
+      dx_fused("dx, relu6", 65, 35, true, 6),
       for_bench(batch_case("N64 H32 C64", {64, 32, 32, 64})),
       for_bench(inference_case("N64 H32 C64", {64, 32, 32, 64})),
       for_bench(dx_case("N64 H32 C64", {1, 65536, 64, 1}, true, false)),
       for_bench(batch_case("N128 H32 C16", {128, 32, 32, 16})),
       for_bench(dx_case("N128 H32 C16", {1, 131072, 16, 1}, true, false)),
-      for_bench(fused(batch_case("N128 H32 C16, relu", {128, 32, 32, 16}), {})),
-      for_bench(dx_fused("N128 H32 C16, relu", 131072, 16, true, {})),
+      for_bench(
+          with_epilogue(batch_case("N128 H32 C16, relu", {128, 32, 32, 16}), false, HUGE_VAL)),
+      for_bench(dx_fused("N128 H32 C16, relu", 131072, 16, true, HUGE_VAL)),
       for_bench(batch_case("N64 H4 C512", {64, 4, 4, 512})),
       for_bench(normalize_case("ViT-Tiny, N64", {4160, 1, 1, 192})),
       for_bench(dx_case("ViT-Tiny, N64", {4160, 1, 1, 192}, true, false)),

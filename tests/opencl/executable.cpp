@@ -318,16 +318,17 @@ TEST_CASE("launches are checked") {
   for (const std::string& id : usable_ids()) {
     const auto device = open_opencl(id);
     const auto make = [&](const Range& range, const auto&... arguments) {
-      make_launch(device->programs().kernel("matmul.cl", Defines(), "matmul_bias"), range,
-                  device->cl_device(), device->traits(), "matmul_bias", arguments...);
+      make_launch(device->programs().kernel("matmul.cl", Defines(), "matmul_finish"), range,
+                  device->cl_device(), device->traits(), "matmul_finish", arguments...);
     };
     const cl::Buffer buffer(device->context(), CL_MEM_READ_WRITE, 64);
-    CHECK_NOTHROW(make({}, buffer, buffer, 1, 1, 1));
-    CHECK_THROWS_WITH_AS(make({}, buffer, buffer, 1, 1),
-                         doctest::Contains("'matmul_bias' takes 5 arguments, found 4"), Error);
-    CHECK_THROWS_WITH_AS(
-        make({{1, 1, 1}, {device->traits().max_work_items[0] + 1, 1, 1}}, buffer, buffer, 1, 1, 1),
-        doctest::Contains("expected at most"), Error);
+    const Epilogue epilogue = {buffer, 0, 0, 1};
+    CHECK_NOTHROW(make({}, buffer, buffer, 1, epilogue, 1, 1, 1));
+    CHECK_THROWS_WITH_AS(make({}, buffer, buffer, 1, epilogue, 1, 1),
+                         doctest::Contains("'matmul_finish' takes 9 arguments, found 8"), Error);
+    CHECK_THROWS_WITH_AS(make({{1, 1, 1}, {device->traits().max_work_items[0] + 1, 1, 1}}, buffer,
+                              buffer, 1, epilogue, 1, 1, 1),
+                         doctest::Contains("expected at most"), Error);
   }
 }
 

@@ -61,6 +61,29 @@ TEST_CASE("a batch norm takes in an addition, and the activation behind that") {
   CHECK_FALSE(net.graph.nodes()[0].attributes.has("activation"));
 }
 
+TEST_CASE("a convolution and a matrix product take in what is behind them") {
+  Net net;
+  const Var w = net.graph.parameter("w", {6, 3, 3, 6}, {});
+  const Var y = relu(add(net.other, conv2d(net.x, w, {}, {.padding = {1, 1, 1, 1}})));
+  CHECK(net.fused(y) == Names{"conv2d"});
+  CHECK(net.graph.nodes()[0].attributes.text("activation") == "relu");
+  CHECK(net.graph.nodes()[0].inputs == std::vector{net.x.id(), w.id(), net.other.id()});
+
+  Net with_dense;
+  const Var rows = reshape(with_dense.x, {2, 54});
+  const Var weight = with_dense.graph.parameter("w", {5, 54}, {});
+  const Var bias = with_dense.graph.parameter("b", {5}, {});
+  CHECK(with_dense.fused(relu6(dense(rows, weight, bias))) == Names{"reshape", "matmul"});
+  CHECK(with_dense.graph.nodes()[1].attributes.text("activation") == "relu6");
+}
+
+TEST_CASE("one residual is enough for a convolution") {
+  Net net;
+  const Var w = net.graph.parameter("w", {6, 1, 1, 6}, {});
+  const Var once = add(conv2d(net.x, w, {}, {}), net.other);
+  CHECK(net.fused(add(once, net.x)) == Names{"conv2d", "add"});
+}
+
 TEST_CASE("of two norms that are added the second takes in the first") {
   Net net;
   const Var a = net.norm(net.x, "a"), b = net.norm(net.other, "b");

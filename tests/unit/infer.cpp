@@ -105,7 +105,7 @@ TEST_CASE("conv2d checks") {
   const auto check = [&](const Attributes& attributes) {
     return refusal("conv2d", {x, w}, attributes);
   };
-  CHECK(refusal("conv2d", {x}, convolution()) == "has 1 inputs, expected 2 to 3");
+  CHECK(refusal("conv2d", {x}, convolution()) == "has 1 inputs, expected 2 to 4");
   CHECK(refusal("conv2d", {f32({2, 11, 13}), w}, convolution()) ==
         "input is f32[2,11,13], expected 4 dimensions");
   CHECK(refusal("conv2d", {u8({2, 11, 13, 4}), w}, convolution()) ==
@@ -117,6 +117,13 @@ TEST_CASE("conv2d checks") {
   CHECK(refusal("conv2d", {x, w, f32({5})}, convolution()) == "bias has shape [5], expected [6]");
   CHECK(refusal("conv2d", {x, w, i32({6})}, convolution()) ==
         "bias is i32[6], expected elements of type f32");
+  const TensorSpec y = f32({2, 9, 9, 6}), b = f32({6});
+  CHECK(outputs("conv2d", {x, w, y}, convolution())[0] == y);
+  CHECK(outputs("conv2d", {x, w, b, y}, convolution())[0] == y);
+  CHECK(refusal("conv2d", {x, w, b, x}, convolution()) ==
+        "residual has shape [2,11,13,4], expected [2,9,9,6]");
+  CHECK(refusal("conv2d", {x, w, y, y}, convolution()) ==
+        "has 4 inputs, expected two operands, a bias and a residual");
   CHECK(check(convolution({0, 1})) == "stride is [0,1], expected two numbers of at least 1");
   CHECK(check(convolution({1})) == "stride is [1], expected two numbers of at least 1");
   CHECK(check(convolution({1, 1}, {-1, 0})) ==

@@ -1,0 +1,25 @@
+#include "backends/opencl/epilogue.h"
+
+#include <limits>
+
+#include "engine/ops/epilogue.h"
+
+namespace tessera::opencl {
+
+Bias bias_of(Lowering& l) {
+  const std::size_t bias = epilogue_inputs(l).bias;
+  return {bias > 0 ? l.input(bias) : l.unused(), bias > 0};
+}
+
+Epilogue epilogue_of(Lowering& l) {
+  const std::size_t residual = epilogue_inputs(l).residual;
+  const Clamp clamp = activation_clamp(l.attributes());
+  return {residual > 0 ? l.input(residual) : l.unused(), residual > 0, clamp.low, clamp.high};
+}
+
+Epilogue no_epilogue(Lowering& l) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  return {l.unused(), false, -infinity, infinity};
+}
+
+}  // namespace tessera::opencl

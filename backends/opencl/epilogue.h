@@ -1,0 +1,20 @@
+// How the result of a product leaves its kernel: bias, residual and activation of its node, which
+// may have none of them (engine/ops/epilogue.h).
+#pragma once
+
+#include "backends/opencl/lowering.h"
+
+namespace tessera::opencl {
+
+struct Bias {
+  cl::Buffer buffer;
+  cl_int there;
+};
+Bias bias_of(Lowering& l);
+
+/// The arguments EPILOGUE of cl_kernels/common.h.
+Epilogue epilogue_of(Lowering& l);
+/// Nothing is added, nothing cut off: for sums that are parts of results.
+Epilogue no_epilogue(Lowering& l);
+
+}  // namespace tessera::opencl
