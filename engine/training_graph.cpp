@@ -92,6 +92,7 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
   }
   remove_dead_nodes(graph);
   join_losses(graph);
+  join_slices(graph);
   join_chains(graph);
   join_updates(graph);
   return graph;

@@ -5,6 +5,9 @@
 
 namespace tessera {
 
+/// Makes a concat of a sum of the gradients of slices that divide a tensor among themselves.
+void join_slices(Graph& graph);
+
 /// Makes one node of chains of element-wise ops and expansions, and of the reduction behind one,
 /// where nothing else reads the results in between. It stands at the place of the last op.
 void join_chains(Graph& graph);

@@ -1,4 +1,4 @@
-// Nets with chains of element-wise ops compute the same whether these are joined or not.
+// Nets compute the same whether chains and the gradients of slices are joined or not.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -32,7 +32,10 @@ Graph step_graph(const Model& model, bool joined) {
   for (std::size_t i = 0; i < found.size(); ++i)
     graph.set_output(graph.value(parameters[i].id()).name, found[i]);
   remove_dead_nodes(graph);
-  if (joined) join_chains(graph);
+  if (joined) {
+    join_slices(graph);
+    join_chains(graph);
+  }
   return graph;
 }
 
