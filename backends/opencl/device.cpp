@@ -33,7 +33,8 @@ OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info, const Traits& tra
       context_(device_),
       compute_(context_, device_),
       copy_(context_, device_),
-      programs_(context_, device_),
+      programs_(context_, device_,
+                DiskCache(traits.keeps_programs ? std::string() : DiskCache::default_folder())),
       lowerings_(std::make_unique<LoweringTable>(preferred_algorithms())) {}
 
 OpenclDevice::~OpenclDevice() = default;

@@ -62,11 +62,7 @@ ProgramCache::Built& ProgramCache::program(std::string_view file, const Defines&
   if (!built.from_disk) {
     built.program = build(file, source, options);
     ++built_from_source_;
-    // Some drivers compile when a kernel is made and have no complete binary before that.
-    std::vector<cl::Kernel> kernels;
-    built.program.createKernels(&kernels);
-    const auto binaries = built.program.getInfo<CL_PROGRAM_BINARIES>();
-    if (!binaries.empty() && !binaries[0].empty()) disk_.store(key, binaries[0]);
+    if (!disk_.folder().empty()) store(key, built.program);
   }
   return programs_.insert_or_assign(name, std::move(built)).first->second;
 }
@@ -84,6 +80,14 @@ bool ProgramCache::load(const std::string& key, cl::Program& program) const {
   } catch (const cl::Error&) {
     return false;
   }
+}
+
+void ProgramCache::store(const std::string& key, cl::Program& program) const {
+  // Some drivers compile when a kernel is made and have no complete binary before that.
+  std::vector<cl::Kernel> kernels;
+  program.createKernels(&kernels);
+  const auto binaries = program.getInfo<CL_PROGRAM_BINARIES>();
+  if (!binaries.empty() && !binaries[0].empty()) disk_.store(key, binaries[0]);
 }
 
 cl::Program ProgramCache::build(std::string_view file, const std::string& source,

@@ -15,7 +15,7 @@ namespace tessera::opencl {
 
 class ProgramCache {
  public:
-  ProgramCache(cl::Context context, cl::Device device, DiskCache disk = DiskCache());
+  ProgramCache(cl::Context context, cl::Device device, DiskCache disk);
 
   /// A new kernel object of `file` ("conv2d.cl") specialised by `defines`. Throws Error with file,
   /// line, macros, device and the compiler's log when the file does not build.
@@ -36,6 +36,7 @@ class ProgramCache {
 
   Built& program(std::string_view file, const Defines& defines, bool look_on_disk);
   bool load(const std::string& key, cl::Program& program) const;
+  void store(const std::string& key, cl::Program& program) const;
   cl::Program build(std::string_view file, const std::string& source, const std::string& options);
   [[noreturn]] void fail(std::string_view file, const std::string& options,
                          const std::string& log) const;

@@ -16,6 +16,9 @@ enum class MatrixUnits : std::uint8_t { none, warp_tf32, warp_bf16, sub_group_bf
 struct Traits {
   bool is_cpu = false;
   bool fma = false;  ///< fused multiply-add in hardware
+  /// The driver keeps compiled kernels on disk by itself, and compiles all of a program's once more
+  /// when asked for its binary.
+  bool keeps_programs = false;
   std::uint32_t compute_units = 1;
   std::size_t float_width = 4;  ///< lanes of the vectors that kernels should use
   std::size_t work_group = 1;   ///< work-items in the groups of one-dimensional launches

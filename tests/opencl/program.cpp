@@ -141,6 +141,19 @@ TEST_CASE("no folder to write to is no error") {
   }
 }
 
+TEST_CASE("nothing is stored for a driver that keeps programs by itself") {
+  for (const std::string& id : usable_ids())
+    for (bool keeps_programs : {false, true}) {
+      const TemporaryFolder folder;
+      const Setting cache("TESSERA_CACHE_DIR", folder.path());
+      const auto device = open_opencl(id);
+      Traits traits = device->traits();
+      traits.keeps_programs = keeps_programs;
+      OpenclDevice(device->cl_device(), device->info(), traits).probe();
+      CHECK(fs::is_empty(folder.path()) == keeps_programs);
+    }
+}
+
 TEST_CASE("the cache folder comes from the environment") {
   const Setting cache("TESSERA_CACHE_DIR", "/somewhere");
   CHECK(DiskCache::default_folder() == "/somewhere");
