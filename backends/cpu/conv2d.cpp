@@ -122,17 +122,20 @@ Step prepare_dw_naive(const NodeContext& node) {
 
 std::vector<Lowering> conv2d_lowerings() {
   return {{"conv2d",
-           {{"depthwise", refuse_conv2d_depthwise, prepare_conv2d_depthwise},
+           {{"depthwise_slide", refuse_conv2d_slide, prepare_conv2d_slide},
+            {"depthwise", refuse_conv2d_depthwise, prepare_conv2d_depthwise},
             {"planar", refuse_conv2d_planar, prepare_conv2d_planar},
             {"direct", nullptr, prepare_conv2d_direct},
             {"naive", nullptr, prepare_naive}}},
           {"conv2d_dx",
-           {{"depthwise", refuse_conv2d_dx_depthwise, prepare_conv2d_dx_depthwise},
+           {{"depthwise_slide", refuse_conv2d_dx_slide, prepare_conv2d_dx_slide},
+            {"depthwise", refuse_conv2d_dx_depthwise, prepare_conv2d_dx_depthwise},
             {"planar", refuse_conv2d_dx_planar, prepare_conv2d_dx_planar},
             {"direct", nullptr, prepare_conv2d_dx_direct},
             {"naive", nullptr, prepare_dx_naive}}},
           {"conv2d_dw",
-           {{"depthwise", refuse_conv2d_dw_depthwise, prepare_conv2d_dw_depthwise},
+           {{"depthwise_slide", refuse_conv2d_dw_slide, prepare_conv2d_dw_slide},
+            {"depthwise", refuse_conv2d_dw_depthwise, prepare_conv2d_dw_depthwise},
             {"direct", nullptr, prepare_conv2d_dw_direct},
             {"naive", nullptr, prepare_dw_naive}}}};
 }

@@ -57,11 +57,21 @@ std::string refuse_conv2d_dx_depthwise(const NodeContext& node);
 Step prepare_conv2d_dx_depthwise(const NodeContext& node);
 std::string refuse_conv2d_dw_depthwise(const NodeContext& node);
 Step prepare_conv2d_dw_depthwise(const NodeContext& node);
+// With one filter a channel and strides of 1.
+std::string refuse_conv2d_slide(const NodeContext& node);
+Step prepare_conv2d_slide(const NodeContext& node);
+std::string refuse_conv2d_dx_slide(const NodeContext& node);
+Step prepare_conv2d_dx_slide(const NodeContext& node);
+std::string refuse_conv2d_dw_slide(const NodeContext& node);
+Step prepare_conv2d_dw_slide(const NodeContext& node);
 // What their files share.
 inline constexpr double depthwise_flops_per_ns = 20;
 std::string refuse_unless_depthwise(const Conv2dGeometry& g);
 /// `pixels` pixels of C channels, each channel `times` times.
 void repeat_channels(const float* from, std::int64_t pixels, std::int64_t C, std::int64_t times,
                      float* to);
+/// dw [K,taps] from `count` partial sums [taps,K], which are added up in the first.
+void add_depthwise_partials(float* partials, std::int64_t count, std::int64_t taps, std::int64_t K,
+                            float* dw);
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -120,6 +120,14 @@ void add_rows(const Weights& problem, Range range, float* partial, float* slab) 
 
 }  // namespace
 
+void add_depthwise_partials(float* partials, std::int64_t count, std::int64_t taps, std::int64_t K,
+                            float* dw) {
+  for (std::int64_t i = 1; i < count; ++i)
+    for (std::int64_t at = 0; at < taps * K; ++at) partials[at] += partials[i * taps * K + at];
+  for (std::int64_t k = 0; k < K; ++k)
+    for (std::int64_t tap = 0; tap < taps; ++tap) dw[k * taps + tap] = partials[tap * K + k];
+}
+
 std::string refuse_conv2d_dw_depthwise(const NodeContext& node) {
   return refuse_unless_depthwise(geometry_dw(node));
 }
@@ -153,11 +161,7 @@ Step prepare_conv2d_dw_depthwise(const NodeContext& node) {
       add_rows(problem, chunk_range(rows, problem.chunks, chunk),
                partials + chunk * problem.partial_floats(), slabs + thread * problem.slab_floats());
     });
-    for (std::int64_t chunk = 1; chunk < problem.chunks; ++chunk)
-      for (std::int64_t i = 0; i < problem.partial_floats(); ++i)
-        partials[i] += partials[chunk * problem.partial_floats() + i];
-    for (std::int64_t k = 0; k < g.K; ++k)
-      for (std::int64_t tap = 0; tap < taps; ++tap) dw[k * taps + tap] = partials[tap * g.K + k];
+    add_depthwise_partials(partials, problem.chunks, taps, g.K, dw);
   };
   return {run, static_cast<std::size_t>(problem.chunks * problem.partial_floats() +
                                         node.threads() * problem.slab_floats()) *

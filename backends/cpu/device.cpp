@@ -68,7 +68,8 @@ DeviceInfo device_info() {
 
 std::unique_ptr<Device> open_device() { return std::make_unique<CpuDevice>(); }
 
-CpuDevice::CpuDevice() : info_(device_info()), pool_(thread_count()) {
+CpuDevice::CpuDevice(std::uint64_t cache_bytes)
+    : info_(device_info()), cache_bytes_(cache_bytes), pool_(thread_count()) {
   choose_variant().read(variant_);
   for (Lowering& lowering : std::exchange(variant_.lowerings, {}))
     lowerings_.emplace(lowering.op, std::move(lowering));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/cpu/isa.h"
+#include "backends/cpu/machine.h"
 #include "backends/cpu/thread_pool.h"
 #include "tessera/device.h"
 
@@ -30,7 +31,7 @@ class CpuBuffer : public Buffer {
 
 class CpuDevice : public Device {
  public:
-  CpuDevice();
+  explicit CpuDevice(std::uint64_t cache_bytes = last_cache_bytes());
 
   const DeviceInfo& info() const override { return info_; }
   std::size_t buffer_alignment() const override;
@@ -43,6 +44,7 @@ class CpuDevice : public Device {
   Ceilings measure_ceilings() override;
 
   ThreadPool& pool() { return pool_; }
+  std::uint64_t cache_bytes() const { return cache_bytes_; }
   /// Held during a run: executables of one device share its threads.
   std::mutex& run_mutex() { return run_mutex_; }
   /// The algorithms of an op in the order in which they are to be asked. Throws Error when the
@@ -54,6 +56,7 @@ class CpuDevice : public Device {
   void prefer_algorithms(std::string_view wishes);
 
   DeviceInfo info_;
+  std::uint64_t cache_bytes_;
   VariantContents variant_;  ///< without its lowerings
   std::map<std::string, Lowering, std::less<>> lowerings_;
   ThreadPool pool_;

@@ -23,6 +23,13 @@ class Epilogue {
     clamp_ = activation_clamp(node.attributes());
   }
 
+  /// For the vector of sums that is to be written to `to`.
+  template <typename Access>
+  [[gnu::always_inline]] Vec finished(Vec sum, const float* to, const Access& access) const {
+    if (residual_) sum += access.load(residual_ + (to - y_));
+    return clamp(sum, broadcast(clamp_.low), broadcast(clamp_.high));
+  }
+
   /// For sums in memory: `count` floats at `to`, a place in the output.
   void finish(float* to, std::int64_t count) const {
     if (is_nothing()) return;
@@ -47,12 +54,6 @@ class Epilogue {
 
  private:
   bool is_nothing() const { return !residual_ && !is_clamp_; }
-
-  template <typename Access>
-  [[gnu::always_inline]] Vec finished(Vec sum, const float* to, const Access& access) const {
-    if (residual_) sum += access.load(residual_ + (to - y_));
-    return clamp(sum, broadcast(clamp_.low), broadcast(clamp_.high));
-  }
 
   const float *y_, *residual_;
   bool is_clamp_;

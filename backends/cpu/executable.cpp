@@ -96,7 +96,7 @@ void CpuExecutable::lower(NodeId id, const std::vector<std::byte*>& values) {
     return data;
   };
   const NodeContext context(graph_, node, data_of(node.inputs), data_of(node.outputs),
-                            device_.pool().threads());
+                            {device_.pool().threads(), device_.cache_bytes()});
   for (const Algorithm& algorithm : device_.lowering(node.op->name).algorithms) {
     std::string reason = algorithm.refusal ? algorithm.refusal(context) : std::string();
     if (!reason.empty()) {

@@ -17,16 +17,21 @@
 
 namespace tessera::cpu {
 
+struct Processor {
+  int threads;
+  std::uint64_t cache_bytes;  ///< of the last cache before memory; 0: unknown
+};
+
 /// A node with the memory of its values.
 class NodeContext {
  public:
   NodeContext(const Graph& graph, const Node& node, std::vector<std::byte*> inputs,
-              std::vector<std::byte*> outputs, int threads)
+              std::vector<std::byte*> outputs, const Processor& processor)
       : graph_(graph),
         node_(node),
         inputs_(std::move(inputs)),
         outputs_(std::move(outputs)),
-        threads_(threads) {}
+        processor_(processor) {}
 
   std::string_view op_name() const { return node_.op->name; }
   const Attributes& attributes() const { return node_.attributes; }
@@ -50,14 +55,20 @@ class NodeContext {
   T* output(std::size_t i) const {
     return reinterpret_cast<T*>(outputs_.at(i));
   }
-  int threads() const { return threads_; }
+  int threads() const { return processor_.threads; }
+  /// Whether output `i` has left the cache when it is read: other parts of the cache belong to what
+  /// else is read and written, and to other processes.
+  bool past_cache(std::size_t i) const {
+    constexpr std::uint64_t part = 4;
+    return processor_.cache_bytes > 0 && output_spec(i).bytes() >= processor_.cache_bytes / part;
+  }
 
  private:
   const Graph& graph_;
   const Node& node_;
   std::vector<std::byte*> inputs_;
   std::vector<std::byte*> outputs_;
-  int threads_;
+  Processor processor_;
 };
 
 /// What a step is run with. The workspace is as large as the step asked for, aligned to 64 bytes,

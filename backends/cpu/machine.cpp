@@ -80,6 +80,14 @@ Machine read_machine() {
   return machine;
 }
 
+std::uint64_t last_cache_bytes() {
+#if defined(_SC_LEVEL3_CACHE_SIZE)
+  return static_cast<std::uint64_t>(std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE)));
+#else
+  return 0;
+#endif
+}
+
 int thread_count() {
   if (const auto threads = threads_from("TESSERA_THREADS")) return *threads;
   if (const char* text = std::getenv("TESSERA_THREADS"))

@@ -13,6 +13,9 @@ struct Machine {
 };
 Machine read_machine();
 
+/// Of the last cache before memory; 0: unknown.
+std::uint64_t last_cache_bytes();
+
 /// TESSERA_THREADS or OMP_NUM_THREADS, else the processors this process may use. Throws Error when
 /// the first is not a number from 1 to 1024.
 int thread_count();

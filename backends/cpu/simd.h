@@ -92,6 +92,20 @@ inline void copy_few(void* to, const void* from, std::int64_t bytes) {
       static_cast<char*>(to)[i] = static_cast<const char*>(from)[i];
 }
 
+/// Access to whole, aligned vectors of results that have left the cache when they are read: lines
+/// are written without being read first. The thread pool's atomic operations order these writes.
+struct PastCache : Whole {
+  static void store(float* to, Vec v) {
+#if defined(__AVX512F__)
+    _mm512_stream_ps(to, __m512(v));
+#elif defined(__AVX__)
+    _mm256_stream_ps(to, __m256(v));
+#else
+    Whole::store(to, v);
+#endif
+  }
+};
+
 /// Access to the first `count` lanes only; the others read as 0.
 class Tail {
  public:
@@ -134,12 +148,12 @@ class Tail {
   IntVec mask_;
 };
 
-/// f(first, access) for each vector of a row of `count` floats; `access` is Whole or Tail.
-template <typename Function>
+/// f(first, access) for each vector of a row of `count` floats; `access` is Most or Tail.
+template <typename Most = Whole, typename Function>
 [[gnu::always_inline]] inline void for_vectors(std::int64_t count, const Tail& tail,
                                                const Function& f) {
   std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) f(i, Whole{});
+  for (; i + lanes <= count; i += lanes) f(i, Most{});
   if (i < count) f(i, tail);
 }
 
