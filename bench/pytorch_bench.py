@@ -1,7 +1,8 @@
 """PyTorch's side of compare_pytorch: what `tessera-bench` does with --serve.
 
 usage: pytorch_bench.py train|infer --model MODEL --batch N [--size N] [--classes N]
-       pytorch_bench.py ops              (both: [--layout channels_last] [--torch-device cuda] ...)
+       pytorch_bench.py memory           (likewise: prints the peak of training steps in bytes)
+       pytorch_bench.py ops              (all: [--layout channels_last] [--torch-device cuda] ...)
 Prints "ready", then answers lines of its input with seconds: "STEPS" with those of that many
 steps; of ops, "RUNS OP SHAPE" with those of the runs, where SHAPE is "SIZE" of a matmul,
 "N C H K R STRIDE PADDING GROUPS" of conv2d, conv2d_dx and conv2d_dw.
@@ -52,7 +53,7 @@ def make_step(arguments):
     labels = torch.randint(0, arguments.classes, (arguments.batch,), device=device)
     net = net.to(memory_format=LAYOUTS[arguments.layout])
     x = x.contiguous(memory_format=LAYOUTS[arguments.layout])
-    return train_step(net, x, labels) if arguments.command == "train" else infer_step(net, x)
+    return infer_step(net, x) if arguments.command == "infer" else train_step(net, x, labels)
 
 
 def serve_net(arguments):
@@ -67,6 +68,31 @@ def serve_net(arguments):
 
     answer("3")
     return answer
+
+
+def resident(what):
+    """Bytes of this process's memory, by their name in /proc/self/status."""
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(what + ":"))
+
+
+def peak_memory(arguments):
+    """Bytes that a training step takes at most, of the device's memory or, on a CPU, of this
+    process's own beyond what it has before it makes the net; code that is read in does not count."""
+    before = resident("RssAnon")
+    step = make_step(arguments)
+    for _ in range(2):  # reads in the code, and on a GPU chooses algorithms
+        step()
+    if arguments.torch_device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # VmHWM begins anew
+    for _ in range(2):
+        step()
+    if arguments.torch_device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return resident("VmHWM") - resident("RssFile") - resident("RssShmem") - before
 
 
 def matmul(arguments, size):
@@ -113,7 +139,7 @@ def serve_ops(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["train", "infer", "ops"])
+    parser.add_argument("command", choices=["train", "infer", "memory", "ops"])
     parser.add_argument("--model", default="tutorial")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--size", type=int, default=32)
@@ -127,6 +153,8 @@ def main():
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = arguments.tf32
+    if arguments.command == "memory":
+        return print(peak_memory(arguments))
     answer = serve_ops(arguments) if arguments.command == "ops" else serve_net(arguments)
     print("ready", flush=True)
     for line in sys.stdin:

@@ -43,6 +43,30 @@ class CompareTest(unittest.TestCase):
             self.assertEqual(result.returncode, 2)
             self.assertIn(f"unknown work {work!r}, expected 'sgemm', 'conv' or", result.stderr)
 
+    def compare(self, *options):
+        command = [sys.executable, BENCH / "compare_pytorch", "--build", BUILD, *options]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    def test_memory_is_of_nets_in_training(self):
+        for options in ("--infer",), ("--work", "sgemm"):
+            result = self.compare("--memory", *options)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn("--memory is of the training of nets", result.stderr)
+
+    def test_memory_and_share_of_the_peak(self):
+        work = "--work", "tutorial b4", "--json"
+        result = self.compare("--memory", *work)
+        if result.stdout.startswith("skipped"):
+            self.skipTest(result.stdout.strip())
+        memory = json.loads(result.stdout)[0]
+        self.assertEqual(memory["unit"], "MB")
+        for side in "tessera", "pytorch":  # weights, gradients and momenta are 0.7 MB
+            self.assertGreater(memory[side], 0.7)
+            self.assertLess(memory[side], 20)
+        time = json.loads(self.compare("--rounds", "1", *work).stdout)[0]
+        self.assertGreater(time["share"], 0)
+        self.assertLess(time["share"], 1)
+
     def test_the_benchmark_has_the_cases(self):
         compare = load_compare_pytorch()
         source = (BENCH.parent / "tests/cases/conv2d.cpp").read_text()
