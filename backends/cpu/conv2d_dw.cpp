@@ -157,16 +157,21 @@ void finish_block(const Problem& problem, std::int64_t i, float* partials) {
   }
 }
 
-/// Enough chunks for many threads: first over the tiles of dw, then over groups of images.
+/// Enough chunks for many threads: over groups of images while their partial results stay small,
+/// then over the tiles of dw.
 void cut(Problem& problem) {
   constexpr double flops_per_ns = 60;
+  constexpr std::int64_t most_partial_floats = 1 << 21;
   const std::int64_t wanted = chunk_count(
       problem.g.N * problem.blocks(),
       problem.g.flops() / flops_per_ns / static_cast<double>(problem.g.N * problem.blocks()));
-  problem.image_groups = std::min<std::int64_t>({problem.g.N, wanted, 16});
+  problem.partial_floats = problem.blocks() * problem.most_rows * block_columns;
+  problem.image_groups = std::min<std::int64_t>(
+      {problem.g.N, wanted, 16,
+       std::max<std::int64_t>(
+           1, most_partial_floats / std::max<std::int64_t>(1, problem.partial_floats))});
   problem.block_ranges = std::clamp<std::int64_t>(
       (wanted + problem.image_groups - 1) / problem.image_groups, 1, problem.blocks());
-  problem.partial_floats = problem.blocks() * problem.most_rows * block_columns;
   if (problem.padding.any()) problem.slab_floats = problem.g.H * problem.padded_row();
 }
 
