@@ -102,6 +102,7 @@ Graph Network::evaluation_graph(std::int64_t batch, Weights weights) const {
   if (weights == Weights::averaged) read_averages(graph);
   graph.set_output("loss", result.loss);
   graph.set_output("probabilities", result.probabilities);
+  fold_norms(graph);
   fuse(graph);
   join_chains(graph);
   return graph;

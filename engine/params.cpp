@@ -128,6 +128,7 @@ void Params::write(std::string_view name, std::span<const std::byte> bytes) {
     throw Error("params", fmt::format("'{}' takes {} bytes ({}), found {}", name,
                                       found.spec.bytes(), to_string(found.spec), bytes.size()));
   device_.upload(*found.place.buffer, found.place.offset, bytes);
+  changed();
 }
 
 }  // namespace tessera

@@ -51,12 +51,28 @@ std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
 }  // namespace
 
 Plan::Plan(Graph graph, const PlanOptions& options) : graph_(std::move(graph)), options_(options) {
+  find_fixed();
   resolve_roots();
   place_arena();
 }
 
 const Placement& Plan::placement(ValueId value) const {
   return placements_.at(static_cast<std::size_t>(value));
+}
+
+void Plan::find_fixed() {
+  fixed_.assign(graph_.values().size(), false);
+  for (const Node& node : graph_.nodes())
+    updates_ = updates_ || !updates_of(*node.op, node.outputs.size()).empty();
+  if (updates_) return;
+  for (std::size_t i = 0; i < fixed_.size(); ++i) {
+    const Role role = graph_.values()[i].role;
+    fixed_[i] = role == Role::parameter || role == Role::state || role == Role::constant;
+  }
+  for (const Node& node : graph_.nodes())
+    if (!node.inputs.empty() && std::all_of(node.inputs.begin(), node.inputs.end(),
+                                            [&](ValueId input) { return is_fixed(input); }))
+      for (ValueId output : node.outputs) fixed_[static_cast<std::size_t>(output)] = true;
 }
 
 void Plan::resolve_roots() {
@@ -125,8 +141,9 @@ void Plan::place_arena() {
     const Placement& place = placements_[i];
     if (!place.in_arena || place.root != id || !place.used) continue;
     Lifetime life = lifetimes[i];
-    // An input is written before a run starts, possibly while the one before is still going on.
-    if (graph_.value(id).role == Role::input || !options_.reuse_memory)
+    // An input is written before a run starts, possibly while the one before is still going on;
+    // what is fixed stays.
+    if (graph_.value(id).role == Role::input || is_fixed(id) || !options_.reuse_memory)
       life = {before_all, after_all - 1};
     const std::size_t bytes = std::max<std::size_t>(graph_.value(id).spec.bytes(), 1);
     blocks.push_back({id, round_up(bytes + options_.guard_bytes, options_.alignment), life, 0});

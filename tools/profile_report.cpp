@@ -117,9 +117,9 @@ void print_text(const ProfileReport& r) {
   const MemoryUse m = r.executable.memory();
   fmt::print(
       "memory    {:.1f} MB: arena {:.1f}, workspace {:.1f}, inputs on their way {:.1f}, constants "
-      "{:.1f}, parameters and states {:.1f}\n",
+      "{:.1f}, prepared filters {:.1f}, parameters and states {:.1f}\n",
       megabytes(m.total()), megabytes(m.arena), megabytes(m.workspace), megabytes(m.staging),
-      megabytes(m.constants), megabytes(m.parameters));
+      megabytes(m.constants), megabytes(m.prepared), megabytes(m.parameters));
   Table(r, "layer", rows_by_node(r.executable, r.records, r.steps)).print();
   Table(r, "kernel", rows_by_kernel(r.executable, r.records, r.steps)).print();
   fmt::print(
@@ -148,6 +148,7 @@ void print_json(const ProfileReport& r) {
                                 {"workspace", m.workspace},
                                 {"staging", m.staging},
                                 {"constants", m.constants},
+                                {"prepared", m.prepared},
                                 {"parameters", m.parameters}}}};
   j["layers"] = j["kernels"] = nlohmann::ordered_json::array();
   for (const ProfileRow& row : rows_by_node(r.executable, r.records, r.steps))

@@ -233,18 +233,19 @@ template <typename Pack>
 Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
   cut(problem, flops);
   const std::int64_t slab = (problem.slab_floats + 15) / 16 * 16;
-  const std::int64_t floats = problem.weight_floats + slab * threads;
-  const auto run = [problem = std::move(problem), slab, pack](const StepContext& context) {
-    float* packed = context.floats();
+  const auto prepare = [problem, pack](const StepContext& context) {
     for (const Phase& phase : problem.phases)
-      for_blocks(problem, phase,
-                 [&](const Block& block) { pack(problem, phase, block, packed + block.weights); });
-    float* slabs = packed + problem.weight_floats;
+      for_blocks(problem, phase, [&](const Block& block) {
+        pack(problem, phase, block, context.prepared_floats() + block.weights);
+      });
+  };
+  const auto run = [problem, slab](const StepContext& context) {
     context.pool.for_each(problem.chunks, [&](std::int64_t chunk, int thread) {
-      run_chunk(problem, chunk, packed, slabs + thread * slab);
+      run_chunk(problem, chunk, context.prepared_floats(), context.floats() + thread * slab);
     });
   };
-  return {run, static_cast<std::size_t>(floats) * sizeof(float)};
+  return {run, static_cast<std::size_t>(slab * threads) * sizeof(float), prepare,
+          static_cast<std::size_t>(problem.weight_floats) * sizeof(float)};
 }
 
 }  // namespace

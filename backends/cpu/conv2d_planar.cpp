@@ -146,21 +146,23 @@ Step make_step(Problem problem, double flops, int threads, const Weight& weight)
   const std::int64_t rows = problem.N * problem.rows.outputs;
   problem.chunks = chunk_count(rows, flops / static_cast<double>(rows) / flops_per_ns);
   problem.slab_floats = problem.src_rows * problem.source_row();
-  const std::int64_t packed = (problem.taps() * problem.dst_channels + lanes - 1) / lanes * lanes;
-  const auto run = [=](const StepContext& context) {
-    float* to = context.floats();
+  const auto prepare = [=](const StepContext& context) {
+    float* to = context.prepared_floats();
     for (std::int64_t m = 0; m < problem.rows.taps; ++m)
       for (std::int64_t j = 0; j < problem.columns.taps; ++j)
         for (std::int64_t c = 0; c < problem.src_channels; ++c)
           for (std::int64_t k = 0; k < problem.dst_channels; ++k)
             *to++ = weight(problem.rows.tap_first + m * problem.rows.tap_step,
                            problem.columns.tap_first + j * problem.columns.tap_step, c, k);
+  };
+  const auto run = [=](const StepContext& context) {
     context.pool.for_each(problem.chunks, [&](std::int64_t chunk, int thread) {
-      run_chunk(problem, chunk, context.floats(),
-                context.floats() + packed + thread * problem.slab_floats);
+      run_chunk(problem, chunk, context.prepared_floats(),
+                context.floats() + thread * problem.slab_floats);
     });
   };
-  return {run, static_cast<std::size_t>(packed + threads * problem.slab_floats) * sizeof(float)};
+  return {run, static_cast<std::size_t>(threads * problem.slab_floats) * sizeof(float), prepare,
+          static_cast<std::size_t>(problem.taps() * problem.dst_channels) * sizeof(float)};
 }
 
 std::string refuse(std::int64_t groups, std::int64_t stride_w, std::int64_t outputs,

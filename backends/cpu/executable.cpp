@@ -42,7 +42,9 @@ std::byte* persistent_data(const Value& value, Params& params) {
 CpuExecutable::CpuExecutable(CpuDevice& device, const Plan& plan, Params& params)
     : device_(device),
       graph_(plan.graph()),
-      arena_(plan.arena_bytes(), device.info().memory_bytes) {
+      arena_(plan.arena_bytes(), device.info().memory_bytes),
+      params_(params),
+      updates_params_(plan.updates()) {
   const std::vector<std::byte*> values = place_values(plan, params);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const Value& value = graph_.values()[i];
@@ -53,13 +55,29 @@ CpuExecutable::CpuExecutable(CpuDevice& device, const Plan& plan, Params& params
                     graph_.value(output.value).spec};
     outputs_.emplace(output.name, slot);
   }
-  for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) lower(id, values);
+  for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id)
+    lower(id, plan, values);
   memory_.arena = arena_.bytes();
-  for (const Step& step : steps_)
-    memory_.workspace = std::max(memory_.workspace, step.workspace_bytes);
+  allocate_workspace();
   for (const CpuBuffer& constant : constants_) memory_.constants += constant.bytes();
   for (ValueId id : plan.persistent()) memory_.parameters += graph_.value(id).spec.bytes();
-  workspace_ = std::make_unique<CpuBuffer>(memory_.workspace, device.info().memory_bytes);
+}
+
+void CpuExecutable::allocate_workspace() {
+  const auto aligned = [](std::size_t bytes) { return (bytes + 63) / 64 * 64; };
+  for (NodeStep& s : steps_) {
+    std::size_t bytes = s.step.workspace_bytes;
+    if (s.is_kept) {
+      s.prepared_at = memory_.prepared;
+      memory_.prepared += aligned(s.step.prepared_bytes);
+    } else {
+      s.prepared_at = aligned(bytes);
+      bytes = s.prepared_at + s.step.prepared_bytes;
+    }
+    memory_.workspace = std::max(memory_.workspace, bytes);
+  }
+  workspace_ = std::make_unique<CpuBuffer>(memory_.workspace, device_.info().memory_bytes);
+  kept_ = std::make_unique<CpuBuffer>(memory_.prepared, device_.info().memory_bytes);
 }
 
 /// Where each value lies; nullptr for those that no node and no output uses.
@@ -83,7 +101,7 @@ std::vector<std::byte*> CpuExecutable::place_values(const Plan& plan, Params& pa
   return data;
 }
 
-void CpuExecutable::lower(NodeId id, const std::vector<std::byte*>& values) {
+void CpuExecutable::lower(NodeId id, const Plan& plan, const std::vector<std::byte*>& values) {
   const Node& node = graph_.node(id);
   NodeChoice choice{node.name, std::string(node.op->name), "view", {}, {}};
   if (node.op->is_view) {
@@ -103,8 +121,9 @@ void CpuExecutable::lower(NodeId id, const std::vector<std::byte*>& values) {
       choice.refused.push_back({algorithm.name, std::move(reason)});
       continue;
     }
-    steps_.push_back(algorithm.prepare(context));
-    stepped_.push_back(id);
+    Step step = algorithm.prepare(context);
+    const bool is_kept = step.prepare && plan.is_fixed(node.inputs[1]);
+    steps_.push_back({id, std::move(step), plan.runs_once(id), is_kept});
     choice.algorithm = algorithm.name;
     choices_.push_back(std::move(choice));
     return;
@@ -152,11 +171,19 @@ void CpuExecutable::set_input(std::string_view name, std::span<const std::byte> 
 
 void CpuExecutable::run() {
   const std::lock_guard lock(device_.run_mutex());
-  const StepContext context{device_.pool(), workspace_->data()};
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    const NodeChoice& choice = choices_[static_cast<std::size_t>(stepped_[i])];
-    recorded(stepped_[i], "", choice.algorithm, Queue::compute, [&] { steps_[i].run(context); });
+  const bool have_changed = params_.version() != seen_version_;
+  for (const NodeStep& s : steps_) {
+    if (s.runs_once && !have_changed) continue;
+    const NodeChoice& choice = choices_[static_cast<std::size_t>(s.node)];
+    const StepContext context{device_.pool(), workspace_->data(),
+                              (s.is_kept ? kept_ : workspace_)->data() + s.prepared_at};
+    recorded(s.node, "", choice.algorithm, Queue::compute, [&] {
+      if (s.step.prepare && (have_changed || !s.is_kept)) s.step.prepare(context);
+      s.step.run(context);
+    });
   }
+  if (updates_params_) params_.changed();
+  seen_version_ = params_.version();
 }
 
 void CpuExecutable::read_output(std::string_view name, std::span<std::byte> bytes) {

@@ -33,7 +33,8 @@ class CpuExecutable : public Executable {
   using Slots = std::map<std::string, Slot, std::less<>>;
 
   std::vector<std::byte*> place_values(const Plan& plan, Params& params);
-  void lower(NodeId id, const std::vector<std::byte*>& values);
+  void lower(NodeId id, const Plan& plan, const std::vector<std::byte*>& values);
+  void allocate_workspace();
   static const Slot& find_slot(const Slots& slots, const char* kind, std::string_view name,
                                std::size_t bytes);
 
@@ -47,11 +48,21 @@ class CpuExecutable : public Executable {
   CpuBuffer arena_;
   std::vector<CpuBuffer> constants_;
   std::unique_ptr<CpuBuffer> workspace_;
-  std::vector<Step> steps_;
+  std::unique_ptr<CpuBuffer> kept_;  ///< what steps have prepared from fixed values
+  struct NodeStep {
+    NodeId node;
+    Step step;
+    bool runs_once;               ///< for each version of the parameters
+    bool is_kept;                 ///< what it prepares
+    std::size_t prepared_at = 0;  ///< bytes from the start of kept_, or of the workspace
+  };
+  std::vector<NodeStep> steps_;
   Slots inputs_;
   Slots outputs_;
   std::vector<NodeChoice> choices_;  ///< one for each node
-  std::vector<NodeId> stepped_;      ///< the node of each step
+  Params& params_;
+  bool updates_params_;
+  std::uint64_t seen_version_ = 0;  ///< of the parameters, for which fixed values are there
   MemoryUse memory_;
   std::vector<ProfileRecord> records_;
 };

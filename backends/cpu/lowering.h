@@ -71,18 +71,24 @@ class NodeContext {
   Processor processor_;
 };
 
-/// What a step is run with. The workspace is as large as the step asked for, aligned to 64 bytes,
-/// and holds nothing of use before.
+/// What a step is run with. Workspace and prepared memory are as large as the step asked for,
+/// aligned to 64 bytes; the workspace holds nothing of use before.
 struct StepContext {
   ThreadPool& pool;
   std::byte* workspace;
+  std::byte* prepared;
   float* floats() const { return reinterpret_cast<float*>(workspace); }
+  float* prepared_floats() const { return reinterpret_cast<float*>(prepared); }
 };
 
 /// A node made ready: running it allocates nothing.
 struct Step {
   std::function<void(const StepContext&)> run;
   std::size_t workspace_bytes = 0;
+  /// Fills the prepared memory from input 1 alone, filters in another order: before each run, or,
+  /// where the input is fixed by the parameters, when these have changed. May be empty.
+  std::function<void(const StepContext&)> prepare = {};
+  std::size_t prepared_bytes = 0;
 };
 
 struct Algorithm {

@@ -82,18 +82,22 @@ void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
   const Tile tile = choose_tile(l, f.outs, f.groups);
   const std::int64_t blocks = tile.blocks(f.outs), all = blocks * f.groups;
   const std::int64_t taps = h.taps * w.taps * f.ins, block = tile.block();
-  const cl::Buffer packed = l.workspace(float_bytes((taps + 1) * all * block));
   const std::int64_t packed_block = tile.channels_first ? block : taps * block;
   const std::int64_t packed_tap = tile.channels_first ? all * block : block;
   const std::int64_t bias_base = taps * all * block;
-  const Bias bias = bias_of(l);
-  l.launch_items(
-      file, defines(l, tile), "conv2d_pack", all * (taps + 1), 8, f.w, bias.buffer, packed,
-      bias.there, l.to_int(f.outs), l.to_int(blocks), l.to_int(h.taps), l.to_int(w.taps),
-      l.to_int(f.ins), l.to_int(h.first * f.row_stride + w.first * f.column_stride),
-      l.to_int(f.out_stride), l.to_int(h.next * f.row_stride), l.to_int(w.next * f.column_stride),
-      l.to_int(f.in_stride), l.to_int(f.group_stride), l.to_int(packed_block), l.to_int(packed_tap),
-      l.to_int(bias_base));
+  const cl::Buffer packed = [&] {
+    const auto preparation = filters_preparation(l, true);
+    const cl::Buffer to = l.workspace(float_bytes((taps + 1) * all * block));
+    const Bias bias = bias_of(l);
+    l.launch_items(
+        file, defines(l, tile), "conv2d_pack", all * (taps + 1), 8, f.w, bias.buffer, to,
+        bias.there, l.to_int(f.outs), l.to_int(blocks), l.to_int(h.taps), l.to_int(w.taps),
+        l.to_int(f.ins), l.to_int(h.first * f.row_stride + w.first * f.column_stride),
+        l.to_int(f.out_stride), l.to_int(h.next * f.row_stride), l.to_int(w.next * f.column_stride),
+        l.to_int(f.in_stride), l.to_int(f.group_stride), l.to_int(packed_block),
+        l.to_int(packed_tap), l.to_int(bias_base));
+    return to;
+  }();
   const Source x = padded(l, source, h, w);
   const bool merged = merges(w, f.groups);
   const std::int64_t row = x.columns * x.channels, pixels = x.N * h.results * w.results;

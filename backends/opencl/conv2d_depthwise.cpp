@@ -33,6 +33,7 @@ void slide(Lowering& l, const Source& x, const Axis& h, const Axis& w, const Dep
 
 cl::Buffer packed_depthwise_weights(Lowering& l, const DepthwiseChannels& c, std::int64_t taps,
                                     std::int64_t vector) {
+  const auto preparation = filters_preparation(l, true);
   const Bias bias = bias_of(l);
   const std::int64_t width = ceil_div(c.outs, vector) * vector;
   const std::int64_t rows = (taps + 1) * c.depth;

@@ -38,6 +38,7 @@ struct Filters {
 cl::Buffer packed(Lowering& l, const Filters& f, const Tile& tile) {
   const std::int64_t block = tile.width * tile.vectors, blocks = ceil_div(f.outs, block);
   const Bias bias = bias_of(l);
+  const auto preparation = filters_preparation(l, true);
   const cl::Buffer to = l.workspace(float_bytes((f.ins + 1) * blocks * block));
   l.launch_items(
       "conv2d.cl", l.defines(static_cast<std::size_t>(tile.width)).set("NV", tile.vectors),

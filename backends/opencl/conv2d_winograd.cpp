@@ -49,10 +49,14 @@ void slide(Lowering& l, const Slide& s, const Weights& w) {
   const std::int64_t width = l.width(), vectors = s.outs <= width ? 1 : 2, block = width * vectors;
   const std::int64_t blocks = ceil_div(s.outs, block), row = ceil_div(s.ins, width) * width;
   const Defines defines = l.defines().set("NV", vectors);
-  const cl::Buffer packed = l.workspace(float_bytes(positions * blocks * s.ins * block));
-  l.launch_items(file, defines, "conv2d_winograd_pack", s.ins * blocks * vectors, 8, l.input(1),
-                 packed, l.to_int(s.outs), l.to_int(s.ins), l.to_int(w.base), l.to_int(w.out),
-                 l.to_int(w.in), l.to_int(w.r), l.to_int(w.s));
+  const cl::Buffer packed = [&] {
+    const auto preparation = filters_preparation(l, false);
+    const cl::Buffer to = l.workspace(float_bytes(positions * blocks * s.ins * block));
+    l.launch_items(file, defines, "conv2d_winograd_pack", s.ins * blocks * vectors, 8, l.input(1),
+                   to, l.to_int(s.outs), l.to_int(s.ins), l.to_int(w.base), l.to_int(w.out),
+                   l.to_int(w.in), l.to_int(w.r), l.to_int(w.s));
+    return to;
+  }();
   // The transforms of a group of tiles are to stay in a core's own cache.
   constexpr std::int64_t cache = 144 * 1024;  // floats
   const std::int64_t tiles = s.tiles(), items = 8 * std::int64_t{l.traits().compute_units};

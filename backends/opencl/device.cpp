@@ -114,7 +114,8 @@ std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& para
 }
 
 std::vector<Candidate> OpenclDevice::candidates(const Graph& graph, NodeId node) {
-  Lowering lowering(*this, graph);
+  const Plan plan(graph);
+  Lowering lowering(*this, plan);
   lowering.begin(node, true);
   return lowerings_->candidates(lowering);
 }

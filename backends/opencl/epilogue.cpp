@@ -11,6 +11,11 @@ Bias bias_of(Lowering& l) {
   return {bias > 0 ? l.input(bias) : l.unused(), bias > 0};
 }
 
+Lowering::Preparation filters_preparation(Lowering& l, bool with_bias) {
+  const std::size_t bias = epilogue_inputs(l).bias;
+  return {l, {1, with_bias && bias > 0 ? bias : 1}};
+}
+
 Epilogue epilogue_of(Lowering& l) {
   const std::size_t residual = epilogue_inputs(l).residual;
   const Clamp clamp = activation_clamp(l.attributes());

@@ -20,9 +20,9 @@ Error unknown(std::string_view kind, std::string_view name, const Map& known) {
 
 OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings,
                                    const Tuning& tuning, const Plan& plan, Params& params)
-    : device_(device), graph_(plan.graph()) {
+    : device_(device), graph_(plan.graph()), params_(params), updates_params_(plan.updates()) {
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
-  Lowering lowering(device_, graph_);
+  Lowering lowering(device_, plan);
   try {
     choose(lowerings, tuning, lowering);
   } catch (const Error&) {
@@ -116,7 +116,8 @@ void OpenclExecutable::choose(const LoweringTable& lowerings, const Tuning& tuni
 void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) {
   memory_ = {.arena = plan.arena_bytes(),
              .workspace = lowering.workspace_bytes(),
-             .constants = lowering.table_bytes()};
+             .constants = lowering.table_bytes(),
+             .prepared = lowering.prepared_bytes()};
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
     const Value& value = graph_.values()[i];
     if (value.role == Role::input && plan.placement(static_cast<ValueId>(i)).used)
@@ -125,14 +126,15 @@ void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) 
   for (ValueId id : plan.constants()) memory_.constants += graph_.value(id).spec.bytes();
   device_.check_free(
       memory_.total(),
-      fmt::format(" (arena {}, workspace {}, inputs {}, constants {})", memory_.arena,
-                  memory_.workspace, memory_.staging, memory_.constants));
+      fmt::format(" (arena {}, workspace {}, inputs {}, constants {}, prepared {})", memory_.arena,
+                  memory_.workspace, memory_.staging, memory_.constants, memory_.prepared));
   for (ValueId id : plan.persistent()) memory_.parameters += graph_.value(id).spec.bytes();
 }
 
 void OpenclExecutable::lower(Lowering& lowering) {
   workspace_ = std::make_unique<OpenclBuffer>(device_, lowering.workspace_bytes());
-  lowering.set_memory(&buffers_, workspace_->cl_buffer());
+  prepared_ = std::make_unique<OpenclBuffer>(device_, lowering.prepared_bytes());
+  lowering.set_memory(&buffers_, workspace_->cl_buffer(), prepared_->cl_buffer());
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
     const auto& choice = chosen_[static_cast<std::size_t>(id)];
     if (!choice.algorithm) continue;
@@ -210,7 +212,9 @@ void OpenclExecutable::run() {
   cl::CommandQueue& queue = device_.compute_queue();
   NodeId node = no_node;
   try {
+    const bool have_changed = params_.version() != seen_version_;
     for (const Step& step : steps_) {
+      if (step.is_fixed && !have_changed) continue;
       node = step.node;
       const auto* launch = std::get_if<Launch>(&step.work);
       const auto* call = std::get_if<Call>(&step.work);
@@ -222,6 +226,8 @@ void OpenclExecutable::run() {
         recorder_.enclose(node, queue, *call);
     }
     queue.flush();
+    if (updates_params_) params_.changed();
+    seen_version_ = params_.version();
   } catch (const cl::Error& error) {
     throw Error(std::string(graph_.node(node).op->name),
                 fmt::format("{} in {} (node '{}')", error_name(error.err()), error.what(),

@@ -67,6 +67,10 @@ class OpenclExecutable final : public Executable {
   std::vector<std::unique_ptr<OpenclBuffer>> constants_;
   std::vector<std::unique_ptr<OpenclBuffer>> tables_;
   std::unique_ptr<OpenclBuffer> workspace_;
+  std::unique_ptr<OpenclBuffer> prepared_;
+  Params& params_;
+  bool updates_params_;
+  std::uint64_t seen_version_ = 0;  ///< of the parameters, for which fixed values are there
   // Kernels do not keep their arguments alive, so the executable does.
   Buffers buffers_;
   std::vector<cl::Buffer> kept_;

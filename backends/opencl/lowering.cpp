@@ -17,9 +17,17 @@ std::int64_t Lowering::parameter(std::string_view name, std::int64_t untuned) co
   return found == parameters_.end() ? untuned : found->second;
 }
 
-void Lowering::set_memory(const Buffers* buffers, cl::Buffer workspace) {
+void Lowering::set_memory(const Buffers* buffers, cl::Buffer workspace, cl::Buffer prepared) {
   buffers_ = buffers;
   workspace_ = std::move(workspace);
+  prepared_ = std::move(prepared);
+  prepared_used_ = 0;
+}
+
+Lowering::Preparation::Preparation(Lowering& l, std::initializer_list<std::size_t> inputs) : l_(l) {
+  l.preparing_ = std::all_of(inputs.begin(), inputs.end(), [&](std::size_t i) {
+    return l.plan_.is_fixed(l.node().inputs.at(i));
+  });
 }
 
 Storage Lowering::storage(ValueId value) const {
@@ -28,12 +36,14 @@ Storage Lowering::storage(ValueId value) const {
 
 cl::Buffer Lowering::workspace(std::size_t bytes) {
   const std::size_t alignment = traits().base_alignment;
-  const std::size_t offset = workspace_used_;
+  std::size_t& used = preparing_ ? prepared_used_ : workspace_used_;
+  std::size_t& most = preparing_ ? prepared_bytes_ : workspace_bytes_;
+  const std::size_t offset = used;
   bytes = std::max<std::size_t>(bytes, 1);
-  workspace_used_ += (bytes + alignment - 1) / alignment * alignment;
-  workspace_bytes_ = std::max(workspace_bytes_, workspace_used_);
+  used += (bytes + alignment - 1) / alignment * alignment;
+  most = std::max(most, used);
   if (measuring_) return {};
-  kept_.push_back(sub_buffer(workspace_, offset, bytes));
+  kept_.push_back(sub_buffer(preparing_ ? prepared_ : workspace_, offset, bytes));
   return kept_.back();
 }
 

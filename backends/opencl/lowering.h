@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <span>
 #include <string>
@@ -29,6 +30,7 @@ using Call = std::function<void(cl::CommandQueue&)>;
 struct Step {
   NodeId node = no_node;
   std::variant<Launch, Call> work;
+  bool is_fixed = false;  ///< gives the same until the parameters change
 };
 
 /// Where a value lies: its bytes as a buffer of their own, which are a part of a block.
@@ -44,7 +46,8 @@ using Buffers = std::map<ValueId, Storage>;
 /// first to measure how much workspace they need, when buffers are null and launches are dropped.
 class Lowering {
  public:
-  Lowering(OpenclDevice& device, const Graph& graph) : device_(device), graph_(graph) {}
+  Lowering(OpenclDevice& device, const Plan& plan)
+      : device_(device), plan_(plan), graph_(plan.graph()) {}
 
   const Graph& graph() const { return graph_; }
   const Node& node() const { return graph_.node(node_); }
@@ -67,6 +70,20 @@ class Lowering {
 
   /// Memory that is this node's until its last launch has ended.
   cl::Buffer workspace(std::size_t bytes);
+  /// While it lives, launches read nothing but these inputs, and write workspace that only they
+  /// write: filters in another order. Where the inputs are fixed by the parameters, both last until
+  /// these change.
+  class Preparation {
+   public:
+    Preparation(Lowering& l, std::initializer_list<std::size_t> inputs);
+    ~Preparation() { l_.preparing_ = false; }
+    Preparation(const Preparation&) = delete;
+    Preparation& operator=(const Preparation&) = delete;
+
+   private:
+    Lowering& l_;
+  };
+
   /// Memory with these contents, written once.
   cl::Buffer table(std::span<const std::int32_t> values);
   cl::Buffer table(std::span<const float> values);
@@ -112,8 +129,10 @@ class Lowering {
 
   // For the executable.
   void begin(NodeId node, bool measuring, Parameters parameters = {});
-  void set_memory(const Buffers* buffers, cl::Buffer workspace);
+  void set_memory(const Buffers* buffers, cl::Buffer workspace, cl::Buffer prepared);
   std::size_t workspace_bytes() const { return workspace_bytes_; }
+  /// Of the preparations of all nodes.
+  std::size_t prepared_bytes() const { return prepared_bytes_; }
   std::vector<Step> take_steps() { return std::move(steps_); }
   std::size_t table_bytes() const { return table_bytes_; }
   std::vector<cl::Buffer> take_buffers() { return std::move(kept_); }
@@ -123,15 +142,21 @@ class Lowering {
   Storage storage(ValueId value) const;
   std::int64_t chunk_of(std::int64_t items, std::int64_t at_least) const;
   cl::Buffer table(const void* data, std::size_t bytes);
-  void append(std::variant<Launch, Call> work) { steps_.push_back({node_, std::move(work)}); }
+  void append(std::variant<Launch, Call> work) {
+    steps_.push_back({node_, std::move(work), preparing_ || plan_.runs_once(node_)});
+  }
 
   OpenclDevice& device_;
+  const Plan& plan_;
   const Graph& graph_;
   NodeId node_ = no_node;
   bool measuring_ = true;
+  bool preparing_ = false;
   Parameters parameters_;
   const Buffers* buffers_ = nullptr;
-  cl::Buffer workspace_;
+  cl::Buffer workspace_, prepared_;
+  std::size_t prepared_used_ = 0;  ///< by the nodes so far
+  std::size_t prepared_bytes_ = 0;
   std::size_t workspace_used_ = 0;   ///< by this node
   std::size_t workspace_bytes_ = 0;  ///< the most of any node
   std::size_t table_bytes_ = 0;      ///< of all nodes

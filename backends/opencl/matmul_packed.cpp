@@ -44,7 +44,10 @@ void lower_matmul_packed(Lowering& l) {
   const Panels a = {g.batch, g.M, g.K, g.transpose_a ? 1 : g.K, g.transpose_a ? g.M : 1, tile_rows};
   const Panels b = {g.batch, g.N, g.K, g.transpose_b ? g.K : 1, g.transpose_b ? 1 : g.N, block};
   const cl::Buffer packed_a = packed(l, defines, l.input(0), a);
-  const cl::Buffer packed_b = packed(l, defines, l.input(1), b);
+  const cl::Buffer packed_b = [&] {
+    const auto preparation = filters_preparation(l, false);
+    return packed(l, defines, l.input(1), b);
+  }();
   // A block of a panel of a fits into a core's first cache, those of a work-item into its second.
   constexpr std::int64_t k_block = 512;
   const std::int64_t a_share = std::min<std::int64_t>(8, a.count());

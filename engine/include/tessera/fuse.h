@@ -11,4 +11,10 @@ namespace tessera {
 /// its own. Values that were between have no producer afterwards.
 TESSERA_API void fuse(Graph& graph);
 
+/// Puts batch norms of inference into the filters and the bias of the convolution or dense layer
+/// before each, where nothing else reads what lies between. The new filters are those of a node
+/// `fold_batch_norm`, which runs when parameters have changed. Call it before fuse(); results
+/// differ by rounding.
+TESSERA_API void fold_norms(Graph& graph);
+
 }  // namespace tessera

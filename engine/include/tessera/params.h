@@ -55,10 +55,16 @@ class TESSERA_API Params {
 
   Device& device() const { return device_; }
 
+  /// Another number each time that values have changed: by write(), or by a run that updates them,
+  /// whose executable calls changed().
+  std::uint64_t version() const { return version_; }
+  void changed() { ++version_; }
+
  private:
   void allocate(const std::vector<const Value*>& values);
 
   Device& device_;
+  std::uint64_t version_ = 1;
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::map<std::string, Entry, std::less<>> entries_;
 };

@@ -35,8 +35,16 @@ class TESSERA_API Plan {
   /// The parameters and states that the plan uses, in graph order.
   const std::vector<ValueId>& persistent() const { return persistent_; }
   const std::vector<ValueId>& constants() const { return constants_; }
+  /// Whether a value changes only when parameters or states do: those, constants, and what nodes
+  /// make of them. In a graph that updates some, none is.
+  bool is_fixed(ValueId value) const { return fixed_.at(static_cast<std::size_t>(value)); }
+  /// Whether a node makes fixed values, which stay from run to run.
+  bool runs_once(NodeId node) const { return is_fixed(graph_.node(node).outputs.at(0)); }
+  /// Whether some node writes over parameters or states.
+  bool updates() const { return updates_; }
 
  private:
+  void find_fixed();
   void resolve_roots();
   void place_arena();
 
@@ -45,6 +53,8 @@ class TESSERA_API Plan {
   std::vector<Placement> placements_;
   std::vector<ValueId> persistent_;
   std::vector<ValueId> constants_;
+  std::vector<bool> fixed_;
+  bool updates_ = false;
   std::size_t arena_bytes_ = 0;
 };
 

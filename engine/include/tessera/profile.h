@@ -38,8 +38,11 @@ struct MemoryUse {
   std::size_t workspace = 0;  ///< the most that any node asked for
   std::size_t staging = 0;    ///< of inputs on their way
   std::size_t constants = 0;
+  std::size_t prepared = 0;    ///< filters in the order of their kernels, kept from run to run
   std::size_t parameters = 0;  ///< and states; shared with other executables
-  std::size_t total() const { return arena + workspace + staging + constants + parameters; }
+  std::size_t total() const {
+    return arena + workspace + staging + constants + prepared + parameters;
+  }
 };
 
 enum class Queue : std::uint8_t { compute, copy };
