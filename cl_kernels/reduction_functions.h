@@ -23,14 +23,16 @@ static inline floatv finish(floatv a, int last, float n) {
 // Terms are combined in blocks first: the rounding errors of long sums stay small.
 #define BLOCK 256
 
-// All lanes combined, in lane 0.
+// All lanes combined, in lane 0. Lane by lane: compilers for GPUs keep in memory what is stored and
+// loaded as vectors that overlap.
 static inline floatv across(floatv value) {
-  float lanes[2 * V];
-  for (int lane = V; lane < 2 * V; ++lane) lanes[lane] = 0.0f;
+  float lanes[V], others[V];
   UNROLL(V)
   for (int step = V / 2; step > 0; step /= 2) {
     STORE(value, lanes);
-    value = COMBINE(value, LOAD(lanes + step));
+    UNROLL(V)
+    for (int lane = 0; lane < V; ++lane) others[lane] = lane < step ? lanes[lane + step] : 0.0f;
+    value = COMBINE(value, LOAD(others));
   }
   return value;
 }
