@@ -30,6 +30,7 @@ OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lo
     throw;
   }
   check_memory(plan, lowering);
+  device_.programs().prepare(lowering.programs());
   arena_ = std::make_unique<OpenclBuffer>(device_, plan.arena_bytes());
   bind_values(plan, params);
   fill_constants(plan);

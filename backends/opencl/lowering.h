@@ -43,7 +43,8 @@ struct Storage {
 using Buffers = std::map<ValueId, Storage>;
 
 /// What an algorithm sees of one node, and where it puts its launches. Nodes are lowered twice:
-/// first to measure how much workspace they need, when buffers are null and launches are dropped.
+/// first to measure how much workspace they need and to collect their programs, when buffers are
+/// null and launches are dropped.
 class Lowering {
  public:
   Lowering(OpenclDevice& device, const Plan& plan)
@@ -98,7 +99,11 @@ class Lowering {
   template <class... Arguments>
   void launch(std::string_view file, const Defines& defines, const std::string& kernel,
               const Range& range, const Arguments&... arguments) {
-    if (measuring_ || range.global[0] * range.global[1] * range.global[2] == 0) return;
+    if (range.global[0] * range.global[1] * range.global[2] == 0) return;
+    if (measuring_) {
+      programs_.emplace_back(file, defines.options());
+      return;
+    }
     append(checked(kernel, [&] {
       return make_launch(device_.programs().kernel(file, defines, kernel), range,
                          device_.cl_device(), traits(), kernel, arguments...);
@@ -130,6 +135,8 @@ class Lowering {
   // For the executable.
   void begin(NodeId node, bool measuring, Parameters parameters = {});
   void set_memory(const Buffers* buffers, cl::Buffer workspace, cl::Buffer prepared);
+  /// Those of the launches that were measured, some more than once.
+  const std::vector<ProgramCache::Name>& programs() const { return programs_; }
   std::size_t workspace_bytes() const { return workspace_bytes_; }
   /// Of the preparations of all nodes.
   std::size_t prepared_bytes() const { return prepared_bytes_; }
@@ -160,6 +167,7 @@ class Lowering {
   std::size_t workspace_used_ = 0;   ///< by this node
   std::size_t workspace_bytes_ = 0;  ///< the most of any node
   std::size_t table_bytes_ = 0;      ///< of all nodes
+  std::vector<ProgramCache::Name> programs_;
   std::vector<Step> steps_;
   // For the executable to keep alive.
   std::vector<cl::Buffer> kept_;

@@ -1,10 +1,11 @@
 #include "backends/opencl/program.h"
 
+#include <algorithm>
 #include <cctype>
 #include <optional>
-#include <vector>
 
 #include "backends/opencl/kernel_source.h"
+#include "engine/parallel.h"
 
 namespace tessera::opencl {
 namespace {
@@ -37,34 +38,53 @@ ProgramCache::ProgramCache(cl::Context context, cl::Device device, DiskCache dis
 
 cl::Kernel ProgramCache::kernel(std::string_view file, const Defines& defines,
                                 const std::string& name) {
-  asked_[{std::string(file), defines.options()}].insert(name);
+  const Name program_name(file, defines.options());
+  asked_[program_name].insert(name);
   return checked(fmt::format("kernel '{}' of {}", name, file), [&] {
-    const Built& built = program(file, defines, true);
+    const Built& built = program(program_name, true);
     try {
       return cl::Kernel(built.program, name.c_str());
     } catch (const cl::Error&) {
       if (!built.from_disk) throw;  // else it may be the disk's fault
     }
-    return cl::Kernel(program(file, defines, false).program, name.c_str());
+    return cl::Kernel(program(program_name, false).program, name.c_str());
   });
 }
 
-ProgramCache::Built& ProgramCache::program(std::string_view file, const Defines& defines,
-                                           bool look_on_disk) {
-  const std::string name = fmt::format("{} {}", file, defines.options());
+void ProgramCache::prepare(const std::vector<Name>& programs) {
+  std::vector<Name> absent;
+  for (const Name& name : programs)
+    if (!programs_.contains(name) && std::find(absent.begin(), absent.end(), name) == absent.end())
+      absent.push_back(name);
+  std::vector<Built> built(absent.size());
+  parallel_for(absent.size(), [&](std::size_t i) {
+    built[i] = checked(absent[i].first, [&] { return make(absent[i], true); });
+  });
+  for (std::size_t i = 0; i < absent.size(); ++i) add(absent[i], std::move(built[i]));
+}
+
+ProgramCache::Built& ProgramCache::program(const Name& name, bool look_on_disk) {
   const auto found = programs_.find(name);
   if (look_on_disk && found != programs_.end()) return found->second;
-  const std::string options = "-cl-std=CL1.2 " + defines.options();
+  return add(name, make(name, look_on_disk));
+}
+
+ProgramCache::Built& ProgramCache::add(const Name& name, Built built) {
+  if (!built.from_disk) ++built_from_source_;
+  return programs_.insert_or_assign(name, std::move(built)).first->second;
+}
+
+ProgramCache::Built ProgramCache::make(const Name& name, bool look_on_disk) const {
+  const auto& [file, macros] = name;
+  const std::string options = "-cl-std=CL1.2 " + macros;
   const std::string source = kernel_source(file);
   const std::string key = DiskCache::key(fmt::format("{}\n{}\n{}", identity_, options, source));
   Built built;
   built.from_disk = look_on_disk && load(key, built.program);
-  if (!built.from_disk) {
-    built.program = build(file, source, options);
-    ++built_from_source_;
-    if (!disk_.folder().empty()) store(key, built.program);
-  }
-  return programs_.insert_or_assign(name, std::move(built)).first->second;
+  if (built.from_disk) return built;
+  built.program = build(file, source, options);
+  if (!disk_.folder().empty()) store(key, built.program);
+  return built;
 }
 
 // A binary that passes the checksum can still be one that the driver does not take.
@@ -91,7 +111,7 @@ void ProgramCache::store(const std::string& key, cl::Program& program) const {
 }
 
 cl::Program ProgramCache::build(std::string_view file, const std::string& source,
-                                const std::string& options) {
+                                const std::string& options) const {
   cl::Program program(context_, source);
   try {
     program.build(std::vector<cl::Device>{device_}, options.c_str());

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "backends/opencl/cl.h"
 #include "backends/opencl/defines.h"
@@ -21,8 +22,14 @@ class ProgramCache {
   /// line, macros, device and the compiler's log when the file does not build.
   cl::Kernel kernel(std::string_view file, const Defines& defines, const std::string& name);
 
-  /// The kernels that were asked for so far, by file and macros ("-D K=3 -D R=5").
-  using Asked = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
+  /// A file and its macros, as Defines::options() writes them.
+  using Name = std::pair<std::string, std::string>;
+  /// Has these programs ready for kernel(), building them on several threads. Throws as kernel()
+  /// does, for the first one that fails.
+  void prepare(const std::vector<Name>& programs);
+
+  /// The kernels that were asked for so far, by program ("-D K=3 -D R=5").
+  using Asked = std::map<Name, std::set<std::string>>;
   const Asked& asked() const { return asked_; }
 
   /// Programs built from source so far; the others came from the disk.
@@ -34,10 +41,13 @@ class ProgramCache {
     bool from_disk;
   };
 
-  Built& program(std::string_view file, const Defines& defines, bool look_on_disk);
+  Built& program(const Name& name, bool look_on_disk);
+  Built& add(const Name& name, Built built);
+  Built make(const Name& name, bool look_on_disk) const;
   bool load(const std::string& key, cl::Program& program) const;
   void store(const std::string& key, cl::Program& program) const;
-  cl::Program build(std::string_view file, const std::string& source, const std::string& options);
+  cl::Program build(std::string_view file, const std::string& source,
+                    const std::string& options) const;
   [[noreturn]] void fail(std::string_view file, const std::string& options,
                          const std::string& log) const;
 
@@ -45,7 +55,7 @@ class ProgramCache {
   cl::Device device_;
   DiskCache disk_;
   std::string identity_;  ///< what a binary depends on besides source and options
-  std::map<std::string, Built> programs_;
+  std::map<Name, Built> programs_;
   Asked asked_;
   int built_from_source_ = 0;
 };

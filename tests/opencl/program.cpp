@@ -195,6 +195,52 @@ TEST_CASE("a failed build names file, line, macros and device") {
   }
 }
 
+TEST_CASE("programs prepared together are those that are built one by one") {
+  const std::vector<ProgramCache::Name> names = {{"record.cl", ""},       {"probe.cl", ""},
+                                                 {"record.cl", "-D V=8"}, {"cast.cl", ""},
+                                                 {"record.cl", ""},       {"dropout.cl", ""}};
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const TemporaryFolder folder;
+    for (int from_source : {5, 0}) {  // the second time from the disk
+      ProgramCache cache(device->context(), device->cl_device(), DiskCache(folder.path()));
+      cache.prepare(names);
+      CHECK(cache.built_from_source() == from_source);
+      CHECK(cache.asked().empty());
+      cache.kernel("record.cl", Defines().set("V", 8), "record");
+      cache.kernel("dropout.cl", Defines(), "dropout");
+      CHECK(cache.built_from_source() == from_source);
+      CHECK(cache.asked().size() == 2);
+    }
+  }
+}
+
+TEST_CASE("of programs prepared together the first one that does not build is reported") {
+  const TemporaryFolder folder;
+  for (const KernelFile& file : embedded_kernel_files())
+    write_file(folder.path() / file.name, std::string(file.text));
+  for (const char* broken : {"record.cl", "cast.cl"})
+    write_file(folder.path() / broken, "int f() { return undeclared; }\n");
+  const Setting setting("TESSERA_KERNEL_DIR", folder.path());
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    ProgramCache cache(device->context(), device->cl_device(), DiskCache(""));
+    const std::string expected = build_message(*device);
+    REQUIRE(expected.starts_with("[record.cl:1] "));
+    for (int time = 0; time < 3; ++time) {
+      std::string message;
+      try {
+        cache.prepare(
+            {{"probe.cl", ""}, {"record.cl", "-D V=8"}, {"dropout.cl", ""}, {"cast.cl", ""}});
+      } catch (const Error& error) {
+        message = error.what();
+      }
+      CHECK(message == expected);
+    }
+    CHECK_NOTHROW(cache.kernel("probe.cl", Defines(), "probe"));
+  }
+}
+
 TEST_CASE("every kernel file builds without macros") {
   const TemporaryFolder folder;
   for (const std::string& id : usable_ids()) {

@@ -1,0 +1,13 @@
+// Independent pieces of work on all processors of the host.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace tessera {
+
+/// Calls work(0), ..., work(count - 1), each once, on several threads. What they throw, that of the
+/// lowest number, comes out when all that began have ended; the rest is not begun.
+void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work);
+
+}  // namespace tessera

@@ -1,0 +1,37 @@
+// Pieces of work on several threads: each is done once, and the first failure comes out.
+#include "engine/parallel.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace tessera {
+namespace {
+
+TEST_CASE("every piece is done once") {
+  for (std::size_t count : {0, 1, 2, 1000}) {
+    std::vector<std::atomic<int>> done(count);
+    parallel_for(count, [&](std::size_t i) { ++done[i]; });
+    for (const auto& times : done) CHECK(times == 1);
+  }
+}
+
+TEST_CASE("of several failures the first one comes out") {
+  for (int time = 0; time < 100; ++time) {
+    std::string message;
+    try {
+      parallel_for(50, [](std::size_t i) {
+        if (i % 10 == 7) throw std::runtime_error(std::to_string(i));
+      });
+    } catch (const std::runtime_error& error) {
+      message = error.what();
+    }
+    CHECK(message == "7");
+  }
+}
+
+}  // namespace
+}  // namespace tessera
