@@ -325,7 +325,7 @@ TEST_CASE("launches are checked") {
     const Epilogue epilogue = {buffer, 0, 0, 1};
     CHECK_NOTHROW(make({}, buffer, buffer, 1, epilogue, 1, 1, 1));
     CHECK_THROWS_WITH_AS(make({}, buffer, buffer, 1, epilogue, 1, 1),
-                         doctest::Contains("'matmul_finish' takes 9 arguments, found 8"), Error);
+                         doctest::Contains("'matmul_finish' takes 10 arguments, found 9"), Error);
     CHECK_THROWS_WITH_AS(make({{1, 1, 1}, {device->traits().max_work_items[0] + 1, 1, 1}}, buffer,
                               buffer, 1, epilogue, 1, 1, 1),
                          doctest::Contains("expected at most"), Error);
