@@ -17,7 +17,7 @@ struct Phase {
   std::int64_t weights;  ///< offset in floats of the packed weights
 };
 
-struct Problem {
+struct Problem : ProductOperands {
   std::int64_t N = 0, groups = 0;
   std::int64_t src_rows = 0, src_columns = 0, src_channels = 0;  // channels of all groups
   std::int64_t dst_rows = 0, dst_columns = 0, dst_channels = 0;
@@ -27,16 +27,8 @@ struct Problem {
   std::int64_t unit_rows = 0;  ///< the most output rows of a phase
   std::int64_t weight_floats = 0;
   std::int64_t chunks = 1, slab_floats = 0;
-  const float *x, *w, *bias;
-  float* y;
-  Epilogue epilogue;
 
-  explicit Problem(const NodeContext& node)
-      : x(node.input(0)),
-        w(node.input(1)),
-        bias(bias_of(node)),
-        y(node.output(0)),
-        epilogue(node) {}
+  explicit Problem(const NodeContext& node) : ProductOperands(node) {}
 
   std::int64_t padded_row() const {
     return (src_columns + padding.left + padding.right) * src_channels;

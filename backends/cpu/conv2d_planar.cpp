@@ -8,23 +8,15 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-struct Problem {
+struct Problem : ProductOperands {
   std::int64_t N = 0;
   std::int64_t src_rows = 0, src_columns = 0, src_channels = 0;
   std::int64_t dst_rows = 0, dst_columns = 0, dst_channels = 0;
   Axis rows{}, columns{};
   ColumnPadding padding;
   std::int64_t plane_row = 0, chunks = 0, slab_floats = 0;  ///< floats of a row of one plane
-  const float *x, *w, *bias;
-  float* y;
-  Epilogue epilogue;
 
-  explicit Problem(const NodeContext& node)
-      : x(node.input(0)),
-        w(node.input(1)),
-        bias(bias_of(node)),
-        y(node.output(0)),
-        epilogue(node) {}
+  explicit Problem(const NodeContext& node) : ProductOperands(node) {}
 
   std::int64_t source_row() const { return src_channels * plane_row; }
   std::int64_t taps() const { return rows.taps * columns.taps * src_channels; }

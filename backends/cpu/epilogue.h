@@ -60,4 +60,18 @@ class Epilogue {
   Clamp clamp_;
 };
 
+/// Where the operands and the result of a product lie.
+struct ProductOperands {
+  const float *x, *w, *bias;
+  float* y;
+  Epilogue epilogue;
+
+  explicit ProductOperands(const NodeContext& node)
+      : x(node.input(0)),
+        w(node.input(1)),
+        bias(bias_of(node)),
+        y(node.output(0)),
+        epilogue(node) {}
+};
+
 }  // namespace TESSERA_CPU_NAMESPACE
