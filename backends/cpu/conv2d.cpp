@@ -6,11 +6,6 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-Conv2dGeometry geometry(const NodeContext& node) {
-  return conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
-                         node.output_spec(0).shape, node.attributes());
-}
-
 /// The row or column of y to which tap `r` carries position `h` of x, or -1.
 std::int64_t output_of(std::int64_t h, std::int64_t r, std::int64_t stride, std::int64_t padding,
                        std::int64_t dilation, std::int64_t count) {
@@ -19,7 +14,7 @@ std::int64_t output_of(std::int64_t h, std::int64_t r, std::int64_t stride, std:
 }
 
 Step prepare_naive(const NodeContext& node) {
-  const Conv2dGeometry g = geometry(node);
+  const Conv2dGeometry g = conv2d_geometry_of(node);
   const float *x = node.input(0), *w = node.input(1), *b = bias_of(node);
   float* y = node.output(0);
   const std::int64_t Cg = g.C / g.groups, Kg = g.K / g.groups;
@@ -52,8 +47,7 @@ Step prepare_naive(const NodeContext& node) {
 }
 
 Step prepare_dx_naive(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
-                                           node.input_spec(0).shape, node.attributes());
+  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   const float *dy = node.input(0), *w = node.input(1);
   float* dx = node.output(0);
   const std::int64_t Cg = g.C / g.groups, Kg = g.K / g.groups;
@@ -85,8 +79,7 @@ Step prepare_dx_naive(const NodeContext& node) {
 }
 
 Step prepare_dw_naive(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry(node.input_spec(0).shape, node.output_spec(0).shape,
-                                           node.input_spec(1).shape, node.attributes());
+  const Conv2dGeometry g = conv2d_dw_geometry_of(node);
   const float *x = node.input(0), *dy = node.input(1);
   float* dw = node.output(0);
   const std::int64_t Cg = g.C / g.groups, Kg = g.K / g.groups;

@@ -39,6 +39,19 @@ struct ColumnPadding {
 void copy_padded(const float* from, std::int64_t rows, std::int64_t columns, std::int64_t C,
                  const ColumnPadding& padding, float* to);
 
+inline Conv2dGeometry conv2d_geometry_of(const NodeContext& node) {
+  return conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
+                         node.output_spec(0).shape, node.attributes());
+}
+inline Conv2dGeometry conv2d_dx_geometry_of(const NodeContext& node) {
+  return conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
+                         node.input_spec(0).shape, node.attributes());
+}
+inline Conv2dGeometry conv2d_dw_geometry_of(const NodeContext& node) {
+  return conv2d_geometry(node.input_spec(0).shape, node.output_spec(0).shape,
+                         node.input_spec(1).shape, node.attributes());
+}
+
 // Direct algorithms, which walk over channels-last rows; any geometry.
 Step prepare_conv2d_direct(const NodeContext& node);
 Step prepare_conv2d_dx_direct(const NodeContext& node);

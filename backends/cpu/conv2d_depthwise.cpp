@@ -10,16 +10,6 @@ namespace {
 
 constexpr int most_pixels = 8;  // of a tile: enough to hide the latency of additions
 
-Conv2dGeometry geometry(const NodeContext& node) {
-  return conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
-                         node.output_spec(0).shape, node.attributes());
-}
-
-Conv2dGeometry geometry_dx(const NodeContext& node) {
-  return conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
-                         node.input_spec(0).shape, node.attributes());
-}
-
 void sum_neighbours(const float* from, std::int64_t count, std::int64_t together, float* to) {
   for (std::int64_t i = 0; i < count; ++i, from += together) {
     to[i] = from[0];
@@ -220,14 +210,14 @@ void repeat_channels(const float* from, std::int64_t pixels, std::int64_t C, std
 }
 
 std::string refuse_conv2d_depthwise(const NodeContext& node) {
-  return refuse_unless_depthwise(geometry(node));
+  return refuse_unless_depthwise(conv2d_geometry_of(node));
 }
 std::string refuse_conv2d_dx_depthwise(const NodeContext& node) {
-  return refuse_unless_depthwise(geometry_dx(node));
+  return refuse_unless_depthwise(conv2d_dx_geometry_of(node));
 }
 
 Step prepare_conv2d_depthwise(const NodeContext& node) {
-  const Conv2dGeometry g = geometry(node);
+  const Conv2dGeometry g = conv2d_geometry_of(node);
   const Axis columns = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
   const Slide problem = {g.N,
                          g.H,
@@ -248,7 +238,7 @@ Step prepare_conv2d_depthwise(const NodeContext& node) {
 }
 
 Step prepare_conv2d_dx_depthwise(const NodeContext& node) {
-  const Conv2dGeometry g = geometry_dx(node);
+  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   std::vector<Columns> columns;
   for (const Axis& axis : gradient_axes(g.W, g.S, g.stride_w, g.padding_w, g.dilation_w))
     columns.push_back(columns_of(axis, g.Q));

@@ -7,10 +7,7 @@ namespace {
 
 constexpr int most_taps = 4;  // side by side
 
-Conv2dGeometry geometry_dw(const NodeContext& node) {
-  return conv2d_geometry(node.input_spec(0).shape, node.output_spec(0).shape,
-                         node.input_spec(1).shape, node.attributes());
-}
+Conv2dGeometry geometry_dw(const NodeContext& node) { return conv2d_dw_geometry_of(node); }
 
 /// Each chunk of output rows adds to a partial result [R*S,K] of its own.
 struct Weights {

@@ -148,25 +148,21 @@ void add_chunk(const Sums& o, Range rows, float* partial) {
 }  // namespace
 
 std::string refuse_conv2d_slide(const NodeContext& node) {
-  return refuse(conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
-                                node.output_spec(0).shape, node.attributes()));
+  return refuse(conv2d_geometry_of(node));
 }
 
 std::string refuse_conv2d_dx_slide(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
-                                           node.input_spec(0).shape, node.attributes());
+  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   if (g.padding_h >= g.R || g.padding_w >= g.S) return "there is padding that no pixel meets";
   return refuse(g);
 }
 
 std::string refuse_conv2d_dw_slide(const NodeContext& node) {
-  return refuse(conv2d_geometry(node.input_spec(0).shape, node.output_spec(0).shape,
-                                node.input_spec(1).shape, node.attributes()));
+  return refuse(conv2d_dw_geometry_of(node));
 }
 
 Step prepare_conv2d_slide(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
-                                           node.output_spec(0).shape, node.attributes());
+  const Conv2dGeometry g = conv2d_geometry_of(node);
   const Window window = {g.N,
                          g.H,
                          g.W,
@@ -183,8 +179,7 @@ Step prepare_conv2d_slide(const NodeContext& node) {
 }
 
 Step prepare_conv2d_dx_slide(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
-                                           node.input_spec(0).shape, node.attributes());
+  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   const Window window = {g.N,
                          g.P,
                          g.Q,
@@ -201,9 +196,7 @@ Step prepare_conv2d_dx_slide(const NodeContext& node) {
 }
 
 Step prepare_conv2d_dw_slide(const NodeContext& node) {
-  const Sums sums = {conv2d_geometry(node.input_spec(0).shape, node.output_spec(0).shape,
-                                     node.input_spec(1).shape, node.attributes()),
-                     node.input(0), node.input(1)};
+  const Sums sums = {conv2d_dw_geometry_of(node), node.input(0), node.input(1)};
   const Conv2dGeometry& g = sums.g;
   float* dw = node.output(0);
   const std::int64_t chunks = std::min<std::int64_t>(

@@ -243,8 +243,7 @@ Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
 }  // namespace
 
 Step prepare_conv2d_direct(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
-                                           node.output_spec(0).shape, node.attributes());
+  const Conv2dGeometry g = conv2d_geometry_of(node);
   Problem problem(node);
   problem.N = g.N;
   problem.groups = g.groups;
@@ -266,8 +265,7 @@ Step prepare_conv2d_direct(const NodeContext& node) {
 }
 
 Step prepare_conv2d_dx_direct(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
-                                           node.input_spec(0).shape, node.attributes());
+  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   Problem problem(node);
   problem.N = g.N;
   problem.groups = g.groups;

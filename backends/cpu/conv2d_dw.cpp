@@ -179,8 +179,7 @@ void cut(Problem& problem) {
 
 Step prepare_conv2d_dw_direct(const NodeContext& node) {
   Problem problem{};
-  const Conv2dGeometry g = conv2d_geometry(node.input_spec(0).shape, node.output_spec(0).shape,
-                                           node.input_spec(1).shape, node.attributes());
+  const Conv2dGeometry g = conv2d_dw_geometry_of(node);
   problem.g = g;
   problem.x = node.input(0), problem.dy = node.input(1), problem.dw = node.output(0);
   problem.Cg = g.C / g.groups, problem.Kg = g.K / g.groups;

@@ -167,31 +167,21 @@ std::string refuse(std::int64_t groups, std::int64_t stride_w, std::int64_t outp
   return 5 * planar >= 4 * direct ? "the output channels fill vectors" : "";
 }
 
-Conv2dGeometry geometry(const NodeContext& node) {
-  return conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
-                         node.output_spec(0).shape, node.attributes());
-}
-
-Conv2dGeometry geometry_dx(const NodeContext& node) {
-  return conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
-                         node.input_spec(0).shape, node.attributes());
-}
-
 }  // namespace
 
 std::string refuse_conv2d_planar(const NodeContext& node) {
-  const Conv2dGeometry g = geometry(node);
+  const Conv2dGeometry g = conv2d_geometry_of(node);
   return refuse(g.groups, g.stride_w, g.Q, g.K);
 }
 
 std::string refuse_conv2d_dx_planar(const NodeContext& node) {
-  const Conv2dGeometry g = geometry_dx(node);
+  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   if (g.stride_h != 1) return "it has several phases";
   return refuse(g.groups, g.stride_w, g.W, g.C);
 }
 
 Step prepare_conv2d_planar(const NodeContext& node) {
-  const Conv2dGeometry g = geometry(node);
+  const Conv2dGeometry g = conv2d_geometry_of(node);
   Problem problem(node);
   problem.N = g.N;
   problem.src_rows = g.H, problem.src_columns = g.W, problem.src_channels = g.C;
@@ -206,7 +196,7 @@ Step prepare_conv2d_planar(const NodeContext& node) {
 }
 
 Step prepare_conv2d_dx_planar(const NodeContext& node) {
-  const Conv2dGeometry g = geometry_dx(node);
+  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   Problem problem(node);
   problem.N = g.N;
   problem.src_rows = g.P, problem.src_columns = g.Q, problem.src_channels = g.K;
