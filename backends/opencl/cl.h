@@ -6,6 +6,7 @@
 #define CL_HPP_TARGET_OPENCL_VERSION 120
 #define CL_HPP_MINIMUM_OPENCL_VERSION 120
 #define CL_HPP_ENABLE_EXCEPTIONS
+#define CL_ENABLE_BETA_EXTENSIONS  // newer headers hide cl_khr_command_buffer without it
 #include <CL/opencl.hpp>
 
 #include <fmt/format.h>

@@ -143,9 +143,29 @@ void OpenclExecutable::lower(Lowering& lowering) {
     choice.algorithm->lower(lowering);
   }
   steps_ = lowering.take_steps();
+  make_batches();
   kept_ = lowering.take_buffers();
   tables_ = lowering.take_tables();
   device_.finish();
+}
+
+// Calls of libraries stand between command buffers. While the device profiles, its queue is unlike
+// those that the buffers would be enqueued on later, and nothing is recorded.
+void OpenclExecutable::make_batches() {
+  const auto is_launch = [](const Step& s) { return std::holds_alternative<Launch>(s.work); };
+  for (std::size_t first = 0, end = 0; first < steps_.size(); first = end) {
+    const auto alike = [&](const Step& s) {
+      return is_launch(s) == is_launch(steps_[first]) && s.is_fixed == steps_[first].is_fixed;
+    };
+    std::vector<const Launch*> launches;
+    for (; end < steps_.size() && alike(steps_[end]); ++end)
+      launches.push_back(std::get_if<Launch>(&steps_[end].work));
+    const bool records = is_launch(steps_[first]) && !device_.profiling();
+    batches_.push_back({first, end, steps_[first].is_fixed,
+                        records
+                            ? CommandBuffer(device_.cl_device(), device_.compute_queue(), launches)
+                            : CommandBuffer()});
+  }
 }
 
 void OpenclExecutable::make_inputs(const Plan& plan) {
@@ -205,28 +225,39 @@ void OpenclExecutable::take_input(const std::string& name, Input& input) {
   input.pending = false;
 }
 
+void OpenclExecutable::enqueue(const Step& step) {
+  cl::CommandQueue& queue = device_.compute_queue();
+  const auto* launch = std::get_if<Launch>(&step.work);
+  const auto* call = std::get_if<Call>(&step.work);
+  if (!device_.profiling())
+    launch ? launch->enqueue(queue) : (*call)(queue);
+  else if (launch)
+    recorder_.enqueue(step.node, *launch, queue);
+  else
+    recorder_.enclose(step.node, queue, *call);
+}
+
 void OpenclExecutable::run() {
   for (auto& [name, input] : inputs_) {
     if (!input.ever_set) throw Error("opencl", "input '" + name + "' has not been set");
     if (input.pending) checked("input", [&] { take_input(name, input); });
   }
-  cl::CommandQueue& queue = device_.compute_queue();
   NodeId node = no_node;
   try {
     const bool have_changed = params_.version() != seen_version_;
-    for (const Step& step : steps_) {
-      if (step.is_fixed && !have_changed) continue;
-      node = step.node;
-      const auto* launch = std::get_if<Launch>(&step.work);
-      const auto* call = std::get_if<Call>(&step.work);
-      if (!device_.profiling())
-        launch ? launch->enqueue(queue) : (*call)(queue);
-      else if (launch)
-        recorder_.enqueue(node, *launch, queue);
-      else
-        recorder_.enclose(node, queue, *call);
+    for (const Batch& batch : batches_) {
+      if (batch.is_fixed && !have_changed) continue;
+      node = steps_[batch.first].node;
+      if (batch.commands && !device_.profiling()) {
+        batch.commands.enqueue(device_.compute_queue());
+        continue;
+      }
+      for (std::size_t i = batch.first; i < batch.end; ++i) {
+        node = steps_[i].node;
+        enqueue(steps_[i]);
+      }
     }
-    queue.flush();
+    device_.compute_queue().flush();
     if (updates_params_) params_.changed();
     seen_version_ = params_.version();
   } catch (const cl::Error& error) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/opencl/command_buffer.h"
 #include "backends/opencl/device.h"
 #include "backends/opencl/lowering.h"
 #include "backends/opencl/recorder.h"
@@ -52,13 +53,22 @@ class OpenclExecutable final : public Executable {
     std::size_t bytes;
   };
 
+  /// Steps that follow each other, and run when the others of them do.
+  struct Batch {
+    std::size_t first, end;  ///< of steps_
+    bool is_fixed;           ///< as Step::is_fixed
+    CommandBuffer commands;  ///< where nothing is recorded, the steps are enqueued one by one
+  };
+
   void bind_values(const Plan& plan, Params& params);
   void fill_constants(const Plan& plan);
   void choose(const LoweringTable& lowerings, const Tuning& tuning, Lowering& lowering);
   void check_memory(const Plan& plan, const Lowering& lowering);
   void lower(Lowering& lowering);
+  void make_batches();
   void make_inputs(const Plan& plan);
   void take_input(const std::string& name, Input& input);
+  void enqueue(const Step& step);
 
   OpenclDevice& device_;
   Graph graph_;
@@ -75,6 +85,7 @@ class OpenclExecutable final : public Executable {
   Buffers buffers_;
   std::vector<cl::Buffer> kept_;
   std::vector<Step> steps_;
+  std::vector<Batch> batches_;
   std::map<std::string, Input, std::less<>> inputs_;
   std::map<std::string, Output, std::less<>> outputs_;
   std::vector<NodeChoice> choices_;
