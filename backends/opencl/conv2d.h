@@ -61,12 +61,14 @@ extern const LocalAlgorithms conv2d_local, conv2d_dx_local, conv2d_dw_local;
 // Sums over the pixels in blocks that stay in a CPU's cache: cl_kernels/conv2d_dw_blocked.cl.
 std::string refuse_conv2d_dw_blocked(const Lowering& l);
 void lower_conv2d_dw_blocked(Lowering& l);
+std::vector<Parameters> dw_blocked_tiles(const Lowering& l);
 
 // 1x1 filters as a matrix product, on CPUs: cl_kernels/conv2d_pointwise.cl.
 std::string refuse_conv2d_pointwise(const Lowering& l);
 void lower_conv2d_pointwise(Lowering& l);
 std::string refuse_conv2d_dx_pointwise(const Lowering& l);
 void lower_conv2d_dx_pointwise(Lowering& l);
+std::vector<Parameters> pointwise_tiles(const Lowering& l);
 
 // 3x3 filters by transformed tiles: cl_kernels/conv2d_winograd.cl.
 std::string refuse_conv2d_winograd(const Lowering& l);

@@ -2,12 +2,15 @@
 #include <algorithm>
 
 #include "backends/opencl/conv2d.h"
+#include "backends/opencl/register_tiles.h"
 
 namespace tessera::opencl {
 namespace {
 
 constexpr const char* file = "conv2d_dw_blocked.cl";
-constexpr std::int64_t tile_rows = 8;
+constexpr std::int64_t usual_rows = 8;
+constexpr std::int64_t usual_cache = 96 * 1024;  // floats, a part of a core's own
+constexpr std::int64_t usual_waves = 8;          // work-items of a core
 
 /// The tiles of dw, the pieces of the batch's rows, and what a work-item takes of both.
 struct Work {
@@ -21,8 +24,9 @@ struct Work {
 /// what is read, else of different tiles. `row` counts the floats of x and dy for a row of dy.
 Work divide(const Lowering& l, std::int64_t tiles, std::int64_t tile, std::int64_t rows,
             std::int64_t row) {
-  constexpr std::int64_t cache = 96 * 1024;  // floats, a part of a core's own
-  const std::int64_t items = 8 * std::int64_t{l.traits().compute_units};
+  const std::int64_t cache = l.parameter("cache", usual_cache);
+  const std::int64_t items =
+      l.parameter("waves", usual_waves) * std::int64_t{l.traits().compute_units};
   const std::int64_t pieces =
       std::clamp<std::int64_t>(rows * row / (4 * tiles * tile), 1, std::min(items, rows));
   const std::int64_t shares = std::min(tiles, ceil_div(items, pieces));
@@ -31,7 +35,7 @@ Work divide(const Lowering& l, std::int64_t tiles, std::int64_t tile, std::int64
 }
 
 /// Three where they fill whole tiles and leave registers for the operands.
-std::int64_t tile_vectors(const Lowering& l, std::int64_t outs) {
+std::int64_t usual_vectors(const Lowering& l, std::int64_t outs) {
   const std::int64_t vectors = ceil_div(outs, l.width());
   return vectors == 1 ? 1 : l.width() == 16 && vectors % 3 == 0 ? 3 : 2;
 }
@@ -45,10 +49,22 @@ std::string refuse_conv2d_dw_blocked(const Lowering& l) {
   return g.K / g.groups <= 8 ? "at most 8 filters in a group, which leave wide vectors empty" : "";
 }
 
+std::vector<Parameters> dw_blocked_tiles(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  const std::int64_t outs = g.K / g.groups;
+  std::vector<Parameters> all =
+      register_tiles(l, {usual_rows, usual_vectors(l, outs)}, ceil_div(outs, l.width()));
+  for (std::int64_t cache : {usual_cache / 4, usual_cache * 2}) all.push_back({{"cache", cache}});
+  for (std::int64_t waves : {usual_waves / 4, usual_waves * 2}) all.push_back({{"waves", waves}});
+  return all;
+}
+
 void lower_conv2d_dw_blocked(Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
-  const std::int64_t vectors = tile_vectors(l, outs), block = l.width() * vectors;
+  const std::int64_t tile_rows = l.parameter("rows", usual_rows);
+  const std::int64_t vectors = l.parameter("vectors", usual_vectors(l, outs));
+  const std::int64_t block = l.width() * vectors;
   const Defines defines = l.defines().set("NV", vectors).set("ROWS", tile_rows);
   Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
   Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);

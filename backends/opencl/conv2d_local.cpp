@@ -165,6 +165,35 @@ std::string refuse_units(const Lowering& l) {
   return reason.empty() ? refuse_matrix_units(l) : reason;
 }
 
+// The products that the passes are. The gradient of the input is one for each phase of a stride,
+// whose results stand apart, so that none of them is split.
+std::vector<Parameters> forward_candidates(const Lowering& l, MatrixUnits units) {
+  const Conv2dGeometry g = conv2d_geometry_of(l);
+  return gemm_candidates(l, units, {1, g.N * g.P * g.Q, g.K, g.R * g.S * g.C, false, false});
+}
+
+std::vector<Parameters> dx_candidates(const Lowering& l, MatrixUnits units) {
+  const Conv2dGeometry g = conv2d_dx_geometry_of(l);
+  const std::int64_t rows = ceil_div(g.H, g.stride_h), columns = ceil_div(g.W, g.stride_w);
+  return gemm_candidates(l, units, {1, g.N * rows * columns, g.C, g.R * g.S * g.K, false, false},
+                         g.stride_h * g.stride_w == 1);
+}
+
+std::vector<Parameters> dw_candidates(const Lowering& l, MatrixUnits units) {
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  return gemm_candidates(l, units, {1, g.K, g.R * g.S * g.C, g.N * g.P * g.Q, false, false});
+}
+
+template <std::vector<Parameters> (*candidates)(const Lowering&, MatrixUnits)>
+std::vector<Parameters> local_candidates(const Lowering& l) {
+  return candidates(l, MatrixUnits::none);
+}
+
+template <std::vector<Parameters> (*candidates)(const Lowering&, MatrixUnits)>
+std::vector<Parameters> units_candidates(const Lowering& l) {
+  return candidates(l, l.device().matrix_units());
+}
+
 template <void (*lower)(Lowering&, MatrixUnits)>
 void lower_local(Lowering& l) {
   lower(l, MatrixUnits::none);
@@ -178,13 +207,19 @@ void lower_units(Lowering& l) {
 }  // namespace
 
 constinit const LocalAlgorithms conv2d_local = {
-    {"matrix_units", refuse_units<conv2d_geometry_of>, lower_units<lower_forward>},
-    {"local", refuse_local<conv2d_geometry_of>, lower_local<lower_forward>}};
+    {"matrix_units", refuse_units<conv2d_geometry_of>, lower_units<lower_forward>,
+     units_candidates<forward_candidates>},
+    {"local", refuse_local<conv2d_geometry_of>, lower_local<lower_forward>,
+     local_candidates<forward_candidates>}};
 constinit const LocalAlgorithms conv2d_dx_local = {
-    {"matrix_units", refuse_units<conv2d_dx_geometry_of>, lower_units<lower_dx>},
-    {"local", refuse_local<conv2d_dx_geometry_of>, lower_local<lower_dx>}};
+    {"matrix_units", refuse_units<conv2d_dx_geometry_of>, lower_units<lower_dx>,
+     units_candidates<dx_candidates>},
+    {"local", refuse_local<conv2d_dx_geometry_of>, lower_local<lower_dx>,
+     local_candidates<dx_candidates>}};
 constinit const LocalAlgorithms conv2d_dw_local = {
-    {"matrix_units", refuse_units<conv2d_dw_geometry_of>, lower_units<lower_dw>},
-    {"local", refuse_local<conv2d_dw_geometry_of>, lower_local<lower_dw>}};
+    {"matrix_units", refuse_units<conv2d_dw_geometry_of>, lower_units<lower_dw>,
+     units_candidates<dw_candidates>},
+    {"local", refuse_local<conv2d_dw_geometry_of>, lower_local<lower_dw>,
+     local_candidates<dw_candidates>}};
 
 }  // namespace tessera::opencl

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "backends/opencl/conv2d.h"
+#include "backends/opencl/register_tiles.h"
 
 namespace tessera::opencl {
 namespace {
@@ -11,13 +12,20 @@ struct Tile {
   std::int64_t width, vectors, pixels;
 };
 
+constexpr std::int64_t usual_cache = 64 * 1024;  // floats, a part of a core's own
+
 /// Of the vectors that leave few lanes empty, as many sums as leave registers for the operands.
-Tile choose_tile(const Lowering& l, std::int64_t outs) {
+Tile usual_tile(const Lowering& l, std::int64_t outs) {
   const bool many_registers = l.width() == 16;
   const std::int64_t width = many_registers && outs < 32 && (outs - 1) % 16 < 8 ? 8 : l.width();
   const std::int64_t all = ceil_div(outs, width), sums = many_registers ? 24 : 12;
   const std::int64_t vectors = all == 1 ? 1 : all % 3 == 0 ? 3 : 2;
   return {width, vectors, std::min<std::int64_t>(12, sums / vectors)};
+}
+
+Tile choose_tile(const Lowering& l, std::int64_t outs) {
+  const Tile usual = usual_tile(l, outs);
+  return {usual.width, l.parameter("vectors", usual.vectors), l.parameter("rows", usual.pixels)};
 }
 
 std::string refuse(const Lowering& l, const Conv2dGeometry& g) {
@@ -52,9 +60,8 @@ cl::Buffer packed(Lowering& l, const Filters& f, const Tile& tile) {
 void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {
   const Tile tile = choose_tile(l, f.outs);
   const cl::Buffer weights = packed(l, f, tile);
-  constexpr std::int64_t cached_floats = 64 * 1024;  // a part of a core's own cache
-  const std::int64_t tiles =
-      std::max<std::int64_t>(1, cached_floats / (tile.pixels * (f.ins + f.outs)));
+  const std::int64_t cache = l.parameter("cache", usual_cache);
+  const std::int64_t tiles = std::max<std::int64_t>(1, cache / (tile.pixels * (f.ins + f.outs)));
   const std::int64_t group = tiles * tile.pixels;
   l.launch_items("conv2d_pointwise.cl",
                  l.defines(static_cast<std::size_t>(tile.width))
@@ -66,6 +73,15 @@ void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {
 }
 
 }  // namespace
+
+std::vector<Parameters> pointwise_tiles(const Lowering& l) {
+  const std::int64_t outs = l.output_spec(0).shape.back();
+  const Tile usual = usual_tile(l, outs);
+  std::vector<Parameters> all =
+      register_tiles(l, {usual.pixels, usual.vectors}, ceil_div(outs, usual.width));
+  for (std::int64_t cache : {usual_cache / 4, usual_cache * 2}) all.push_back({{"cache", cache}});
+  return all;
+}
 
 std::string refuse_conv2d_pointwise(const Lowering& l) { return refuse(l, conv2d_geometry_of(l)); }
 std::string refuse_conv2d_dx_pointwise(const Lowering& l) {

@@ -1,6 +1,7 @@
 #include "backends/opencl/gemm_tile.h"
 
 #include <algorithm>
+#include <span>
 
 namespace tessera::opencl {
 namespace {
@@ -11,8 +12,12 @@ std::int64_t tiles(const GemmTile& tile, std::int64_t batch, std::int64_t M, std
   return batch * ceil_div(M, tile.m) * ceil_div(N, tile.n);
 }
 
-/// Work-groups that keep a device busy: two for each compute unit.
-std::int64_t enough_groups(const Lowering& l) { return 2 * std::int64_t{l.traits().compute_units}; }
+constexpr std::int64_t usual_groups = 2;  // of a compute unit
+
+/// Work-groups that keep a device busy.
+std::int64_t enough_groups(const Lowering& l, std::int64_t of_unit = usual_groups) {
+  return of_unit * std::int64_t{l.traits().compute_units};
+}
 
 /// A row of a multiple of 4 floats is read 16 bytes at a time.
 int vector_width(std::int64_t row) { return row % 4 == 0 ? 4 : 1; }
@@ -21,6 +26,66 @@ int vector_width(std::int64_t row) { return row % 4 == 0 ? 4 : 1; }
 int store_width(MatrixUnits units, std::int64_t N) {
   if (units == MatrixUnits::none) return vector_width(N);
   return units != MatrixUnits::sub_group_bf16 && N % 2 == 0 ? 2 : 1;
+}
+
+constexpr std::int64_t least_steps = 8;  // of a piece, which is written and read again
+
+/// Small results get small tiles, so that less of them is empty. In a large one a work-item reads
+/// 16 floats of local memory for 64 multiply-adds, and its sums take half of its registers.
+GemmTile usual_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
+                    std::int64_t N) {
+  const std::size_t sub_group = l.traits().sub_group;
+  // The narrower a sub-group, the fewer registers a work-item has for loads on their way.
+  if (units == MatrixUnits::sub_group_bf16)
+    return sub_group < 16 ? GemmTile{64, 64, 16, 8, 2, units} : GemmTile{64, 64, 32, 8, 4, units};
+  // What their compilers keep in registers with loads of single floats, too.
+  if (sub_group > 0)
+    return M <= 32 || N <= 32 ? GemmTile{32, 32, 16, 4, 4, units}
+                              : GemmTile{64, 64, 8, 8, 4, units};
+  const std::int64_t k = units == MatrixUnits::warp_bf16 ? 32 : 16;
+  if (N <= 32) return M <= 32 ? GemmTile{32, 32, k, 4, 4, units} : GemmTile{64, 32, k, 8, 4, units};
+  if (M <= 32) return {32, 64, k, 4, 8, units};
+  const GemmTile large = {128, 64, k, 8, 8, units};
+  if (tiles(large, batch, M, N) >= enough_groups(l)) return large;
+  return {64, 64, k, 8, 4, units};
+}
+
+/// Those whose sizes divide each other as cl_kernels/gemm_tile.h wants it, with loads of 1 and of 4
+/// floats along any side, and as gemm_matrix_units.h does.
+std::span<const GemmTile> known_tiles(const Lowering& l, MatrixUnits units) {
+  static constexpr GemmTile plain[] = {{32, 32, 16, 4, 4},  {64, 32, 16, 8, 4}, {32, 64, 16, 4, 8},
+                                       {64, 64, 16, 4, 4},  {64, 64, 8, 8, 4},  {64, 64, 16, 8, 4},
+                                       {64, 64, 8, 8, 8},   {128, 64, 8, 8, 8}, {128, 64, 16, 8, 8},
+                                       {64, 128, 16, 8, 8}, {128, 128, 8, 8, 8}};
+  static constexpr GemmTile warp[] = {{32, 32, 32, 4, 4},  {64, 32, 32, 8, 4},  {64, 64, 16, 8, 4},
+                                      {64, 64, 32, 8, 4},  {128, 64, 16, 8, 8}, {128, 64, 32, 8, 8},
+                                      {64, 128, 32, 8, 8}, {128, 128, 16, 8, 8}};
+  static constexpr GemmTile narrow[] = {{32, 64, 16, 8, 2}, {64, 32, 16, 8, 2}};
+  static constexpr GemmTile wide[] = {{32, 64, 32, 8, 4}, {64, 64, 16, 8, 4}, {128, 64, 32, 8, 4}};
+  if (units == MatrixUnits::none) return plain;
+  if (units != MatrixUnits::sub_group_bf16) return warp;
+  if (l.traits().sub_group < 16) return narrow;
+  return wide;
+}
+
+/// Whether the device has the work-items and memory for a tile, and there are results for more than
+/// half of it.
+bool fits(const Lowering& l, const GemmTile& tile, std::int64_t M, std::int64_t N) {
+  const Traits& traits = l.traits();
+  if (tile.items() > std::min(traits.max_work_group, traits.max_work_items[0])) return false;
+  constexpr std::int64_t padding = 8, buffers = 2;  // as in the kernel file
+  const std::size_t local = float_bytes(buffers * tile.k * (tile.m + tile.n + 2 * padding));
+  if (local > traits.local_memory) return false;
+  if (traits.sub_group > 0 && tile.item_m * tile.item_n > 32) return false;  // as in usual_tile
+  return (tile.m <= 32 || tile.m < 2 * M) && (tile.n <= 32 || tile.n < 2 * N);
+}
+
+Parameters as_parameters(const GemmTile& tile) {
+  return {{"tile_m", tile.m},
+          {"tile_n", tile.n},
+          {"tile_k", tile.k},
+          {"item_m", tile.item_m},
+          {"item_n", tile.item_n}};
 }
 
 }  // namespace
@@ -39,24 +104,27 @@ std::string refuse_matrix_units(const Lowering& l) {
   return l.device().matrix_units() == MatrixUnits::none ? "products are in float32" : "";
 }
 
-// Small results get small tiles, so that less of them is empty. In a large one a work-item reads 16
-// floats of local memory for 64 multiply-adds, and its sums take half of its registers.
 GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
                           std::int64_t N) {
-  const std::size_t sub_group = l.traits().sub_group;
-  // The narrower a sub-group, the fewer registers a work-item has for loads on their way.
-  if (units == MatrixUnits::sub_group_bf16)
-    return sub_group < 16 ? GemmTile{64, 64, 16, 8, 2, units} : GemmTile{64, 64, 32, 8, 4, units};
-  // What their compilers keep in registers with loads of single floats, too.
-  if (sub_group > 0)
-    return M <= 32 || N <= 32 ? GemmTile{32, 32, 16, 4, 4, units}
-                              : GemmTile{64, 64, 8, 8, 4, units};
-  const std::int64_t k = units == MatrixUnits::warp_bf16 ? 32 : 16;
-  if (N <= 32) return M <= 32 ? GemmTile{32, 32, k, 4, 4, units} : GemmTile{64, 32, k, 8, 4, units};
-  if (M <= 32) return {32, 64, k, 4, 8, units};
-  const GemmTile large = {128, 64, k, 8, 8, units};
-  if (tiles(large, batch, M, N) >= enough_groups(l)) return large;
-  return {64, 64, k, 8, 4, units};
+  const GemmTile usual = usual_tile(l, units, batch, M, N);
+  return {l.parameter("tile_m", usual.m),      l.parameter("tile_n", usual.n),
+          l.parameter("tile_k", usual.k),      l.parameter("item_m", usual.item_m),
+          l.parameter("item_n", usual.item_n), units};
+}
+
+std::vector<Parameters> gemm_candidates(const Lowering& l, MatrixUnits units,
+                                        const MatmulGeometry& g, bool splits) {
+  const GemmTile usual = usual_tile(l, units, g.batch, g.M, g.N);
+  std::vector<Parameters> all;
+  for (GemmTile tile : known_tiles(l, units)) {
+    tile.units = units;
+    if (tile != usual && fits(l, tile, g.M, g.N)) all.push_back(as_parameters(tile));
+  }
+  if (splits && ceil_div(g.K, usual.k) >= 2 * least_steps)
+    for (std::int64_t groups : {1, 4, 8})
+      if (groups > 1 || tiles(usual, g.batch, g.M, g.N) < enough_groups(l))
+        all.push_back({{"groups", groups}});
+  return all;
 }
 
 Defines gemm_defines(const Lowering& l, const GemmTile& tile, const GemmOperand& a,
@@ -78,9 +146,10 @@ Defines gemm_defines(const Lowering& l, const GemmTile& tile, const GemmOperand&
 
 GemmPieces split_terms(const Lowering& l, const GemmTile& tile, std::int64_t batch, std::int64_t M,
                        std::int64_t N, std::int64_t K) {
-  constexpr std::int64_t least_steps = 8, most_pieces = 128;  // a piece is written and read again
+  constexpr std::int64_t most_pieces = 128;
   const std::int64_t steps = std::max<std::int64_t>(1, ceil_div(K, tile.k));
-  const std::int64_t wanted = ceil_div(enough_groups(l), tiles(tile, batch, M, N));
+  const std::int64_t groups = enough_groups(l, l.parameter("groups", usual_groups));
+  const std::int64_t wanted = ceil_div(groups, tiles(tile, batch, M, N));
   const std::int64_t count =
       std::clamp<std::int64_t>(std::min(wanted, steps / least_steps), 1, most_pieces);
   const std::int64_t terms = ceil_div(steps, count) * tile.k;

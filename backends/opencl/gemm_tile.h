@@ -15,6 +15,7 @@ struct GemmTile {
   std::int64_t m, n, k, item_m, item_n;
   MatrixUnits units = MatrixUnits::none;
 
+  bool operator==(const GemmTile&) const = default;
   std::size_t items() const { return static_cast<std::size_t>(m / item_m * (n / item_n)); }
 };
 
@@ -34,6 +35,10 @@ std::string refuse_matrix_units(const Lowering& l);
 /// For `batch` products of M x N results.
 GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
                           std::int64_t N);
+
+/// Other tiles, and sums in more or fewer pieces: for products of K terms where `splits`.
+std::vector<Parameters> gemm_candidates(const Lowering& l, MatrixUnits units,
+                                        const MatmulGeometry& g, bool splits = true);
 
 /// The macros of cl_kernels/gemm_tile.h for a result with rows of N floats.
 Defines gemm_defines(const Lowering& l, const GemmTile& tile, const GemmOperand& a,

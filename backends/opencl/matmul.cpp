@@ -82,11 +82,19 @@ void lower_local_with(Lowering& l, MatrixUnits units) {
 
 void lower_local(Lowering& l) { lower_local_with(l, MatrixUnits::none); }
 
+std::vector<Parameters> local_candidates(const Lowering& l) {
+  return gemm_candidates(l, MatrixUnits::none, matmul_geometry_of(l));
+}
+
 std::string matrix_units_refusal(const Lowering& l) {
   return is_empty(matmul_geometry_of(l)) ? "an operand is empty" : refuse_matrix_units(l);
 }
 
 void lower_matrix_units(Lowering& l) { lower_local_with(l, l.device().matrix_units()); }
+
+std::vector<Parameters> matrix_units_candidates(const Lowering& l) {
+  return gemm_candidates(l, l.device().matrix_units(), matmul_geometry_of(l));
+}
 
 std::string clblast_refusal(const Lowering& l) {
   return is_empty(matmul_geometry_of(l)) ? "an operand is empty" : "";
@@ -164,10 +172,10 @@ MatmulGeometry matmul_geometry_of(const Lowering& l) {
 
 std::vector<OpLowering> matmul_lowerings() {
   return {{"matmul",
-           {{"packed", refuse_matmul_packed, lower_matmul_packed},
+           {{"packed", refuse_matmul_packed, lower_matmul_packed, matmul_packed_candidates},
             {"tile", tile_refusal, lower_tile, tile_candidates},
-            {"matrix_units", matrix_units_refusal, lower_matrix_units},
-            {"local", local_refusal, lower_local},
+            {"matrix_units", matrix_units_refusal, lower_matrix_units, matrix_units_candidates},
+            {"local", local_refusal, lower_local, local_candidates},
             {"clblast", clblast_refusal, lower_clblast},
             {"naive", never_refuses, lower_naive}}}};
 }

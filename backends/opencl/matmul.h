@@ -12,5 +12,6 @@ MatmulGeometry matmul_geometry_of(const Lowering& l);
 // Large products on CPUs: cl_kernels/matmul_packed.cl.
 std::string refuse_matmul_packed(const Lowering& l);
 void lower_matmul_packed(Lowering& l);
+std::vector<Parameters> matmul_packed_candidates(const Lowering& l);
 
 }  // namespace tessera::opencl

@@ -2,12 +2,15 @@
 #include <algorithm>
 
 #include "backends/opencl/matmul.h"
+#include "backends/opencl/register_tiles.h"
 
 namespace tessera::opencl {
 namespace {
 
 constexpr const char* file = "matmul_packed.cl";
-constexpr std::int64_t tile_rows = 8, tile_vectors = 2;
+constexpr RegisterTile usual_tile = {8, 2};
+// A block of a panel of a fits into a core's first cache, those of a work-item into its second.
+constexpr std::int64_t usual_k_block = 512, usual_a_share = 8, usual_b_share = 4;
 
 /// `batch` matrices of `lines` lines, whose elements i, k are i*line + k*step apart, in panels of
 /// `width` lines.
@@ -37,8 +40,20 @@ std::string refuse_matmul_packed(const Lowering& l) {
   return {};
 }
 
+std::vector<Parameters> matmul_packed_candidates(const Lowering& l) {
+  const MatmulGeometry g = matmul_geometry_of(l);
+  std::vector<Parameters> all = register_tiles(l, usual_tile, ceil_div(g.N, l.width()));
+  for (std::int64_t k_block : {256, 1024})
+    if (g.K > std::min(k_block, usual_k_block)) all.push_back({{"k_block", k_block}});
+  for (std::int64_t a_share : {4, 16}) all.push_back({{"a_share", a_share}});
+  all.push_back({{"b_share", 2 * usual_b_share}});
+  return all;
+}
+
 void lower_matmul_packed(Lowering& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
+  const std::int64_t tile_rows = l.parameter("rows", usual_tile.rows);
+  const std::int64_t tile_vectors = l.parameter("vectors", usual_tile.vectors);
   const std::int64_t block = tile_vectors * l.width();
   const Defines defines = l.defines().set("TILE_M", tile_rows).set("NV", tile_vectors);
   const Panels a = {g.batch, g.M, g.K, g.transpose_a ? 1 : g.K, g.transpose_a ? g.M : 1, tile_rows};
@@ -48,10 +63,9 @@ void lower_matmul_packed(Lowering& l) {
     const auto preparation = filters_preparation(l, false);
     return packed(l, defines, l.input(1), b);
   }();
-  // A block of a panel of a fits into a core's first cache, those of a work-item into its second.
-  constexpr std::int64_t k_block = 512;
-  const std::int64_t a_share = std::min<std::int64_t>(8, a.count());
-  const std::int64_t b_share = std::min<std::int64_t>(4, b.count());
+  const std::int64_t k_block = l.parameter("k_block", usual_k_block);
+  const std::int64_t a_share = std::min(l.parameter("a_share", usual_a_share), a.count());
+  const std::int64_t b_share = std::min(l.parameter("b_share", usual_b_share), b.count());
   const std::int64_t a_shares = ceil_div(a.count(), a_share);
   const std::int64_t b_shares = ceil_div(b.count(), b_share);
   const std::int64_t tiles = g.batch * a_shares * b_shares * a_share * b_share;

@@ -30,6 +30,7 @@ Traits query_traits(const cl::Device& device) {
   traits.base_alignment =
       std::max<std::size_t>(1, device.getInfo<CL_DEVICE_MEM_BASE_ADDR_ALIGN>() / 8);
   traits.cache_bytes = device.getInfo<CL_DEVICE_GLOBAL_MEM_CACHE_SIZE>();
+  traits.local_memory = device.getInfo<CL_DEVICE_LOCAL_MEM_SIZE>();
   traits.global_memory = device.getInfo<CL_DEVICE_GLOBAL_MEM_SIZE>();
   traits.max_allocation = device.getInfo<CL_DEVICE_MAX_MEM_ALLOC_SIZE>();
 

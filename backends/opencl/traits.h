@@ -30,6 +30,7 @@ struct Traits {
   std::size_t max_work_items[3] = {1, 1, 1};
   std::size_t base_alignment = 1;  ///< bytes to which sub-buffers must be aligned
   std::uint64_t cache_bytes = 0;   ///< of the last cache before memory
+  std::uint64_t local_memory = 0;  ///< bytes of a work-group
   std::uint64_t global_memory = 0;
   std::uint64_t max_allocation = 0;
 };

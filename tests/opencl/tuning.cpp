@@ -64,21 +64,21 @@ Graph product(std::int64_t M, std::int64_t N, std::int64_t K, bool transpose_b) 
   return graph;
 }
 
-/// conv2d, conv2d_dx or conv2d_dw of a layer with 3x3 filters.
-std::vector<Graph> convolutions(std::int64_t C, std::int64_t K) {
+/// conv2d, conv2d_dx or conv2d_dw of a layer with filters of `size` rows and columns.
+std::vector<Graph> convolutions(std::int64_t C, std::int64_t K, std::int64_t size = 3) {
   const auto with = [&](const std::string& op, const Shape& first, const Shape& second) {
     Graph graph;
     const Var a = graph.input("a", {DType::f32, first}), b = graph.input("b", {DType::f32, second});
     Attributes attributes = {{"stride", std::vector<std::int64_t>{1, 1}},
-                             {"padding", std::vector<std::int64_t>{1, 1, 1, 1}},
+                             {"padding", std::vector<std::int64_t>(4, size / 2)},
                              {"dilation", std::vector<std::int64_t>{1, 1}},
                              {"groups", std::int64_t{1}},
                              {"input_size", std::vector<std::int64_t>{9, 7}},
-                             {"kernel_size", std::vector<std::int64_t>{3, 3}}};
+                             {"kernel_size", std::vector<std::int64_t>{size, size}}};
     graph.set_output("y", graph.add(op, {a, b}, attributes)[0]);
     return graph;
   };
-  const Shape x = {3, 9, 7, C}, w = {K, 3, 3, C}, y = {3, 9, 7, K};
+  const Shape x = {3, 9, 7, C}, w = {K, size, size, C}, y = {3, 9, 7, K};
   return {with("conv2d", x, w), with("conv2d_dx", y, w), with("conv2d_dw", x, y)};
 }
 
@@ -95,12 +95,19 @@ void break_naive_matmul(const std::filesystem::path& path) {
 }  // namespace
 
 TEST_CASE("every candidate of a node gives the result of the plain algorithm") {
-  std::vector<Graph> graphs = convolutions(5, 21);
-  graphs.push_back(product(13, 37, 21, false));
-  graphs.push_back(product(13, 37, 21, true));
+  const auto with = [&](std::vector<Graph> graphs) {
+    for (Graph& graph : convolutions(5, 21)) graphs.push_back(std::move(graph));
+    graphs.push_back(product(131, 135, 1030, true));  // several of each tile and of each block
+    graphs.push_back(product(13, 37, 21, false));
+    graphs.push_back(product(13, 37, 21, true));
+    return graphs;
+  };
+  // On a CPU 1x1 filters have algorithms of their own; a GPU's tiles are large.
+  const std::vector<Graph> for_cpu = with(convolutions(35, 52, 1));
+  const std::vector<Graph> for_gpu = with(convolutions(37, 70));
   for (const std::string& id : usable_ids())
     for (bool as_gpu : {false, true})
-      for (const Graph& graph : graphs) {
+      for (const Graph& graph : as_gpu ? for_gpu : for_cpu) {
         const auto device = as_gpu ? open_as_gpu(id) : open_opencl(id);
         const std::string key = key_of(graph);
         CAPTURE(key);
