@@ -1,9 +1,10 @@
-// Convolution with 3x3 filters and stride 1, NHWC, by Winograd's F(4x4,3x3), for CPUs: the forward
-// pass and the gradient of the input, which is the same with the filter turned around.
+// Convolution with 3x3 filters and stride 1, NHWC, by Winograd's F(4x4,3x3) or F(2x2,3x3), for
+// CPUs: the forward pass and the gradient of the input, which is the same with the filter turned
+// around.
 //
-// A tile is 6x6 pixels of the source, which overlap, and 4x4 of the result. Source tiles and filters
-// are transformed, multiplied position by position (36 matrix products over the channels), and the
-// products transformed back.
+// A tile is EDGE x EDGE pixels of the source, which overlap, and RESULTS x RESULTS of the result.
+// Source tiles and filters are transformed, multiplied position by position (POSITIONS matrix products
+// over the channels), and the products transformed back.
 // A work-item takes its tiles some at a time, so that their transforms, in a part of `scratch` that
 // is the item's own, stay in the cache for all its blocks of BLOCK result channels.
 #include "common.h"
@@ -18,6 +19,7 @@
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
 // One dimension of the transforms: each reads and writes elements `step` apart.
+#if RESULTS == 4
 static inline void transform_filter(const floatv* w, int step, floatv* to) {
   const floatv even_a = scaled(w[0], A2, w[2 * step]), odd_a = A1 * w[step];
   const floatv even_b = scaled(w[0], B2, w[2 * step]), odd_b = B1 * w[step];
@@ -37,6 +39,20 @@ static inline void transform_back(const floatv* m, int step, floatv* to, int to_
   to[2 * to_step] = scaled(A2 * even_a, B2, even_b);
   to[3 * to_step] = scaled(scaled(m[5 * step], A3, odd_a), B3, odd_b);
 }
+#else
+static inline void transform_filter(const floatv* w, int step, floatv* to) {
+  const floatv even = w[0] + w[2 * step];
+  to[0] = w[0];
+  to[1] = (even + w[step]) * 0.5f;
+  to[2] = (even - w[step]) * 0.5f;
+  to[3] = w[2 * step];
+}
+
+static inline void transform_back(const floatv* m, int step, floatv* to, int to_step) {
+  to[0] = m[0] + m[step] + m[2 * step];
+  to[to_step] = m[step] - m[2 * step] + m[3 * step];
+}
+#endif
 
 // packed[block, position, in, BLOCK] from w + w_base + out*w_out + in*w_in + r*w_r + s*w_s. An item
 // is V result channels of one channel of the source.
@@ -46,7 +62,7 @@ __kernel GROUP void conv2d_winograd_pack(__global const float* restrict w,
                                          int items, int chunk) {
   FOR_ITEMS(i) {
     const int in = i % ins, first = i / ins * V, count = outs - first;
-    floatv filter[9], rows[18], transformed[6];
+    floatv filter[9], rows[3 * EDGE], transformed[EDGE];
     UNROLL(9)
     for (int tap = 0; tap < 9; ++tap) {
       __global const float* from =
@@ -56,14 +72,14 @@ __kernel GROUP void conv2d_winograd_pack(__global const float* restrict w,
       filter[tap] = LOAD(lanes);
     }
     UNROLL(3)
-    for (int s = 0; s < 3; ++s) transform_filter(filter + s, 3, rows + s * 6);
+    for (int s = 0; s < 3; ++s) transform_filter(filter + s, 3, rows + s * EDGE);
     __global float* to = packed + (size_t)(first / BLOCK) * POSITIONS * ins * BLOCK +
                          in * BLOCK + first % BLOCK;
-    UNROLL(6)
-    for (int r = 0; r < 6; ++r) {
-      transform_filter(rows + r, 6, transformed);
-      UNROLL(6)
-      for (int s = 0; s < 6; ++s) STORE(transformed[s], to + (size_t)(r * 6 + s) * ins * BLOCK);
+    UNROLL(EDGE)
+    for (int r = 0; r < EDGE; ++r) {
+      transform_filter(rows + r, EDGE, transformed);
+      UNROLL(EDGE)
+      for (int s = 0; s < EDGE; ++s) STORE(transformed[s], to + (size_t)(r * EDGE + s) * ins * BLOCK);
     }
   }
 }
@@ -101,20 +117,20 @@ static inline void store_result(floatv value, __global float* y, int count) {
   store_lanes(value, y, count);
 }
 
-// The results (p..p+3, q..q+3) of V channels, the first at y[at], from products[position].
+// The results at (p, q) and behind of V channels, the first at y[at], from products[position].
 static inline void finish_tile(__global const float* restrict products, int position, floatv bias,
                                __global float* restrict y, size_t at, int p, int q, int P, int Q,
                                int outs, int count, EPILOGUE) {
-  floatv sums[36], rows[24], results[4];
-  UNROLL(36)
-  for (int i = 0; i < 36; ++i) sums[i] = LOAD(products + i * position);
-  UNROLL(6)
-  for (int s = 0; s < 6; ++s) transform_back(sums + s, 6, rows + s, 6);
-  UNROLL(4)
-  for (int r = 0; r < 4; ++r) {
-    transform_back(rows + r * 6, 1, results, 1);
-    UNROLL(4)
-    for (int s = 0; s < 4; ++s)
+  floatv sums[POSITIONS], rows[RESULTS * EDGE], results[RESULTS];
+  UNROLL(POSITIONS)
+  for (int i = 0; i < POSITIONS; ++i) sums[i] = LOAD(products + i * position);
+  UNROLL(EDGE)
+  for (int s = 0; s < EDGE; ++s) transform_back(sums + s, EDGE, rows + s, EDGE);
+  UNROLL(RESULTS)
+  for (int r = 0; r < RESULTS; ++r) {
+    transform_back(rows + r * EDGE, 1, results, 1);
+    UNROLL(RESULTS)
+    for (int s = 0; s < RESULTS; ++s)
       if (p + r < P && q + s < Q) {
         const size_t to = at + ((size_t)(p + r) * Q + q + s) * outs;
         store_result(finished(results[s] + bias, to, count, EPILOGUE_ARGUMENTS), y + to, count);
@@ -123,7 +139,7 @@ static inline void finish_tile(__global const float* restrict products, int posi
 }
 
 // Dimensions: shares of the tiles, shares of the blocks of result channels. `group` tiles, a multiple
-// of TILES, are transformed at a time; h and w of their first pixels are 4 p - before.
+// of TILES, are transformed at a time; h and w of their first pixels are p - before, q - before.
 __kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
                                          __global const float* restrict packed,
                                          __global const float* restrict b, __global float* restrict y,
@@ -132,7 +148,8 @@ __kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
                                          int before_w, int tiles, int tile_share, int group,
                                          int blocks, int block_share, EPILOGUE) {
   const int share = (int)(get_global_id(1) * get_global_size(0) + get_global_id(0));
-  const int row = (ins + V - 1) / V * V, tile_columns = (Q + 3) / 4, tile_rows = (P + 3) / 4;
+  const int row = (ins + V - 1) / V * V;
+  const int tile_columns = (Q + RESULTS - 1) / RESULTS, tile_rows = (P + RESULTS - 1) / RESULTS;
   const int position = group * row, product = group * BLOCK;
   __global float* transformed = scratch + (size_t)share * POSITIONS * (position + product);
   __global float* products = transformed + POSITIONS * position;
@@ -142,7 +159,7 @@ __kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
   for (int first = begin; first < end; first += group) {
     const int last = min(first + group, end);
     for (int t = first; t < last; ++t) {
-      const int q = t % tile_columns * 4, p = t / tile_columns % tile_rows * 4;
+      const int q = t % tile_columns * RESULTS, p = t / tile_columns % tile_rows * RESULTS;
       const size_t n = t / tile_columns / tile_rows;
       for (int in = 0; in < ins; in += V)
         transform_tile(x + n * H * W * ins + in, p - before_h, q - before_w, H, W, ins, ins - in,
@@ -155,7 +172,7 @@ __kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
           multiply_tiles(transformed + i * position + t * row, row, weights, ins,
                          products + i * product + t * BLOCK);
       for (int t = first; t < last; ++t) {
-        const int q = t % tile_columns * 4, p = t / tile_columns % tile_rows * 4;
+        const int q = t % tile_columns * RESULTS, p = t / tile_columns % tile_rows * RESULTS;
         const size_t n = t / tile_columns / tile_rows;
         UNROLL(NV)
         for (int v = 0; v < NV; ++v) {

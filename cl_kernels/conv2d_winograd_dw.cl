@@ -1,10 +1,11 @@
-// The gradient of 3x3 filters with stride 1, NHWC, by Winograd's F(3x3,4x4), for CPUs.
+// The gradient of 3x3 filters with stride 1, NHWC, by Winograd's F(3x3,4x4) or
+// F(3x3,2x2), for CPUs.
 //
-// Tiles of 6x6 pixels of x and of 4x4 of dy are transformed and multiplied position by position (36
-// matrix products over the tiles); conv2d_winograd_dw_finish adds the pieces in order and transforms
-// the sums back into 3x3 weights. A work-item makes the sums of some blocks of BLOCK channels of x for
-// one piece of the tiles, some at a time, so that their transforms, in a part of `scratch` that is
-// the item's own, stay in the cache; the sums wait in `part`.
+// Tiles of EDGE x EDGE pixels of x and of RESULTS x RESULTS of dy are transformed and multiplied
+// position by position (POSITIONS matrix products over the tiles); conv2d_winograd_dw_finish adds the
+// pieces in order and transforms the sums back into 3x3 weights. A work-item makes the sums of some
+// blocks of BLOCK channels of x for one piece of the tiles, some at a time, so that their transforms,
+// in a part of `scratch` that is the item's own, stay in the cache; the sums wait in `part`.
 #include "common.h"
 #include "winograd.h"
 
@@ -16,6 +17,8 @@
 #define BLOCK (V * NV)
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
+// One dimension of the transforms: reads and writes elements so many apart.
+#if RESULTS == 4
 static inline void transform_gradient(const floatv* dy, int step, floatv* to, int to_step) {
   const floatv even_a = scaled(dy[0], A2, dy[2 * step]);
   const floatv odd_a = scaled(A1 * dy[step], A3, dy[3 * step]);
@@ -36,27 +39,42 @@ static inline void transform_back(const floatv* sums, int step, floatv* to, int 
   to[to_step] = scaled(A1 * odd_a, B1, odd_b);
   to[2 * to_step] = scaled(scaled(sums[5 * step], A2, even_a), B2, even_b);
 }
+#else
+static inline void transform_gradient(const floatv* dy, int step, floatv* to, int to_step) {
+  to[0] = dy[0];
+  to[to_step] = (dy[0] + dy[step]) * 0.5f;
+  to[2 * to_step] = (dy[0] - dy[step]) * 0.5f;
+  to[3 * to_step] = dy[step];
+}
+
+static inline void transform_back(const floatv* sums, int step, floatv* to, int to_step) {
+  const floatv even = sums[step] + sums[2 * step];
+  to[0] = sums[0] + even;
+  to[to_step] = sums[step] - sums[2 * step];
+  to[2 * to_step] = even + sums[3 * step];
+}
+#endif
 
 // transformed[position] of V channels, `count` of them there, of the tile of dy [P,Q,K] whose first
 // pixel is (p, q): zeros outside of dy.
 static inline void transform_gradient_tile(__global const float* restrict dy, int p, int q, int P,
                                            int Q, int K, int count,
                                            __global float* restrict transformed, int position) {
-  floatv pixels[16], rows[24], values[6];
-  UNROLL(4)
-  for (int r = 0; r < 4; ++r)
-    UNROLL(4)
-    for (int s = 0; s < 4; ++s)
-      pixels[r * 4 + s] = p + r < P && q + s < Q
-                              ? load_lanes(dy + ((size_t)(p + r) * Q + q + s) * K, count)
-                              : (floatv)(0.0f);
-  UNROLL(4)
-  for (int s = 0; s < 4; ++s) transform_gradient(pixels + s, 4, rows + s, 4);
-  UNROLL(6)
-  for (int r = 0; r < 6; ++r) {
-    transform_gradient(rows + r * 4, 1, values, 1);
-    UNROLL(6)
-    for (int s = 0; s < 6; ++s) STORE(values[s], transformed + (r * 6 + s) * position);
+  floatv pixels[RESULTS * RESULTS], rows[EDGE * RESULTS], values[EDGE];
+  UNROLL(RESULTS)
+  for (int r = 0; r < RESULTS; ++r)
+    UNROLL(RESULTS)
+    for (int s = 0; s < RESULTS; ++s)
+      pixels[r * RESULTS + s] = p + r < P && q + s < Q
+                                    ? load_lanes(dy + ((size_t)(p + r) * Q + q + s) * K, count)
+                                    : (floatv)(0.0f);
+  UNROLL(RESULTS)
+  for (int s = 0; s < RESULTS; ++s) transform_gradient(pixels + s, RESULTS, rows + s, RESULTS);
+  UNROLL(EDGE)
+  for (int r = 0; r < EDGE; ++r) {
+    transform_gradient(rows + r * RESULTS, 1, values, 1);
+    UNROLL(EDGE)
+    for (int s = 0; s < EDGE; ++s) STORE(values[s], transformed + (r * EDGE + s) * position);
   }
 }
 
@@ -89,7 +107,7 @@ static inline void multiply_tiles(__global const float* restrict dy, int row,
 
 // part[piece, block, position, k, BLOCK], `row` output channels k, a multiple of ROWS and V.
 // Dimensions: pieces of the tiles, shares of the blocks of channels of x. `group` tiles are
-// transformed at a time; the first pixels of those of x are 4 p - before.
+// transformed at a time; the first pixels of those of x are p - before, q - before.
 __kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
                                             __global const float* restrict dy,
                                             __global float* restrict part,
@@ -97,7 +115,8 @@ __kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
                                             int P, int Q, int K, int before_h, int before_w,
                                             int tiles, int piece_tiles, int group, int row,
                                             int blocks, int block_share) {
-  const int piece = (int)get_global_id(0), tile_columns = (Q + 3) / 4, tile_rows = (P + 3) / 4;
+  const int piece = (int)get_global_id(0);
+  const int tile_columns = (Q + RESULTS - 1) / RESULTS, tile_rows = (P + RESULTS - 1) / RESULTS;
   const int item = (int)(get_global_id(1) * get_global_size(0)) + piece;
   const int gradient = group * row, position = group * BLOCK;
   __global float* gradients = scratch + (size_t)item * POSITIONS * (gradient + position);
@@ -108,7 +127,7 @@ __kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
   for (int first = begin; first < end; first += group) {
     const int last = min(first + group, end);
     for (int t = first; t < last; ++t) {
-      const int q = t % tile_columns * 4, p = t / tile_columns % tile_rows * 4;
+      const int q = t % tile_columns * RESULTS, p = t / tile_columns % tile_rows * RESULTS;
       const size_t n = t / tile_columns / tile_rows;
       for (int k = 0; k < K; k += V)
         transform_gradient_tile(dy + n * P * Q * K + k, p, q, P, Q, K, K - k,
@@ -116,7 +135,7 @@ __kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
     }
     for (int block = first_block; block < last_block; ++block) {
       for (int t = first; t < last; ++t) {
-        const int q = t % tile_columns * 4, p = t / tile_columns % tile_rows * 4;
+        const int q = t % tile_columns * RESULTS, p = t / tile_columns % tile_rows * RESULTS;
         const size_t n = t / tile_columns / tile_rows;
         for (int c = block * BLOCK; c < min((block + 1) * BLOCK, C); c += V)
           transform_tile(x + n * H * W * C + c, p - before_h, q - before_w, H, W, C, C - c,
@@ -141,18 +160,18 @@ __kernel GROUP void conv2d_winograd_dw_finish(__global const float* restrict par
     const int k = item / vectors, c = item % vectors * V;
     __global const float* from =
         part + ((size_t)(c / BLOCK) * POSITIONS * row + k) * BLOCK + c % BLOCK;
-    floatv sums[36], rows[18], weights[3];
-    UNROLL(36)
+    floatv sums[POSITIONS], rows[3 * EDGE], weights[3];
+    UNROLL(POSITIONS)
     for (int i = 0; i < POSITIONS; ++i) {
       sums[i] = LOAD(from + (size_t)i * row * BLOCK);
       for (int piece = 1; piece < pieces; ++piece)
         sums[i] += LOAD(from + piece * piece_size + (size_t)i * row * BLOCK);
     }
-    UNROLL(6)
-    for (int s = 0; s < 6; ++s) transform_back(sums + s, 6, rows + s, 6);
+    UNROLL(EDGE)
+    for (int s = 0; s < EDGE; ++s) transform_back(sums + s, EDGE, rows + s, EDGE);
     UNROLL(3)
     for (int r = 0; r < 3; ++r) {
-      transform_back(rows + r * 6, 1, weights, 1);
+      transform_back(rows + r * EDGE, 1, weights, 1);
       UNROLL(3)
       for (int s = 0; s < 3; ++s)
         store_lanes(weights[s], dw + (size_t)(k * 9 + r * 3 + s) * C + c, C - c);

@@ -1,9 +1,28 @@
-// What the kernels of Winograd's algorithm share: its points and the transform of 6x6 tiles. The points
-// 0, +-3/4, +-3/2 and infinity lose less than a digit, the usual 0, +-1, +-2 more than one.
+// What the kernels of Winograd's algorithm share: the points and the transform of tiles of EDGE x EDGE
+// pixels, which give RESULTS x RESULTS results.
+//
+// In one dimension each position of a transformed tile is a point at which polynomials are multiplied,
+// the last one infinity.
 
+#ifndef RESULTS
+#define RESULTS 4  // rows and columns of a tile's results: 2 or 4
+#endif
+#if RESULTS == 4
+#define EDGE 6  // its rows and columns
 #define POSITIONS 36
+#else
+#define EDGE 4
+#define POSITIONS 16
+#endif
 
-// The points A and B, their squares and cubes.
+static inline floatv scaled(floatv sum, float factor, floatv value) {
+  return MULTIPLY_ADD((floatv)(factor), value, sum);
+}
+
+// One dimension of the transform: reads and writes elements so many apart.
+#if RESULTS == 4
+// The points 0, +-3/4, +-3/2 and infinity lose less than a digit, the usual 0, +-1, +-2 more than one.
+// A and B, their squares and cubes.
 #define A1 0.75f
 #define A2 0.5625f
 #define A3 0.421875f
@@ -15,11 +34,6 @@
 #define DIVISOR_A (2.0f * A2 * (A2 - B2))
 #define DIVISOR_B (2.0f * B2 * (B2 - A2))
 
-static inline floatv scaled(floatv sum, float factor, floatv value) {
-  return MULTIPLY_ADD((floatv)(factor), value, sum);
-}
-
-// One dimension of the transform: reads and writes elements so many apart.
 static inline void transform_source(const floatv* x, int step, floatv* to, int to_step) {
   const floatv even_a = scaled(x[4 * step], -B2, x[2 * step]);
   const floatv odd_a = scaled(x[3 * step], -B2, x[step]);
@@ -32,6 +46,15 @@ static inline void transform_source(const floatv* x, int step, floatv* to, int t
   to[4 * to_step] = scaled(even_b, -B1, odd_b);
   to[5 * to_step] = scaled(scaled(x[5 * step], -(A2 + B2), x[3 * step]), A2 * B2, x[step]);
 }
+#else
+// The points 0, 1, -1 and infinity.
+static inline void transform_source(const floatv* x, int step, floatv* to, int to_step) {
+  to[0] = x[0] - x[2 * step];
+  to[to_step] = x[2 * step] + x[step];
+  to[2 * to_step] = x[2 * step] - x[step];
+  to[3 * to_step] = x[3 * step] - x[step];
+}
+#endif
 
 static inline bool is_inside(int h, int w, int H, int W) { return h >= 0 && h < H && w >= 0 && w < W; }
 
@@ -40,26 +63,27 @@ static inline bool is_inside(int h, int w, int H, int W) { return h >= 0 && h < 
 static inline void transform_tile(__global const float* restrict x, int h, int w, int H, int W, int C,
                                   int count, __global float* restrict transformed, int position) {
   const floatv zero = (floatv)(0.0f);
-  floatv pixels[36], rows[36], values[6];
+  floatv pixels[POSITIONS], rows[POSITIONS], values[EDGE];
   if (count >= V) {
-    UNROLL(36)
-    for (int i = 0; i < 36; ++i)
-      pixels[i] = is_inside(h + i / 6, w + i % 6, H, W)
-                      ? LOAD(x + ((size_t)(h + i / 6) * W + w + i % 6) * C) : zero;
+    UNROLL(POSITIONS)
+    for (int i = 0; i < POSITIONS; ++i)
+      pixels[i] = is_inside(h + i / EDGE, w + i % EDGE, H, W)
+                      ? LOAD(x + ((size_t)(h + i / EDGE) * W + w + i % EDGE) * C) : zero;
   } else {
-    floatv ragged[36];  // of its own, so that the other way's pixels stay in registers
-    for (int i = 0; i < 36; ++i)
-      ragged[i] = is_inside(h + i / 6, w + i % 6, H, W)
-                      ? load_first(x + ((size_t)(h + i / 6) * W + w + i % 6) * C, count, 0.0f) : zero;
-    UNROLL(36)
-    for (int i = 0; i < 36; ++i) pixels[i] = ragged[i];
+    floatv ragged[POSITIONS];  // of its own, so that the other way's pixels stay in registers
+    for (int i = 0; i < POSITIONS; ++i)
+      ragged[i] = is_inside(h + i / EDGE, w + i % EDGE, H, W)
+                      ? load_first(x + ((size_t)(h + i / EDGE) * W + w + i % EDGE) * C, count, 0.0f)
+                      : zero;
+    UNROLL(POSITIONS)
+    for (int i = 0; i < POSITIONS; ++i) pixels[i] = ragged[i];
   }
-  UNROLL(6)
-  for (int s = 0; s < 6; ++s) transform_source(pixels + s, 6, rows + s, 6);
-  UNROLL(6)
-  for (int r = 0; r < 6; ++r) {
-    transform_source(rows + r * 6, 1, values, 1);
-    UNROLL(6)
-    for (int s = 0; s < 6; ++s) STORE(values[s], transformed + (r * 6 + s) * position);
+  UNROLL(EDGE)
+  for (int s = 0; s < EDGE; ++s) transform_source(pixels + s, EDGE, rows + s, EDGE);
+  UNROLL(EDGE)
+  for (int r = 0; r < EDGE; ++r) {
+    transform_source(rows + r * EDGE, 1, values, 1);
+    UNROLL(EDGE)
+    for (int s = 0; s < EDGE; ++s) STORE(values[s], transformed + (r * EDGE + s) * position);
   }
 }

@@ -73,10 +73,13 @@ std::vector<Parameters> pointwise_tiles(const Lowering& l);
 // 3x3 filters by transformed tiles: cl_kernels/conv2d_winograd.cl.
 std::string refuse_conv2d_winograd(const Lowering& l);
 void lower_conv2d_winograd(Lowering& l);
+std::vector<Parameters> conv2d_winograd_candidates(const Lowering& l);
 std::string refuse_conv2d_dx_winograd(const Lowering& l);
 void lower_conv2d_dx_winograd(Lowering& l);
+std::vector<Parameters> conv2d_dx_winograd_candidates(const Lowering& l);
 std::string refuse_conv2d_dw_winograd(const Lowering& l);
 void lower_conv2d_dw_winograd(Lowering& l);
+std::vector<Parameters> conv2d_dw_winograd_candidates(const Lowering& l);
 
 // As many groups as channels, one or several filters each: cl_kernels/conv2d_depthwise.cl.
 std::string refuse_conv2d_depthwise(const Lowering& l);

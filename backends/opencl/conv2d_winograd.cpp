@@ -8,8 +8,9 @@ namespace {
 
 constexpr const char* file = "conv2d_winograd.cl";
 constexpr const char* dw_file = "conv2d_winograd_dw.cl";
-constexpr std::int64_t positions = 36;  // of a transformed tile
-constexpr std::int64_t results = 4;     // rows and columns of a tile
+
+/// The numbers of a transformed tile for `results` rows and columns of the result.
+std::int64_t positions_of(std::int64_t results) { return (results + 2) * (results + 2); }
 
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
@@ -18,7 +19,9 @@ std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 struct Slide {
   std::int64_t N, H, W, ins, P, Q, outs, before_h, before_w;
 
-  std::int64_t tiles() const { return N * ceil_div(P, results) * ceil_div(Q, results); }
+  std::int64_t tiles(std::int64_t results) const {
+    return N * ceil_div(P, results) * ceil_div(Q, results);
+  }
 };
 
 Slide forward_slide(const Conv2dGeometry& g) {
@@ -29,14 +32,31 @@ Slide gradient_slide(const Conv2dGeometry& g) {
   return {g.N, g.P, g.Q, g.K, g.H, g.W, g.C, g.R - 1 - g.padding_h, g.S - 1 - g.padding_w};
 }
 
+/// Whether tiles leave at most half of the products.
+bool pays(const Slide& s, std::int64_t results) {
+  return 9 * s.N * s.P * s.Q >= 2 * positions_of(results) * s.tiles(results);
+}
+
+/// Small tiles where large ones reach too far beyond the result.
+std::int64_t usual_results(const Slide& s) { return !pays(s, 4) && pays(s, 2) ? 2 : 4; }
+
+std::int64_t choose_results(const Lowering& l, const Slide& s) {
+  return l.parameter("results", usual_results(s));
+}
+
+std::vector<Parameters> candidates(const Slide& s) {
+  return {{{"results", usual_results(s) == 4 ? 2 : 4}}};
+}
+
 std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Slide& s) {
   if (!l.traits().is_cpu) return "made for CPU devices";
   if (g.R != 3 || g.S != 3) return "the filter is not 3x3";
   if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
   if (g.groups != 1) return "it has groups";
   if (std::min(s.ins, s.outs) < 32) return "it has fewer than 32 channels";
-  if (9 * s.N * s.P * s.Q < 2 * positions * s.tiles()) return "too little of each tile is used";
-  return s.tiles() < 48 ? "the tiles are too few for the filters' transforms" : "";
+  const std::int64_t results = usual_results(s);
+  if (!pays(s, results)) return "too little of each tile is used";
+  return s.tiles(results) < 48 ? "the tiles are too few for the filters' transforms" : "";
 }
 
 /// Where weight (out, in, r, s) of the result is in w.
@@ -48,7 +68,8 @@ void slide(Lowering& l, const Slide& s, const Weights& w) {
   const Bias bias = bias_of(l);
   const std::int64_t width = l.width(), vectors = s.outs <= width ? 1 : 2, block = width * vectors;
   const std::int64_t blocks = ceil_div(s.outs, block), row = ceil_div(s.ins, width) * width;
-  const Defines defines = l.defines().set("NV", vectors);
+  const std::int64_t results = choose_results(l, s), positions = positions_of(results);
+  const Defines defines = l.defines().set("NV", vectors).set("RESULTS", results);
   const cl::Buffer packed = [&] {
     const auto preparation = filters_preparation(l, false);
     const cl::Buffer to = l.workspace(float_bytes(positions * blocks * s.ins * block));
@@ -59,7 +80,7 @@ void slide(Lowering& l, const Slide& s, const Weights& w) {
   }();
   // The transforms of a group of tiles are to stay in a core's own cache.
   constexpr std::int64_t cache = 144 * 1024;  // floats
-  const std::int64_t tiles = s.tiles(), items = 8 * std::int64_t{l.traits().compute_units};
+  const std::int64_t tiles = s.tiles(results), items = 8 * std::int64_t{l.traits().compute_units};
   const std::int64_t group = std::clamp<std::int64_t>(cache / (positions * row) / 8 * 8, 16, 64);
   const std::int64_t tile_share = std::max(group, ceil_div(tiles, items));
   const std::int64_t tile_shares = ceil_div(tiles, tile_share);
@@ -96,6 +117,18 @@ void lower_conv2d_dx_winograd(Lowering& l) {
   slide(l, gradient_slide(g), {8 * g.C, 1, 9 * g.C, -3 * g.C, -g.C});
 }
 
+std::vector<Parameters> conv2d_winograd_candidates(const Lowering& l) {
+  return candidates(forward_slide(conv2d_geometry_of(l)));
+}
+
+std::vector<Parameters> conv2d_dx_winograd_candidates(const Lowering& l) {
+  return candidates(gradient_slide(conv2d_dx_geometry_of(l)));
+}
+
+std::vector<Parameters> conv2d_dw_winograd_candidates(const Lowering& l) {
+  return candidates(forward_slide(conv2d_dw_geometry_of(l)));
+}
+
 std::string refuse_conv2d_dw_winograd(const Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   return refuse(l, g, forward_slide(g));
@@ -106,9 +139,11 @@ void lower_conv2d_dw_winograd(Lowering& l) {
   const std::int64_t width = l.width(), vectors = g.C <= width ? 1 : 2, block = width * vectors;
   const std::int64_t rounded = std::max<std::int64_t>(width, 8);
   const std::int64_t blocks = ceil_div(g.C, block), row = ceil_div(g.K, rounded) * rounded;
-  const Defines defines = l.defines().set("NV", vectors);
+  const std::int64_t results = choose_results(l, forward_slide(g));
+  const std::int64_t positions = positions_of(results), tiles = forward_slide(g).tiles(results);
+  const Defines defines = l.defines().set("NV", vectors).set("RESULTS", results);
   // Pieces as long as all their sums are few beside what is read, else blocks apart.
-  const std::int64_t tiles = forward_slide(g).tiles(), sums = positions * row * blocks * block;
+  const std::int64_t sums = positions * row * blocks * block;
   const std::int64_t items = 8 * std::int64_t{l.traits().compute_units};
   const std::int64_t read = g.N * (g.H * g.W * g.C + g.P * g.Q * g.K);
   const std::int64_t group = std::min<std::int64_t>(tiles, g.K <= 128 ? 32 : 64);

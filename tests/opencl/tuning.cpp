@@ -65,7 +65,8 @@ Graph product(std::int64_t M, std::int64_t N, std::int64_t K, bool transpose_b) 
 }
 
 /// conv2d, conv2d_dx or conv2d_dw of a layer with filters of `size` rows and columns.
-std::vector<Graph> convolutions(std::int64_t C, std::int64_t K, std::int64_t size = 3) {
+std::vector<Graph> convolutions(std::int64_t N, std::int64_t C, std::int64_t K,
+                                std::int64_t size = 3) {
   const auto with = [&](const std::string& op, const Shape& first, const Shape& second) {
     Graph graph;
     const Var a = graph.input("a", {DType::f32, first}), b = graph.input("b", {DType::f32, second});
@@ -78,7 +79,7 @@ std::vector<Graph> convolutions(std::int64_t C, std::int64_t K, std::int64_t siz
     graph.set_output("y", graph.add(op, {a, b}, attributes)[0]);
     return graph;
   };
-  const Shape x = {3, 9, 7, C}, w = {K, size, size, C}, y = {3, 9, 7, K};
+  const Shape x = {N, 9, 7, C}, w = {K, size, size, C}, y = {N, 9, 7, K};
   return {with("conv2d", x, w), with("conv2d_dx", y, w), with("conv2d_dw", x, y)};
 }
 
@@ -96,15 +97,16 @@ void break_naive_matmul(const std::filesystem::path& path) {
 
 TEST_CASE("every candidate of a node gives the result of the plain algorithm") {
   const auto with = [&](std::vector<Graph> graphs) {
-    for (Graph& graph : convolutions(5, 21)) graphs.push_back(std::move(graph));
+    for (Graph& graph : convolutions(3, 5, 21)) graphs.push_back(std::move(graph));
     graphs.push_back(product(131, 135, 1030, true));  // several of each tile and of each block
     graphs.push_back(product(13, 37, 21, false));
     graphs.push_back(product(13, 37, 21, true));
     return graphs;
   };
-  // On a CPU 1x1 filters have algorithms of their own; a GPU's tiles are large.
-  const std::vector<Graph> for_cpu = with(convolutions(35, 52, 1));
-  const std::vector<Graph> for_gpu = with(convolutions(37, 70));
+  // On a CPU 1x1 filters and many images have algorithms of their own; a GPU's tiles are large.
+  std::vector<Graph> for_cpu = with(convolutions(3, 35, 52, 1));
+  for (Graph& graph : convolutions(9, 37, 35)) for_cpu.push_back(std::move(graph));
+  const std::vector<Graph> for_gpu = with(convolutions(3, 37, 70));
   for (const std::string& id : usable_ids())
     for (bool as_gpu : {false, true})
       for (const Graph& graph : as_gpu ? for_gpu : for_cpu) {
