@@ -7,8 +7,6 @@ namespace {
 
 constexpr int most_taps = 4;  // side by side
 
-Conv2dGeometry geometry_dw(const NodeContext& node) { return conv2d_dw_geometry_of(node); }
-
 /// Each chunk of output rows adds to a partial result [R*S,K] of its own.
 struct Weights {
   Conv2dGeometry g;
@@ -126,11 +124,11 @@ void add_depthwise_partials(float* partials, std::int64_t count, std::int64_t ta
 }
 
 std::string refuse_conv2d_dw_depthwise(const NodeContext& node) {
-  return refuse_unless_depthwise(geometry_dw(node));
+  return refuse_unless_depthwise(conv2d_dw_geometry_of(node));
 }
 
 Step prepare_conv2d_dw_depthwise(const NodeContext& node) {
-  const Conv2dGeometry g = geometry_dw(node);
+  const Conv2dGeometry g = conv2d_dw_geometry_of(node);
   Weights problem{};
   problem.g = g;
   problem.repeats = g.K / g.C;

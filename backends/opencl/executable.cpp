@@ -161,7 +161,7 @@ void OpenclExecutable::make_batches() {
     for (; end < steps_.size() && alike(steps_[end]); ++end)
       launches.push_back(std::get_if<Launch>(&steps_[end].work));
     const bool records = is_launch(steps_[first]) && !device_.profiling();
-    batches_.push_back({first, end, steps_[first].is_fixed,
+    batches_.push_back({first, end,
                         records
                             ? CommandBuffer(device_.cl_device(), device_.compute_queue(), launches)
                             : CommandBuffer()});
@@ -246,8 +246,9 @@ void OpenclExecutable::run() {
   try {
     const bool have_changed = params_.version() != seen_version_;
     for (const Batch& batch : batches_) {
-      if (batch.is_fixed && !have_changed) continue;
-      node = steps_[batch.first].node;
+      const Step& first = steps_[batch.first];
+      if (first.is_fixed && !have_changed) continue;
+      node = first.node;
       if (batch.commands && !device_.profiling()) {
         batch.commands.enqueue(device_.compute_queue());
         continue;

@@ -56,7 +56,6 @@ class OpenclExecutable final : public Executable {
   /// Steps that follow each other, and run when the others of them do.
   struct Batch {
     std::size_t first, end;  ///< of steps_
-    bool is_fixed;           ///< as Step::is_fixed
     CommandBuffer commands;  ///< where nothing is recorded, the steps are enqueued one by one
   };
 
