@@ -178,9 +178,9 @@ TuningReport CandidateTimer::measure(const Candidate& candidate) {
       report.seconds = median(times);
       return report;
     }
-    const std::int64_t runs = baseline_->runs();
+    const std::int64_t runs = run->runs(), baseline_runs = baseline_->runs();
     for (int i = 0; i < samples; ++i) {
-      baseline_times.push_back(baseline_->seconds(runs));
+      baseline_times.push_back(baseline_->seconds(baseline_runs));
       times.push_back(run->seconds(runs));
       if (i == 0 && times[0] > hopeless * baseline_times[0]) break;
     }

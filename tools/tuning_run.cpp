@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "tessera/error.h"
+#include "tessera/flops.h"
 #include "tools/interrupt.h"
 
 namespace tessera::tools {
@@ -31,6 +32,47 @@ std::string described(const TuningOutcome& outcome) {
   if (tuned.seconds < tuned.default_seconds)
     text += fmt::format(" instead of {}", microseconds(tuned.default_seconds));
   return text;
+}
+
+bool works(const Measured& measured) { return measured.report.error.empty(); }
+
+/// Of those that work, else the end.
+std::vector<Measured>::const_iterator fastest(const std::vector<Measured>& measured) {
+  auto best = measured.end();
+  for (auto m = measured.begin(); m != measured.end(); ++m)
+    if (works(*m) && (best == measured.end() || share(m->report) < share(best->report))) best = m;
+  return best;
+}
+
+/// The algorithms but the first, as they choose for themselves. The plain one takes a hundred times
+/// as long, which only little work or the want of another is worth.
+std::vector<Candidate> other_algorithms(const TuningTask& task, bool first_works) {
+  constexpr std::string_view plain = "naive";
+  constexpr double little = 2e7;  // floating-point operations
+  std::vector<Candidate> all;
+  for (const Candidate& candidate : task.candidates)
+    if (candidate.parameters.empty() && candidate != task.candidates.front() &&
+        (candidate.algorithm != plain || !first_works || flops(task.graph) < little))
+      all.push_back(candidate);
+  return all;
+}
+
+/// The parameters of algorithms that are nearly as fast as the fastest, or that fail as they choose
+/// for themselves.
+std::vector<Candidate> promising_parameters(const TuningTask& task,
+                                            const std::vector<Measured>& measured) {
+  constexpr double near = 1.3;
+  const auto best = fastest(measured);
+  std::vector<Candidate> all;
+  for (const Candidate& candidate : task.candidates) {
+    const auto own = std::find_if(measured.begin(), measured.end(), [&](const Measured& m) {
+      return m.candidate.algorithm == candidate.algorithm;
+    });
+    if (!candidate.parameters.empty() && own != measured.end() &&
+        (!works(*own) || share(own->report) <= near * share(best->report)))
+      all.push_back(candidate);
+  }
+  return all;
 }
 
 }  // namespace
@@ -95,46 +137,56 @@ std::vector<TuningReport> TuningRun::measure(TuningJob job) {
   return reports;
 }
 
+bool TuningRun::measure(TuningJob job, std::vector<Measured>& measured) {
+  const auto candidates = job.candidates;
+  const auto reports = measure(std::move(job));
+  for (std::size_t i = 0; i < reports.size(); ++i) measured.push_back({candidates[i], reports[i]});
+  return reports.size() == candidates.size();
+}
+
 bool TuningRun::tune(const TuningTask& task) {
-  TuningOutcome outcome{task.key, {}, {}};
   const Candidate& usual = task.candidates.front();
-  const auto first = measure({task.graph, {}, {usual}});
-  if (first.empty()) return false;
-  const bool usual_works = first[0].error.empty();
-  TuningJob job{task.graph, {}, {task.candidates.begin() + 1, task.candidates.end()}};
-  if (usual_works)
-    job.baseline = usual;
-  else
-    outcome.rejected.emplace_back(usual, first[0].error);
-  const auto reports = measure(job);
-  if (reports.size() < job.candidates.size()) return false;
-  std::size_t best = reports.size();
-  for (std::size_t i = 0; i < reports.size(); ++i)
-    if (!reports[i].error.empty())
-      outcome.rejected.emplace_back(job.candidates[i], reports[i].error);
-    else if (best == reports.size() || share(reports[i]) < share(reports[best]))
-      best = i;
-  outcome.tuned = {usual, first[0].seconds, first[0].seconds};
-  if (best < reports.size() && !usual_works) {
-    outcome.tuned = {job.candidates[best], reports[best].seconds, 0};
-  } else if (best < reports.size() && share(reports[best]) < margin) {
-    // The best of many is too good by chance; measured once more it is not.
-    const auto again = measure({task.graph, usual, {job.candidates[best]}});
-    if (again.empty()) return false;
-    if (again[0].error.empty() && share(again[0]) < margin)
-      outcome.tuned = {job.candidates[best], again[0].seconds, again[0].baseline_seconds};
-  } else if (!usual_works) {
+  std::vector<Measured> measured;
+  if (!measure({task.graph, {}, {usual}}, measured)) return false;
+  std::optional<Candidate> baseline;
+  if (works(measured[0])) {
+    baseline = usual;
+    measured[0].report.baseline_seconds = measured[0].report.seconds;
+  }
+  if (!measure({task.graph, baseline, other_algorithms(task, baseline.has_value())}, measured) ||
+      !measure({task.graph, baseline, promising_parameters(task, measured)}, measured))
+    return false;
+
+  TuningOutcome outcome{task.key, {}, {}};
+  for (const Measured& m : measured)
+    if (!works(m)) outcome.rejected.emplace_back(m.candidate, m.report.error);
+  const auto best = fastest(measured);
+  if (best == measured.end()) {
     progress_.line(task.key + ": no candidate works");
     outcomes_.push_back(std::move(outcome));
     return true;
   }
-  file_ = store_tuning(device_.info(), {{task.key, outcome.tuned}});
+  outcome.tuned = {usual, measured[0].report.seconds, measured[0].report.seconds};
+  if (!baseline) {
+    outcome.tuned = {best->candidate, best->report.seconds, 0};
+  } else if (share(best->report) < margin) {
+    // The best of many is too good by chance; measured once more it is not.
+    const auto again = measure({task.graph, usual, {best->candidate}});
+    if (again.empty()) return false;
+    if (again[0].error.empty() && share(again[0]) < margin)
+      outcome.tuned = {best->candidate, again[0].seconds, again[0].baseline_seconds};
+  }
+  store(std::move(outcome));
+  return true;
+}
+
+void TuningRun::store(TuningOutcome outcome) {
+  file_ = store_tuning(device_.info(), {{outcome.key, outcome.tuned}});
   progress_.line(described(outcome));
   for (const auto& [candidate, reason] : outcome.rejected)
     progress_.line(fmt::format("  rejected {}: {}", to_string(candidate),
                                reason.substr(0, reason.find('\n'))));  // not a compiler's whole log
   outcomes_.push_back(std::move(outcome));
-  return true;
 }
 
 void TuningRun::run(const std::vector<TuningTask>& tasks) {

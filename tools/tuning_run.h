@@ -29,6 +29,12 @@ struct TuningOutcome {
   std::vector<std::pair<Candidate, std::string>> rejected;  ///< with the reasons
 };
 
+/// A candidate and what became of it.
+struct Measured {
+  Candidate candidate;
+  TuningReport report;
+};
+
 class TuningRun {
  public:
   /// `silent`: shows nothing.
@@ -49,9 +55,14 @@ class TuningRun {
 
   bool is_over() const;
   void start();
+  /// Whether there was time for it. First come the algorithms as they choose for themselves, then
+  /// the parameters of the fast ones.
   bool tune(const TuningTask& task);
   /// The reports of the candidates, those after the time fewer.
   std::vector<TuningReport> measure(TuningJob job);
+  /// Appends what it measures. Whether there was time for all.
+  bool measure(TuningJob job, std::vector<Measured>& measured);
+  void store(TuningOutcome outcome);
 
   Device& device_;
   TuningOptions options_;
