@@ -18,42 +18,6 @@
 #define BLOCK (V * NV)
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
-// One dimension of the transforms: each reads and writes elements `step` apart.
-#if RESULTS == 4
-static inline void transform_filter(const floatv* w, int step, floatv* to) {
-  const floatv even_a = scaled(w[0], A2, w[2 * step]), odd_a = A1 * w[step];
-  const floatv even_b = scaled(w[0], B2, w[2 * step]), odd_b = B1 * w[step];
-  to[0] = w[0] * (1.0f / DIVISOR_0);
-  to[1] = (even_a + odd_a) * (1.0f / DIVISOR_A);
-  to[2] = (even_a - odd_a) * (1.0f / DIVISOR_A);
-  to[3] = (even_b + odd_b) * (1.0f / DIVISOR_B);
-  to[4] = (even_b - odd_b) * (1.0f / DIVISOR_B);
-  to[5] = w[2 * step];
-}
-
-static inline void transform_back(const floatv* m, int step, floatv* to, int to_step) {
-  const floatv even_a = m[step] + m[2 * step], odd_a = m[step] - m[2 * step];
-  const floatv even_b = m[3 * step] + m[4 * step], odd_b = m[3 * step] - m[4 * step];
-  to[0] = m[0] + even_a + even_b;
-  to[to_step] = scaled(A1 * odd_a, B1, odd_b);
-  to[2 * to_step] = scaled(A2 * even_a, B2, even_b);
-  to[3 * to_step] = scaled(scaled(m[5 * step], A3, odd_a), B3, odd_b);
-}
-#else
-static inline void transform_filter(const floatv* w, int step, floatv* to) {
-  const floatv even = w[0] + w[2 * step];
-  to[0] = w[0];
-  to[1] = (even + w[step]) * 0.5f;
-  to[2] = (even - w[step]) * 0.5f;
-  to[3] = w[2 * step];
-}
-
-static inline void transform_back(const floatv* m, int step, floatv* to, int to_step) {
-  to[0] = m[0] + m[step] + m[2 * step];
-  to[to_step] = m[step] - m[2 * step] + m[3 * step];
-}
-#endif
-
 // packed[block, position, in, BLOCK] from w + w_base + out*w_out + in*w_in + r*w_r + s*w_s. An item
 // is V result channels of one channel of the source.
 __kernel GROUP void conv2d_winograd_pack(__global const float* restrict w,
@@ -62,7 +26,7 @@ __kernel GROUP void conv2d_winograd_pack(__global const float* restrict w,
                                          int items, int chunk) {
   FOR_ITEMS(i) {
     const int in = i % ins, first = i / ins * V, count = outs - first;
-    floatv filter[9], rows[3 * EDGE], transformed[EDGE];
+    floatv filter[9];
     UNROLL(9)
     for (int tap = 0; tap < 9; ++tap) {
       __global const float* from =
@@ -71,16 +35,9 @@ __kernel GROUP void conv2d_winograd_pack(__global const float* restrict w,
       for (int lane = 0; lane < V; ++lane) lanes[lane] = lane < count ? from[lane * w_out] : 0.0f;
       filter[tap] = LOAD(lanes);
     }
-    UNROLL(3)
-    for (int s = 0; s < 3; ++s) transform_filter(filter + s, 3, rows + s * EDGE);
     __global float* to = packed + (size_t)(first / BLOCK) * POSITIONS * ins * BLOCK +
                          in * BLOCK + first % BLOCK;
-    UNROLL(EDGE)
-    for (int r = 0; r < EDGE; ++r) {
-      transform_filter(rows + r, EDGE, transformed);
-      UNROLL(EDGE)
-      for (int s = 0; s < EDGE; ++s) STORE(transformed[s], to + (size_t)(r * EDGE + s) * ins * BLOCK);
-    }
+    transform_taps(filter, to, (size_t)ins * BLOCK);
   }
 }
 
@@ -111,31 +68,6 @@ static inline void multiply_tiles(__global const float* restrict transformed, in
   for (int i = 0; i < TILES; ++i)
     UNROLL(NV)
     for (int v = 0; v < NV; ++v) STORE(sums[i][v], products + i * BLOCK + v * V);
-}
-
-static inline void store_result(floatv value, __global float* y, int count) {
-  store_lanes(value, y, count);
-}
-
-// The results at (p, q) and behind of V channels, the first at y[at], from products[position].
-static inline void finish_tile(__global const float* restrict products, int position, floatv bias,
-                               __global float* restrict y, size_t at, int p, int q, int P, int Q,
-                               int outs, int count, EPILOGUE) {
-  floatv sums[POSITIONS], rows[RESULTS * EDGE], results[RESULTS];
-  UNROLL(POSITIONS)
-  for (int i = 0; i < POSITIONS; ++i) sums[i] = LOAD(products + i * position);
-  UNROLL(EDGE)
-  for (int s = 0; s < EDGE; ++s) transform_back(sums + s, EDGE, rows + s, EDGE);
-  UNROLL(RESULTS)
-  for (int r = 0; r < RESULTS; ++r) {
-    transform_back(rows + r * EDGE, 1, results, 1);
-    UNROLL(RESULTS)
-    for (int s = 0; s < RESULTS; ++s)
-      if (p + r < P && q + s < Q) {
-        const size_t to = at + ((size_t)(p + r) * Q + q + s) * outs;
-        store_result(finished(results[s] + bias, to, count, EPILOGUE_ARGUMENTS), y + to, count);
-      }
-  }
 }
 
 // Dimensions: shares of the tiles, shares of the blocks of result channels. `group` tiles, a multiple

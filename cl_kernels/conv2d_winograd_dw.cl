@@ -17,67 +17,6 @@
 #define BLOCK (V * NV)
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
-// One dimension of the transforms: reads and writes elements so many apart.
-#if RESULTS == 4
-static inline void transform_gradient(const floatv* dy, int step, floatv* to, int to_step) {
-  const floatv even_a = scaled(dy[0], A2, dy[2 * step]);
-  const floatv odd_a = scaled(A1 * dy[step], A3, dy[3 * step]);
-  const floatv even_b = scaled(dy[0], B2, dy[2 * step]);
-  const floatv odd_b = scaled(B1 * dy[step], B3, dy[3 * step]);
-  to[0] = dy[0] * (1.0f / DIVISOR_0);
-  to[to_step] = (even_a + odd_a) * (1.0f / DIVISOR_A);
-  to[2 * to_step] = (even_a - odd_a) * (1.0f / DIVISOR_A);
-  to[3 * to_step] = (even_b + odd_b) * (1.0f / DIVISOR_B);
-  to[4 * to_step] = (even_b - odd_b) * (1.0f / DIVISOR_B);
-  to[5 * to_step] = dy[3 * step];
-}
-
-static inline void transform_back(const floatv* sums, int step, floatv* to, int to_step) {
-  const floatv even_a = sums[step] + sums[2 * step], odd_a = sums[step] - sums[2 * step];
-  const floatv even_b = sums[3 * step] + sums[4 * step], odd_b = sums[3 * step] - sums[4 * step];
-  to[0] = sums[0] + even_a + even_b;
-  to[to_step] = scaled(A1 * odd_a, B1, odd_b);
-  to[2 * to_step] = scaled(scaled(sums[5 * step], A2, even_a), B2, even_b);
-}
-#else
-static inline void transform_gradient(const floatv* dy, int step, floatv* to, int to_step) {
-  to[0] = dy[0];
-  to[to_step] = (dy[0] + dy[step]) * 0.5f;
-  to[2 * to_step] = (dy[0] - dy[step]) * 0.5f;
-  to[3 * to_step] = dy[step];
-}
-
-static inline void transform_back(const floatv* sums, int step, floatv* to, int to_step) {
-  const floatv even = sums[step] + sums[2 * step];
-  to[0] = sums[0] + even;
-  to[to_step] = sums[step] - sums[2 * step];
-  to[2 * to_step] = even + sums[3 * step];
-}
-#endif
-
-// transformed[position] of V channels, `count` of them there, of the tile of dy [P,Q,K] whose first
-// pixel is (p, q): zeros outside of dy.
-static inline void transform_gradient_tile(__global const float* restrict dy, int p, int q, int P,
-                                           int Q, int K, int count,
-                                           __global float* restrict transformed, int position) {
-  floatv pixels[RESULTS * RESULTS], rows[EDGE * RESULTS], values[EDGE];
-  UNROLL(RESULTS)
-  for (int r = 0; r < RESULTS; ++r)
-    UNROLL(RESULTS)
-    for (int s = 0; s < RESULTS; ++s)
-      pixels[r * RESULTS + s] = p + r < P && q + s < Q
-                                    ? load_lanes(dy + ((size_t)(p + r) * Q + q + s) * K, count)
-                                    : (floatv)(0.0f);
-  UNROLL(RESULTS)
-  for (int s = 0; s < RESULTS; ++s) transform_gradient(pixels + s, RESULTS, rows + s, RESULTS);
-  UNROLL(EDGE)
-  for (int r = 0; r < EDGE; ++r) {
-    transform_gradient(rows + r * RESULTS, 1, values, 1);
-    UNROLL(EDGE)
-    for (int s = 0; s < EDGE; ++s) STORE(values[s], transformed + (r * EDGE + s) * position);
-  }
-}
-
 // Adds `tiles` products of dy and x to ROWS x BLOCK sums.
 static inline void multiply_tiles(__global const float* restrict dy, int row,
                                   __global const float* restrict x, int tiles, bool is_first,
@@ -160,21 +99,13 @@ __kernel GROUP void conv2d_winograd_dw_finish(__global const float* restrict par
     const int k = item / vectors, c = item % vectors * V;
     __global const float* from =
         part + ((size_t)(c / BLOCK) * POSITIONS * row + k) * BLOCK + c % BLOCK;
-    floatv sums[POSITIONS], rows[3 * EDGE], weights[3];
+    floatv sums[POSITIONS];
     UNROLL(POSITIONS)
     for (int i = 0; i < POSITIONS; ++i) {
       sums[i] = LOAD(from + (size_t)i * row * BLOCK);
       for (int piece = 1; piece < pieces; ++piece)
         sums[i] += LOAD(from + piece * piece_size + (size_t)i * row * BLOCK);
     }
-    UNROLL(EDGE)
-    for (int s = 0; s < EDGE; ++s) transform_back(sums + s, EDGE, rows + s, EDGE);
-    UNROLL(3)
-    for (int r = 0; r < 3; ++r) {
-      transform_back(rows + r * EDGE, 1, weights, 1);
-      UNROLL(3)
-      for (int s = 0; s < 3; ++s)
-        store_lanes(weights[s], dw + (size_t)(k * 9 + r * 3 + s) * C + c, C - c);
-    }
+    finish_weights(sums, dw + (size_t)k * 9 * C + c, C, C - c, 0);
   }
 }

@@ -1,7 +1,7 @@
 // Convolutions with 3x3 filters and their gradients by Winograd's algorithm on CPUs.
 #include <algorithm>
 
-#include "backends/opencl/conv2d.h"
+#include "backends/opencl/winograd.h"
 
 namespace tessera::opencl {
 namespace {
@@ -9,50 +9,27 @@ namespace {
 constexpr const char* file = "conv2d_winograd.cl";
 constexpr const char* dw_file = "conv2d_winograd_dw.cl";
 
-/// The numbers of a transformed tile for `results` rows and columns of the result.
-std::int64_t positions_of(std::int64_t results) { return (results + 2) * (results + 2); }
-
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
-/// A source [N,H,W,ins] and a result [N,P,Q,outs], whose pixel (0, 0) reads from (-before_h,
-/// -before_w) on.
-struct Slide {
-  std::int64_t N, H, W, ins, P, Q, outs, before_h, before_w;
-
-  std::int64_t tiles(std::int64_t results) const {
-    return N * ceil_div(P, results) * ceil_div(Q, results);
-  }
-};
-
-Slide forward_slide(const Conv2dGeometry& g) {
-  return {g.N, g.H, g.W, g.C, g.P, g.Q, g.K, g.padding_h, g.padding_w};
-}
-
-Slide gradient_slide(const Conv2dGeometry& g) {
-  return {g.N, g.P, g.Q, g.K, g.H, g.W, g.C, g.R - 1 - g.padding_h, g.S - 1 - g.padding_w};
-}
-
 /// Whether tiles leave at most half of the products.
-bool pays(const Slide& s, std::int64_t results) {
-  return 9 * s.N * s.P * s.Q >= 2 * positions_of(results) * s.tiles(results);
+bool pays(const WinogradSlide& s, std::int64_t results) {
+  return 9 * s.N * s.P * s.Q >= 2 * winograd_positions(results) * s.tiles(results);
 }
 
 /// Small tiles where large ones reach too far beyond the result.
-std::int64_t usual_results(const Slide& s) { return !pays(s, 4) && pays(s, 2) ? 2 : 4; }
+std::int64_t usual_results(const WinogradSlide& s) { return !pays(s, 4) && pays(s, 2) ? 2 : 4; }
 
-std::int64_t choose_results(const Lowering& l, const Slide& s) {
+std::int64_t choose_results(const Lowering& l, const WinogradSlide& s) {
   return l.parameter("results", usual_results(s));
 }
 
-std::vector<Parameters> candidates(const Slide& s) {
+std::vector<Parameters> candidates(const WinogradSlide& s) {
   return {{{"results", usual_results(s) == 4 ? 2 : 4}}};
 }
 
-std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Slide& s) {
+std::string refuse(const Lowering& l, const Conv2dGeometry& g, const WinogradSlide& s) {
   if (!l.traits().is_cpu) return "made for CPU devices";
-  if (g.R != 3 || g.S != 3) return "the filter is not 3x3";
-  if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
-  if (g.groups != 1) return "it has groups";
+  if (const std::string reason = refuse_winograd(g); !reason.empty()) return reason;
   if (std::min(s.ins, s.outs) < 32) return "it has fewer than 32 channels";
   const std::int64_t results = usual_results(s);
   if (!pays(s, results)) return "too little of each tile is used";
@@ -64,11 +41,11 @@ struct Weights {
   std::int64_t base, out, in, r, s;
 };
 
-void slide(Lowering& l, const Slide& s, const Weights& w) {
+void slide(Lowering& l, const WinogradSlide& s, const Weights& w) {
   const Bias bias = bias_of(l);
   const std::int64_t width = l.width(), vectors = s.outs <= width ? 1 : 2, block = width * vectors;
   const std::int64_t blocks = ceil_div(s.outs, block), row = ceil_div(s.ins, width) * width;
-  const std::int64_t results = choose_results(l, s), positions = positions_of(results);
+  const std::int64_t results = choose_results(l, s), positions = winograd_positions(results);
   const Defines defines = l.defines().set("NV", vectors).set("RESULTS", results);
   const cl::Buffer packed = [&] {
     const auto preparation = filters_preparation(l, false);
@@ -99,39 +76,39 @@ void slide(Lowering& l, const Slide& s, const Weights& w) {
 
 std::string refuse_conv2d_winograd(const Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  return refuse(l, g, forward_slide(g));
+  return refuse(l, g, winograd_slide(g));
 }
 
 std::string refuse_conv2d_dx_winograd(const Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  return refuse(l, g, gradient_slide(g));
+  return refuse(l, g, winograd_dx_slide(g));
 }
 
 void lower_conv2d_winograd(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  slide(l, forward_slide(g), {0, 9 * g.C, 1, 3 * g.C, g.C});
+  slide(l, winograd_slide(g), {0, 9 * g.C, 1, 3 * g.C, g.C});
 }
 
 void lower_conv2d_dx_winograd(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  slide(l, gradient_slide(g), {8 * g.C, 1, 9 * g.C, -3 * g.C, -g.C});
+  slide(l, winograd_dx_slide(g), {8 * g.C, 1, 9 * g.C, -3 * g.C, -g.C});
 }
 
 std::vector<Parameters> conv2d_winograd_candidates(const Lowering& l) {
-  return candidates(forward_slide(conv2d_geometry_of(l)));
+  return candidates(winograd_slide(conv2d_geometry_of(l)));
 }
 
 std::vector<Parameters> conv2d_dx_winograd_candidates(const Lowering& l) {
-  return candidates(gradient_slide(conv2d_dx_geometry_of(l)));
+  return candidates(winograd_dx_slide(conv2d_dx_geometry_of(l)));
 }
 
 std::vector<Parameters> conv2d_dw_winograd_candidates(const Lowering& l) {
-  return candidates(forward_slide(conv2d_dw_geometry_of(l)));
+  return candidates(winograd_slide(conv2d_dw_geometry_of(l)));
 }
 
 std::string refuse_conv2d_dw_winograd(const Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
-  return refuse(l, g, forward_slide(g));
+  return refuse(l, g, winograd_slide(g));
 }
 
 void lower_conv2d_dw_winograd(Lowering& l) {
@@ -139,8 +116,9 @@ void lower_conv2d_dw_winograd(Lowering& l) {
   const std::int64_t width = l.width(), vectors = g.C <= width ? 1 : 2, block = width * vectors;
   const std::int64_t rounded = std::max<std::int64_t>(width, 8);
   const std::int64_t blocks = ceil_div(g.C, block), row = ceil_div(g.K, rounded) * rounded;
-  const std::int64_t results = choose_results(l, forward_slide(g));
-  const std::int64_t positions = positions_of(results), tiles = forward_slide(g).tiles(results);
+  const std::int64_t results = choose_results(l, winograd_slide(g));
+  const std::int64_t positions = winograd_positions(results),
+                     tiles = winograd_slide(g).tiles(results);
   const Defines defines = l.defines().set("NV", vectors).set("RESULTS", results);
   // Pieces as long as all their sums are few beside what is read, else blocks apart.
   const std::int64_t sums = positions * row * blocks * block;

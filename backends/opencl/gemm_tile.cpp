@@ -188,20 +188,24 @@ void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
                  l.output(0), bias.there, epilogue_of(l), l.to_int(N), l.to_int(pieces.count));
 }
 
+void launch_sums(Lowering& l, const GemmTile& tile, const GemmPieces& pieces,
+                 const MatmulGeometry& g, const GemmProduct& product) {
+  const Defines defines = gemm_defines(l, tile, {!g.transpose_a, g.transpose_a ? g.M : g.K},
+                                       {g.transpose_b, g.transpose_b ? g.K : g.N}, g.N);
+  l.launch(file, defines, "matmul_local", gemm_range(tile, g.batch, g.M, g.N, pieces), product.a,
+           product.b, product.bias.buffer, product.y, product.bias.there, l.to_int(g.M),
+           l.to_int(g.N), l.to_int(g.K), l.to_int(g.transpose_a ? 1 : g.K),
+           l.to_int(g.transpose_a ? g.M : 1), l.to_int(g.transpose_b ? 1 : g.N),
+           l.to_int(g.transpose_b ? g.K : 1), l.to_int(pieces.terms), product.epilogue);
+}
+
 void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, const cl::Buffer& a,
                     const cl::Buffer& b) {
   const GemmTile tile = choose_gemm_tile(l, units, g.batch, g.M, g.N);
   const GemmPieces pieces = split_terms(l, tile, g.batch, g.M, g.N, g.K);
   const std::int64_t elements = g.batch * g.M * g.N;
   const cl::Buffer sums = gemm_result(l, pieces, elements);
-  const Defines defines = gemm_defines(l, tile, {!g.transpose_a, g.transpose_a ? g.M : g.K},
-                                       {g.transpose_b, g.transpose_b ? g.K : g.N}, g.N);
-  const Bias bias = gemm_bias(l, pieces);
-  l.launch(file, defines, "matmul_local", gemm_range(tile, g.batch, g.M, g.N, pieces), a, b,
-           bias.buffer, sums, bias.there, l.to_int(g.M), l.to_int(g.N), l.to_int(g.K),
-           l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
-           l.to_int(g.transpose_b ? 1 : g.N), l.to_int(g.transpose_b ? g.K : 1),
-           l.to_int(pieces.terms), gemm_epilogue(l, pieces));
+  launch_sums(l, tile, pieces, g, {a, b, gemm_bias(l, pieces), gemm_epilogue(l, pieces), sums});
   finish_gemm(l, pieces, sums, elements, g.N);
 }
 

@@ -68,6 +68,18 @@ Epilogue gemm_epilogue(Lowering& l, const GemmPieces& pieces);
 void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
                  std::int64_t elements, std::int64_t N);
 
+/// What a launch of products multiplies, and what it does with its sums: y [batch,M,N], or a y for
+/// each piece of their terms.
+struct GemmProduct {
+  cl::Buffer a, b;
+  Bias bias;
+  Epilogue epilogue;
+  cl::Buffer y;
+};
+/// Appends the launch that makes the sums of each piece.
+void launch_sums(Lowering& l, const GemmTile& tile, const GemmPieces& pieces,
+                 const MatmulGeometry& g, const GemmProduct& product);
+
 /// Appends the product of the node, y = op(a) op(b) and what follows.
 void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, const cl::Buffer& a,
                     const cl::Buffer& b);
