@@ -273,6 +273,7 @@ std::vector<OpLowering> conv2d_lowerings() {
             {"pointwise", refuse_conv2d_pointwise, lower_conv2d_pointwise, pointwise_tiles},
             {"winograd", refuse_conv2d_winograd, lower_conv2d_winograd, conv2d_winograd_candidates},
             conv2d_local.matrix_units,
+            conv2d_winograd_local,
             conv2d_local.local,
             {"tile", never_refuses, lower_tile, forward_candidates},
             {"naive", never_refuses, lower_naive}}},
@@ -283,6 +284,7 @@ std::vector<OpLowering> conv2d_lowerings() {
             {"winograd", refuse_conv2d_dx_winograd, lower_conv2d_dx_winograd,
              conv2d_dx_winograd_candidates},
             conv2d_dx_local.matrix_units,
+            conv2d_dx_winograd_local,
             conv2d_dx_local.local,
             {"tile", never_refuses, lower_dx_tile, dx_candidates},
             {"naive", never_refuses, lower_dx_naive}}},
@@ -293,6 +295,7 @@ std::vector<OpLowering> conv2d_lowerings() {
              conv2d_dw_winograd_candidates},
             {"blocked", refuse_conv2d_dw_blocked, lower_conv2d_dw_blocked, dw_blocked_tiles},
             conv2d_dw_local.matrix_units,
+            conv2d_dw_winograd_local,
             conv2d_dw_local.local,
             {"tile", never_refuses, lower_dw_tile, dw_candidates},
             {"naive", never_refuses, lower_dw_naive}}}};

@@ -81,6 +81,9 @@ std::string refuse_conv2d_dw_winograd(const Lowering& l);
 void lower_conv2d_dw_winograd(Lowering& l);
 std::vector<Parameters> conv2d_dw_winograd_candidates(const Lowering& l);
 
+// The same for GPUs: cl_kernels/conv2d_winograd_local.cl.
+extern const Algorithm conv2d_winograd_local, conv2d_dx_winograd_local, conv2d_dw_winograd_local;
+
 // As many groups as channels, one or several filters each: cl_kernels/conv2d_depthwise.cl.
 std::string refuse_conv2d_depthwise(const Lowering& l);
 void lower_conv2d_depthwise(Lowering& l);

@@ -134,6 +134,10 @@ std::vector<Parameters> parameters_of(const Algorithm& algorithm, const Lowering
   return all;
 }
 
+std::string doubt(const Algorithm& algorithm, const Lowering& lowering) {
+  return algorithm.doubt ? algorithm.doubt(lowering) : "";
+}
+
 /// Why a node is not run as tuned, or nothing. Results may come from another version of the
 /// library, or from somebody's editor.
 std::string refusal(const Candidate& tuned, const Algorithm* algorithm, const Lowering& lowering) {
@@ -176,7 +180,9 @@ LoweringTable::Choice LoweringTable::choose(const Lowering& lowering, const Tuni
   }
   if (op)
     for (const Algorithm& algorithm : op->algorithms) {
+      const bool is_preferred = op->has_preference && &algorithm == &op->algorithms.front();
       std::string reason = algorithm.refusal(lowering);
+      if (reason.empty() && !is_preferred) reason = doubt(algorithm, lowering);
       if (reason.empty()) return {&algorithm, {}, {}, std::move(refused)};
       refused.push_back({std::string(algorithm.name), std::move(reason)});
     }
@@ -190,10 +196,11 @@ std::vector<Candidate> LoweringTable::candidates(const Lowering& lowering) const
   std::vector<Candidate> all;
   const Op* const op = find(lowering);
   if (!op) return all;
-  for (const Algorithm& algorithm : op->algorithms)
-    if (algorithm.refusal(lowering).empty())
-      for (Parameters& parameters : parameters_of(algorithm, lowering))
-        all.push_back({std::string(algorithm.name), std::move(parameters)});
+  for (bool doubted : {false, true})  // the first is the one taken without tuning
+    for (const Algorithm& algorithm : op->algorithms)
+      if (algorithm.refusal(lowering).empty() && doubt(algorithm, lowering).empty() != doubted)
+        for (Parameters& parameters : parameters_of(algorithm, lowering))
+          all.push_back({std::string(algorithm.name), std::move(parameters)});
   return all;
 }
 

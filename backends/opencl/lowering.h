@@ -182,6 +182,9 @@ struct Algorithm {
   /// The parameters worth trying for a node that it can run, besides its own choice of them. What
   /// `lower` reads is one of these, whole, or nothing.
   std::vector<Parameters> (*candidates)(const Lowering&) = nullptr;
+  /// Not empty: why it is unlikely to pay for a node that it can run. Then it waits to be tuned or
+  /// preferred.
+  std::string (*doubt)(const Lowering&) = nullptr;
 };
 
 struct OpLowering {

@@ -44,6 +44,14 @@ inline std::unique_ptr<OpenclDevice> open_as_gpu(const std::string& id) {
   return std::make_unique<OpenclDevice>(device->cl_device(), device->info(), traits);
 }
 
+/// The same with so little memory that transforms of a batch take their place in turn.
+inline std::unique_ptr<OpenclDevice> open_as_small_gpu(const std::string& id) {
+  const auto gpu = open_as_gpu(id);
+  Traits traits = gpu->traits();
+  traits.global_memory = 16 << 20;
+  return std::make_unique<OpenclDevice>(gpu->cl_device(), gpu->info(), traits);
+}
+
 /// An empty folder that goes with the object.
 class TemporaryFolder {
  public:

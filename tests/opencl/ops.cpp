@@ -24,6 +24,14 @@ std::vector<std::unique_ptr<Device>> open_all(
 #include "op_families.inc"
 #undef TESSERA_OP_FAMILY
 
+// They are for convolutions larger than those of the cases.
+TEST_CASE("by Winograd's algorithm as on a GPU") {
+  const Setting setting("TESSERA_OPENCL_ALGORITHM",
+                        "conv2d=winograd_local,conv2d_dx=winograd_local,conv2d_dw=winograd_local");
+  check_cases(cases::conv2d_cases(), open_all(open_as_gpu));
+  check_cases(cases::conv2d_cases(), open_all(open_as_small_gpu));
+}
+
 TEST_CASE("past a small cache") {
   for (const auto& cases : {cases::conv2d_cases(), cases::normalization_cases()})
     check_cases(cases, open_all(open_with_small_cache));

@@ -127,6 +127,25 @@ TEST_CASE("every candidate of a node gives the result of the plain algorithm") {
       }
 }
 
+TEST_CASE("an algorithm that is not expected to pay is a candidate all the same") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_as_gpu(id);
+    const auto places_of = [&](const Graph& graph) {
+      std::vector<std::size_t> places;
+      const std::vector<Candidate> candidates = device->candidates(graph, 0);
+      for (std::size_t i = 0; i < candidates.size(); ++i)
+        if (candidates[i].algorithm == "winograd_local") places.push_back(i);
+      return places;
+    };
+    for (const Graph& graph : convolutions(3, 37, 70)) {
+      CHECK(places_of(graph).front() > 0);
+      CHECK(run(*device, graph).description.find("winograd_local refused: the transforms cost") !=
+            std::string::npos);
+    }
+    for (const Graph& graph : convolutions(64, 256, 256)) CHECK(places_of(graph).front() == 0);
+  }
+}
+
 TEST_CASE("without an entry for a node nothing changes") {
   for (const std::string& id : usable_ids()) {
     const auto device = open_opencl(id);
