@@ -55,6 +55,9 @@ std::string difference(const std::vector<float>& found, const std::vector<float>
   return {};
 }
 
+constexpr std::size_t larger_than_caches = 96 << 20;  // bytes
+constexpr std::size_t most_copies = 32;               // which are worth their preparation
+
 double median(std::vector<double> numbers) {
   const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
   std::nth_element(numbers.begin(), middle, numbers.end());
@@ -78,7 +81,8 @@ Graph graph_of_one(std::string_view op, const std::vector<TensorSpec>& inputs,
 std::vector<TuningTask> tuning_tasks(Device& device, const std::vector<Graph>& graphs) {
   std::vector<TuningTask> tasks;
   std::map<std::string, std::size_t> known;
-  for (const Graph& graph : graphs)
+  for (const Graph& graph : graphs) {
+    const std::size_t memory = Plan(graph).arena_bytes();
     for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
       const Node& node = graph.nodes()[i];
       if (!can_tune(graph, node)) continue;
@@ -86,9 +90,12 @@ std::vector<TuningTask> tuning_tasks(Device& device, const std::vector<Graph>& g
       const auto [found, is_new] = known.emplace(key, tasks.size());
       if (is_new)
         tasks.push_back(
-            {key, graph_of_one(graph, node), device.candidates(graph, static_cast<NodeId>(i)), 0});
-      ++tasks[found->second].nodes;
+            {key, graph_of_one(graph, node), device.candidates(graph, static_cast<NodeId>(i))});
+      TuningTask& task = tasks[found->second];
+      ++task.nodes;
+      task.memory = std::max(task.memory, memory);
     }
+  }
   std::erase_if(tasks, [](const TuningTask& task) { return task.candidates.size() < 2; });
   const auto work = [](const TuningTask& task) {
     return flops(task.graph) * static_cast<double>(task.nodes);
@@ -98,20 +105,22 @@ std::vector<TuningTask> tuning_tasks(Device& device, const std::vector<Graph>& g
   return tasks;
 }
 
-/// A graph compiled for a device.
+/// A graph compiled for a device, as many times as it takes to fill the memory.
 class CandidateTimer::Run {
  public:
-  Run(Device& device, const Graph& graph, const std::vector<std::vector<std::byte>>& inputs)
-      : device_(device),
-        graph_(graph),
-        params_(device),
-        executable_(
-            device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params_)) {
-    Buffer& arena = executable_->arena();
-    device.upload(arena, 0, std::vector<std::byte>(arena.bytes(), std::byte{0xFF}));
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      executable_->set_input(fmt::format("{}", i), inputs[i]);
-    executable_->run();
+  Run(Device& device, const Graph& graph, const std::vector<std::vector<std::byte>>& inputs,
+      std::size_t memory)
+      : device_(device), graph_(graph), params_(device) {
+    const Plan plan(graph, {.alignment = device.buffer_alignment()});
+    const std::size_t most = std::min(memory, larger_than_caches);
+    const std::size_t copies = most / std::max<std::size_t>(plan.arena_bytes(), 1);
+    for (std::size_t i = 0; i < std::clamp<std::size_t>(copies, 1, most_copies); ++i) {
+      Executable& copy = *copies_.emplace_back(device.compile(plan, params_));
+      device.upload(copy.arena(), 0, std::vector<std::byte>(copy.arena().bytes(), std::byte{0xFF}));
+      for (std::size_t input = 0; input < inputs.size(); ++input)
+        copy.set_input(fmt::format("{}", input), inputs[input]);
+      copy.run();
+    }
   }
 
   std::vector<std::vector<float>> results() {
@@ -119,14 +128,14 @@ class CandidateTimer::Run {
     for (const auto& output : graph_.outputs()) {
       const TensorSpec& spec = graph_.value(output.value).spec;
       std::vector<float>& result = all.emplace_back(static_cast<std::size_t>(spec.elements()));
-      executable_->read_output(output.name, std::as_writable_bytes(std::span(result)));
+      copies_.front()->read_output(output.name, std::as_writable_bytes(std::span(result)));
     }
     return all;
   }
 
   double seconds(std::int64_t runs) {
     const auto start = std::chrono::steady_clock::now();
-    for (std::int64_t i = 0; i < runs; ++i) executable_->run();
+    for (std::int64_t i = 0; i < runs; ++i) copies_[next_++ % copies_.size()]->run();
     device_.finish();
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
     return taken.count() / static_cast<double>(runs);
@@ -142,14 +151,15 @@ class CandidateTimer::Run {
   Device& device_;
   const Graph& graph_;
   Params params_;
-  std::unique_ptr<Executable> executable_;
+  std::vector<std::unique_ptr<Executable>> copies_;
+  std::size_t next_ = 0;
 };
 
 CandidateTimer::CandidateTimer(Device& device, Device& reference, const TuningJob& job)
-    : device_(device), graph_(job.graph) {
+    : device_(device), graph_(job.graph), memory_(job.memory) {
   for (const Value& value : graph_.values())
     if (value.role == Role::input) inputs_.push_back(random_bytes(value));
-  expected_ = Run(reference, graph_, inputs_).results();
+  expected_ = Run(reference, graph_, inputs_, 0).results();
   if (job.baseline) baseline_ = checked(*job.baseline);
 }
 
@@ -157,7 +167,7 @@ CandidateTimer::~CandidateTimer() = default;
 
 std::unique_ptr<CandidateTimer::Run> CandidateTimer::checked(const Candidate& candidate) {
   device_.set_tuning({{tuning_key(graph_, graph_.nodes().front()), {candidate}}});
-  auto run = std::make_unique<Run>(device_, graph_, inputs_);
+  auto run = std::make_unique<Run>(device_, graph_, inputs_, memory_);
   const auto results = run->results();
   for (std::size_t i = 0; i < results.size(); ++i)
     if (const std::string wrong = difference(results[i], expected_[i]); !wrong.empty())

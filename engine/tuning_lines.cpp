@@ -56,7 +56,7 @@ auto parsed(std::string_view line, const Parse& parse) {
 }  // namespace
 
 std::string to_line(const TuningJob& job) {
-  ordered_json j = {{"node", to_json(job.graph)}};
+  ordered_json j = {{"node", to_json(job.graph)}, {"memory", job.memory}};
   if (job.baseline) j["baseline"] = to_json(*job.baseline);
   j["candidates"] = ordered_json::array();
   for (const Candidate& candidate : job.candidates) j["candidates"].push_back(to_json(candidate));
@@ -65,7 +65,7 @@ std::string to_line(const TuningJob& job) {
 
 TuningJob tuning_job_of(std::string_view line) {
   return parsed(line, [](const ordered_json& j) {
-    TuningJob job{graph_of(j.at("node")), {}, {}};
+    TuningJob job{graph_of(j.at("node")), {}, {}, j.at("memory").get<std::size_t>()};
     if (j.contains("baseline")) job.baseline = candidate_of(j["baseline"]);
     for (const auto& candidate : j.at("candidates"))
       job.candidates.push_back(candidate_of(candidate));

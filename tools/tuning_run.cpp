@@ -146,15 +146,18 @@ bool TuningRun::measure(TuningJob job, std::vector<Measured>& measured) {
 
 bool TuningRun::tune(const TuningTask& task) {
   const Candidate& usual = task.candidates.front();
+  const auto job = [&](std::optional<Candidate> baseline, std::vector<Candidate> candidates) {
+    return TuningJob{task.graph, std::move(baseline), std::move(candidates), task.memory};
+  };
   std::vector<Measured> measured;
-  if (!measure({task.graph, {}, {usual}}, measured)) return false;
+  if (!measure(job({}, {usual}), measured)) return false;
   std::optional<Candidate> baseline;
   if (works(measured[0])) {
     baseline = usual;
     measured[0].report.baseline_seconds = measured[0].report.seconds;
   }
-  if (!measure({task.graph, baseline, other_algorithms(task, baseline.has_value())}, measured) ||
-      !measure({task.graph, baseline, promising_parameters(task, measured)}, measured))
+  if (!measure(job(baseline, other_algorithms(task, baseline.has_value())), measured) ||
+      !measure(job(baseline, promising_parameters(task, measured)), measured))
     return false;
 
   TuningOutcome outcome{task.key, {}, {}};
@@ -171,7 +174,7 @@ bool TuningRun::tune(const TuningTask& task) {
     outcome.tuned = {best->candidate, best->report.seconds, 0};
   } else if (share(best->report) < margin) {
     // The best of many is too good by chance; measured once more it is not.
-    const auto again = measure({task.graph, usual, {best->candidate}});
+    const auto again = measure(job(usual, {best->candidate}));
     if (again.empty()) return false;
     if (again[0].error.empty() && share(again[0]) < margin)
       outcome.tuned = {best->candidate, again[0].seconds, again[0].baseline_seconds};

@@ -161,12 +161,13 @@ TEST_CASE("jobs and reports as lines") {
              {"a number", 2.0},
              {"a text", std::string("\"relu\"\n")},
              {"no numbers", std::vector<double>{}}});
-  const TuningJob job = {graph, Candidate{"tile"}, {{"naive"}, {"tile", {{"rows", 4}}}}};
+  const TuningJob job = {graph, Candidate{"tile"}, {{"naive"}, {"tile", {{"rows", 4}}}}, 4096};
   const std::string line = to_line(job);
   CHECK(line.find('\n') == std::string::npos);
   const TuningJob found = tuning_job_of(line);
   CHECK(found.baseline == job.baseline);
   CHECK(found.candidates == job.candidates);
+  CHECK(found.memory == 4096);
   CHECK(found.graph.nodes()[0].attributes.all() == graph.nodes()[0].attributes.all());
   CHECK(tuning_key(found.graph, found.graph.nodes()[0]) == tuning_key(graph, graph.nodes()[0]));
   CHECK_FALSE(tuning_job_of(to_line(TuningJob{graph, {}, {}})).baseline);

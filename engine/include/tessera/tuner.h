@@ -21,6 +21,7 @@ struct TuningTask {
   Graph graph;                        ///< one such node, its inputs and its outputs
   std::vector<Candidate> candidates;  ///< as Device::candidates
   std::int64_t nodes = 0;             ///< of this kind, in all graphs
+  std::size_t memory = 0;             ///< bytes of the arena of the largest of these graphs
 };
 
 /// Those of the graphs, with the most work first.
@@ -31,6 +32,7 @@ struct TuningJob {
   Graph graph;                        ///< as in TuningTask
   std::optional<Candidate> baseline;  ///< what each is measured against, in turns
   std::vector<Candidate> candidates;
+  std::size_t memory = 0;  ///< as in TuningTask
 };
 TESSERA_API std::string to_line(const TuningJob& job);
 /// Throws Error when the line is none that to_line gives.
@@ -47,7 +49,9 @@ TESSERA_API std::string to_line(const TuningReport& report);
 TESSERA_API TuningReport tuning_report_of(std::string_view line);
 
 /// Measures the candidates of jobs on a device. Results must be those of the reference device
-/// within 1e-4 of the largest element, for random inputs and over memory full of NaN.
+/// within 1e-4 of the largest element, for random inputs and over memory full of NaN. Between two
+/// runs over the same memory others go over as much as the job's, so that caches hold what they
+/// would hold in a step of the whole graph.
 class TESSERA_API CandidateTimer {
  public:
   /// The devices must outlive it.
@@ -65,6 +69,7 @@ class TESSERA_API CandidateTimer {
 
   Device& device_;
   const Graph graph_;
+  const std::size_t memory_;
   std::vector<std::vector<std::byte>> inputs_;
   std::vector<std::vector<float>> expected_;
   std::unique_ptr<Run> baseline_;
