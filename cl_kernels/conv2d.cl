@@ -1,9 +1,9 @@
 // Convolution, NHWC, weights [K,R,S,C/groups], and its gradients.
 //
 // conv2d_tile computes the forward pass and the gradient of the input alike: both slide filters
-// over a tensor, and the host describes each by strides. It reads weights that conv2d_pack has laid
-// out as vectors over the result's channels, and a tensor that conv2d_pad has given zeros around
-// it, so that no tap is ever outside. A work-item makes PIXELS pixels x NV vectors of channels.
+// over a tensor, and the host describes each by strides. It reads weights as vectors over the
+// result's channels and a tensor with zeros around it, so that no tap is ever outside
+// (conv2d_operands.cl). A work-item makes PIXELS pixels x NV vectors of channels.
 // conv2d_dw_tile makes ROWS weights x NV vectors of output channels for one piece of the batch;
 // conv2d_dw_finish adds the pieces in order. The *_naive kernels make one element per item.
 #include "common.h"
@@ -29,51 +29,6 @@
 
 #define BLOCK (V * NV)
 #define TILE_GROUP __attribute__((reqd_work_group_size(TILE_LOCAL_0, TILE_LOCAL_1, 1)))
-
-// An item is one row of BLOCK weights: those of a block of result channels for one tap. The last
-// items are the bias of each block.
-__kernel GROUP void conv2d_pack(__global const float* restrict w, __global const float* restrict b,
-                                __global float* restrict packed, int has_bias, int outs, int blocks,
-                                int taps_r, int taps_s, int run, int w_base, int w_out, int w_r,
-                                int w_s, int w_j, int w_group, int packed_block, int packed_tap,
-                                int bias_base, int items, int chunk) {
-  const int taps = taps_r * taps_s * run;
-  FOR_ITEMS(i) {
-    const int block = i / (taps + 1), tap = i % (taps + 1);
-    const int group = block / blocks, first = block % blocks * BLOCK;
-    const bool is_bias = tap == taps;
-    const int r = tap / run / taps_s, s = tap / run % taps_s, j = tap % run;
-    __global const float* from = is_bias ? b + group * outs + first
-        : w + w_base + group * w_group + r * w_r + s * w_s + j * w_j + first * w_out;
-    __global float* to =
-        packed + (is_bias ? bias_base + block * BLOCK : block * packed_block + tap * packed_tap);
-    const int step = is_bias ? 1 : w_out;
-    const int count = is_bias && !has_bias ? 0 : min(outs - first, BLOCK);
-    for (int lane = 0; lane < BLOCK; ++lane) to[lane] = lane < count ? from[lane * step] : 0.0f;
-  }
-}
-
-// y [N,P,Q] pixels of `channels` floats: x [N,H,W] with zeros around it. An item is `segment`
-// floats of a row of y.
-__kernel GROUP void conv2d_pad(__global const float* restrict x, __global float* restrict y, int H,
-                               int x_row, int P, int y_row, int before_rows, int before, int segment,
-                               int items, int chunk) {
-  const int segments = (y_row + segment - 1) / segment;
-  FOR_ITEMS(i) {
-    const int row = i / segments, begin = i % segments * segment;
-    const int end = min(begin + segment, y_row);
-    const int h = row % P - before_rows;
-    __global float* to = y + (size_t)row * y_row;
-    const bool inside = h >= 0 && h < H;
-    // x covers [from, until) of this piece.
-    const int from = inside ? clamp(before, begin, end) : end;
-    const int until = inside ? clamp(before + x_row, begin, end) : end;
-    const size_t x_base = ((size_t)(row / P) * H + (inside ? h : 0)) * x_row;
-    for (int k = begin; k < from; ++k) to[k] = 0.0f;
-    for (int k = from; k < until; ++k) to[k] = x[x_base + (size_t)(k - before)];
-    for (int k = until; k < end; ++k) to[k] = 0.0f;
-  }
-}
 
 // y[pixel, channel] = bias[channel] + residual + sum over r, s, j of
 // x[x_base + pixel's offset + r*x_r + s*x_s + j] * packed[r, s, j, channel].

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numbers>
 
+#include "engine/parallel.h"
 #include "engine/philox.h"
 #include "tessera/error.h"
 
@@ -40,11 +41,17 @@ std::vector<std::byte> initial_bytes(const Value& value, std::uint64_t seed) {
   if (initializer.kind == Initializer::Kind::constant && initializer.value == 0) return bytes;
   if (value.spec.dtype != DType::f32)
     throw Error("params", "only f32 can be initialised to other than 0 ('" + value.name + "')");
-  Philox generator(seed, value.name);
-  for (std::size_t offset = 0; offset < bytes.size(); offset += sizeof(float)) {
-    const float x = draw(initializer, generator);
-    std::memcpy(bytes.data() + offset, &x, sizeof x);
-  }
+  const std::size_t count = bytes.size() / sizeof(float);
+  const std::size_t draws = initializer.kind == Initializer::Kind::normal ? 2 : 1;
+  constexpr std::size_t piece = 1 << 16;
+  parallel_for((count + piece - 1) / piece, [&](std::size_t number) {
+    Philox generator(seed, value.name);
+    generator.seek(number * piece * draws);
+    for (std::size_t i = number * piece; i < std::min(count, (number + 1) * piece); ++i) {
+      const float x = draw(initializer, generator);
+      std::memcpy(bytes.data() + i * sizeof x, &x, sizeof x);
+    }
+  });
   return bytes;
 }
 

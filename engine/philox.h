@@ -35,14 +35,15 @@ class Philox {
     for (char c : name) stream_ = (stream_ ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   }
 
+  /// Goes on with number `index` of the stream.
+  void seek(std::uint64_t index) {
+    index_ = index;
+    if (index % 4 != 0) fill();
+  }
+
   std::uint32_t next() {
     const auto lane = static_cast<std::size_t>(index_ % 4);
-    if (lane == 0) {
-      const std::uint64_t block = index_ / 4;
-      block_ = philox(
-          key_, {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
-                 static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)});
-    }
+    if (lane == 0) fill();
     ++index_;
     return block_[lane];
   }
@@ -54,6 +55,13 @@ class Philox {
   }
 
  private:
+  void fill() {
+    const std::uint64_t block = index_ / 4;
+    block_ = philox(
+        key_, {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
+               static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)});
+  }
+
   std::uint64_t key_;
   std::uint64_t stream_;
   std::uint64_t index_ = 0;

@@ -85,19 +85,23 @@ void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
   const std::int64_t packed_block = tile.channels_first ? block : taps * block;
   const std::int64_t packed_tap = tile.channels_first ? all * block : block;
   const std::int64_t bias_base = taps * all * block;
-  const cl::Buffer packed = [&] {
-    const auto preparation = filters_preparation(l, true);
-    const cl::Buffer to = l.workspace(float_bytes((taps + 1) * all * block));
-    const Bias bias = bias_of(l);
-    l.launch_items(
-        file, defines(l, tile), "conv2d_pack", all * (taps + 1), 8, f.w, bias.buffer, to,
-        bias.there, l.to_int(f.outs), l.to_int(blocks), l.to_int(h.taps), l.to_int(w.taps),
-        l.to_int(f.ins), l.to_int(h.first * f.row_stride + w.first * f.column_stride),
-        l.to_int(f.out_stride), l.to_int(h.next * f.row_stride), l.to_int(w.next * f.column_stride),
-        l.to_int(f.in_stride), l.to_int(f.group_stride), l.to_int(packed_block),
-        l.to_int(packed_tap), l.to_int(bias_base));
-    return to;
-  }();
+  const cl::Buffer packed =
+      packed_filters(l, f.w,
+                     {.block = block,
+                      .blocks = blocks,
+                      .groups = f.groups,
+                      .outs = f.outs,
+                      .taps_r = h.taps,
+                      .taps_s = w.taps,
+                      .run = f.ins,
+                      .base = h.first * f.row_stride + w.first * f.column_stride,
+                      .out = f.out_stride,
+                      .r = h.next * f.row_stride,
+                      .s = w.next * f.column_stride,
+                      .j = f.in_stride,
+                      .group = f.group_stride,
+                      .packed_block = packed_block,
+                      .packed_tap = packed_tap});
   const Source x = padded(l, source, h, w);
   const bool merged = merges(w, f.groups);
   const std::int64_t row = x.columns * x.channels, pixels = x.N * h.results * w.results;
@@ -232,23 +236,6 @@ Axis gradient_axis(std::int64_t size, std::int64_t phase, std::int64_t taps, std
             -next};
   }
   return {results, 0, 0, 1, 1, 0, 1};
-}
-
-Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room) {
-  const std::int64_t top = h.before(), left = w.before();
-  const std::int64_t bottom = h.after(x.rows), right = w.after(x.columns);
-  if (top + bottom + left + right + room == 0) return x;
-  Source y = {{}, x.N, x.rows + top + bottom, x.columns + left + right, x.channels};
-  y.buffer = l.workspace(float_bytes(y.N * y.rows * y.columns * y.channels + room));
-  const std::int64_t row = y.columns * y.channels;
-  const std::int64_t segment = l.traits().is_cpu ? row : 4;
-  l.launch_items(file, l.defines(), "conv2d_pad", y.N * y.rows * ceil_div(row, segment), 8,
-                 x.buffer, y.buffer, l.to_int(x.rows), l.to_int(x.columns * x.channels),
-                 l.to_int(y.rows), l.to_int(row), l.to_int(top), l.to_int(left * x.channels),
-                 l.to_int(segment));
-  h.base += top;
-  w.base += left;
-  return y;
 }
 
 Conv2dGeometry conv2d_geometry_of(const Lowering& l) {

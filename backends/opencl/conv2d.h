@@ -47,6 +47,19 @@ struct Result {
   std::int64_t base, n, row, column;  ///< strides; neighbouring channels are neighbours
 };
 
+/// Weight (out, r, s, j) of a group stands in w at base + group*group + out*out + r*r + s*s + j*j;
+/// tap t = (r, s, j) of block b of `block` result channels, zeros past the last, is packed at
+/// b*packed_block + t*packed_tap.
+struct PackedFilters {
+  std::int64_t block, blocks, groups, outs;  ///< blocks and result channels of a group
+  std::int64_t taps_r, taps_s, run;          ///< the sizes of r, s and j
+  std::int64_t base, out, r, s, j, group;    ///< strides in w
+  std::int64_t packed_block, packed_tap;
+};
+
+/// The weights, and behind those of all blocks the bias, zeros if the node has none.
+cl::Buffer packed_filters(Lowering& l, const cl::Buffer& w, const PackedFilters& p);
+
 /// The source with zeros where taps would leave it and `room` floats to read after its end; itself
 /// if there is need of neither. Moves the axes' bases.
 Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room = 0);

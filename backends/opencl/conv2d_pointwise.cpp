@@ -42,19 +42,24 @@ struct Filters {
   std::int64_t ins, outs, in_stride, out_stride;
 };
 
-/// Packs the weights as cl_kernels/conv2d.cl does, with the bias of a forward pass behind them.
 cl::Buffer packed(Lowering& l, const Filters& f, const Tile& tile) {
-  const std::int64_t block = tile.width * tile.vectors, blocks = ceil_div(f.outs, block);
-  const Bias bias = bias_of(l);
-  const auto preparation = filters_preparation(l, true);
-  const cl::Buffer to = l.workspace(float_bytes((f.ins + 1) * blocks * block));
-  l.launch_items(
-      "conv2d.cl", l.defines(static_cast<std::size_t>(tile.width)).set("NV", tile.vectors),
-      "conv2d_pack", blocks * (f.ins + 1), 8, l.input(1), bias.buffer, to, bias.there,
-      l.to_int(f.outs), l.to_int(blocks), cl_int{1}, cl_int{1}, l.to_int(f.ins), cl_int{0},
-      l.to_int(f.out_stride), cl_int{0}, cl_int{0}, l.to_int(f.in_stride), cl_int{0},
-      l.to_int(f.ins * block), l.to_int(block), l.to_int(f.ins * blocks * block));
-  return to;
+  const std::int64_t block = tile.width * tile.vectors;
+  return packed_filters(l, l.input(1),
+                        {.block = block,
+                         .blocks = ceil_div(f.outs, block),
+                         .groups = 1,
+                         .outs = f.outs,
+                         .taps_r = 1,
+                         .taps_s = 1,
+                         .run = f.ins,
+                         .base = 0,
+                         .out = f.out_stride,
+                         .r = 0,
+                         .s = 0,
+                         .j = f.in_stride,
+                         .group = 0,
+                         .packed_block = f.ins * block,
+                         .packed_tap = block});
 }
 
 void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {

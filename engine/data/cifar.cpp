@@ -17,8 +17,11 @@ constexpr std::size_t image_bytes = planes * plane_bytes;
 constexpr std::uint64_t most_reserved = 50'000 * image_bytes;  // the largest file there is
 
 void append_channels_last(std::span<const std::uint8_t> planar, std::vector<std::uint8_t>& pixels) {
+  const std::size_t begin = pixels.size();
+  pixels.resize(begin + image_bytes);
+  std::uint8_t* const to = pixels.data() + begin;
   for (std::size_t i = 0; i < plane_bytes; ++i)
-    for (std::size_t c = 0; c < planes; ++c) pixels.push_back(planar[c * plane_bytes + i]);
+    for (std::size_t c = 0; c < planes; ++c) to[planes * i + c] = planar[c * plane_bytes + i];
 }
 
 void append_file(const std::string& path, std::size_t label_bytes, std::size_t classes,

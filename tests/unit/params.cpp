@@ -16,11 +16,11 @@ namespace {
 constexpr Initializer uniform_half{Initializer::Kind::uniform, 0.5};
 
 std::vector<float> initial(const std::string& name, std::uint64_t seed,
-                           Initializer initializer = uniform_half) {
+                           Initializer initializer = uniform_half, std::int64_t size = 1000) {
   HostDevice device;
   Params params(device);
   Graph graph;
-  graph.parameter(name, {1000}, initializer);
+  graph.parameter(name, {size}, initializer);
   params.add(graph, seed);
   return params.read_floats(name);
 }
@@ -33,6 +33,24 @@ TEST_CASE("Philox gives the known answers of its authors") {
         PhiloxBlock{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox(0x299f31d0a4093822, {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}) ==
         PhiloxBlock{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE("weights drawn in pieces are those of one stream") {
+  const std::int64_t size = 200'003;
+  const auto uniform = initial("w", 1, uniform_half, size);
+  Philox generator(1, "w");
+  CHECK(std::all_of(uniform.begin(), uniform.end(),
+                    [&](float x) { return x == (2 * generator.uniform() - 1) * 0.5f; }));
+  const auto normal = initial("w", 1, init::normal(0, 1), size);
+  const auto at = [&](std::size_t i) {
+    Philox from(1, "w");
+    for (std::size_t skipped = 0; skipped < 2 * i; ++skipped) from.next();
+    const double radius = std::sqrt(-2 * std::log(1 - static_cast<double>(from.uniform())));
+    return static_cast<float>(
+        radius * std::cos(2 * 3.14159265358979323846 * static_cast<double>(from.uniform())));
+  };
+  for (std::size_t i : {0u, 1u, 65'535u, 65'536u, 65'537u, 131'072u, 200'002u})
+    CHECK(normal[i] == at(i));
 }
 
 TEST_CASE("initial weights are uniform within their bound") {
