@@ -63,6 +63,14 @@ Step prepare_conv2d_planar(const NodeContext& node);
 std::string refuse_conv2d_dx_planar(const NodeContext& node);
 Step prepare_conv2d_dx_planar(const NodeContext& node);
 
+// 3x3 filters and strides of 1, with many channels.
+std::string refuse_conv2d_winograd(const NodeContext& node);
+Step prepare_conv2d_winograd(const NodeContext& node);
+std::string refuse_conv2d_dx_winograd(const NodeContext& node);
+Step prepare_conv2d_dx_winograd(const NodeContext& node);
+std::string refuse_conv2d_dw_winograd(const NodeContext& node);
+Step prepare_conv2d_dw_winograd(const NodeContext& node);
+
 // Depthwise convolutions: as many groups as channels, one or several filters each.
 std::string refuse_conv2d_depthwise(const NodeContext& node);
 Step prepare_conv2d_depthwise(const NodeContext& node);

@@ -187,6 +187,7 @@ const std::vector<Named>& small_convolutions() {
       {"3x3, padding 1, many pixels and channels", {1, 17, 31, 34, 36, 3, 3, {1, 1}, {1, 1}}},
       {"3x3, many images of 2 columns, bias",
        {11, 9, 2, 34, 37, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1, true}},
+      {"3x3, more pixels than weights, C=32 K=33", {4, 29, 27, 32, 33, 3, 3, {1, 1}, {1, 1}}},
       {"3x3, stride 2, padding 1", {3, 11, 13, 5, 7, 3, 3, {2, 2}, {1, 1}}},
       {"3x3, stride 3 skips columns", {1, 11, 11, 2, 3, 3, 3, {3, 4}}},
       {"2x2, stride 3 leaves gaps", {2, 11, 8, 3, 2, 2, 2, {3, 3}}},
