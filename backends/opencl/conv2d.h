@@ -104,6 +104,10 @@ std::string refuse_conv2d_dx_depthwise(const Lowering& l);
 void lower_conv2d_dx_depthwise(Lowering& l);
 std::string refuse_conv2d_dw_depthwise(const Lowering& l);
 void lower_conv2d_dw_depthwise(Lowering& l);
+/// Of the forward pass and the gradient of the input: pixels of a work-item.
+std::vector<Parameters> depthwise_tiles(const Lowering& l);
+/// Of the gradient of the filters: work-items of a compute unit.
+std::vector<Parameters> depthwise_waves(const Lowering& l);
 
 /// `depth` source channels of the `outs` result channels each; see the kernel file.
 struct DepthwiseChannels {

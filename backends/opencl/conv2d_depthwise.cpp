@@ -12,7 +12,7 @@ std::string refuse(const Conv2dGeometry& g) {
   return g.groups == g.C && g.C > 1 ? "" : "it is not depthwise";
 }
 
-std::int64_t pixels(const Lowering& l) { return l.traits().is_cpu ? 8 : 4; }
+std::int64_t pixels(const Lowering& l) { return l.parameter("pixels", l.traits().is_cpu ? 8 : 4); }
 Defines defines(const Lowering& l) { return l.defines().set("PIXELS", pixels(l)); }
 
 /// `S`: taps of a row of the whole filter. `y` says where the results go.
@@ -49,6 +49,17 @@ void add_depthwise_parts(Lowering& l, const cl::Buffer& part, std::int64_t K, st
   l.launch_items(file, l.defines(static_cast<std::size_t>(vector)).set("PIXELS", pixels(l)),
                  "conv2d_depthwise_finish", taps * ceil_div(K, vector), 1, part, l.output(0),
                  l.to_int(K), l.to_int(taps), l.to_int(pieces));
+}
+
+// On CPUs no other number was faster.
+std::vector<Parameters> depthwise_tiles(const Lowering& l) {
+  if (l.traits().is_cpu) return {};
+  return {{{"pixels", 2}}, {{"pixels", 8}}};
+}
+
+std::vector<Parameters> depthwise_waves(const Lowering& l) {
+  if (l.traits().is_cpu) return {};
+  return {{{"waves", 128}}, {{"waves", 2048}}};
 }
 
 std::string refuse_conv2d_depthwise(const Lowering& l) { return refuse(conv2d_geometry_of(l)); }
@@ -89,9 +100,10 @@ void lower_conv2d_dw_depthwise(Lowering& l) {
   const std::int64_t items = vectors * ceil_div(g.S, taps_together) * g.R;
   // As many pieces as keep the device busy; on a CPU the rows of a piece stay in the cache.
   constexpr std::int64_t cache = 96 * 1024;  // floats, a part of a core's own
-  const std::int64_t wanted = l.traits().is_cpu
-                                  ? ceil_div(rows * (g.stride_h * g.W * g.C + g.Q * g.K), cache)
-                                  : ceil_div(512 * std::int64_t{l.traits().compute_units}, items);
+  const std::int64_t wanted =
+      l.traits().is_cpu
+          ? ceil_div(rows * (g.stride_h * g.W * g.C + g.Q * g.K), cache)
+          : ceil_div(l.parameter("waves", 512) * std::int64_t{l.traits().compute_units}, items);
   const std::int64_t split = std::clamp<std::int64_t>(wanted, 1, std::max<std::int64_t>(1, rows));
   const std::int64_t length = std::max<std::int64_t>(1, ceil_div(rows, split));
   const std::int64_t pieces = ceil_div(rows, length);

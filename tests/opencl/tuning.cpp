@@ -66,20 +66,20 @@ Graph product(std::int64_t M, std::int64_t N, std::int64_t K, bool transpose_b) 
 
 /// conv2d, conv2d_dx or conv2d_dw of a layer with filters of `size` rows and columns.
 std::vector<Graph> convolutions(std::int64_t N, std::int64_t C, std::int64_t K,
-                                std::int64_t size = 3) {
+                                std::int64_t size = 3, std::int64_t groups = 1) {
   const auto with = [&](const std::string& op, const Shape& first, const Shape& second) {
     Graph graph;
     const Var a = graph.input("a", {DType::f32, first}), b = graph.input("b", {DType::f32, second});
     Attributes attributes = {{"stride", std::vector<std::int64_t>{1, 1}},
                              {"padding", std::vector<std::int64_t>(4, size / 2)},
                              {"dilation", std::vector<std::int64_t>{1, 1}},
-                             {"groups", std::int64_t{1}},
+                             {"groups", groups},
                              {"input_size", std::vector<std::int64_t>{9, 7}},
                              {"kernel_size", std::vector<std::int64_t>{size, size}}};
     graph.set_output("y", graph.add(op, {a, b}, attributes)[0]);
     return graph;
   };
-  const Shape x = {N, 9, 7, C}, w = {K, size, size, C}, y = {N, 9, 7, K};
+  const Shape x = {N, 9, 7, C}, w = {K, size, size, C / groups}, y = {N, 9, 7, K};
   return {with("conv2d", x, w), with("conv2d_dx", y, w), with("conv2d_dw", x, y)};
 }
 
@@ -98,6 +98,8 @@ void break_naive_matmul(const std::filesystem::path& path) {
 TEST_CASE("every candidate of a node gives the result of the plain algorithm") {
   const auto with = [&](std::vector<Graph> graphs) {
     for (Graph& graph : convolutions(3, 5, 21)) graphs.push_back(std::move(graph));
+    for (Graph& graph : convolutions(3, 48, 48, 3, 48)) graphs.push_back(std::move(graph));
+    for (Graph& graph : convolutions(3, 21, 42, 3, 21)) graphs.push_back(std::move(graph));
     graphs.push_back(product(131, 135, 1030, true));  // several of each tile and of each block
     graphs.push_back(product(13, 37, 21, false));
     graphs.push_back(product(13, 37, 21, true));
