@@ -69,7 +69,8 @@ struct Tiling {
 Tiling forward_tiling(const Conv2dGeometry& g);
 /// The gradient of the input: the same product over dy, with the filters turned around.
 Tiling gradient_tiling(const Conv2dGeometry& g);
-std::string refuse_winograd(const Conv2dGeometry& g, const Tiling& tiling);
+/// `fewest`: tiles from which on it pays, with what is done once for all of them.
+std::string refuse_winograd(const Conv2dGeometry& g, const Tiling& tiling, std::int64_t fewest);
 
 /// to[position] of `access`'s channels of the transform of a tile whose first pixel is (h, w) of
 /// x [H,W,C]: zeros outside of x.

@@ -60,28 +60,6 @@ void add_group(const Problem& problem, Range tiles, std::int64_t block, const fl
 }
 
 /// One piece of the tiles for one share of the blocks of channels of x.
-template <int results>
-void run_chunk(const Problem& problem, std::int64_t chunk, float* partials, float* scratch) {
-  const std::int64_t piece = chunk % problem.pieces;
-  const Range tiles = chunk_range(problem.tiling.tiles(), problem.pieces, piece);
-  const Range blocks = chunk_range(problem.blocks(), problem.block_shares, chunk / problem.pieces);
-  const std::int64_t count = tiles.end - tiles.begin;
-  const std::int64_t groups = (count + problem.group - 1) / problem.group;
-  float* sums = partials + piece * problem.piece_floats();
-  float* transformed = scratch + positions<results> * problem.gradient_position();
-  for (std::int64_t i = 0; i < groups; ++i) {
-    const Range within = chunk_range(count, groups, i);
-    const Range group = {tiles.begin + within.begin, tiles.begin + within.end};
-    for (std::int64_t t = group.begin; t < group.end; ++t)
-      transform_gradient_tile<results>(problem.tiling, problem.dy, t,
-                                       scratch + (t - group.begin) * problem.row,
-                                       problem.gradient_position());
-    for (std::int64_t block = blocks.begin; block < blocks.end; ++block)
-      add_group<results>(problem, group, block, scratch, transformed, i == 0,
-                         sums + block * problem.block_floats());
-  }
-}
-
 /// Adds up the pieces of a vector of sums, all its positions at `sums`, and writes it to the
 /// gradient at `to` of the weights of output channel k.
 template <int results, typename Access>
@@ -101,16 +79,47 @@ template <int results, typename Access>
   });
 }
 
+/// dw of one output channel k and a block of channels of x, from the block's sums in each piece.
 template <int results>
-void finish(const Problem& problem, std::int64_t block, std::int64_t k, const float* partials) {
+void finish(const Problem& problem, std::int64_t block, std::int64_t k, const float* sums) {
   const std::int64_t first = block * block_columns;
   const std::int64_t width = std::min(block_columns, problem.tiling.ins - first);
-  const float* sums =
-      partials + block * problem.block_floats() + k * problem.vectors(block) * lanes;
+  sums += k * problem.vectors(block) * lanes;
   float* to = problem.dw + k * 9 * problem.tiling.ins + first;
   for_vectors(width, Tail(width % lanes), [&](std::int64_t c, const auto& access) {
     finish_weights<results>(problem, sums + c, to + c, access);
   });
+}
+
+/// One piece of the tiles for one share of the blocks of channels of x. Where there is only one
+/// piece, `partials` are this thread's own and hold the share's blocks alone.
+template <int results>
+void run_chunk(const Problem& problem, std::int64_t chunk, float* partials, float* scratch) {
+  const std::int64_t piece = chunk % problem.pieces;
+  const Range tiles = chunk_range(problem.tiling.tiles(), problem.pieces, piece);
+  const Range blocks = chunk_range(problem.blocks(), problem.block_shares, chunk / problem.pieces);
+  const std::int64_t count = tiles.end - tiles.begin;
+  const std::int64_t groups = (count + problem.group - 1) / problem.group;
+  const std::int64_t first_block = problem.pieces == 1 ? blocks.begin : 0;
+  const auto sums_of = [&](std::int64_t block) {
+    return partials + piece * problem.piece_floats() +
+           (block - first_block) * problem.block_floats();
+  };
+  float* transformed = scratch + positions<results> * problem.gradient_position();
+  for (std::int64_t i = 0; i < groups; ++i) {
+    const Range within = chunk_range(count, groups, i);
+    const Range group = {tiles.begin + within.begin, tiles.begin + within.end};
+    for (std::int64_t t = group.begin; t < group.end; ++t)
+      transform_gradient_tile<results>(problem.tiling, problem.dy, t,
+                                       scratch + (t - group.begin) * problem.row,
+                                       problem.gradient_position());
+    for (std::int64_t block = blocks.begin; block < blocks.end; ++block)
+      add_group<results>(problem, group, block, scratch, transformed, i == 0, sums_of(block));
+  }
+  if (problem.pieces > 1) return;
+  for (std::int64_t block = blocks.begin; block < blocks.end; ++block)
+    for (std::int64_t k = 0; k < problem.tiling.outs; ++k)
+      finish<results>(problem, block, k, sums_of(block));
 }
 
 /// Pieces as long as all their sums are few beside what is read, else shares of the blocks, for
@@ -128,22 +137,28 @@ void cut(Problem& problem) {
 
 template <int results>
 Step make_step(const Problem& problem, int threads) {
-  const std::int64_t items = problem.blocks() * problem.tiling.outs;
-  const std::int64_t partials = problem.pieces * problem.piece_floats();
+  const bool is_one = problem.pieces == 1;
+  const std::int64_t share = (problem.blocks() + problem.block_shares - 1) / problem.block_shares;
+  const std::int64_t own = is_one ? share * problem.block_floats() : 0;  // sums of a thread
+  const std::int64_t partials = is_one ? own * threads : problem.pieces * problem.piece_floats();
+  const std::int64_t items = is_one ? 0 : problem.blocks() * problem.tiling.outs;
   const std::int64_t finish_chunks =
       chunk_count(items, 10.0 * static_cast<double>(problem.pieces * positions<results>));
   const auto run = [=](const StepContext& context) {
-    float* scratch = context.floats() + partials;
+    float *sums = context.floats(), *scratch = sums + partials;
     context.pool.for_each(problem.pieces * problem.block_shares,
                           [&](std::int64_t chunk, int thread) {
-                            run_chunk<results>(problem, chunk, context.floats(),
+                            run_chunk<results>(problem, chunk, sums + thread * own,
                                                scratch + thread * problem.scratch_floats());
                           });
+    if (is_one) return;
     context.pool.for_each(finish_chunks, [&](std::int64_t chunk, int) {
       const Range range = chunk_range(items, finish_chunks, chunk);
-      for (std::int64_t i = range.begin; i < range.end; ++i)
-        finish<results>(problem, i / problem.tiling.outs, i % problem.tiling.outs,
-                        context.floats());
+      for (std::int64_t i = range.begin; i < range.end; ++i) {
+        const std::int64_t block = i / problem.tiling.outs;
+        finish<results>(problem, block, i % problem.tiling.outs,
+                        sums + block * problem.block_floats());
+      }
     });
   };
   return {run,
@@ -154,7 +169,7 @@ Step make_step(const Problem& problem, int threads) {
 
 std::string refuse_conv2d_dw_winograd(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(node);
-  return refuse_winograd(g, forward_tiling(g));
+  return refuse_winograd(g, forward_tiling(g), 24);
 }
 
 Step prepare_conv2d_dw_winograd(const NodeContext& node) {

@@ -62,13 +62,13 @@ Tiling gradient_tiling(const Conv2dGeometry& g) {
       {g.N, g.P, g.Q, g.K, g.H, g.W, g.C, g.R - 1 - g.padding_h, g.S - 1 - g.padding_w, 0});
 }
 
-std::string refuse_winograd(const Conv2dGeometry& g, const Tiling& tiling) {
+std::string refuse_winograd(const Conv2dGeometry& g, const Tiling& tiling, std::int64_t fewest) {
   if (g.R != 3 || g.S != 3) return "the filter is not 3x3";
   if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
   if (g.groups != 1) return "it has groups";
   if (std::min(g.C, g.K) < 32) return "it has fewer than 32 channels";
   if (!pays(tiling)) return "too little of each tile is used";
-  return tiling.tiles() < 48 ? "the tiles are too few for the filters' transforms" : "";
+  return tiling.tiles() < fewest ? "the tiles are too few for the filters' transforms" : "";
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE
