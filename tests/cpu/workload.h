@@ -18,8 +18,8 @@ namespace tessera {
 inline Graph workload() {
   Graph graph;
   const Initializer uniform{Initializer::Kind::uniform, 0.3};
-  const Var image = graph.input("image", {DType::u8, {6, 21, 19, 3}});
-  const Var label = graph.input("label", {DType::i32, {6}});
+  const Var image = graph.input("image", {DType::u8, {8, 21, 19, 3}});
+  const Var label = graph.input("label", {DType::i32, {8}});
   const Var lr = graph.input("lr", {DType::f32, {1}});
   std::vector<Var> weights;
   const auto parameter = [&](const std::string& name, Shape shape) {
@@ -32,6 +32,8 @@ inline Graph workload() {
   x = max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
   x = conv2d(x, parameter("w2", {40, 3, 3, 6}), {}, {.stride = {1, 2}, .padding = {1, 1}});
   x = add(x, parameter("b2", {40}));
+  // As many channels and tiles as Winograd's algorithm asks for.
+  x = conv2d(x, parameter("winograd", {40, 3, 3, 40}), {}, {.padding = {1, 1}});
   x = conv2d(x, parameter("w3", {8, 3, 2, 10}), {},
              {.padding = {2, 1}, .dilation = {2, 1}, .groups = 4});
   x = max_pool2d(relu(x));
@@ -59,9 +61,9 @@ inline Graph workload() {
 
 inline void set_workload_inputs(Executable& executable) {
   Philox random(1, "workload");
-  std::vector<std::uint8_t> image(6 * 21 * 19 * 3);
+  std::vector<std::uint8_t> image(8 * 21 * 19 * 3);
   for (auto& pixel : image) pixel = static_cast<std::uint8_t>(random.below(256));
-  std::vector<std::int32_t> label(6);
+  std::vector<std::int32_t> label(8);
   for (auto& l : label) l = static_cast<std::int32_t>(random.below(10));
   const float lr = 1e-4f;
   executable.set_input("image", std::as_bytes(std::span(image)));
