@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "tessera/error.h"
 #include "tessera/op.h"
@@ -28,7 +29,7 @@ void Graph::check_free(const std::string& name) const {
 
 Var Graph::add_named(std::string name, TensorSpec spec, Role role, Initializer initializer) {
   check_free(name);
-  return add_value({std::move(spec), role, std::move(name), no_node, initializer});
+  return add_value({std::move(spec), role, std::move(name), no_node, std::move(initializer)});
 }
 
 Var Graph::input(std::string name, TensorSpec spec) {
@@ -36,11 +37,12 @@ Var Graph::input(std::string name, TensorSpec spec) {
 }
 
 Var Graph::parameter(std::string name, Shape shape, Initializer initializer) {
-  return add_named(std::move(name), {DType::f32, std::move(shape)}, Role::parameter, initializer);
+  return add_named(std::move(name), {DType::f32, std::move(shape)}, Role::parameter,
+                   std::move(initializer));
 }
 
 Var Graph::state(std::string name, TensorSpec spec, Initializer initializer) {
-  return add_named(std::move(name), std::move(spec), Role::state, initializer);
+  return add_named(std::move(name), std::move(spec), Role::state, std::move(initializer));
 }
 
 Var Graph::constant(Shape shape, double value) {

@@ -1,6 +1,7 @@
 #include "tessera/initializers.h"
 
 #include <cmath>
+#include <utility>
 
 #include "tessera/error.h"
 
@@ -25,6 +26,10 @@ Initializer uniform(double low, double high) {
 
 Initializer normal(double mean, double deviation) {
   return {Initializer::Kind::normal, deviation, mean};
+}
+
+Initializer given(std::function<std::vector<std::byte>()> bytes) {
+  return {Initializer::Kind::given, 0, 0, std::move(bytes)};
 }
 
 Fans fans(const Shape& weight) {

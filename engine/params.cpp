@@ -30,14 +30,16 @@ float draw(const Initializer& initializer, Philox& generator) {
     case Initializer::Kind::normal:
       return center + normal(generator) * scale;
     case Initializer::Kind::constant:
+    case Initializer::Kind::given:
       break;
   }
   return scale;
 }
 
 std::vector<std::byte> initial_bytes(const Value& value, std::uint64_t seed) {
-  std::vector<std::byte> bytes(value.spec.bytes());  // all zero
   const Initializer& initializer = value.initializer;
+  if (initializer.kind == Initializer::Kind::given) return initializer.bytes();
+  std::vector<std::byte> bytes(value.spec.bytes());  // all zero
   if (initializer.kind == Initializer::Kind::constant && initializer.value == 0) return bytes;
   if (value.spec.dtype != DType::f32)
     throw Error("params", "only f32 can be initialised to other than 0 ('" + value.name + "')");

@@ -4,8 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tessera/error.h"
-#include "tessera/models.h"
-#include "tools/commands.h"
+#include "tools/networks.h"
 
 namespace tessera::tools {
 namespace {
@@ -14,19 +13,20 @@ struct Arguments {
   std::string model;
   DataOptions data;
   DeviceOption device;
+  PixelOptions pixels;
   bool averaged = false;
   bool json = false;
 };
 
 void run(const Arguments& arguments) {
-  const Checkpoint checkpoint = read_checkpoint(arguments.model);
+  const Checkpoint checkpoint = open_network(arguments.model, arguments.data, arguments.pixels);
   const std::string data =
       arguments.data.name.empty() ? checkpoint.training.data : arguments.data.name;
   if (data.empty())
     throw Error(arguments.model, "names no data set it was trained on; choose one with --data");
   const auto dataset = load_dataset(data, Split::test, arguments.data.directory);
   const auto device = arguments.device.open();
-  const auto network = load_network(*device, checkpoint);
+  const auto network = load(*device, checkpoint);
   const Evaluation result =
       network->evaluate(*dataset, 250, arguments.averaged ? Weights::averaged : Weights::last);
   if (arguments.json) {
@@ -44,9 +44,13 @@ void run(const Arguments& arguments) {
 void add_eval_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("eval", "Measure a trained model on a data set");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("model", arguments->model, "file that `tessera train` wrote")->required();
+  command
+      ->add_option("model,--model", arguments->model,
+                   "file that `tessera train` wrote, or an ONNX file")
+      ->required();
   arguments->data.add(*command)->description(
       "data set whose test images to use (default: the one the model was trained on)");
+  arguments->pixels.add(*command);
   arguments->device.add(*command);
   command->add_flag("--ema", arguments->averaged,
                     "measure the averages of the weights that `tessera train --ema` kept");

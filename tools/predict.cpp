@@ -6,9 +6,8 @@
 #include <numeric>
 
 #include "tessera/error.h"
-#include "tessera/models.h"
-#include "tools/commands.h"
 #include "tools/image_file.h"
+#include "tools/networks.h"
 
 namespace tessera::tools {
 namespace {
@@ -18,6 +17,7 @@ struct Arguments {
   std::vector<std::string> images;
   DataOptions data;
   DeviceOption device;
+  PixelOptions pixels;
   bool averaged = false;
   std::int64_t top = 3;
 };
@@ -83,10 +83,10 @@ void print_top(const std::string& image, const std::string& label,
 }
 
 void run(const Arguments& arguments) {
-  const Checkpoint checkpoint = read_checkpoint(arguments.model);
+  const Checkpoint checkpoint = open_network(arguments.model, arguments.data, arguments.pixels);
   Pictures pictures(checkpoint, arguments.data);
   const auto device = arguments.device.open();
-  const auto network = load_network(*device, checkpoint);
+  const auto network = load(*device, checkpoint);
   const Weights weights = arguments.averaged ? Weights::averaged : Weights::last;
   for (const std::string& image : arguments.images) {
     const Pictures::Picture picture = pictures.read(image);
@@ -100,7 +100,10 @@ void run(const Arguments& arguments) {
 void add_predict_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("predict", "Name what pictures show");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("model", arguments->model, "file that `tessera train` wrote")->required();
+  command
+      ->add_option("model,--model", arguments->model,
+                   "file that `tessera train` wrote, or an ONNX file")
+      ->required();
   command
       ->add_option("images", arguments->images,
                    "PNG, PGM or PPM files (scaled to the model's size), or numbers of test images "
@@ -108,6 +111,7 @@ void add_predict_command(CLI::App& app) {
       ->required();
   arguments->data.add(*command)->description(
       "data set that image numbers refer to (default: the one the model was trained on)");
+  arguments->pixels.add(*command);
   arguments->device.add(*command);
   command->add_flag("--ema", arguments->averaged,
                     "use the averages of the weights that `tessera train --ema` kept");

@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "tessera/error.h"
-#include "tessera/models.h"
 #include "tools/interrupt.h"
+#include "tools/networks.h"
 #include "tools/progress.h"
 #include "tools/trace.h"
 #include "tools/train_options.h"
@@ -175,7 +176,8 @@ void run(TrainArguments arguments, const TrainOptions& options) {
   Checkpoint checkpoint;
   const bool resumes = options.resume->count() > 0;
   const std::string default_out =
-      fmt::format("{}-{}.safetensors", arguments.model, arguments.data.name);
+      fmt::format("{}-{}.safetensors", std::filesystem::path(arguments.model).stem().string(),
+                  arguments.data.name);
   if (resumes && arguments.resume.empty() && arguments.out.empty()) arguments.out = default_out;
   const std::string resumed = arguments.resume.empty() ? arguments.out : arguments.resume;
   if (resumes) {
@@ -191,10 +193,11 @@ void run(TrainArguments arguments, const TrainOptions& options) {
   if (arguments.batch > train->size())
     throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
                                      arguments.batch, train->size()));
-  ImageInput input{train->height(), train->width(), train->channels(), {}};
+  ImageInput input{train->height(), train->width(), train->channels(),
+                   arguments.pixels.options(train->channels())};
   if (arguments.normalize && !resumes) normalize(*train, input.options);
   if (resumes) input = checkpoint.input;
-  Model model = make_model(arguments.model, input, train->classes());
+  Model model = open_model(arguments.model, input, train->classes());
   const auto device = arguments.device.open(arguments.verbose);
   fmt::print("training {} on {} ({} images) with {} ({})\n", arguments.model, arguments.data.name,
              train->size(), device->info().name, device->info().id);

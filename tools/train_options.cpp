@@ -99,7 +99,8 @@ void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
 TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
   TrainOptions options{};
   options.model = command.add_option(
-      "--model", a.model, "the network: " + fmt::format("{}", fmt::join(model_names(), ", ")));
+      "--model", a.model,
+      fmt::format("the network: an ONNX file, or one of {}", fmt::join(model_names(), ", ")));
   options.data = a.data.add(command);
   a.device.add(command);
   options.epochs =
@@ -116,6 +117,10 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
       command.add_flag("--normalize", a.normalize,
                        "give each channel mean 0 and deviation 1, measured on the training images");
   add_optimizer(command, a, options);
+  for (CLI::Option* option : a.pixels.add(command)) {
+    option->excludes(options.normalize);
+    options.fixed.push_back(option);
+  }
   options.fixed.push_back(command.add_option(
       "--augment", a.augment,
       "change the training images at random, e.g. crop=4,flip,cutout=8: crop=PIXELS, "

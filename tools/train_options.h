@@ -3,6 +3,7 @@
 
 #include "tessera/checkpoint.h"
 #include "tools/commands.h"
+#include "tools/networks.h"
 #include "tools/tuning_run.h"
 
 namespace tessera::tools {
@@ -15,6 +16,7 @@ struct TrainArguments {
   std::int64_t batch = 32;
   std::uint64_t seed = 0;
   bool normalize = false;
+  PixelOptions pixels;
   std::string out;
   std::string resume;
   std::int64_t log_every = 500;

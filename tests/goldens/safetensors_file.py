@@ -1,4 +1,4 @@
-"""Writes numpy arrays as a safetensors file; stands in for the Python package of that name."""
+"""Numpy arrays as safetensors files; stands in for the Python package of that name."""
 import json
 import struct
 
@@ -20,3 +20,15 @@ def write(path, tensors, metadata):
         file.write(struct.pack("<Q", len(text)) + text)
         for _, array in sorted(tensors.items()):
             file.write(array.tobytes())
+
+
+def read(path):
+    import numpy
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    header.pop("__metadata__", None)
+    types = {short: name for name, short in TYPES.items()}
+    return {name: numpy.frombuffer(data[slice(*tensor["data_offsets"])],
+                                   types[tensor["dtype"]]).reshape(tensor["shape"])
+            for name, tensor in header.items()}

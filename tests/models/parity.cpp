@@ -181,6 +181,7 @@ std::array<double, 2> moments(const Initializer& initializer) {
     case Initializer::Kind::normal:
       return {initializer.center, initializer.value};
     case Initializer::Kind::constant:
+    case Initializer::Kind::given:
       break;
   }
   return {initializer.value, 0};

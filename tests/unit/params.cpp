@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "engine/philox.h"
 #include "tessera/initializers.h"
@@ -13,7 +14,7 @@
 namespace tessera {
 namespace {
 
-constexpr Initializer uniform_half{Initializer::Kind::uniform, 0.5};
+const Initializer uniform_half{Initializer::Kind::uniform, 0.5};
 
 std::vector<float> initial(const std::string& name, std::uint64_t seed,
                            Initializer initializer = uniform_half, std::int64_t size = 1000) {
@@ -64,6 +65,19 @@ TEST_CASE("initial weights are uniform within their bound") {
   }
   CHECK(std::abs(mean) < 0.03);
   CHECK(square == doctest::Approx(1.0 / 12).epsilon(0.1));
+}
+
+TEST_CASE("given weights are taken as they are, when they are wanted") {
+  std::vector<float> given(1000);
+  for (std::size_t i = 0; i < given.size(); ++i) given[i] = static_cast<float>(i);
+  int calls = 0;
+  const auto w = initial("w", 1, init::given([&] {
+                           ++calls;
+                           const auto bytes = std::as_bytes(std::span(given));
+                           return std::vector<std::byte>(bytes.begin(), bytes.end());
+                         }));
+  CHECK(w == given);
+  CHECK(calls == 1);
 }
 
 TEST_CASE("normal weights have their mean, deviation and share beyond two deviations") {

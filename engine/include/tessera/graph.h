@@ -2,7 +2,9 @@
 // which they were appended, which is a topological order and the order of execution.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,9 +32,11 @@ enum class Role : std::uint8_t {
 
 /// How a parameter or state gets its first values; tessera/initializers.h makes the usual ones.
 struct Initializer {
-  enum class Kind : std::uint8_t { constant, uniform, normal } kind = Kind::constant;
+  enum class Kind : std::uint8_t { constant, uniform, normal, given } kind = Kind::constant;
   double value = 0;   ///< the constant; the bound b of uniform [-b, b); the deviation of normal
   double center = 0;  ///< added to uniform and normal
+  /// given: makes the elements, as bytes, when they are wanted.
+  std::function<std::vector<std::byte>()> bytes = {};
 };
 
 struct Value {

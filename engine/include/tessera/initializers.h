@@ -2,6 +2,10 @@
 // Philox keyed by seed and parameter name: the same on every device.
 #pragma once
 
+#include <cstddef>
+#include <functional>
+#include <vector>
+
 #include "tessera/graph.h"
 
 namespace tessera::init {
@@ -12,6 +16,9 @@ TESSERA_API Initializer constant(double value);
 TESSERA_API Initializer uniform(double low = 0, double high = 1);
 /// Normal with this mean and standard deviation.
 TESSERA_API Initializer normal(double mean = 0, double deviation = 1);
+
+/// These elements, which are read when a network takes them.
+TESSERA_API Initializer given(std::function<std::vector<std::byte>()> bytes);
 
 /// What a unit sums over: weights [K,...,C] (filters first, channels last) have
 /// in = C * window and out = K * window, window being the product of the dimensions between. Throws

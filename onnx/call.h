@@ -1,0 +1,73 @@
+// A node of the net as the function that imports it sees it: attributes, inputs, the graph.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "onnx/importer.h"
+
+namespace tessera::importer {
+
+class Call {
+ public:
+  Call(Importer& importer, const onnx::NodeProto& node) : importer_(importer), node_(node) {}
+
+  const std::string& op() const { return node_.op_type(); }
+  /// For the nodes of the graph.
+  std::string name() const { return name_of(node_); }
+  std::int64_t opset() const { return importer_.file().opset(); }
+  Graph& graph() { return importer_.graph(); }
+  /// A shape for tensors of a whole batch, which may have another size than those of the file.
+  Shape for_batch(Shape shape) const;
+  bool is_batch(const Shape& shape) const;
+
+  bool has_attribute(const std::string& attribute) const;
+  std::int64_t integer(const std::string& attribute, std::int64_t otherwise) const;
+  double number(const std::string& attribute, double otherwise) const;
+  std::string text(const std::string& attribute, const std::string& otherwise) const;
+  std::vector<std::int64_t> integers(const std::string& attribute,
+                                     std::vector<std::int64_t> otherwise = {}) const;
+  std::vector<double> numbers(const std::string& attribute) const;
+  /// The tensor of a Constant; throws Error when there is none.
+  Constant tensor_attribute(const std::string& attribute) const;
+  /// Throws Error unless the attribute is absent or this.
+  void expect(const std::string& attribute, std::int64_t value) const;
+
+  std::size_t inputs() const { return static_cast<std::size_t>(node_.input_size()); }
+  std::size_t outputs() const { return static_cast<std::size_t>(node_.output_size()); }
+  bool has(std::size_t input) const;
+  bool is_constant(std::size_t input) const { return importer_.is_constant(input_name(input)); }
+  const Argument& argument(std::size_t input) const { return importer_.at(input_name(input)); }
+  Tensor tensor(std::size_t input) { return importer_.tensor(input_name(input)); }
+  Var statistics(std::size_t input) { return importer_.statistics(input_name(input)); }
+  Tensor indices(std::size_t input) { return importer_.indices(input_name(input)); }
+  Constant constant(std::size_t input) const { return importer_.constant(input_name(input)); }
+  /// Shape of the input, however it is known.
+  Shape shape(std::size_t input) const;
+
+  /// Numbers worked out here, in the graph; `suffix` tells those of one node apart.
+  Tensor held(const std::string& suffix, const Constant& constant) {
+    return importer_.held(name() + suffix, constant, DType::f32);
+  }
+
+  /// Indices i32 of which the node takes elements.
+  Var held_indices(const Constant& constant) {
+    return importer_.held(name(), constant, DType::i32).var;
+  }
+
+  /// What older opsets have as an attribute and newer ones as an input that must be known; nothing
+  /// when it is absent.
+  std::optional<std::vector<std::int64_t>> setting(const std::string& attribute,
+                                                   std::size_t input) const;
+  std::optional<double> number_setting(const std::string& attribute, std::size_t input) const;
+
+ private:
+  const onnx::AttributeProto* find(const std::string& attribute) const;
+  const std::string& input_name(std::size_t input) const;
+
+  Importer& importer_;
+  const onnx::NodeProto& node_;
+};
+
+}  // namespace tessera::importer

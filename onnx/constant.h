@@ -1,0 +1,34 @@
+// Tensors whose elements are known while a net is imported: shapes, axes, indices, small tables.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "tessera/spec.h"
+
+namespace onnx {
+class TensorProto;
+}
+
+namespace tessera::importer {
+
+struct Constant {
+  enum class Kind : std::uint8_t { number, integer, boolean } kind = Kind::number;
+  Shape shape;
+  std::vector<double> numbers;  ///< 64-bit integers above 2^53 are rounded
+};
+
+/// Integers; those that do not fit are clipped.
+std::vector<std::int64_t> integers(const Constant& constant);
+
+/// Throws Error unless the tensor has as many elements as its shape says; external data must lie in
+/// the folder.
+void check_data(const onnx::TensorProto& tensor, const std::filesystem::path& folder);
+/// Its elements; check_data has passed.
+Constant constant_of(const onnx::TensorProto& tensor, const std::filesystem::path& folder);
+std::vector<float> floats_of(const onnx::TensorProto& tensor, const std::filesystem::path& folder);
+Shape shape_of(const onnx::TensorProto& tensor);
+
+}  // namespace tessera::importer

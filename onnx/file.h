@@ -1,0 +1,48 @@
+// An ONNX file, read and checked: what does not depend on the shapes of a graph to come.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tessera/spec.h"
+
+namespace tessera::importer {
+
+class File {
+ public:
+  explicit File(std::string path);
+  const std::string& path() const { return path_; }
+  std::filesystem::path folder() const { return std::filesystem::path(path_).parent_path(); }
+  const onnx::GraphProto& graph() const { return model_.graph(); }
+  std::int64_t opset() const { return opset_; }
+
+  /// nullptr: there is none.
+  const onnx::TensorProto* initializer(const std::string& name) const;
+  /// The node that gives a value, or nullptr.
+  const onnx::NodeProto* producer(const std::string& value) const;
+  /// Whether it is the filters of a convolution, whose channels are kept last.
+  bool is_filter(const onnx::TensorProto& initializer) const;
+  /// In their order, those that the values need.
+  std::vector<const onnx::NodeProto*> nodes_for(const std::vector<std::string>& values) const;
+
+ private:
+  void read_opset();
+  void index();
+  void check_operators() const;
+
+  std::string path_;
+  onnx::ModelProto model_;
+  std::int64_t opset_ = 0;
+  std::map<std::string, const onnx::TensorProto*> initializers_;
+  std::map<std::string, const onnx::NodeProto*> producers_;
+  std::map<std::string, bool> filters_;
+};
+
+/// A node without a name is called after its first output.
+std::string name_of(const onnx::NodeProto& node);
+
+}  // namespace tessera::importer

@@ -1,0 +1,178 @@
+#include "onnx/importer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "onnx/call.h"
+#include "onnx/op_table.h"
+#include "tessera/error.h"
+#include "tessera/initializers.h"
+#include "tessera/ops.h"
+
+namespace tessera::importer {
+namespace {
+
+template <typename Number>
+std::vector<std::byte> bytes_of(const std::vector<Number>& numbers) {
+  std::vector<std::byte> bytes(numbers.size() * sizeof(Number));
+  std::memcpy(bytes.data(), numbers.data(), bytes.size());
+  return bytes;
+}
+
+/// Filters [K,C,R,S] or [K,C,S] with the channels last.
+std::vector<float> channels_moved(const std::vector<float>& w, const Shape& shape) {
+  const auto K = static_cast<std::size_t>(shape[0]), C = static_cast<std::size_t>(shape[1]);
+  const std::size_t window = w.size() / std::max<std::size_t>(1, K * C);
+  std::vector<float> moved(w.size());
+  for (std::size_t k = 0; k < K; ++k)
+    for (std::size_t c = 0; c < C; ++c)
+      for (std::size_t i = 0; i < window; ++i)
+        moved[(k * window + i) * C + c] = w[(k * C + c) * window + i];
+  return moved;
+}
+
+Shape in_memory(const Shape& shape, const Axes& axes) {
+  Shape moved;
+  for (std::int64_t axis : axes) moved.push_back(shape[static_cast<std::size_t>(axis)]);
+  return moved;
+}
+
+template <typename Number>
+std::vector<Number> converted(const std::vector<double>& numbers) {
+  std::vector<Number> values;
+  for (double number : numbers) values.push_back(static_cast<Number>(number));
+  return values;
+}
+
+bool is_one_number(const Constant& constant) {
+  const auto& numbers = constant.numbers;
+  return !numbers.empty() && std::all_of(numbers.begin(), numbers.end(),
+                                         [&](double number) { return number == numbers[0]; });
+}
+
+/// Scalars and integers are no weights.
+bool is_weight(const onnx::TensorProto& tensor) {
+  return tensor.dims_size() > 0 && (tensor.data_type() == onnx::TensorProto::FLOAT ||
+                                    tensor.data_type() == onnx::TensorProto::FLOAT16 ||
+                                    tensor.data_type() == onnx::TensorProto::DOUBLE);
+}
+
+}  // namespace
+
+void Importer::set(const std::string& name, Argument argument) {
+  arguments_.insert_or_assign(name, std::move(argument));
+}
+
+const Argument& Importer::at(const std::string& name) const {
+  const auto found = arguments_.find(name);
+  if (found != arguments_.end()) return found->second;
+  if (const onnx::NodeProto* node = file_.producer(name)) {
+    const auto output = std::find(node->output().begin(), node->output().end(), name);
+    throw Error("onnx",
+                fmt::format("output {} of {} (node '{}') is not supported, or is needed "
+                            "before it is there",
+                            output - node->output().begin(), node->op_type(), name_of(*node)));
+  }
+  throw Error("onnx", fmt::format("there is no value '{}'", name));
+}
+
+void Importer::import_node(const onnx::NodeProto& node) {
+  for (const std::string& input : node.input())
+    if (const onnx::TensorProto* tensor = file_.initializer(input);
+        tensor && !arguments_.contains(input)) {
+      if (is_weight(*tensor))
+        set(input, tensor);
+      else
+        set(input, constant_of(*tensor, file_.folder()));
+    }
+  Call call(*this, node);
+  std::vector<Argument> results;
+  try {
+    results = import_call(call);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{} ({} node '{}' of '{}')", error.what(), node.op_type(),
+                            name_of(node), file_.path()));
+  }
+  const auto count = std::min(results.size(), static_cast<std::size_t>(node.output_size()));
+  for (std::size_t i = 0; i < count; ++i)
+    if (const std::string& name = node.output(static_cast<int>(i)); !name.empty())
+      set(name, std::move(results[i]));
+}
+
+Tensor Importer::held(const onnx::TensorProto& weights, Role role) {
+  const auto found = held_.find(weights.name());
+  if (found != held_.end()) return found->second;
+  const Shape shape = shape_of(weights);
+  const bool moves = file_.is_filter(weights) && shape.size() > 2;
+  const Axes axes = moves ? channels_last(shape.size()) : plain_axes(shape.size());
+  // The file lives as long as the builders made from it.
+  const Initializer values = init::given([&weights, &file = file_, moves, shape] {
+    std::vector<float> floats = floats_of(weights, file.folder());
+    return bytes_of(moves ? channels_moved(floats, shape) : floats);
+  });
+  const Shape memory = in_memory(shape, axes);
+  const Var var = role == Role::parameter
+                      ? graph_.parameter(weights.name(), memory, values)
+                      : graph_.state(weights.name(), {DType::f32, memory}, values);
+  return held_.emplace(weights.name(), Tensor{var, axes}).first->second;
+}
+
+Tensor Importer::held(const std::string& name, const Constant& constant, DType dtype) {
+  if (dtype == DType::f32 && is_one_number(constant))
+    return plain(graph_.constant(constant.shape, constant.numbers[0]));
+  const std::string own = dtype == DType::i32 ? name + ".indices" : name;
+  const auto found = held_.find(own);
+  if (found != held_.end()) return found->second;
+  const Initializer values = init::given([numbers = constant.numbers, dtype] {
+    return dtype == DType::i32 ? bytes_of(converted<std::int32_t>(numbers))
+                               : bytes_of(converted<float>(numbers));
+  });
+  const Var var = graph_.state(own, {dtype, constant.shape}, values);
+  return held_.emplace(own, plain(var)).first->second;
+}
+
+Tensor Importer::tensor(const std::string& name) {
+  const Argument argument = at(name);
+  if (const Tensor* tensor = std::get_if<Tensor>(&argument)) {
+    const bool numbers = tensor->var.spec().dtype == DType::f32;
+    return numbers ? *tensor : Tensor{tessera::cast(tensor->var, DType::f32), tensor->axes};
+  }
+  if (const Constant* constant = std::get_if<Constant>(&argument))
+    return held(name, *constant, DType::f32);
+  return held(*std::get<const onnx::TensorProto*>(argument), Role::parameter);
+}
+
+Var Importer::statistics(const std::string& name) {
+  const Argument argument = at(name);
+  if (const auto* weights = std::get_if<const onnx::TensorProto*>(&argument))
+    return held(**weights, Role::state).var;
+  return plain_var(tensor(name));
+}
+
+Tensor Importer::indices(const std::string& name) {
+  const Argument argument = at(name);
+  if (const Constant* constant = std::get_if<Constant>(&argument))
+    return held(name, *constant, DType::i32);
+  if (const Tensor* tensor = std::get_if<Tensor>(&argument))
+    return {tessera::cast(tensor->var, DType::i32), tensor->axes};
+  throw Error("onnx", fmt::format("'{}' holds weights, expected indices", name));
+}
+
+Constant Importer::constant(const std::string& name) const {
+  const Argument& argument = at(name);
+  if (const Constant* constant = std::get_if<Constant>(&argument)) return *constant;
+  if (const auto* weights = std::get_if<const onnx::TensorProto*>(&argument))
+    return constant_of(**weights, file_.folder());
+  throw Error("onnx", fmt::format("'{}' depends on the net's input, expected what is known before "
+                                  "it runs",
+                                  name));
+}
+
+bool Importer::is_constant(const std::string& name) const {
+  return std::holds_alternative<Constant>(at(name));
+}
+
+}  // namespace tessera::importer

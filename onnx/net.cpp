@@ -1,0 +1,161 @@
+// Nets from ONNX files: what users call.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "onnx/importer.h"
+#include "onnx/op_table.h"
+#include "tessera/error.h"
+#include "tessera/onnx.h"
+#include "tessera/ops.h"
+
+namespace tessera {
+namespace {
+
+using importer::File;
+
+OnnxNet::Tensor tensor_of(const onnx::ValueInfoProto& value) {
+  OnnxNet::Tensor tensor{value.name(), {}};
+  for (const auto& dimension : value.type().tensor_type().shape().dim())
+    tensor.shape.push_back(
+        dimension.has_dim_value() && dimension.dim_value() > 0 ? dimension.dim_value() : -1);
+  return tensor;
+}
+
+/// The first output, or what a softmax makes it of.
+std::string logits_of(const File& file) {
+  const std::string output = file.graph().output(0).name();
+  const onnx::NodeProto* last = file.producer(output);
+  const bool softmax = last && (last->op_type() == "Softmax" || last->op_type() == "LogSoftmax");
+  return softmax ? last->input(0) : output;
+}
+
+using importer::Axes;
+using Imported = importer::Tensor;
+
+bool fits(const Shape& declared, const Shape& found) {
+  if (declared.size() != found.size()) return false;
+  for (std::size_t i = 1; i < found.size(); ++i)  // batches may have any size
+    if (declared[i] >= 0 && declared[i] != found[i]) return false;
+  return true;
+}
+
+std::vector<Imported> append_to(Graph& graph, const File& file,
+                                const std::vector<OnnxNet::Tensor>& declared,
+                                const std::vector<Imported>& inputs,
+                                const std::vector<std::string>& outputs) {
+  if (inputs.size() != declared.size())
+    throw Error("onnx", fmt::format("'{}' has {} inputs, found {}", file.path(), declared.size(),
+                                    inputs.size()));
+  importer::BatchSize batch{-1, -1};
+  if (!inputs.empty() && importer::rank_of(inputs[0]) > 0 && !declared[0].shape.empty())
+    batch = {declared[0].shape[0], importer::shape_of(inputs[0])[0]};
+  importer::Importer net(file, graph, batch);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Shape found = importer::shape_of(inputs[i]);
+    if (!fits(declared[i].shape, found))
+      throw Error("onnx", fmt::format("input '{}' is {}, expected {} (-1: any) as in '{}'",
+                                      declared[i].name, to_string(found),
+                                      to_string(declared[i].shape), file.path()));
+    net.set(declared[i].name, inputs[i]);
+  }
+  for (const onnx::NodeProto* node : file.nodes_for(outputs)) net.import_node(*node);
+  std::vector<Imported> results;
+  for (const std::string& output : outputs) results.push_back(net.tensor(output));
+  return results;
+}
+
+/// Whether images declared like this have their channels last.
+bool has_channels_last(const Shape& declared, std::int64_t channels) {
+  return declared.size() == 4 && declared[3] == channels && declared[1] != channels;
+}
+
+/// Images [N,H,W,C] in the order and shape that the file declares.
+Imported as_declared(Var x, const Shape& declared) {
+  const Imported image{x, importer::channels_last(4)};
+  if (has_channels_last(declared, x.shape()[3])) return importer::plain(x);
+  if (declared.size() == 4) return image;
+  Shape shape = declared;
+  if (shape.empty()) throw Error("onnx", "the input is a scalar, expected images");
+  shape[0] = x.shape()[0];
+  const auto open = std::find(shape.begin() + 1, shape.end(), -1);
+  const std::int64_t all = element_count({x.shape().begin() + 1, x.shape().end()});
+  if (open != shape.end()) {
+    *open = 1;
+    *open = all / std::max<std::int64_t>(1, element_count({shape.begin() + 1, shape.end()}));
+  }
+  if (element_count({shape.begin() + 1, shape.end()}) != all) return image;  // refused as it is
+  return importer::reshaped(image, shape);
+}
+
+std::string missing(std::int64_t size) { return size > 0 ? std::to_string(size) : "?"; }
+
+/// What the caller leaves open is the file's.
+void complete(ImageInput& input, const Shape& declared, const std::string& path) {
+  const bool last = declared.size() == 4 && (declared[3] == 1 || declared[3] == 3) &&
+                    declared[1] != 1 && declared[1] != 3;
+  const Axes places = last ? Axes{1, 2, 3} : Axes{2, 3, 1};
+  std::int64_t* const sizes[] = {&input.height, &input.width, &input.channels};
+  for (std::size_t i = 0; i < 3; ++i)
+    if (*sizes[i] == 0 && declared.size() == 4)
+      *sizes[i] = declared[static_cast<std::size_t>(places[i])];
+  if (input.height < 1 || input.width < 1 || input.channels < 1)
+    throw Error("onnx",
+                fmt::format("'{}' takes images of {}x{}x{}, expected a size or data of one", path,
+                            missing(input.height), missing(input.width), missing(input.channels)));
+}
+
+}  // namespace
+
+OnnxNet::OnnxNet(const std::string& path) : file_(std::make_shared<const File>(path)) {
+  for (const auto& input : file_->graph().input())
+    if (!file_->initializer(input.name())) inputs_.push_back(tensor_of(input));
+  for (const auto& output : file_->graph().output()) outputs_.push_back(tensor_of(output));
+}
+
+std::vector<Var> OnnxNet::append(Graph& graph, const std::vector<Var>& inputs,
+                                 const std::vector<std::string>& outputs) const {
+  std::vector<Imported> tensors;
+  for (const Var& input : inputs) tensors.push_back(importer::plain(input));
+  std::vector<std::string> names = outputs;
+  for (std::size_t i = 0; i < outputs_.size() && outputs.empty(); ++i)
+    names.push_back(outputs_[i].name);
+  std::vector<Var> results;
+  for (const Imported& result : append_to(graph, *file_, inputs_, tensors, names))
+    results.push_back(importer::plain_var(result));
+  return results;
+}
+
+Var OnnxNet::append_classifier(Var x) const {
+  if (inputs_.size() != 1)
+    throw Error("onnx", fmt::format("'{}' has {} inputs, expected one, of images", file_->path(),
+                                    inputs_.size()));
+  const Imported logits = append_to(x.graph(), *file_, inputs_, {as_declared(x, inputs_[0].shape)},
+                                    {logits_of(*file_)})[0];
+  const Shape shape = importer::shape_of(logits);
+  const bool pixel = shape.size() > 2 && element_count(shape) == shape[0] * shape[1];
+  return importer::plain_var(pixel ? importer::reshaped(logits, {shape[0], shape[1]}) : logits);
+}
+
+Model onnx_model(const std::string& path, ImageInput input, std::vector<std::string> classes) {
+  const OnnxNet net(path);
+  if (net.inputs().size() == 1) complete(input, net.inputs()[0].shape, path);
+  Model model{path, std::move(input), std::move(classes),
+              [net](Var x) { return net.append_classifier(x); }};
+  if (!model.classes.empty()) return model;
+  Graph graph;
+  const ImageInput& image = model.input;
+  const Var logits = model.build(
+      graph.input("image", {DType::f32, {1, image.height, image.width, image.channels}}));
+  for (std::int64_t i = 0; i < logits.spec().dim(-1); ++i)
+    model.classes.push_back(std::to_string(i));
+  return model;
+}
+
+std::vector<std::string> onnx_operators() {
+  std::vector<std::string> names;
+  for (const importer::Operator& row : importer::operators()) names.push_back(row.name);
+  return names;
+}
+
+}  // namespace tessera

@@ -1,0 +1,240 @@
+// Element-wise functions of one, two, three or any number of tensors.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "onnx/evaluate.h"
+#include "onnx/op_table.h"
+#include "tessera/layers.h"
+#include "tessera/ops.h"
+
+namespace tessera::importer {
+namespace {
+
+/// Operands in memory in one order, so that they broadcast.
+struct Aligned {
+  std::vector<Var> vars;
+  Axes axes;
+  Tensor tensor(Var var) const { return {var, axes}; }
+};
+
+/// The order of the first that has all dimensions and is not plain, so that images stay as they
+/// are.
+Aligned aligned(Call& call) {
+  std::vector<Tensor> operands;
+  std::size_t rank = 0;
+  for (std::size_t i = 0; i < call.inputs(); ++i) {
+    operands.push_back(call.tensor(i));
+    rank = std::max(rank, rank_of(operands.back()));
+  }
+  Aligned result{{}, plain_axes(rank)};
+  const auto image = std::find_if(operands.begin(), operands.end(), [&](const Tensor& x) {
+    return rank_of(x) == rank && x.axes != plain_axes(rank);
+  });
+  if (image != operands.end()) result.axes = image->axes;
+  for (const Tensor& x : operands)
+    result.vars.push_back(rank_of(x) == 0 ? x.var : ordered(with_rank(x, rank), result.axes));
+  return result;
+}
+
+template <Var (*function)(Var, std::string)>
+Results unary(Call& call) {
+  const Tensor x = call.tensor(0);
+  return {Tensor{function(x.var, call.name()), x.axes}};
+}
+
+template <Var (*function)(Call&, Var)>
+Results with_attributes(Call& call) {
+  const Tensor x = call.tensor(0);
+  return {Tensor{function(call, x.var), x.axes}};
+}
+
+template <Var (*function)(Var, Var, std::string)>
+Results binary(Call& call) {
+  const Aligned operands = aligned(call);
+  return {operands.tensor(function(operands.vars.at(0), operands.vars.at(1), call.name()))};
+}
+
+template <Var (*function)(Var, Var, std::string)>
+Results variadic(Call& call) {
+  const Aligned operands = aligned(call);
+  Var y = operands.vars.at(0);
+  for (std::size_t i = 1; i < operands.vars.size(); ++i) y = function(y, operands.vars[i], "");
+  return {operands.tensor(y)};
+}
+
+Results mean_of_operands(Call& call) {
+  Tensor y = std::get<Tensor>(variadic<add>(call)[0]);
+  y.var = div(y.var, static_cast<double>(call.inputs()));
+  return {y};
+}
+
+Results power(Call& call) {
+  if (call.is_constant(1)) {
+    const Constant exponent = call.constant(1);
+    const Tensor x = call.tensor(0);
+    if (exponent.numbers == std::vector<double>{2} && exponent.shape.size() <= rank_of(x))
+      return {Tensor{square(x.var, call.name()), x.axes}};
+  }
+  return binary<pow>(call);
+}
+
+Results parametric_relu(Call& call) { return binary<prelu>(call); }
+
+Results choice(Call& call) {
+  const Aligned operands = aligned(call);
+  return {operands.tensor(
+      where(operands.vars.at(0), operands.vars.at(1), operands.vars.at(2), call.name()))};
+}
+
+Results clip(Call& call) {
+  const Tensor x = call.tensor(0);
+  const auto is_known = [&](std::size_t i) { return !call.has(i) || call.is_constant(i); };
+  if (is_known(1) && is_known(2)) {
+    const double least = call.number_setting("min", 1).value_or(-INFINITY);
+    const double most = call.number_setting("max", 2).value_or(INFINITY);
+    if (least == 0 && most == 6) return {Tensor{relu6(x.var, call.name()), x.axes}};
+    if (least == 0 && most > 1e38) return {Tensor{relu(x.var, call.name()), x.axes}};
+    return {Tensor{clamp(x.var, least, most, call.name()), x.axes}};
+  }
+  Var y = x.var;
+  if (call.has(1)) y = maximum(y, plain_var(call.tensor(1)));
+  if (call.has(2)) y = minimum(y, plain_var(call.tensor(2)));
+  return {Tensor{y, x.axes}};
+}
+
+Results dropout_of(Call& call) {
+  const Tensor x = call.tensor(0);
+  const double ratio = call.number_setting("ratio", 1).value_or(0.5);
+  return {Tensor{layers::dropout(x.var, call.name(), ratio), x.axes}};
+}
+
+Var leaky(Call& call, Var x) { return leaky_relu(x, call.number("alpha", 0.01), call.name()); }
+Var exponential(Call& call, Var x) { return elu(x, call.number("alpha", 1), call.name()); }
+Var scaled_exponential(Call& call, Var x) {
+  return mul(elu(x, call.number("alpha", 1.67326319217681884765625), call.name()),
+             call.number("gamma", 1.05070102214813232421875));
+}
+Var continuous_exponential(Call& call, Var x) {
+  const double alpha = call.number("alpha", 1);
+  return mul(elu(div(x, alpha), 1, call.name()), alpha);
+}
+Var hard_sigmoid(Call& call, Var x) {
+  return clamp(add(mul(x, call.number("alpha", 0.2)), call.number("beta", 0.5)), 0, 1, call.name());
+}
+Var thresholded(Call& call, Var x) {
+  const Var above = greater(x, call.graph().constant({}, call.number("alpha", 1)));
+  return where(above, x, call.graph().constant({}, 0), call.name());
+}
+Var gaussian(Call& call, Var x) {
+  return call.text("approximate", "none") == "tanh" ? gelu_tanh(x, call.name())
+                                                    : gelu(x, call.name());
+}
+Var reciprocal(Call& call, Var x) { return div(call.graph().constant({}, 1), x, call.name()); }
+Var softplus_of(Call& call, Var x) { return softplus(x, 1, INFINITY, call.name()); }
+Var softsign(Call& call, Var x) { return div(x, add(abs(x), 1), call.name()); }
+Var sign(Call& call, Var x) {
+  const Var zero = call.graph().constant({}, 0);
+  return sub(greater(x, zero), less(x, zero), call.name());
+}
+Var negation(Call& call, Var x) { return equal(x, call.graph().constant({}, 0), call.name()); }
+
+using Numbers = std::vector<double>;
+
+/// What a node computes of known tensors.
+template <double (*function)(const Numbers&)>
+Constant known(const Call& call) {
+  std::vector<Constant> operands;
+  for (std::size_t i = 0; i < call.inputs(); ++i) operands.push_back(call.constant(i));
+  return elementwise(operands, function);
+}
+
+template <double (*function)(const Numbers&)>
+Constant comparison(const Call& call) {
+  Constant result = known<function>(call);
+  result.kind = Constant::Kind::boolean;
+  return result;
+}
+
+Constant quotient(const Call& call) {
+  const Constant a = call.constant(0), b = call.constant(1);
+  if (a.kind == Constant::Kind::number)
+    return elementwise({a, b}, [](const Numbers& x) { return x[0] / x[1]; });
+  return elementwise({a, b}, [](const Numbers& x) {  // whole numbers, towards 0
+    return x[1] == 0 ? 0 : std::trunc(x[0] / x[1]);
+  });
+}
+
+double sum_of(const Numbers& x) { return x[0] + x[1]; }
+double difference_of(const Numbers& x) { return x[0] - x[1]; }
+double product_of(const Numbers& x) { return x[0] * x[1]; }
+double equal_of(const Numbers& x) { return x[0] == x[1]; }
+double less_of(const Numbers& x) { return x[0] < x[1]; }
+double greater_of(const Numbers& x) { return x[0] > x[1]; }
+double choice_of(const Numbers& x) { return x[0] != 0 ? x[1] : x[2]; }
+double negative_of(const Numbers& x) { return -x[0]; }
+double not_of(const Numbers& x) { return x[0] == 0; }
+double and_of(const Numbers& x) { return x[0] != 0 && x[1] != 0; }
+double or_of(const Numbers& x) { return x[0] != 0 || x[1] != 0; }
+double root_of(const Numbers& x) { return std::sqrt(x[0]); }
+double least_of(const Numbers& x) { return *std::min_element(x.begin(), x.end()); }
+double most_of(const Numbers& x) { return *std::max_element(x.begin(), x.end()); }
+
+std::vector<Operator> functions_of_one() {
+  return {{"Abs", unary<abs>},
+          {"Celu", with_attributes<continuous_exponential>},
+          {"Clip", clip},
+          {"Dropout", dropout_of},
+          {"Elu", with_attributes<exponential>},
+          {"Exp", unary<exp>},
+          {"Gelu", with_attributes<gaussian>},
+          {"HardSigmoid", with_attributes<hard_sigmoid>},
+          {"HardSwish", unary<hardswish>},
+          {"LeakyRelu", with_attributes<leaky>},
+          {"Log", unary<log>},
+          {"Mish", unary<mish>},
+          {"Neg", unary<neg>, known<negative_of>},
+          {"Not", with_attributes<negation>, comparison<not_of>},
+          {"Reciprocal", with_attributes<reciprocal>},
+          {"Relu", unary<relu>},
+          {"Selu", with_attributes<scaled_exponential>},
+          {"Sigmoid", unary<sigmoid>},
+          {"Sign", with_attributes<sign>},
+          {"Softplus", with_attributes<softplus_of>},
+          {"Softsign", with_attributes<softsign>},
+          {"Sqrt", unary<sqrt>, known<root_of>},
+          {"Tanh", unary<tanh>},
+          {"ThresholdedRelu", with_attributes<thresholded>}};
+}
+
+std::vector<Operator> functions_of_several() {
+  return {{"Add", binary<add>, known<sum_of>},
+          {"And", binary<mul>, comparison<and_of>},
+          {"Div", binary<div>, quotient},
+          {"Equal", binary<equal>, comparison<equal_of>},
+          {"Greater", binary<greater>, comparison<greater_of>},
+          {"GreaterOrEqual", binary<greater_equal>},
+          {"Less", binary<less>, comparison<less_of>},
+          {"LessOrEqual", binary<less_equal>},
+          {"Max", variadic<maximum>, known<most_of>},
+          {"Mean", mean_of_operands},
+          {"Min", variadic<minimum>, known<least_of>},
+          {"Mul", binary<mul>, known<product_of>},
+          {"Or", binary<maximum>, comparison<or_of>},
+          {"PRelu", parametric_relu},
+          {"Pow", power},
+          {"Sub", binary<sub>, known<difference_of>},
+          {"Sum", variadic<add>},
+          {"Where", choice, known<choice_of>},
+          {"Xor", binary<not_equal>}};
+}
+
+}  // namespace
+
+std::vector<Operator> elementwise_operators() {
+  std::vector<Operator> all = functions_of_one();
+  for (Operator& row : functions_of_several()) all.push_back(std::move(row));
+  return all;
+}
+
+}  // namespace tessera::importer

@@ -1,0 +1,195 @@
+// Tensors side by side or repeated, and elements chosen by index.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "onnx/evaluate.h"
+#include "onnx/op_table.h"
+#include "tessera/error.h"
+#include "tessera/ops.h"
+
+namespace tessera::importer {
+namespace {
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+Results concatenation(Call& call) {
+  std::vector<Tensor> parts;
+  for (std::size_t i = 0; i < call.inputs(); ++i) parts.push_back(call.tensor(i));
+  const auto image = std::find_if(parts.begin(), parts.end(),
+                                  [](const Tensor& x) { return x.axes != plain_axes(rank_of(x)); });
+  const Tensor& first = image == parts.end() ? parts.at(0) : *image;
+  std::vector<Var> vars;
+  for (const Tensor& part : parts) vars.push_back(ordered(part, first.axes));
+  return {Tensor{concat(vars, place_of(first, call.integer("axis", 0)), call.name()), first.axes}};
+}
+
+Constant known_concatenation(const Call& call) {
+  std::vector<Constant> parts;
+  for (std::size_t i = 0; i < call.inputs(); ++i) parts.push_back(call.constant(i));
+  Shape shape = parts.at(0).shape;
+  const std::size_t axis = at(checked_axis(call.integer("axis", 0), shape.size()));
+  for (std::size_t i = 1; i < parts.size(); ++i) shape[axis] += parts[i].shape.at(axis);
+  return built(parts[0].kind, shape, [&](Shape index) {
+    std::size_t part = 0;
+    for (; index[axis] >= parts[part].shape[axis]; ++part) index[axis] -= parts[part].shape[axis];
+    return element_at(parts[part], index);
+  });
+}
+
+Results splitting(Call& call) {
+  const Tensor x = call.tensor(0);
+  const std::int64_t axis = checked_axis(call.integer("axis", 0), rank_of(x));
+  const std::int64_t size = shape_of(x)[at(axis)];
+  auto sizes = call.setting("split", 1);
+  if (!sizes) {
+    const auto count = static_cast<std::int64_t>(call.outputs());
+    const std::int64_t most = (size + count - 1) / count;
+    sizes.emplace(at(count), most);
+    sizes->back() = size - most * (count - 1);
+  }
+  Results results;
+  for (const Var& part : split(x.var, *sizes, place_of(x, axis), call.name()))
+    results.push_back(Tensor{part, x.axes});
+  return results;
+}
+
+Tensor expanded(const Tensor& x, const Shape& shape) {
+  const Shape to = broadcast(shape_of(x), shape);
+  const Tensor y = with_rank(x, to.size());
+  Shape memory;
+  for (std::int64_t axis : y.axes) memory.push_back(to[at(axis)]);
+  return memory == y.var.shape() ? y : Tensor{expand(y.var, memory), y.axes};
+}
+
+Results expansion(Call& call) {
+  return {expanded(call.tensor(0), call.for_batch(integers(call.constant(1))))};
+}
+
+Constant known_expansion(const Call& call) {
+  const Constant x = call.constant(0);
+  return built(x.kind, broadcast(x.shape, integers(call.constant(1))),
+               [&](const Shape& index) { return element_at(x, index); });
+}
+
+/// Each dimension [d] becomes [repeats,d], then one again.
+Results tiling(Call& call) {
+  const Tensor x = call.tensor(0);
+  const Shape shape = shape_of(x), repeats = integers(call.constant(1));
+  if (repeats.size() != shape.size())
+    throw Error("onnx",
+                fmt::format("repeats has {} numbers, expected {}", repeats.size(), shape.size()));
+  Shape apart, many, all;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    apart.insert(apart.end(), {1, shape[i]});
+    many.insert(many.end(), {repeats[i], shape[i]});
+    all.push_back(repeats[i] * shape[i]);
+  }
+  return {reshaped(expanded(reshaped(x, apart), many), all)};
+}
+
+/// Counted from the end where they are negative.
+Constant from_front(Constant index, std::int64_t size) {
+  for (double& i : index.numbers)
+    if (i < 0) i += static_cast<double>(size);
+  return index;
+}
+
+/// The shape of x with `axis` replaced by the dimensions of the index.
+Shape gathered_shape(const Shape& x, std::size_t axis, const Shape& index) {
+  Shape shape = x;
+  shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(axis));
+  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), index.begin(), index.end());
+  return shape;
+}
+
+/// Indices i32 that are not negative; what is computed in the graph is so already.
+Var indices(Call& call, std::int64_t size) {
+  if (!call.is_constant(1)) return plain_var(call.indices(1));
+  return call.held_indices(from_front(call.constant(1), size));
+}
+
+Results gathering(Call& call) {
+  const Tensor x = call.tensor(0);
+  const std::int64_t axis = checked_axis(call.integer("axis", 0), rank_of(x));
+  const std::int64_t size = shape_of(x)[at(axis)], place = place_of(x, axis);
+  const Shape shape = gathered_shape(shape_of(x), at(axis), call.shape(1));
+  if (call.is_constant(1) && call.constant(1).numbers.size() == 1) {
+    const auto i = static_cast<std::int64_t>(from_front(call.constant(1), size).numbers[0]);
+    return {reshaped({slice(x.var, place, i, i + 1, 1, call.name()), x.axes}, shape)};
+  }
+  return {plain(take(plain_var(x), indices(call, size), axis, call.name()))};
+}
+
+Constant known_gathering(const Call& call) {
+  const Constant x = call.constant(0);
+  const std::size_t axis = at(checked_axis(call.integer("axis", 0), x.shape.size()));
+  const Constant index = from_front(call.constant(1), x.shape[axis]);
+  const std::size_t rank = index.shape.size();
+  return built(x.kind, gathered_shape(x.shape, axis, index.shape), [&](const Shape& y) {
+    const auto begin = y.begin() + static_cast<std::ptrdiff_t>(axis);
+    const auto end = begin + static_cast<std::ptrdiff_t>(rank);
+    Shape source(y.begin(), begin);
+    source.push_back(static_cast<std::int64_t>(element_at(index, Shape(begin, end))));
+    if (source.back() < 0 || source.back() >= x.shape[axis])
+      throw Error("onnx",
+                  fmt::format("index is {}, expected less than {}", source.back(), x.shape[axis]));
+    source.insert(source.end(), end, y.end());
+    return element_at(x, source);
+  });
+}
+
+Results gathering_elements(Call& call) {
+  const Tensor x = call.tensor(0);
+  const std::int64_t axis = checked_axis(call.integer("axis", 0), rank_of(x));
+  return {plain(gather(plain_var(x), indices(call, shape_of(x)[at(axis)]), axis, call.name()))};
+}
+
+/// [N,H,W,C*r*r] -> [N,H*r,W*r,C]: the channels of ONNX's mode DCR are counted [r,r,C], those of
+/// CRD [C,r,r].
+Results depth_to_space(Call& call) {
+  const Tensor x = call.tensor(0);
+  const std::int64_t r = call.integer("blocksize", 1);
+  const Shape s = shape_of(x);
+  if (s.size() != 4 || r < 1 || s[1] % (r * r) != 0)
+    throw Error("onnx", fmt::format("input is {}, expected [N,C,H,W] with C a multiple of {}",
+                                    to_string(s), r * r));
+  const std::int64_t C = s[1] / (r * r);
+  const bool depth_first = call.text("mode", "DCR") == "DCR";
+  const Shape apart =
+      depth_first ? Shape{s[0], r, r, C, s[2], s[3]} : Shape{s[0], C, r, r, s[2], s[3]};
+  Tensor y = reshaped(x, apart);  // now [N,C,H,r,W,r]
+  const Axes moves = depth_first ? Axes{0, 3, 4, 1, 5, 2} : Axes{0, 1, 4, 2, 5, 3};
+  for (std::int64_t& axis : y.axes)
+    axis = std::find(moves.begin(), moves.end(), axis) - moves.begin();
+  return {reshaped(y, {s[0], C, s[2] * r, s[3] * r})};
+}
+
+Results space_to_depth(Call& call) {
+  const Tensor x = call.tensor(0);
+  const std::int64_t r = call.integer("blocksize", 1);
+  const Shape s = shape_of(x);
+  if (s.size() != 4 || r < 1 || s[2] % r != 0 || s[3] % r != 0)
+    throw Error("onnx", fmt::format("input is {}, expected [N,C,H,W] with H and W multiples of {}",
+                                    to_string(s), r));
+  Tensor y = reshaped(x, {s[0], s[1], s[2] / r, r, s[3] / r, r});
+  const Axes moves = {0, 3, 5, 1, 2, 4};  // to [N,r,r,C,H,W]
+  for (std::int64_t& axis : y.axes)
+    axis = std::find(moves.begin(), moves.end(), axis) - moves.begin();
+  return {reshaped(y, {s[0], s[1] * r * r, s[2] / r, s[3] / r})};
+}
+
+}  // namespace
+
+std::vector<Operator> movement_operators() {
+  return {{"Concat", concatenation, known_concatenation},
+          {"DepthToSpace", depth_to_space},
+          {"Expand", expansion, known_expansion},
+          {"Gather", gathering, known_gathering},
+          {"GatherElements", gathering_elements},
+          {"SpaceToDepth", space_to_depth},
+          {"Split", splitting},
+          {"Tile", tiling}};
+}
+
+}  // namespace tessera::importer

@@ -1,0 +1,33 @@
+// What convolutions and pools share: the attributes of their windows, and images of one or two
+// dimensions.
+#pragma once
+
+#include <array>
+
+#include "onnx/call.h"
+#include "tessera/ops.h"
+
+namespace tessera::importer {
+
+/// Pairs are rows and columns.
+struct Window {
+  std::array<std::int64_t, 2> kernel, stride, dilation, before, after;
+  Padding2d padding() const { return {before[0], after[0], before[1], after[1]}; }
+  /// Rows or columns that it reaches over.
+  std::int64_t reach(std::size_t i) const { return dilation[i] * (kernel[i] - 1) + 1; }
+};
+
+/// The attributes strides, dilations, pads and auto_pad of a node whose input has this shape in
+/// ONNX, [N,C,L] or [N,C,H,W]. Throws Error for others.
+Window window_of(const Call& call, const Shape& x, const std::array<std::int64_t, 2>& kernel);
+/// An attribute of one number for each dimension of an image; the row of a 1-D one gets
+/// `otherwise`.
+std::array<std::int64_t, 2> pair_of(const Call& call, const std::string& attribute,
+                                    std::size_t rank, std::int64_t otherwise);
+
+/// In memory [N,H,W,C].
+Var image(const Tensor& x);
+/// An image as a tensor of rank 3 or 4.
+Tensor from_image(Var y, std::size_t rank);
+
+}  // namespace tessera::importer
