@@ -39,7 +39,7 @@ std::string bytes_of(const std::string& text) {
 std::string with_nodes(const std::string& nodes, int opset = 13) {
   return "ir_version: 7 opset_import { version: " + std::to_string(opset) + " } graph { " + nodes +
          R"( input { name: "x" type { tensor_type { elem_type: 1 shape {
-               dim { dim_param: "n" } dim { dim_value: 2 } dim { dim_value: 2 } dim { dim_value: 3 }
+               dim { dim_param: "n" } dim { dim_value: 2 } dim { dim_value: 3 } dim { dim_value: 2 }
              } } } } output { name: "y" } })";
 }
 
@@ -82,7 +82,7 @@ const std::string net =
 std::vector<float> run(Device& device, const OnnxNet& imported, std::int64_t batch,
                        const std::vector<float>& x) {
   Graph graph;
-  const Var y = imported.append(graph, {graph.input("x", {DType::f32, {batch, 2, 2, 3}})})[0];
+  const Var y = imported.append(graph, {graph.input("x", {DType::f32, {batch, 2, 3, 2}})})[0];
   CHECK(y.shape() == Shape{batch, 12});
   graph.set_output("y", y);
   Params params(device);
@@ -101,7 +101,7 @@ std::vector<float> run(Device& device, const OnnxNet& imported, std::int64_t bat
 TEST_CASE("an imported net computes what ONNX says") {
   const Folder folder;
   const OnnxNet imported(folder.write("net.onnx", bytes_of(net)));
-  CHECK(imported.inputs()[0].shape == Shape{-1, 2, 2, 3});
+  CHECK(imported.inputs()[0].shape == Shape{-1, 2, 3, 2});
   for (std::int64_t batch : {1, 3}) {
     std::vector<float> x, expected;
     for (std::int64_t i = 0; i < batch * 12; ++i) x.push_back(std::sin(static_cast<float>(i)) * 3);
@@ -125,8 +125,8 @@ TEST_CASE("an imported net computes what ONNX says") {
 TEST_CASE("an imported net is a classifier whose images are channels last") {
   const Folder folder;
   const Model model = onnx_model(folder.write("net.onnx", bytes_of(net)));
-  CHECK(model.input.height == 2);
-  CHECK(model.input.width == 3);
+  CHECK(model.input.height == 3);
+  CHECK(model.input.width == 2);
   CHECK(model.input.channels == 2);
   CHECK(model.classes.size() == 12);
   Graph graph(Mode::training);

@@ -3,10 +3,12 @@
 //   infer NET.onnx INPUTS.safetensors OUTPUTS.safetensors
 //   train NET.onnx INPUTS.safetensors OUTPUTS.safetensors
 //
-// and answers each with a line, "ok" or what went wrong. Inputs and outputs have the net's names.
-// `train` makes no update: besides its input the net gets "label" i32 [N]; the outputs are "loss",
-// "gradient/<parameter>" and, after the step, "state/<name>", all in ONNX's order of dimensions.
+// and answers each with a line, "ok" or what went wrong; "operators" with those there are. Inputs
+// and outputs have the net's names. `train` makes no update: besides its input the net gets "label"
+// i32 [N]; the outputs are "loss", "gradient/<parameter>" and, after the step, "state/<name>", all
+// in ONNX's order of dimensions.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <exception>
@@ -106,6 +108,7 @@ std::string answer(Device& device, const std::string& line) {
   Task task;
   words >> what >> task.net >> task.inputs >> task.outputs;
   try {
+    if (what == "operators") return fmt::format("{}", fmt::join(onnx_operators(), " "));
     what == "train" ? train(device, task) : infer(device, task);
   } catch (const std::exception& error) {
     return error.what();

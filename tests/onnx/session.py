@@ -24,9 +24,12 @@ class Session:
     def run(self, what, net, inputs):
         """The outputs by name, or what the program says went wrong."""
         safetensors_file.write(self.path("in"), inputs, {})
-        print(what, net, self.path("in"), self.path("out"), file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline().strip()
+        answer = self.ask(f"{what} {net} {self.path('in')} {self.path('out')}")
         return safetensors_file.read(self.path("out")) if answer == "ok" else answer
+
+    def ask(self, line):
+        print(line, file=self.process.stdin, flush=True)
+        return self.process.stdout.readline().strip()
 
     def close(self):
         self.process.stdin.close()
