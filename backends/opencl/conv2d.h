@@ -83,6 +83,14 @@ std::string refuse_conv2d_dx_pointwise(const Lowering& l);
 void lower_conv2d_dx_pointwise(Lowering& l);
 std::vector<Parameters> pointwise_tiles(const Lowering& l);
 
+// Few result channels, on CPUs, with vectors of pixels: cl_kernels/conv2d_planar.cl.
+std::string refuse_conv2d_planar(const Lowering& l);
+void lower_conv2d_planar(Lowering& l);
+std::string refuse_conv2d_dx_planar(const Lowering& l);
+void lower_conv2d_dx_planar(Lowering& l);
+std::vector<Parameters> conv2d_planar_tiles(const Lowering& l);
+std::vector<Parameters> conv2d_dx_planar_tiles(const Lowering& l);
+
 // 3x3 filters by transformed tiles: cl_kernels/conv2d_winograd.cl.
 std::string refuse_conv2d_winograd(const Lowering& l);
 void lower_conv2d_winograd(Lowering& l);

@@ -1,0 +1,145 @@
+// Convolutions with few result channels, on CPUs: cl_kernels/conv2d_planar.cl.
+#include "backends/opencl/conv2d.h"
+
+namespace tessera::opencl {
+namespace {
+
+constexpr std::int64_t most_outs = 8;
+
+/// A source [N,H,W,ins] and a result [N,P,Q,outs], whose pixel (0, 0) reads from (-before_h,
+/// -before_w) on; weight (out, in, r, s) stands at base + out*out_stride + in*in_stride +
+/// r*row_stride
+/// + s*column_stride.
+struct Slide {
+  std::int64_t N, H, W, ins, P, Q, outs, R, S, before_h, before_w;
+  std::int64_t base, out_stride, in_stride, row_stride, column_stride;
+};
+
+Slide forward_slide(const Conv2dGeometry& g) {
+  return {g.N,
+          g.H,
+          g.W,
+          g.C,
+          g.P,
+          g.Q,
+          g.K,
+          g.R,
+          g.S,
+          g.padding_h,
+          g.padding_w,
+          0,
+          g.R * g.S * g.C,
+          1,
+          g.S * g.C,
+          g.C};
+}
+
+/// The filters turned around.
+Slide gradient_slide(const Conv2dGeometry& g) {
+  return {g.N,
+          g.P,
+          g.Q,
+          g.K,
+          g.H,
+          g.W,
+          g.C,
+          g.R,
+          g.S,
+          g.R - 1 - g.padding_h,
+          g.S - 1 - g.padding_w,
+          (g.R * g.S - 1) * g.C,
+          1,
+          g.R * g.S * g.C,
+          -g.S * g.C,
+          -g.C};
+}
+
+std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Slide& s) {
+  if (!l.traits().is_cpu) return "made for CPUs";
+  if (g.groups != 1) return "it has groups";
+  if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
+  if (s.outs > most_outs) return "the result has more than 8 channels";
+  if (s.before_h < 0 || s.before_w < 0) return "the padding is larger than the filter";
+  // Of all lanes, those that are empty here and where they are channels. A quarter more for the
+  // change of layout.
+  return 5 * s.outs * ceil_div(s.Q, l.width()) < 4 * s.Q ? "" : "rows are too short for vectors";
+}
+
+/// A tile's rows, and its vectors in each.
+struct Tile {
+  std::int64_t rows, columns;
+};
+
+/// As many sums as leave registers for the operands.
+std::int64_t most_sums(const Lowering& l) { return l.width() == 16 ? 24 : 12; }
+
+/// Enough sums that multiply-adds need not wait for each other; rows more would multiply more
+/// zeros.
+Tile usual_tile(const Lowering& l, const Slide& s) {
+  constexpr std::int64_t enough = 8;
+  const std::int64_t columns = s.Q > l.width() && 2 * s.outs <= most_sums(l) ? 2 : 1;
+  return {std::clamp<std::int64_t>(ceil_div(enough, s.outs * columns), 1, 4), columns};
+}
+
+std::vector<Parameters> candidates(const Lowering& l, const Slide& s) {
+  const Tile usual = usual_tile(l, s);
+  std::vector<Parameters> all;
+  for (std::int64_t columns : {1, 2, 3})
+    for (std::int64_t rows : {1, 2, 3, 4})
+      if (rows * columns * s.outs <= most_sums(l) && (columns - 1) * l.width() < s.Q &&
+          (rows != usual.rows || columns != usual.columns))
+        all.push_back({{"columns", columns}, {"rows", rows}});
+  return all;
+}
+
+void slide(Lowering& l, const Slide& s) {
+  const Tile usual = usual_tile(l, s);
+  const std::int64_t rows = l.parameter("rows", usual.rows);
+  const std::int64_t columns = l.parameter("columns", usual.columns), width = l.width();
+  const std::int64_t items = 8 * std::int64_t{l.traits().compute_units};
+  const std::int64_t all = ceil_div(s.N * s.P, items);
+  const std::int64_t share = ceil_div(std::min(all, s.P), rows) * rows;
+  const std::int64_t shares = ceil_div(s.P, share), row = columns * width;
+  // Tiles read whole vectors behind the last pixel.
+  const std::int64_t plane_row = std::max(ceil_div(s.Q, row) * row + s.S - 1, s.before_w + s.W);
+  // The planes; the sums of a tile, as they are and turned, each with a vector that is read past
+  // them.
+  const std::int64_t scratch_size =
+      (share + s.R - 1) * s.ins * plane_row + 2 * (rows * row * s.outs + width);
+  const cl::Buffer scratch = l.workspace(float_bytes(s.N * shares * scratch_size));
+  const Bias bias = bias_of(l);
+  l.launch(
+      "conv2d_planar.cl", l.defines().set("OUTS", s.outs).set("ROWS", rows).set("COLUMNS", columns),
+      "conv2d_planar", {{static_cast<std::size_t>(s.N * shares), 1, 1}}, l.input(0), l.input(1),
+      bias.buffer, l.output(0), scratch, bias.there, l.to_int(s.H), l.to_int(s.W), l.to_int(s.ins),
+      l.to_int(s.P), l.to_int(s.Q), l.to_int(s.before_h), l.to_int(s.before_w), l.to_int(s.R),
+      l.to_int(s.S), l.to_int(s.base), l.to_int(s.out_stride), l.to_int(s.in_stride),
+      l.to_int(s.row_stride), l.to_int(s.column_stride), l.to_int(shares), l.to_int(share),
+      l.to_int(plane_row), l.to_int(scratch_size), epilogue_of(l));
+}
+
+}  // namespace
+
+std::string refuse_conv2d_planar(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_geometry_of(l);
+  return refuse(l, g, forward_slide(g));
+}
+
+void lower_conv2d_planar(Lowering& l) { slide(l, forward_slide(conv2d_geometry_of(l))); }
+
+std::string refuse_conv2d_dx_planar(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_dx_geometry_of(l);
+  return refuse(l, g, gradient_slide(g));
+}
+
+void lower_conv2d_dx_planar(Lowering& l) { slide(l, gradient_slide(conv2d_dx_geometry_of(l))); }
+
+std::vector<Parameters> conv2d_planar_tiles(const Lowering& l) {
+  return candidates(l, forward_slide(conv2d_geometry_of(l)));
+}
+
+std::vector<Parameters> conv2d_dx_planar_tiles(const Lowering& l) {
+  return candidates(l, gradient_slide(conv2d_dx_geometry_of(l)));
+}
+
+}  // namespace tessera::opencl

@@ -1,0 +1,112 @@
+// Convolution with few result channels, NHWC, stride 1, on CPUs: vectors lie along a row of result
+// pixels, for vectors of channels would be mostly empty. It is the forward pass and the gradient of
+// the input alike, which reads the filters turned around.
+//
+// An item makes `share` rows of one image. In its part of `scratch` it first lays out the rows of the
+// source that they read as planes [row, channel, plane_row], with zeros around. A tile of ROWS rows,
+// COLUMNS vectors of pixels and all OUTS result channels is summed in registers, and turned to
+// channels last behind the planes. Weights are read as they lie.
+#include "common.h"
+
+#ifndef OUTS
+#define OUTS 6  // result channels
+#endif
+#ifndef ROWS
+#define ROWS 2  // rows of a tile
+#endif
+#ifndef COLUMNS
+#define COLUMNS 2  // vectors of pixels in a row of a tile
+#endif
+#define PIXELS (ROWS * COLUMNS)  // vectors of pixels in a tile
+#define ROW_FLOATS (COLUMNS * V * OUTS)
+
+// Row `h` of x [H,W,ins] as planes from column -before_w on.
+static inline void copy_planes(__global const float* restrict x, int h, int H, int W, int ins,
+                               int before_w, int plane_row, __global float* restrict planes) {
+  const bool is_inside = h >= 0 && h < H;
+  for (int c = 0; c < ins; ++c, planes += plane_row) {
+    __global const float* from = x + (size_t)(is_inside ? h : 0) * W * ins + c;
+    const int width = is_inside ? W : 0;
+    for (int i = 0; i < before_w; ++i) planes[i] = 0.0f;
+    for (int i = 0; i < width; ++i) planes[before_w + i] = from[i * ins];
+    for (int i = before_w + width; i < plane_row; ++i) planes[i] = 0.0f;
+  }
+}
+
+// y[p, q, OUTS] of one image for the rows [p, P) and columns [q, Q) that a tile covers. `planes` is
+// what the first weight of the tile's first pixel reads.
+static inline void make_tile(__global const float* restrict planes, int plane_row, int ins,
+                             __global const float* restrict w, int first_r, int last_r, int taps_s,
+                             int w_out, int w_in, int w_r, int w_s, const floatv* bias,
+                             __global float* restrict turned, __global float* restrict y,
+                             size_t at, int rows, int pixels, int Q, EPILOGUE) {
+  const int source_row = ins * plane_row;
+  floatv sums[OUTS][PIXELS];
+  UNROLL(OUTS)
+  for (int k = 0; k < OUTS; ++k)
+    UNROLL(PIXELS)
+    for (int i = 0; i < PIXELS; ++i) sums[k][i] = bias[k];
+  for (int r = first_r; r < last_r; ++r)
+    for (int s = 0; s < taps_s; ++s) {
+      __global const float* from = planes + r * source_row + s;
+      __global const float* weight = w + r * w_r + s * w_s;
+      for (int c = 0; c < ins; ++c, from += plane_row, weight += w_in) {
+        floatv x[PIXELS];
+        UNROLL(PIXELS)
+        for (int i = 0; i < PIXELS; ++i)
+          x[i] = LOAD(from + i / COLUMNS * source_row + i % COLUMNS * V);
+        UNROLL(OUTS)
+        for (int k = 0; k < OUTS; ++k) {
+          const floatv factor = (floatv)(weight[k * w_out]);
+          UNROLL(PIXELS)
+          for (int i = 0; i < PIXELS; ++i) sums[k][i] = MULTIPLY_ADD(factor, x[i], sums[k][i]);
+        }
+      }
+    }
+  __global float* sum_planes = turned + ROWS * ROW_FLOATS + V;
+  UNROLL(OUTS)
+  for (int k = 0; k < OUTS; ++k)
+    UNROLL(PIXELS)
+    for (int i = 0; i < PIXELS; ++i) STORE(sums[k][i], sum_planes + (k * PIXELS + i) * V);
+  for (int pixel = 0; pixel < PIXELS * V; ++pixel)
+    UNROLL(OUTS)
+    for (int k = 0; k < OUTS; ++k)
+      turned[pixel * OUTS + k] = sum_planes[k * PIXELS * V + pixel];
+  for (int row = 0; row < rows; ++row, at += (size_t)Q * OUTS)
+    for (int i = 0; i < pixels * OUTS; i += V) {
+      const int count = pixels * OUTS - i;
+      const floatv sum = LOAD(turned + row * ROW_FLOATS + i);
+      store_lanes(finished(sum, at + i, count, EPILOGUE_ARGUMENTS), y + at + i, count);
+    }
+}
+
+// x [N,H,W,ins], y [N,P,Q,OUTS]; pixel (0, 0) of y reads from (-before_h, -before_w) of x on. Weight
+// (out, in, r, s) stands in w at w_base + out*w_out + in*w_in + r*w_r + s*w_s. Dimension 0: images
+// times shares of their rows.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_planar(
+    __global const float* restrict x, __global const float* restrict w,
+    __global const float* restrict b, __global float* restrict y, __global float* restrict scratch,
+    int has_bias, int H, int W, int ins, int P, int Q, int before_h, int before_w, int taps_r,
+    int taps_s, int w_base, int w_out, int w_in, int w_r, int w_s, int shares, int share,
+    int plane_row, int scratch_size, EPILOGUE) {
+  const int item = (int)get_global_id(0), n = item / shares;
+  const int begin = item % shares * share, end = min(begin + share, P);
+  const int source_row = ins * plane_row, source_rows = share + taps_r - 1;
+  __global float* planes = scratch + (size_t)item * scratch_size;
+  __global float* turned = planes + source_rows * source_row;
+  __global const float* image = x + (size_t)n * H * W * ins;
+  for (int row = 0; row < source_rows; ++row)
+    copy_planes(image, begin + row - before_h, H, W, ins, before_w, plane_row,
+                planes + row * source_row);
+  floatv bias[OUTS];
+  for (int k = 0; k < OUTS; ++k) bias[k] = (floatv)(has_bias ? b[k] : 0.0f);
+  for (int p = begin; p < end; p += ROWS) {
+    // Taps that read zeros alone are left out.
+    const int first_r = max(0, before_h - p - ROWS + 1), last_r = min(taps_r, H + before_h - p);
+    for (int q = 0; q < Q; q += COLUMNS * V)
+      make_tile(planes + (p - begin) * source_row + q, plane_row, ins, w + w_base, first_r, last_r,
+                taps_s, w_out, w_in, w_r, w_s, bias, turned, y,
+                (((size_t)n * P + p) * Q + q) * OUTS, min(ROWS, end - p),
+                min(COLUMNS * V, Q - q), Q, EPILOGUE_ARGUMENTS);
+  }
+}
