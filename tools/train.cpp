@@ -9,6 +9,7 @@
 #include "tools/interrupt.h"
 #include "tools/networks.h"
 #include "tools/progress.h"
+#include "tools/run_config.h"
 #include "tools/trace.h"
 #include "tools/train_options.h"
 
@@ -172,7 +173,8 @@ class Training {
   std::int64_t traced_ = 0;  ///< steps
 };
 
-void run(TrainArguments arguments, const TrainOptions& options) {
+void run(TrainArguments arguments, const TrainOptions& options,
+         const std::vector<OptionValue>& values) {
   Checkpoint checkpoint;
   const bool resumes = options.resume->count() > 0;
   const std::string default_out =
@@ -213,7 +215,10 @@ void run(TrainArguments arguments, const TrainOptions& options) {
   state.options = resumes ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
   if (resumes) take_epochs(arguments, options, state.options.schedule, steps_per_epoch);
   Training training(arguments, network, *train, *test, state, resumes ? resumed : "");
-  if (resumes) restore(checkpoint, network);
+  if (resumes)
+    restore(checkpoint, network);
+  else
+    write_config(arguments.out + ".toml", values);
   catch_interrupts();
   if (arguments.tune) {
     TuningRun tuning(*device, arguments.tuning, false);
@@ -231,7 +236,7 @@ void add_train_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a model on a data set");
   auto arguments = std::make_shared<TrainArguments>();
   const TrainOptions options = add_train_options(*command, *arguments);
-  command->callback([arguments, options] { run(*arguments, options); });
+  command->callback([=] { run(*arguments, options, option_values(*command)); });
 }
 
 }  // namespace tessera::tools

@@ -8,6 +8,7 @@
 
 #include "tessera/error.h"
 #include "tessera/models.h"
+#include "tools/run_config.h"
 
 namespace tessera::tools {
 namespace {
@@ -80,6 +81,7 @@ void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
         command.add_option("--warmup", s.warmup, "steps of linear warm-up before it")
             ->check(at_least<std::int64_t>(0)),
         command.add_option("--warmup-factor", s.warmup_factor, "where the warm-up starts")
+            ->default_str(fmt::format("{}", s.warmup_factor))  // all its digits
             ->check(CLI::Range(0.0, 1.0)),
         command.add_option("--gamma", s.gamma, "factor of step, multi-step and exponential")
             ->check(at_least(0.0)),
@@ -98,6 +100,7 @@ void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
 
 TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
   TrainOptions options{};
+  add_config_option(command);
   options.model = command.add_option(
       "--model", a.model,
       fmt::format("the network: an ONNX file, or one of {}", fmt::join(model_names(), ", ")));

@@ -2,7 +2,6 @@
 
 usage: test_tool.py TESSERA
 """
-import gzip
 import json
 import os
 import pathlib
@@ -12,33 +11,11 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
-import tempfile
 import time
 import unittest
 import zlib
 
-TOOL = str(pathlib.Path(sys.argv.pop(1)).resolve())
-SIDE = 28
-
-
-def picture(label, noise):
-    """A bright square at one of ten places."""
-    top, left = label // 5 * 14, label % 5 * 5
-    return bytes(noise.randrange(60) + (150 if top <= h < top + 12 and left <= w < left + 6 else 0)
-                 for h in range(SIDE) for w in range(SIDE))
-
-
-def write_idx(folder, prefix, count, seed, compress):
-    noise = random.Random(seed)
-    labels = [noise.randrange(10) for _ in range(count)]
-    images = b"".join(picture(label, noise) for label in labels)
-    for kind, header, content in (
-            ("images-idx3", struct.pack(">IIII", 0x803, count, SIDE, SIDE), images),
-            ("labels-idx1", struct.pack(">II", 0x801, count), bytes(labels))):
-        data = header + content
-        path = folder / f"{prefix}-{kind}-ubyte{'.gz' if compress else ''}"
-        path.write_bytes(gzip.compress(data) if compress else data)
+from tool_case import SIDE, TOOL, ToolCase, picture
 
 
 def write_png(path, pixels):
@@ -51,41 +28,12 @@ def write_png(path, pixels):
                      chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
-class ToolTest(unittest.TestCase):
+class ToolTest(ToolCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="tessera tool "))
-        cls.data = cls.folder / "data"
-        cls.data.mkdir()
-        write_idx(cls.data, "train", 600, 1, compress=True)
-        write_idx(cls.data, "t10k", 100, 2, compress=False)
+        super().setUpClass()
         cls.model = cls.folder / "model.safetensors"
         cls.trained = cls.run_tool("train", *cls.train_options(), "--epochs", "3", "--out", cls.model)
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.folder)
-
-    @classmethod
-    def train_options(cls):
-        return ["--data", "fashion-mnist", "--data-dir", cls.data, "--device", "cpu",
-                "--batch", "16", "--lr", "0.02", "--seed", "5"]
-
-    @classmethod
-    def run_tool(cls, *arguments, code=0, **options):
-        result = subprocess.run([TOOL, *map(str, arguments)], capture_output=True, text=True,
-                                cwd=cls.folder, **options)
-        assert result.returncode == code, (arguments, result.returncode, result.stdout,
-                                           result.stderr)
-        return result
-
-    def refused(self, *arguments, code=1):
-        """Runs the tool, which must fail with one line, and returns the line."""
-        result = self.run_tool(*arguments, code=code)
-        lines = result.stderr.strip().splitlines()
-        self.assertEqual(len(lines), 1, result.stderr)
-        self.assertTrue(lines[0].startswith("tessera: "), lines[0])
-        return lines[0]
 
     def test_models(self):
         lines = self.run_tool("models").stdout.splitlines()
