@@ -9,7 +9,7 @@
 #include "tools/interrupt.h"
 #include "tools/networks.h"
 #include "tools/progress.h"
-#include "tools/run_config.h"
+#include "tools/run_observers.h"
 #include "tools/trace.h"
 #include "tools/train_options.h"
 
@@ -42,7 +42,8 @@ void normalize(const Dataset& dataset, ImageOptions& options) {
 class Training {
  public:
   Training(const TrainArguments& arguments, Network& network, const Dataset& train,
-           const Dataset& test, const TrainingState& state, const std::string& checkpoint)
+           const Dataset& test, const TrainingState& state, const std::string& checkpoint,
+           const std::vector<OptionValue>& options)
       : arguments_(arguments),
         network_(network),
         train_(train),
@@ -50,6 +51,8 @@ class Training {
         state_(state),
         trainer_(network, state.options),
         progress_(arguments.epochs, 1 + (train.size() - 1) / arguments.batch, arguments.log_every),
+        observers_(arguments.observers, arguments.log_every, !checkpoint.empty(), progress_),
+        options_(options),
         checkpoint_(checkpoint),
         trace_(arguments.trace) {}
 
@@ -67,8 +70,16 @@ class Training {
       fmt::print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch,
                  arguments_.epochs);
     network_.device().set_profiling(trace_.on());
-    while (state_.epoch < arguments_.epochs && !stopped()) run_epoch();
-    if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
+    observers_.start(
+        {network_, train_, test_, tested(), options_, state_, /*resumes=*/!checkpoint_.empty()});
+    try {
+      while (state_.epoch < arguments_.epochs && !stopped()) run_epoch();
+      if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
+    } catch (const Error& error) {
+      end(Outcome::failed, error.what());
+      throw;
+    }
+    end(interrupted() ? Outcome::interrupted : Outcome::end);
     if (state_.epoch < arguments_.epochs)
       fmt::print("stopped after step {} (epoch {}); go on with --resume {}\n", state_.step,
                  state_.epoch + 1, arguments_.out);
@@ -86,17 +97,21 @@ class Training {
                            .first_batch = state_.batch_in_epoch,
                            .on_batch = trace_.of_loader()});
     progress_.begin_epoch(state_.epoch + 1, state_.batch_in_epoch);
+    observers_.begin_epoch();
     std::int64_t images = 0;
     while (const Batch* batch = stopped() ? nullptr : next_batch(loader)) {
       trace_.host("step", [&] { trainer_.step(*batch); });
       if (trace_.on() && ++traced_ == most_traced) end_trace();
       images += batch->size;
+      observers_.count(batch->size);
       ++state_.step;
       ++state_.batch_in_epoch;
-      if (progress_.due(state_.batch_in_epoch)) {
-        take_losses();
-        progress_.show(state_.batch_in_epoch, images, mean_loss());
-      }
+      const bool shown = progress_.due(state_.batch_in_epoch);
+      const bool reported = observers_.due(state_.step);
+      if (shown || reported) take_losses();
+      if (shown) progress_.show(state_.batch_in_epoch, images, mean_loss());
+      if (reported)
+        observers_.step({.step = state_.step, .epoch = state_.epoch + 1, .lr = last_lr()});
       if (arguments_.verbose) print_plan(batch->size);
     }
     end_trace();
@@ -125,15 +140,35 @@ class Training {
   }
 
   void end_epoch(std::int64_t images) {
-    const Weights weights = state_.options.ema > 0 ? Weights::averaged : Weights::last;
-    progress_.end_epoch(images, mean_loss(), network_.evaluate(test_, evaluation_batch, weights));
+    const Evaluation evaluation = network_.evaluate(test_, evaluation_batch, tested());
+    progress_.end_epoch(images, mean_loss(), evaluation);
     ++state_.epoch;
+    observers_.epoch({.step = state_.step,
+                      .epoch = state_.epoch,
+                      .train_loss = mean_loss(),
+                      .test = evaluation});
     state_.batch_in_epoch = 0;
     state_.epoch_loss_sum = 0;
   }
 
   void take_losses() {
-    guard([&] { state_.epoch_loss_sum += trainer_.take_losses().sum; });
+    guard([&] {
+      const LossSum losses = trainer_.take_losses();
+      state_.epoch_loss_sum += losses.sum;
+      observers_.add(losses);
+    });
+  }
+
+  Weights tested() const { return state_.options.ema > 0 ? Weights::averaged : Weights::last; }
+
+  double last_lr() const {
+    const TrainerOptions& options = trainer_.options();
+    return learning_rate(options.schedule, *options.lr, state_.step - 1);
+  }
+
+  void end(Outcome outcome, const std::string& error = {}) {
+    observers_.end(
+        {.outcome = outcome, .step = state_.step, .epochs = state_.epoch, .error = error});
   }
 
   /// Says of a failure what is left of the run.
@@ -166,6 +201,8 @@ class Training {
   TrainingState state_;
   Trainer trainer_;
   Progress progress_;
+  RunObservers observers_;
+  const std::vector<OptionValue>& options_;
   bool printed_ = false;
   std::string checkpoint_;  ///< the last good one of this run, or none
   static constexpr std::int64_t most_traced = 50;
@@ -214,7 +251,7 @@ void run(TrainArguments arguments, const TrainOptions& options,
   const std::int64_t steps_per_epoch = 1 + (train->size() - 1) / arguments.batch;
   state.options = resumes ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
   if (resumes) take_epochs(arguments, options, state.options.schedule, steps_per_epoch);
-  Training training(arguments, network, *train, *test, state, resumes ? resumed : "");
+  Training training(arguments, network, *train, *test, state, resumes ? resumed : "", values);
   if (resumes)
     restore(checkpoint, network);
   else

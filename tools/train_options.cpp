@@ -8,7 +8,6 @@
 
 #include "tessera/error.h"
 #include "tessera/models.h"
-#include "tools/run_config.h"
 
 namespace tessera::tools {
 namespace {
@@ -35,6 +34,7 @@ void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
       "--trace", a.trace,
       "write a trace of the first steps, at most 50, to this file, for chrome://tracing or "
       "ui.perfetto.dev");
+  a.observers.add(command);
 }
 
 void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) {

@@ -4,6 +4,7 @@
 #include "tessera/checkpoint.h"
 #include "tools/commands.h"
 #include "tools/networks.h"
+#include "tools/run_observers.h"
 #include "tools/tuning_run.h"
 
 namespace tessera::tools {
@@ -25,6 +26,7 @@ struct TrainArguments {
   bool tune = false;
   TuningOptions tuning;
   std::string trace;
+  ObserverOptions observers;
   TrainerOptions trainer;
   std::string augment;
   std::string optimizer = "sgd";

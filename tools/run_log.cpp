@@ -1,0 +1,121 @@
+#include "tools/run_log.h"
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tessera/error.h"
+
+namespace tessera::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Numbers as numbers.
+Json to_json(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  return json.is_number() || json.is_boolean() ? json : Json(text);
+}
+
+Json to_json(const OptionValue& option) {
+  if (option.values.empty()) return true;
+  if (option.values.size() == 1) return to_json(option.values.front());
+  Json list = Json::array();
+  for (const std::string& value : option.values) list.push_back(to_json(value));
+  return list;
+}
+
+/// Seconds since 1970.
+double now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+class RunLog final : public RunObserver {
+ public:
+  RunLog(const std::string& path, bool appends) : path_(path) {
+    const bool half_a_line = appends && ends_within_a_line(path);
+    file_.open(path, appends ? std::ios::app : std::ios::trunc);
+    check();
+    if (half_a_line) file_ << '\n';
+  }
+
+  void on_start(const RunStart& start) override {
+    const DeviceInfo& device = start.network.device().info();
+    Json options = Json::object();
+    for (const OptionValue& option : start.options)
+      options[option.name.substr(2)] = to_json(option);
+    write({{"event", "start"},
+           {"time", now()},
+           {"version", TESSERA_VERSION},
+           {"device", {{"id", device.id}, {"name", device.name}, {"driver", device.driver}}},
+           {"model", start.network.model().name},
+           {"data", start.state.data},
+           {"train_images", start.train.size()},
+           {"test_images", start.test.size()},
+           {"step", start.state.step},
+           {"options", options}});
+  }
+
+  void on_step(const StepReport& step) override {
+    write({{"event", "step"},
+           {"step", step.step},
+           {"epoch", step.epoch},
+           {"loss", step.loss},
+           {"learning_rate", step.lr},
+           {"images_per_second", step.images_per_second}});
+  }
+
+  void on_epoch(const EpochReport& epoch) override {
+    write({{"event", "epoch"},
+           {"step", epoch.step},
+           {"epoch", epoch.epoch},
+           {"train_loss", epoch.train_loss},
+           {"test_loss", epoch.test.loss},
+           {"test_accuracy", epoch.test.accuracy},
+           {"seconds", epoch.seconds}});
+  }
+
+  void on_end(const RunEnd& end) override {
+    constexpr const char* names[] = {"end", "interrupted", "failed"};
+    Json line = {{"event", names[static_cast<int>(end.outcome)]},
+                 {"time", now()},
+                 {"step", end.step},
+                 {"epochs", end.epochs},
+                 {"seconds", end.seconds}};
+    if (end.outcome == Outcome::failed) line["error"] = end.error;
+    write(line);
+  }
+
+ private:
+  /// After a line that a full disk cut off.
+  static bool ends_within_a_line(const std::string& path) {
+    std::ifstream file(path, std::ios::ate);
+    if (!file || file.tellg() <= 0) return false;
+    file.seekg(-1, std::ios::end);
+    return file.get() != '\n';
+  }
+
+  void write(const Json& line) {
+    // Names of files need not be UTF-8, but JSON must.
+    file_ << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    file_.flush();
+    check();
+  }
+
+  void check() const {
+    if (!file_) throw Error(path_, std::string("cannot be written: ") + std::strerror(errno));
+  }
+
+  std::string path_;
+  std::ofstream file_;
+};
+
+}  // namespace
+
+std::unique_ptr<RunObserver> make_run_log(const std::string& path, bool appends) {
+  return std::make_unique<RunLog>(path, appends);
+}
+
+}  // namespace tessera::tools

@@ -1,0 +1,76 @@
+#include "tools/run_observers.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "tessera/error.h"
+#include "tools/run_log.h"
+
+namespace tessera::tools {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+}  // namespace
+
+void ObserverOptions::add(CLI::App& command) {
+  command.add_option("--log", log,
+                     "write what happens to this file, a JSON object a line; --resume appends");
+}
+
+RunObservers::RunObservers(const ObserverOptions& options, std::int64_t log_every, bool appends,
+                           Progress& progress)
+    : log_every_(log_every), progress_(progress) {
+  if (!options.log.empty()) observers_.push_back(make_run_log(options.log, appends));
+}
+
+void RunObservers::tell(const std::function<void(RunObserver&)>& what) {
+  std::erase_if(observers_, [&](const std::unique_ptr<RunObserver>& observer) {
+    try {
+      what(*observer);
+      return false;
+    } catch (const Error& error) {
+      progress_.clear();
+      fmt::print(stderr, "tessera: {}; the training goes on without it\n", error.what());
+      return true;
+    }
+  });
+}
+
+void RunObservers::start(const RunStart& start) {
+  began_ = Clock::now();
+  tell([&](RunObserver& observer) { observer.on_start(start); });
+}
+
+void RunObservers::begin_epoch() {
+  epoch_began_ = reported_ = Clock::now();
+  images_ = 0;
+}
+
+void RunObservers::add(const LossSum& losses) {
+  losses_.sum += losses.sum;
+  losses_.steps += losses.steps;
+}
+
+void RunObservers::step(StepReport report) {
+  report.loss = std::exchange(losses_, {}).mean();
+  report.images_per_second =
+      static_cast<double>(std::exchange(images_, 0)) / seconds_since(reported_);
+  reported_ = Clock::now();
+  tell([&](RunObserver& observer) { observer.on_step(report); });
+}
+
+void RunObservers::epoch(EpochReport report) {
+  report.seconds = seconds_since(epoch_began_);
+  tell([&](RunObserver& observer) { observer.on_epoch(report); });
+}
+
+void RunObservers::end(RunEnd end) {
+  end.seconds = seconds_since(began_);
+  tell([&](RunObserver& observer) { observer.on_end(end); });
+}
+
+}  // namespace tessera::tools
