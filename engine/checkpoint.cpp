@@ -111,7 +111,8 @@ json training_json(const TrainingState& t) {
           {"step", t.step},
           {"epoch", t.epoch},
           {"batch_in_epoch", t.batch_in_epoch},
-          {"epoch_loss_sum", t.epoch_loss_sum}};
+          {"epoch_loss_sum", t.epoch_loss_sum},
+          {"held_out", t.held_out}};
 }
 
 ScheduleOptions schedule_of(const json& j) {
@@ -165,7 +166,8 @@ TrainingState training_of(const json& j) {
           whole(j, "step", 0),
           whole(j, "epoch", 0),
           whole(j, "batch_in_epoch", 0),
-          finite(j, "epoch_loss_sum")};
+          finite(j, "epoch_loss_sum"),
+          j.contains("held_out") ? finite(j, "held_out") : 0.1};
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 
 #include "engine/data/cifar.h"
 #include "engine/data/idx.h"
+#include "engine/data/memory_dataset.h"
+#include "engine/data/own.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
 
@@ -70,38 +72,13 @@ const std::vector<Source>& sources() {
   return all;
 }
 
-class MemoryDataset : public Dataset {
- public:
-  MemoryDataset(data::Images images, std::vector<std::string> classes)
-      : images_(std::move(images)), classes_(std::move(classes)) {}
-
-  std::int64_t size() const override { return static_cast<std::int64_t>(images_.labels.size()); }
-  std::int64_t height() const override { return images_.height; }
-  std::int64_t width() const override { return images_.width; }
-  std::int64_t channels() const override { return images_.channels; }
-  const std::vector<std::string>& classes() const override { return classes_; }
-
-  std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const override {
-    if (index < 0 || index >= size())
-      throw Error("dataset",
-                  fmt::format("there is no sample {}, expected below {}", index, size()));
-    if (std::ssize(pixels) != image_bytes())
-      throw Error("dataset", fmt::format("room for {} bytes, but an image has {}", pixels.size(),
-                                         image_bytes()));
-    std::copy_n(images_.pixels.begin() + index * image_bytes(), image_bytes(), pixels.begin());
-    return images_.labels[static_cast<std::size_t>(index)];
-  }
-
- private:
-  data::Images images_;
-  std::vector<std::string> classes_;
-};
-
 const Source& find_source(std::string_view name) {
   for (const Source& source : sources())
     if (source.name == name) return source;
-  throw Error("dataset", fmt::format("there is no data set '{}'; there are: {}", name,
-                                     fmt::join(dataset_names(), ", ")));
+  throw Error("dataset",
+              fmt::format("there is no data set '{}'; there are: {}, folder:DIR, npy:DIR and "
+                          "csv:FILE",
+                          name, fmt::join(dataset_names(), ", ")));
 }
 
 /// In the order of the search. A folder with the data set's name goes before its parent, because
@@ -185,8 +162,10 @@ const std::vector<std::string>& dataset_names() {
   return names;
 }
 
-std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
-                                      const std::string& directory) {
+namespace {
+
+std::unique_ptr<Dataset> load_named(std::string_view name, Split split,
+                                    const std::string& directory) {
   const Source& source = find_source(name);
   const auto paths =
       find_files(source, split == Split::train ? source.train : source.test, directory);
@@ -203,7 +182,20 @@ std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
       images = data::read_cifar(paths, 2, classes.size());
       break;
   }
-  return std::make_unique<MemoryDataset>(std::move(images), std::move(classes));
+  return std::make_unique<data::MemoryDataset>(std::move(images), std::move(classes));
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
+                                      const DatasetOptions& options) {
+  return is_own_dataset(name) ? data::load_own(name, split, options)
+                              : load_named(name, split, options.directory);
+}
+
+std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
+                                      const std::string& directory) {
+  return load_dataset(name, split, DatasetOptions{.directory = directory});
 }
 
 }  // namespace tessera

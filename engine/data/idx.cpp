@@ -92,7 +92,11 @@ Images read_idx(const std::string& images_path, const std::string& labels_path,
     throw Error(images_path, fmt::format("has {} images, but {} has {} labels", images.shape[0],
                                          labels_path, labels.shape[0]));
   check_labels(labels_path, labels.bytes, classes);
-  return {images.shape[1], images.shape[2], 1, std::move(images.bytes), std::move(labels.bytes)};
+  return {images.shape[1],
+          images.shape[2],
+          1,
+          std::move(images.bytes),
+          {labels.bytes.begin(), labels.bytes.end()}};
 }
 
 }  // namespace tessera::data

@@ -11,7 +11,7 @@ struct Images {
   std::int64_t width = 0;
   std::int64_t channels = 0;
   std::vector<std::uint8_t> pixels;  ///< [labels.size(),height,width,channels]
-  std::vector<std::uint8_t> labels;
+  std::vector<std::int32_t> labels;
 };
 
 }  // namespace tessera::data

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/parallel.h"
 #include "engine/philox.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
@@ -112,15 +113,18 @@ void Loader::fill(std::int64_t number, Batch& batch) const {
   batch.size = std::min(options_.batch, sample_count(dataset_, options_) - first);
   batch.images.resize(static_cast<std::size_t>(batch.size * bytes));
   batch.labels.resize(static_cast<std::size_t>(batch.size));
-  for (std::int64_t i = 0; i < batch.size; ++i) {
-    const std::int64_t position = first + i;
+  const auto read = [&](std::size_t i) {
+    const std::int64_t position = first + static_cast<std::int64_t>(i);
     const std::int64_t index =
         options_.order.empty() ? position : options_.order[static_cast<std::size_t>(position)];
     const auto pixels =
         std::span(batch.images)
-            .subspan(static_cast<std::size_t>(i * bytes), static_cast<std::size_t>(bytes));
-    batch.labels[static_cast<std::size_t>(i)] = dataset_.read(index, pixels);
-  }
+            .subspan(i * static_cast<std::size_t>(bytes), static_cast<std::size_t>(bytes));
+    batch.labels[i] = dataset_.read(index, pixels);
+  };
+  const std::size_t count = batch.labels.size();
+  if (dataset_.is_slow()) return parallel_for(count, read);
+  for (std::size_t i = 0; i < count; ++i) read(i);
 }
 
 }  // namespace tessera

@@ -42,7 +42,7 @@ TEST_CASE("CIFAR-10 batches are read in order and become channels last") {
   CHECK(images.height == 32);
   CHECK(images.width == 32);
   CHECK(images.channels == 3);
-  CHECK(images.labels == Bytes{3, 9, 0});
+  CHECK(images.labels == std::vector<std::int32_t>{3, 9, 0});
   REQUIRE(images.pixels.size() == 3 * 3 * plane);
   for (std::size_t i = 0; i < 3; ++i) check_image(images, i, static_cast<std::uint8_t>(i + 1));
 }
@@ -51,7 +51,7 @@ TEST_CASE("of CIFAR-100 the fine label counts") {
   const TemporaryFolder folder;
   write_file(folder / "train.bin", joined({record({19, 99}, 5), record({4, 0}, 6)}));
   const data::Images images = data::read_cifar({folder / "train.bin"}, 2, 100);
-  CHECK(images.labels == Bytes{99, 0});
+  CHECK(images.labels == std::vector<std::int32_t>{99, 0});
   REQUIRE(images.pixels.size() == 2 * 3 * plane);
   check_image(images, 0, 5);
   check_image(images, 1, 6);

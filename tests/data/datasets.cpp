@@ -58,7 +58,7 @@ TEST_CASE("the names of the data sets") {
         std::vector<std::string>{"mnist", "fashion-mnist", "cifar10", "cifar100"});
   CHECK(error_of([] { load_dataset("imagenet", Split::train); }) ==
         "[dataset] there is no data set 'imagenet'; there are: mnist, fashion-mnist, cifar10, "
-        "cifar100");
+        "cifar100, folder:DIR, npy:DIR and csv:FILE");
 }
 
 TEST_CASE("a data set gives its samples and refuses others") {

@@ -32,7 +32,7 @@ void check_pair(const Pair& pair) {
   CHECK(images.width == 4);
   CHECK(images.channels == 1);
   CHECK(images.pixels == pair.pixels);
-  CHECK(images.labels == Bytes{7, 0, 9});
+  CHECK(images.labels == std::vector<std::int32_t>{7, 0, 9});
 }
 
 }  // namespace

@@ -33,6 +33,13 @@ class TESSERA_API Dataset {
   /// Copies the height*width*channels bytes of a sample and returns its label.
   virtual std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const = 0;
 
+  /// Whether reading is so much work that several threads should share it.
+  virtual bool is_slow() const { return false; }
+  /// The file that a sample was read from, where each has its own.
+  virtual std::string file_of(std::int64_t) const { return {}; }
+  /// What was left out (DatasetOptions::skip_bad): a line for each.
+  virtual std::vector<std::string> skipped() const { return {}; }
+
   std::int64_t image_bytes() const { return height() * width() * channels(); }
 };
 
@@ -46,6 +53,35 @@ TESSERA_API const std::vector<std::string>& dataset_names();
 /// truncated or mismatched file.
 TESSERA_API std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
                                                   const std::string& directory = {});
+
+/// How images of one's own are read.
+struct DatasetOptions {
+  std::string directory = {};  ///< of a data set with a name
+  /// Pictures are scaled and converted to this; rows of CSV files, 0 where they tell it themselves.
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t channels = 0;
+  std::vector<std::string> classes = {};  ///< those of a model; none: what the data has
+  double held_out = 0.1;   ///< share of each class that is for testing, where the data says nothing
+  std::uint64_t seed = 0;  ///< of the choice of that share
+  bool skip_bad = false;   ///< leave out pictures that cannot be read
+  std::int64_t memory = std::int64_t{1} << 30;  ///< bytes of decoded pictures to keep
+};
+
+/// Also images of one's own, by name: "folder:DIR" pictures in folders called after their classes,
+/// "npy:DIR" the arrays x.npy and y.npy, "csv:FILE" rows of a label and pixels. docs/data.md says
+/// how files are found. Pictures are all decoded here once, so that a damaged one is known before
+/// training; those for which there is no memory are decoded again each time. Throws Error that
+/// names the file.
+TESSERA_API std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
+                                                  const DatasetOptions& options);
+/// "folder:DIR", "npy:DIR" or "csv:FILE".
+TESSERA_API bool is_own_dataset(std::string_view name);
+/// Pictures (PNG, JPEG, PGM, PPM) of files, all with label 0.
+TESSERA_API std::unique_ptr<Dataset> load_pictures(std::vector<std::string> paths,
+                                                   const DatasetOptions& options);
+/// The paths of all pictures in a folder and its subfolders, by name, in order.
+TESSERA_API std::vector<std::string> find_pictures(const std::string& folder);
 
 /// A permutation of 0 .. size-1 for an epoch: Fisher-Yates with Philox, equal everywhere.
 TESSERA_API std::vector<std::uint32_t> shuffled_order(std::int64_t size, std::uint64_t seed,

@@ -1,0 +1,182 @@
+#include "engine/data/own.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "engine/data/csv.h"
+#include "engine/data/memory_dataset.h"
+#include "engine/data/npy.h"
+#include "engine/data/pictures.h"
+#include "tessera/error.h"
+
+namespace tessera {
+namespace data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int32_t most_classes = 1 << 16;
+
+enum class Format : std::uint8_t { folder, npy, csv };
+
+constexpr struct {
+  std::string_view prefix;
+  Format format;
+} formats[] = {{"folder:", Format::folder}, {"npy:", Format::npy}, {"csv:", Format::csv}};
+
+/// Where the images of a part are, or those of both parts.
+struct Part {
+  fs::path path;
+  fs::path train;  ///< the other part's classes count; empty where both are one
+};
+
+/// `path`, or in it train and val, or test, where there are both.
+Part find_part(const fs::path& path, Split split, const std::string& suffix) {
+  std::error_code ignored;
+  const fs::path train = path / ("train" + suffix);
+  for (const char* name : {"val", "test"}) {
+    const fs::path test = path / (name + suffix);
+    if (fs::exists(train, ignored) && fs::exists(test, ignored))
+      return {split == Split::train ? train : test, train};
+  }
+  return {path, {}};
+}
+
+template <typename T>
+std::vector<T> chosen(const std::vector<T>& all, const std::vector<std::size_t>& which) {
+  std::vector<T> some;
+  some.reserve(which.size());
+  for (std::size_t i : which) some.push_back(all[i]);
+  return some;
+}
+
+std::vector<std::size_t> choose_some(const std::string& path,
+                                     const std::vector<std::int32_t>& labels, Split split,
+                                     const DatasetOptions& options) {
+  auto some = choose_part(labels, split, options.held_out, options.seed);
+  if (some.empty())
+    throw Error(path, fmt::format("has {} images, which leaves none for {}; {} of each class are "
+                                  "held out for testing",
+                                  labels.size(), split == Split::train ? "training" : "testing",
+                                  options.held_out));
+  return some;
+}
+
+std::unique_ptr<Dataset> load_folder(const Part& part, Split split, const DatasetOptions& options) {
+  std::vector<std::string> classes = options.classes;
+  if (!part.train.empty()) find_classes(part.train.string(), classes);
+  PictureFiles files = find_classes(part.path.string(), classes);
+  if (part.train.empty()) {
+    const auto some = choose_some(part.path.string(), files.labels, split, options);
+    files = {chosen(files.paths, some), chosen(files.labels, some)};
+  }
+  return open_pictures(std::move(files), std::move(classes), options);
+}
+
+void check_labels(const std::string& path, const Images& images, std::int64_t classes) {
+  for (std::size_t i = 0; i < images.labels.size(); ++i)
+    if (images.labels[i] < 0 || images.labels[i] >= classes)
+      throw Error(path, fmt::format("label {} of image {} is out of range, expected 0 to {}",
+                                    images.labels[i], i, classes - 1));
+}
+
+/// Those of the file classes.txt, one in each line, or numbers.
+std::vector<std::string> class_names(const fs::path& folder, const Images& images) {
+  std::vector<std::string> names;
+  std::ifstream file(folder / "classes.txt");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) names.push_back(line);
+  }
+  if (!names.empty()) return names;
+  const std::int32_t last = *std::max_element(images.labels.begin(), images.labels.end());
+  for (std::int32_t i = 0; i <= last; ++i) names.push_back(fmt::format("{}", i));
+  return names;
+}
+
+Images take(const Images& images, const std::vector<std::size_t>& which) {
+  Images some{images.height, images.width, images.channels, {}, chosen(images.labels, which)};
+  const auto bytes = static_cast<std::size_t>(images.height * images.width * images.channels);
+  some.pixels.reserve(which.size() * bytes);
+  for (std::size_t i : which) {
+    const auto begin = images.pixels.begin() + static_cast<std::ptrdiff_t>(i * bytes);
+    some.pixels.insert(some.pixels.end(), begin, begin + static_cast<std::ptrdiff_t>(bytes));
+  }
+  return some;
+}
+
+Images read_array(Format format, const fs::path& path, const DatasetOptions& options) {
+  Images images = format == Format::npy
+                      ? read_npy((path / "x.npy").string(), (path / "y.npy").string())
+                      : read_csv(path.string(), options.height, options.width, options.channels);
+  check_labels(path.string(), images, most_classes);
+  return images;
+}
+
+std::unique_ptr<Dataset> load_array(Format format, const Part& part, const fs::path& folder,
+                                    Split split, const DatasetOptions& options) {
+  Images images = read_array(format, part.path, options);
+  std::vector<std::string> classes = options.classes;
+  if (classes.empty())
+    classes = class_names(folder, part.train.empty() || part.train == part.path
+                                      ? images
+                                      : read_array(format, part.train, options));
+  check_labels(part.path.string(), images, std::ssize(classes));
+  if (part.train.empty())
+    images = take(images, choose_some(part.path.string(), images.labels, split, options));
+  return std::make_unique<MemoryDataset>(std::move(images), std::move(classes));
+}
+
+}  // namespace
+
+std::vector<std::size_t> choose_part(std::span<const std::int32_t> labels, Split split,
+                                     double held_out, std::uint64_t seed) {
+  if (!(held_out >= 0 && held_out <= 1))
+    throw Error("data", fmt::format("the share held out is {}, expected 0 to 1", held_out));
+  std::map<std::int32_t, std::vector<std::size_t>> by_class;
+  for (std::size_t i = 0; i < labels.size(); ++i) by_class[labels[i]].push_back(i);
+  std::vector<std::size_t> part;
+  for (const auto& [label, samples] : by_class) {
+    const auto count = std::ssize(samples);
+    const auto order = shuffled_order(count, seed, static_cast<std::uint64_t>(label));
+    auto tests = static_cast<std::int64_t>(std::llround(held_out * static_cast<double>(count)));
+    if (held_out > 0 && count > 1) tests = std::max<std::int64_t>(1, tests);
+    for (std::int64_t i = 0; i < count; ++i)
+      if ((i < tests) == (split == Split::test))
+        part.push_back(samples[order[static_cast<std::size_t>(i)]]);
+  }
+  std::sort(part.begin(), part.end());
+  return part;
+}
+
+std::unique_ptr<Dataset> load_own(std::string_view name, Split split,
+                                  const DatasetOptions& options) {
+  for (const auto& [prefix, format] : formats) {
+    if (!name.starts_with(prefix)) continue;
+    const fs::path path(name.substr(prefix.size()));
+    std::error_code ignored;
+    if (!fs::exists(path, ignored)) throw Error(path.string(), "there is no such file or folder");
+    if (format == Format::csv && !fs::is_directory(path, ignored))
+      return load_array(format, {path, {}}, path.parent_path(), split, options);
+    const Part part = find_part(path, split, format == Format::csv ? ".csv" : "");
+    if (format == Format::folder) return load_folder(part, split, options);
+    if (format == Format::csv && part.train.empty())
+      throw Error(path.string(), "has no train.csv with val.csv or test.csv; name a file else");
+    return load_array(format, part, path, split, options);
+  }
+  throw Error("dataset", fmt::format("'{}' is no data set of one's own", name));
+}
+
+}  // namespace data
+
+bool is_own_dataset(std::string_view name) {
+  return std::any_of(std::begin(data::formats), std::end(data::formats),
+                     [&](const auto& known) { return name.starts_with(known.prefix); });
+}
+
+}  // namespace tessera

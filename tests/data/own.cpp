@@ -1,0 +1,174 @@
+// Images of one's own: folders of pictures, their split, and pictures that cannot be read.
+#include "engine/data/own.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "tests/data/files.h"
+#include "tests/data/png.h"
+
+namespace tessera::tests {
+namespace {
+
+/// A folder of pictures of one colour each.
+struct Pets {
+  TemporaryFolder folder;
+  DatasetOptions options{.height = 4, .width = 3, .channels = 3};
+
+  std::string path(const std::string& name) const { return (folder.path() / name).string(); }
+  void add(const std::string& name, std::uint8_t shade, std::int64_t side = 5) {
+    write_file(path(name), png(side, side + 1, 1, 8,
+                               Bytes(static_cast<std::size_t>(side * (side + 1)), shade)));
+  }
+  std::unique_ptr<Dataset> load(Split split) const {
+    return load_dataset("folder:" + folder.path().string(), split, options);
+  }
+};
+
+/// The files of a part, without folders, with their labels; pixels are the shade of `shades`.
+std::map<std::string, std::int32_t> files_of(const Dataset& dataset) {
+  std::map<std::string, std::int32_t> files;
+  Bytes pixels(static_cast<std::size_t>(dataset.image_bytes()));
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const std::string name = std::filesystem::path(dataset.file_of(i)).filename().string();
+    files[name] = dataset.read(i, pixels);
+    const auto shade = static_cast<std::uint8_t>(std::stoi(name));  // its name says it
+    CHECK(pixels == Bytes(pixels.size(), shade));
+  }
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("folders are classes, and a share of each is held out") {
+  Pets pets;
+  for (int i = 0; i < 20; ++i)
+    pets.add("dog/" + std::to_string(i) + ".png", static_cast<std::uint8_t>(i));
+  for (int i = 20; i < 25; ++i)
+    pets.add("cat/old/" + std::to_string(i) + ".PNG", static_cast<std::uint8_t>(i), i - 10);
+  write_file(pets.path("dog/notes.txt"), {'x'});
+  write_file(pets.path("dog/._1.png"), {'x'});
+  for (std::int64_t memory : {std::int64_t{1} << 30, std::int64_t{36 * 4 + 1}, std::int64_t{0}}) {
+    CAPTURE(memory);
+    pets.options.memory = memory;
+    const auto train = pets.load(Split::train), test = pets.load(Split::test);
+    CHECK(train->classes() == std::vector<std::string>{"cat", "dog"});
+    CHECK(train->size() == 22);
+    CHECK(test->size() == 3);
+    CHECK(train->is_slow() == (memory < 22 * 36));
+    auto all = files_of(*train), held_out = files_of(*test);
+    CHECK(std::count_if(held_out.begin(), held_out.end(),
+                        [](const auto& file) { return file.second == 1; }) == 2);
+    all.merge(held_out);
+    CHECK(held_out.empty());
+    CHECK(all.size() == 25);
+    for (const auto& [name, label] : all) CHECK(label == (std::stoi(name) < 20));
+  }
+}
+
+TEST_CASE("the share held out depends on the seed alone") {
+  std::vector<std::int32_t> labels(100);
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int32_t>(i % 3);
+  const auto part = [&](double share, std::uint64_t seed) {
+    return data::choose_part(labels, Split::test, share, seed);
+  };
+  CHECK(part(0.1, 1) == part(0.1, 1));
+  CHECK(part(0.1, 1) != part(0.1, 2));
+  CHECK(part(0.1, 1).size() == 9);
+  CHECK(part(1, 1).size() == 100);
+  CHECK(part(0, 1).empty());
+  CHECK(part(0.001, 1).size() == 3);
+  CHECK(error_of([&] { part(1.5, 1); }) == "[data] the share held out is 1.5, expected 0 to 1");
+}
+
+TEST_CASE("folders train and val are the parts") {
+  for (const std::string test : {"val", "test"}) {
+    Pets pets;
+    pets.add("train/cat/1.png", 1);
+    pets.add("train/dog/2.png", 2);
+    pets.add(test + "/dog/3.png", 3);
+    CHECK(files_of(*pets.load(Split::train)) ==
+          std::map<std::string, std::int32_t>{{"1.png", 0}, {"2.png", 1}});
+    CHECK(files_of(*pets.load(Split::test)) == std::map<std::string, std::int32_t>{{"3.png", 1}});
+    pets.add(test + "/eel/4.png", 4);
+    CHECK(error_of([&] { pets.load(Split::test); }) ==
+          where(pets.path(test)) + "has folders of no known class: eel; the classes are cat, dog");
+  }
+}
+
+TEST_CASE("classes that a model has keep its order") {
+  Pets pets;
+  pets.add("cat/1.png", 1);
+  pets.add("dog/2.png", 2);
+  pets.options.held_out = 1;
+  pets.options.classes = {"dog", "eel", "cat"};
+  const auto test = pets.load(Split::test);
+  CHECK(test->classes() == pets.options.classes);
+  CHECK(files_of(*test) == std::map<std::string, std::int32_t>{{"1.png", 2}, {"2.png", 0}});
+}
+
+TEST_CASE("pictures that cannot be read are named, or left out and named") {
+  Pets pets;
+  for (int i = 0; i < 6; ++i)
+    pets.add("a/" + std::to_string(i) + ".png", static_cast<std::uint8_t>(i));
+  pets.options.held_out = 0;
+  for (const char* name : {"a/0.png", "a/3.png"}) {
+    Bytes bytes = read_file(pets.path(name));
+    bytes.resize(bytes.size() - 9);
+    write_file(pets.path(name), bytes);
+  }
+  CHECK(error_of([&] { pets.load(Split::train); }) == where(pets.path("a/0.png")) + "is cut short");
+  pets.options.skip_bad = true;
+  for (std::int64_t memory : {1000, 36 * 4, 0}) {
+    CAPTURE(memory);
+    pets.options.memory = memory;
+    const auto train = pets.load(Split::train);
+    CHECK(train->skipped() ==
+          std::vector<std::string>{where(pets.path("a/0.png")) + "is cut short",
+                                   where(pets.path("a/3.png")) + "is cut short"});
+    CHECK(files_of(*train).size() == 4);
+  }
+}
+
+TEST_CASE("the loader reads pictures by several threads, in order") {
+  Pets pets;
+  for (int i = 0; i < 20; ++i)
+    pets.add("a/" + std::to_string(i) + ".png", static_cast<std::uint8_t>(i));
+  pets.options.held_out = 0;
+  pets.options.memory = 36 * 3;
+  const auto train = pets.load(Split::train);
+  Loader loader(*train, {.batch = 8, .order = shuffled_order(20, 3, 0)});
+  const auto order = shuffled_order(20, 3, 0);
+  std::size_t at = 0;
+  while (const Batch* batch = loader.next())
+    for (std::int64_t i = 0; i < batch->size; ++i) {
+      const std::string name = std::filesystem::path(train->file_of(order[at++])).stem().string();
+      CHECK(batch->images[static_cast<std::size_t>(i * 36)] == std::stoi(name));
+    }
+  CHECK(at == 20);
+}
+
+TEST_CASE("folders without what is needed are refused") {
+  Pets pets;
+  const std::string root = pets.folder.path().string();
+  const auto error = [&] { return error_of([&] { pets.load(Split::train); }); };
+  CHECK(error() == where(root) + "has no folders, expected one for each class");
+  std::filesystem::create_directory(pets.path("a"));
+  CHECK(error() ==
+        where(root) + "has no pictures in its folders, expected PNG, JPEG, PGM or PPM files");
+  pets.add("a/1.png", 1);
+  CHECK(error() == "");
+  CHECK(error_of([&] { pets.load(Split::test); }) ==
+        where(root) +
+            "has 1 images, which leaves none for testing; 0.1 of each class are held out "
+            "for testing");
+  pets.options.height = 0;
+  CHECK(error() == "[pictures] size is 0x3, expected at least 1x1");
+  CHECK(error_of([] { load_dataset("folder:no/such", Split::train, DatasetOptions{}); }) ==
+        "[no/such] there is no such file or folder");
+}
+
+}  // namespace tessera::tests
