@@ -18,6 +18,8 @@ void add_models_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
+void add_import_command(CLI::App& app);
+void add_export_command(CLI::App& app);
 void add_tune_command(CLI::App& app);
 void add_profile_command(CLI::App& app);
 
@@ -59,17 +61,6 @@ struct DeviceOption {
     const std::string reason = opened->set_matmul_precision(wanted);
     if (verbose && !reason.empty()) fmt::print("products stay in float32: {}\n", reason);
     return opened;
-  }
-};
-
-struct DataOptions {
-  std::string name;
-  std::string directory;
-  CLI::Option* add(CLI::App& command) {
-    command.add_option("--data-dir", directory,
-                       "folder of the data set (default: the variable TESSERA_DATA, or where "
-                       "Debian's packages put it)");
-    return command.add_option("--data", name, "mnist, fashion-mnist, cifar10 or cifar100");
   }
 };
 

@@ -24,18 +24,20 @@ void run(const Arguments& arguments) {
       arguments.data.name.empty() ? checkpoint.training.data : arguments.data.name;
   if (data.empty())
     throw Error(arguments.model, "names no data set it was trained on; choose one with --data");
-  const auto dataset = load_dataset(data, Split::test, arguments.data.directory);
+  const auto dataset = load_dataset(data, Split::test, dataset_options(arguments.data, checkpoint));
+  const std::size_t skipped = report_skipped(*dataset);
   const auto device = arguments.device.open();
   const auto network = load(*device, checkpoint);
-  const Evaluation result =
-      network->evaluate(*dataset, 250, arguments.averaged ? Weights::averaged : Weights::last);
+  const Evaluation result = network->evaluate(
+      *dataset, evaluation_batch(*dataset), arguments.averaged ? Weights::averaged : Weights::last);
   if (arguments.json) {
-    const nlohmann::ordered_json j = {
+    nlohmann::ordered_json j = {
         {"accuracy", result.accuracy}, {"loss", result.loss}, {"images", result.images}};
+    if (arguments.data.skip_bad) j["skipped"] = skipped;
     fmt::print("{}\n", j.dump());
   } else {
-    fmt::print("{}: accuracy {:.4f}, loss {:.4f} on {} test images of {}\n", arguments.model,
-               result.accuracy, result.loss, result.images, data);
+    fmt::print("{}: accuracy {:.4f}, loss {:.4f} on {} test images of {}{}\n", arguments.model,
+               result.accuracy, result.loss, result.images, data, skipped_text(skipped));
   }
 }
 

@@ -30,8 +30,8 @@ std::array<std::int64_t, 2> parse_size(const std::string& text) {
   return {pixels(text.substr(0, x)), pixels(text.substr(x + 1))};
 }
 
-void add_size_option(CLI::App& command, std::string& text, const std::string& otherwise) {
-  command
+CLI::Option* add_size_option(CLI::App& command, std::string& text, const std::string& otherwise) {
+  return command
       .add_option("--size", text,
                   "rows and columns of an image, as 224 or 224x160 (default: " + otherwise + ")")
       ->check(CLI::Validator(check_size, ""));

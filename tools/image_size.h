@@ -14,6 +14,6 @@ std::array<std::int64_t, 2> parse_size(const std::string& text);
 
 /// Rows and columns; `text` stays empty unless the option is given. `otherwise`: what is taken
 /// then.
-void add_size_option(CLI::App& command, std::string& text, const std::string& otherwise);
+CLI::Option* add_size_option(CLI::App& command, std::string& text, const std::string& otherwise);
 
 }  // namespace tessera::tools

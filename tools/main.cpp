@@ -38,6 +38,8 @@ int main(int argc, char** argv) {
   tessera::tools::add_train_command(app);
   tessera::tools::add_eval_command(app);
   tessera::tools::add_predict_command(app);
+  tessera::tools::add_import_command(app);
+  tessera::tools::add_export_command(app);
   tessera::tools::add_tune_command(app);
   tessera::tools::add_profile_command(app);
   try {

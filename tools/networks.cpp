@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "tessera/error.h"
@@ -15,6 +16,12 @@ bool is_onnx(const std::string& name) { return name.ends_with(".onnx"); }
 Model open_model(const std::string& name, ImageInput input, std::vector<std::string> classes) {
   return is_onnx(name) ? onnx_model(name, std::move(input), std::move(classes))
                        : make_model(name, std::move(input), std::move(classes));
+}
+
+ImageInput published_input(const std::string& name) {
+  if (is_onnx(name)) return onnx_model(name).input;
+  const std::int64_t side = model_info(name).side;
+  return {side, side, 3, {}};
 }
 
 std::vector<CLI::Option*> PixelOptions::add(CLI::App& command) {
@@ -47,7 +54,8 @@ Checkpoint open_network(const std::string& path, const DataOptions& data,
   }
   Checkpoint checkpoint;
   if (!data.name.empty()) {
-    const auto dataset = load_dataset(data.name, Split::test, data.directory);
+    if (is_own_dataset(data.name)) checkpoint.input = published_input(path);
+    const auto dataset = load_dataset(data.name, Split::test, dataset_options(data, checkpoint));
     checkpoint.input = {dataset->height(), dataset->width(), dataset->channels(), {}};
     checkpoint.classes = dataset->classes();
   }
@@ -57,6 +65,35 @@ Checkpoint open_network(const std::string& path, const DataOptions& data,
   checkpoint.input.options = pixels.options(model.input.channels);
   checkpoint.classes = model.classes;
   return checkpoint;
+}
+
+DatasetOptions dataset_options(const DataOptions& data, const Checkpoint& checkpoint) {
+  const TrainingState& training = checkpoint.training;
+  DatasetOptions options = data.options({});
+  options.height = checkpoint.input.height;
+  options.width = checkpoint.input.width;
+  options.channels = checkpoint.input.channels;
+  options.classes = checkpoint.classes;
+  options.seed = training.seed;
+  const bool is_trained_on = data.name.empty() || data.name == training.data;
+  options.held_out = is_trained_on ? training.held_out : 1;
+  return options;
+}
+
+DatasetOptions dataset_options(const DataOptions& data, const std::string& model,
+                               std::uint64_t seed) {
+  const bool is_open = data.size.empty() && is_own_dataset(data.name);
+  const ImageInput input = is_open ? published_input(model) : ImageInput{};
+  DatasetOptions options = data.options({input.height, input.width});
+  const bool is_scaled = options.channels > 0 && input.channels > 0;
+  if (data.channels == 0 && is_scaled) options.channels = input.channels;
+  options.seed = seed;
+  return options;
+}
+
+std::int64_t evaluation_batch(const Dataset& dataset) {
+  constexpr std::int64_t pixels = 1 << 21;
+  return std::clamp<std::int64_t>(pixels / (dataset.height() * dataset.width()), 16, 250);
 }
 
 std::unique_ptr<Network> load(Device& device, const Checkpoint& checkpoint) {

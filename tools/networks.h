@@ -2,12 +2,14 @@
 // `tessera train` wrote, or an ONNX file.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "tessera/checkpoint.h"
 #include "tools/commands.h"
+#include "tools/data_options.h"
 
 namespace tessera::tools {
 
@@ -16,6 +18,9 @@ bool is_onnx(const std::string& name);
 
 /// One of the library's models, or that of an ONNX file.
 Model open_model(const std::string& name, ImageInput input, std::vector<std::string> classes);
+/// Rows, columns and channels of the images that a model was published for; 0 where an ONNX file
+/// leaves them open.
+ImageInput published_input(const std::string& name);
 
 /// How pixels become the numbers that a net from elsewhere was made for.
 struct PixelOptions {
@@ -29,6 +34,15 @@ struct PixelOptions {
 /// classes are those of the data set where one is named.
 Checkpoint open_network(const std::string& path, const DataOptions& data,
                         const PixelOptions& pixels);
+/// How images are read for a network that a file holds: as for its training. Of data that it was
+/// not trained on all images are for testing, where nothing else is said.
+DatasetOptions dataset_options(const DataOptions& data, const Checkpoint& checkpoint);
+/// How they are read to train a model: pictures have the size that it was published for, where
+/// nothing else is said.
+DatasetOptions dataset_options(const DataOptions& data, const std::string& model,
+                               std::uint64_t seed);
+/// How many images are evaluated at once: fewer of large ones, which take memory.
+std::int64_t evaluation_batch(const Dataset& dataset);
 std::unique_ptr<Network> load(Device& device, const Checkpoint& checkpoint);
 
 }  // namespace tessera::tools

@@ -3,14 +3,19 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 
 #include "tessera/error.h"
-#include "tools/image_file.h"
 #include "tools/networks.h"
 
 namespace tessera::tools {
 namespace {
+
+constexpr std::size_t batch_size = 32;
 
 struct Arguments {
   std::string model;
@@ -19,38 +24,93 @@ struct Arguments {
   DeviceOption device;
   PixelOptions pixels;
   bool averaged = false;
+  bool json = false;
   std::int64_t top = 3;
 };
 
-/// Pictures by file name, or by number in the test images of a data set that is loaded when the
-/// first number turns up.
-class Pictures {
+/// The pictures that the command line names, one by one.
+std::vector<std::string> list_images(const std::vector<std::string>& arguments) {
+  std::vector<std::string> images;
+  for (const std::string& argument : arguments) {
+    if (argument == "-") {
+      for (std::string line; std::getline(std::cin, line);)
+        if (!line.empty()) images.push_back(line);
+    } else if (std::filesystem::is_directory(argument)) {
+      const std::vector<std::string> found = find_pictures(argument);
+      if (found.empty()) throw Error(argument, "has no pictures");
+      images.insert(images.end(), found.begin(), found.end());
+    } else {
+      images.push_back(argument);
+    }
+  }
+  return images;
+}
+
+/// The number of a test image; none: the path of a picture.
+std::optional<std::int64_t> number_of(const std::string& image) {
+  std::int64_t number = 0;
+  const char* end = image.data() + image.size();
+  const auto parsed = std::from_chars(image.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return {};
+  return number;
+}
+
+/// How many of the first are all numbers or all files, up to a batch.
+std::size_t alike(std::span<const std::string> images) {
+  std::size_t count = 1;
+  const bool numbers = number_of(images[0]).has_value();
+  while (count < std::min(batch_size, images.size()) &&
+         number_of(images[count]).has_value() == numbers)
+    ++count;
+  return count;
+}
+
+struct Pictures {
+  std::vector<std::string> images;   ///< as they were named
+  std::vector<std::string> labels;   ///< the true classes, empty where unknown
+  std::vector<std::uint8_t> pixels;  ///< [N,H,W,C]
+  std::size_t skipped = 0;
+
+  void add(const std::string& image, const Dataset& dataset, std::int64_t index) {
+    const std::size_t begin = pixels.size();
+    pixels.resize(begin + static_cast<std::size_t>(dataset.image_bytes()));
+    const auto label =
+        static_cast<std::size_t>(dataset.read(index, std::span(pixels).subspan(begin)));
+    images.push_back(image);
+    labels.push_back(dataset.classes().at(label));
+  }
+};
+
+/// Reads pictures by file name, or by number in the test images of a data set that is loaded when
+/// the first number turns up.
+class Reader {
  public:
-  Pictures(const Checkpoint& checkpoint, const DataOptions& data)
+  Reader(const Checkpoint& checkpoint, const DataOptions& data)
       : checkpoint_(checkpoint), data_(data) {}
 
-  struct Picture {
-    std::vector<std::uint8_t> pixels;
-    std::string label;  ///< the true class, empty when unknown
-  };
-  Picture read(const std::string& image) {
-    std::int64_t index = 0;
-    const char* end = image.data() + image.size();
-    const auto parsed = std::from_chars(image.data(), end, index);
-    if (parsed.ec != std::errc() || parsed.ptr != end)
-      return {read_image(image, checkpoint_.input), ""};
-    const Dataset& dataset = loaded();
-    if (index < 0 || index >= dataset.size())
-      throw Error("predict",
-                  fmt::format("there is no image {}, expected 0 to {}", index, dataset.size() - 1));
-    Picture picture;
-    picture.pixels.resize(static_cast<std::size_t>(dataset.image_bytes()));
-    const auto label = static_cast<std::size_t>(dataset.read(index, picture.pixels));
-    picture.label = dataset.classes().at(label);
-    return picture;
+  /// All numbers, or all files.
+  Pictures read(std::span<const std::string> images) {
+    Pictures pictures;
+    if (number_of(images[0])) {
+      for (const std::string& image : images) add_numbered(image, *number_of(image), pictures);
+      return pictures;
+    }
+    const auto files =
+        load_pictures({images.begin(), images.end()}, dataset_options(data_, checkpoint_));
+    pictures.skipped = report_skipped(*files);
+    for (std::int64_t i = 0; i < files->size(); ++i) pictures.add(files->file_of(i), *files, i);
+    return pictures;
   }
 
  private:
+  void add_numbered(const std::string& image, std::int64_t number, Pictures& pictures) {
+    const Dataset& dataset = loaded();
+    if (number < 0 || number >= dataset.size())
+      throw Error("predict", fmt::format("there is no image {}, expected 0 to {}", number,
+                                         dataset.size() - 1));
+    pictures.add(image, dataset, number);
+  }
+
   const Dataset& loaded() {
     if (!dataset_) {
       const std::string name = data_.name.empty() ? checkpoint_.training.data : data_.name;
@@ -58,7 +118,7 @@ class Pictures {
         throw Error("predict",
                     "the model names no data set for image numbers; choose one with "
                     "--data");
-      dataset_ = load_dataset(name, Split::test, data_.directory);
+      dataset_ = load_dataset(name, Split::test, dataset_options(data_, checkpoint_));
     }
     return *dataset_;
   }
@@ -68,31 +128,77 @@ class Pictures {
   std::unique_ptr<Dataset> dataset_;
 };
 
-void print_top(const std::string& image, const std::string& label,
-               const std::vector<std::string>& classes, const std::vector<float>& probabilities,
-               std::int64_t top) {
-  std::vector<std::size_t> order(classes.size());
+/// The most probable classes, the first ones first.
+std::vector<std::size_t> best(std::span<const float> probabilities, std::int64_t count) {
+  std::vector<std::size_t> order(probabilities.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return probabilities[a] > probabilities[b];
   });
-  fmt::print("{}{}\n", image, label.empty() ? "" : " (label: " + label + ")");
-  for (std::size_t i = 0; i < std::min(static_cast<std::size_t>(top), order.size()); ++i)
-    fmt::print("  {:6.2f} %  {}\n", 100.0 * static_cast<double>(probabilities[order[i]]),
-               classes[order[i]]);
+  order.resize(std::min(static_cast<std::size_t>(count), order.size()));
+  return order;
 }
+
+/// Prints answers as they come, or all as JSON at the end.
+class Printer {
+ public:
+  Printer(const Arguments& arguments, const std::vector<std::string>& classes)
+      : arguments_(arguments), classes_(classes) {}
+
+  void add(const std::string& image, const std::string& label,
+           std::span<const float> probabilities) {
+    nlohmann::ordered_json found = nlohmann::ordered_json::array();
+    if (!arguments_.json)
+      fmt::print("{}{}\n", image, label.empty() ? "" : " (label: " + label + ")");
+    for (std::size_t i : best(probabilities, arguments_.top)) {
+      if (arguments_.json)
+        found.push_back({{"name", classes_[i]}, {"probability", probabilities[i]}});
+      else
+        fmt::print("  {:6.2f} %  {}\n", 100.0 * static_cast<double>(probabilities[i]), classes_[i]);
+    }
+    if (!arguments_.json) return;
+    nlohmann::ordered_json answer = {{"image", image}, {"classes", found}};
+    if (!label.empty()) answer["label"] = label;
+    answers_.push_back(answer);
+  }
+
+  void finish(std::size_t skipped) const {
+    if (arguments_.json)
+      fmt::print("{}\n", nlohmann::ordered_json{{"images", answers_}, {"skipped", skipped}}.dump(
+                             -1, ' ', false, nlohmann::json::error_handler_t::replace));
+    else if (skipped > 0)
+      fmt::print("{} skipped\n", skipped);
+  }
+
+ private:
+  const Arguments& arguments_;
+  const std::vector<std::string>& classes_;
+  nlohmann::ordered_json answers_ = nlohmann::ordered_json::array();
+};
 
 void run(const Arguments& arguments) {
   const Checkpoint checkpoint = open_network(arguments.model, arguments.data, arguments.pixels);
-  Pictures pictures(checkpoint, arguments.data);
+  const std::vector<std::string> images = list_images(arguments.images);
+  Reader reader(checkpoint, arguments.data);
   const auto device = arguments.device.open();
   const auto network = load(*device, checkpoint);
   const Weights weights = arguments.averaged ? Weights::averaged : Weights::last;
-  for (const std::string& image : arguments.images) {
-    const Pictures::Picture picture = pictures.read(image);
-    print_top(image, picture.label, checkpoint.classes,
-              network->predict(picture.pixels, 1, weights), arguments.top);
+  Printer printer(arguments, checkpoint.classes);
+  std::size_t skipped = 0;
+  for (std::span<const std::string> left = images; !left.empty();) {
+    const std::size_t taken = alike(left);
+    const Pictures pictures = reader.read(left.first(taken));
+    left = left.subspan(taken);
+    skipped += pictures.skipped;
+    const std::size_t count = pictures.images.size(), classes = checkpoint.classes.size();
+    if (count == 0) continue;
+    const std::vector<float> probabilities =
+        network->predict(pictures.pixels, static_cast<std::int64_t>(count), weights);
+    for (std::size_t i = 0; i < count; ++i)
+      printer.add(pictures.images[i], pictures.labels[i],
+                  std::span(probabilities).subspan(i * classes, classes));
   }
+  printer.finish(skipped);
 }
 
 }  // namespace
@@ -106,8 +212,9 @@ void add_predict_command(CLI::App& app) {
       ->required();
   command
       ->add_option("images", arguments->images,
-                   "PNG, PGM or PPM files (scaled to the model's size), or numbers of test images "
-                   "of the data set")
+                   "PNG, JPEG, PGM or PPM files (scaled to the model's size), folders of such, - "
+                   "for a list of paths on the standard input, or numbers of test images of the "
+                   "data set")
       ->required();
   arguments->data.add(*command)->description(
       "data set that image numbers refer to (default: the one the model was trained on)");
@@ -117,6 +224,7 @@ void add_predict_command(CLI::App& app) {
                     "use the averages of the weights that `tessera train --ema` kept");
   command->add_option("--top", arguments->top, "classes to print for each picture")
       ->check(at_least<std::int64_t>(1));
+  command->add_flag("--json", arguments->json, "print JSON");
   command->callback([arguments] { run(*arguments); });
 }
 

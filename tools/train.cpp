@@ -12,21 +12,19 @@
 #include "tools/run_observers.h"
 #include "tools/trace.h"
 #include "tools/train_options.h"
+#include "tools/weights.h"
 
 namespace tessera::tools {
 namespace {
-
-constexpr std::int64_t evaluation_batch = 250;
 
 /// Mean and deviation of each channel over all pixels, scaled to [0,1].
 void normalize(const Dataset& dataset, ImageOptions& options) {
   const auto channels = static_cast<std::size_t>(dataset.channels());
   std::vector<double> sum(channels), squares(channels);
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(dataset.image_bytes()));
-  for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    dataset.read(i, pixels);
-    for (std::size_t p = 0; p < pixels.size(); ++p) {
-      const double x = pixels[p] / 255.0;
+  Loader loader(dataset, {});
+  while (const Batch* batch = loader.next()) {
+    for (std::size_t p = 0; p < batch->images.size(); ++p) {
+      const double x = batch->images[p] / 255.0;
       sum[p % channels] += x;
       squares[p % channels] += x * x;
     }
@@ -59,7 +57,7 @@ class Training {
   /// Of the steps and of the evaluation between epochs.
   std::vector<Graph> graphs() const {
     std::vector<Graph> graphs = trainer_.graphs(std::min(arguments_.batch, train_.size()));
-    graphs.push_back(network_.evaluation_graph(std::min(evaluation_batch, test_.size())));
+    graphs.push_back(network_.evaluation_graph(std::min(evaluation_batch(test_), test_.size())));
     return graphs;
   }
 
@@ -140,7 +138,7 @@ class Training {
   }
 
   void end_epoch(std::int64_t images) {
-    const Evaluation evaluation = network_.evaluate(test_, evaluation_batch, tested());
+    const Evaluation evaluation = network_.evaluate(test_, evaluation_batch(test_), tested());
     progress_.end_epoch(images, mean_loss(), evaluation);
     ++state_.epoch;
     observers_.epoch({.step = state_.step,
@@ -216,7 +214,7 @@ void run(TrainArguments arguments, const TrainOptions& options,
   const bool resumes = options.resume->count() > 0;
   const std::string default_out =
       fmt::format("{}-{}.safetensors", std::filesystem::path(arguments.model).stem().string(),
-                  arguments.data.name);
+                  arguments.data.label());
   if (resumes && arguments.resume.empty() && arguments.out.empty()) arguments.out = default_out;
   const std::string resumed = arguments.resume.empty() ? arguments.out : arguments.resume;
   if (resumes) {
@@ -227,8 +225,13 @@ void run(TrainArguments arguments, const TrainOptions& options,
   if (arguments.out.empty()) arguments.out = default_out;
   check_checkpoint_path(arguments.out);
 
-  const auto train = load_dataset(arguments.data.name, Split::train, arguments.data.directory);
-  const auto test = load_dataset(arguments.data.name, Split::test, arguments.data.directory);
+  DatasetOptions images = resumes
+                              ? dataset_options(arguments.data, checkpoint)
+                              : dataset_options(arguments.data, arguments.model, arguments.seed);
+  const auto train = load_dataset(arguments.data.name, Split::train, images);
+  images.classes = train->classes();
+  const auto test = load_dataset(arguments.data.name, Split::test, images);
+  const std::size_t skipped = report_skipped(*train) + report_skipped(*test);
   if (arguments.batch > train->size())
     throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
                                      arguments.batch, train->size()));
@@ -238,15 +241,17 @@ void run(TrainArguments arguments, const TrainOptions& options,
   if (resumes) input = checkpoint.input;
   Model model = open_model(arguments.model, input, train->classes());
   const auto device = arguments.device.open(arguments.verbose);
-  fmt::print("training {} on {} ({} images) with {} ({})\n", arguments.model, arguments.data.name,
-             train->size(), device->info().name, device->info().id);
+  fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
+             train->size(), skipped_text(skipped), device->info().name, device->info().id);
 
   Network network(*device, std::move(model), arguments.seed);
+  if (!arguments.weights.empty()) load_weights(arguments.weights, network);
   TrainingState state = checkpoint.training;
   if (!resumes) {
     state.data = arguments.data.name;
     state.seed = arguments.seed;
     state.batch = arguments.batch;
+    state.held_out = arguments.data.held_out;
   }
   const std::int64_t steps_per_epoch = 1 + (train->size() - 1) / arguments.batch;
   state.options = resumes ? arguments.trainer : trainer_options(arguments, steps_per_epoch);

@@ -120,10 +120,14 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
       command.add_flag("--normalize", a.normalize,
                        "give each channel mean 0 and deviation 1, measured on the training images");
   add_optimizer(command, a, options);
+  for (CLI::Option* option : a.data.add_shape(command)) options.fixed.push_back(option);
   for (CLI::Option* option : a.pixels.add(command)) {
     option->excludes(options.normalize);
     options.fixed.push_back(option);
   }
+  options.fixed.push_back(command.add_option(
+      "--weights", a.weights,
+      "begin with these weights: a safetensors file of PyTorch's state_dict of the model"));
   options.fixed.push_back(command.add_option(
       "--augment", a.augment,
       "change the training images at random, e.g. crop=4,flip,cutout=8: crop=PIXELS, "

@@ -11,7 +11,7 @@ namespace tessera::tools {
 
 struct TrainArguments {
   std::string model = "tutorial";
-  DataOptions data{.name = "fashion-mnist", .directory = {}};
+  DataOptions data{.name = "fashion-mnist"};
   DeviceOption device;
   std::int64_t epochs = 10;
   std::int64_t batch = 32;
@@ -27,6 +27,7 @@ struct TrainArguments {
   TuningOptions tuning;
   std::string trace;
   ObserverOptions observers;
+  std::string weights;  ///< of PyTorch, to begin with
   TrainerOptions trainer;
   std::string augment;
   std::string optimizer = "sgd";

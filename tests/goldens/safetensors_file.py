@@ -2,7 +2,7 @@
 import json
 import struct
 
-TYPES = {"float32": "F32", "int32": "I32", "uint8": "U8"}
+TYPES = {"float32": "F32", "int32": "I32", "int64": "I64", "uint8": "U8"}
 
 
 def write(path, tensors, metadata):

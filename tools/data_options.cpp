@@ -1,0 +1,76 @@
+#include "tools/data_options.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+
+#include "tessera/error.h"
+#include "tools/commands.h"
+#include "tools/image_size.h"
+
+namespace tessera::tools {
+
+CLI::Option* DataOptions::add(CLI::App& command) {
+  command.add_option("--data-dir", directory,
+                     "folder of a data set with a name (default: the variable TESSERA_DATA, or "
+                     "where Debian's packages put it)");
+  command.add_flag("--skip-bad", skip_bad,
+                   "leave out pictures that cannot be read; they are named and counted");
+  return command.add_option(
+      "--data", name,
+      fmt::format("{}, or images of your own: folder:DIR (PNG and JPEG, one folder for each "
+                  "class), npy:DIR (x.npy and y.npy), csv:FILE",
+                  fmt::join(dataset_names(), ", ")));
+}
+
+std::vector<CLI::Option*> DataOptions::add_shape(CLI::App& command) {
+  CLI::Option* shape =
+      add_size_option(command, size, "of folder: those the model was published for");
+  return {shape,
+          command
+              .add_option("--channels", channels,
+                          "channels of an image of folder: and csv:, 1 is grey (default: 3)")
+              ->check(CLI::Range(1, 4)),
+          command
+              .add_option("--held-out", held_out,
+                          "share of each class of your own images that is for testing, chosen by "
+                          "--seed; not where there are folders train and val, or test")
+              ->check(CLI::Range(0.0, 1.0))};
+}
+
+std::string DataOptions::label() const {
+  if (!is_own_dataset(name)) return name;
+  const std::filesystem::path path(name.substr(name.find(':') + 1));
+  const auto last = path.has_filename() ? path : path.parent_path();
+  return last.stem().string();
+}
+
+DatasetOptions DataOptions::options(const std::array<std::int64_t, 2>& side) const {
+  DatasetOptions options;
+  options.directory = directory;
+  options.held_out = held_out;
+  options.skip_bad = skip_bad;
+  const bool is_folder = name.starts_with("folder:");
+  if (!is_folder && !name.starts_with("csv:") && (!size.empty() || channels > 0))
+    throw Error("data", fmt::format("images of {} have a size of their own, expected no --size and "
+                                    "no --channels",
+                                    name));
+  const auto [height, width] = parse_size(size);
+  options.height = height > 0 || !is_folder ? height : side[0];
+  options.width = width > 0 || !is_folder ? width : side[1];
+  options.channels = channels > 0 || !is_folder ? channels : 3;
+  return options;
+}
+
+std::size_t report_skipped(const Dataset& dataset) {
+  const std::vector<std::string> skipped = dataset.skipped();
+  for (const std::string& line : skipped) fmt::print(stderr, "skipped: {}\n", line);
+  return skipped.size();
+}
+
+std::string skipped_text(std::size_t count) {
+  return count > 0 ? fmt::format(", {} skipped", count) : "";
+}
+
+}  // namespace tessera::tools

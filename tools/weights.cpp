@@ -1,0 +1,165 @@
+// `tessera import` and `tessera export`: weights from PyTorch as a network to use here, and back.
+#include "tools/weights.h"
+
+#include <fmt/core.h>
+
+#include <fstream>
+
+#include "tessera/error.h"
+#include "tessera/models.h"
+#include "tessera/state_dict.h"
+#include "tools/image_size.h"
+#include "tools/networks.h"
+
+namespace tessera::tools {
+namespace {
+
+struct ImportArguments {
+  std::string weights;
+  std::string model;
+  std::string out;
+  std::string size;
+  std::string classes;  ///< file of names
+  std::int64_t channels = 3;
+  PixelOptions pixels;
+};
+
+struct ExportArguments {
+  std::string model;
+  std::string out;
+  bool averaged = false;
+};
+
+TensorFile read_state_dict(const std::string& path) {
+  TensorFile file = read_safetensors(path);
+  const auto format = file.metadata.find("format");
+  if (format != file.metadata.end() && format->second.starts_with("tessera"))
+    throw Error(path, "is a network of Tessera, expected weights of PyTorch");
+  return file;
+}
+
+/// Named numbers: "0", "1" and so on.
+std::vector<std::string> numbers(std::int64_t count) {
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < count; ++i) names.push_back(fmt::format("{}", i));
+  return names;
+}
+
+std::map<std::string, TorchLayout> layouts_of(const std::string& model, const ImageInput& input,
+                                              std::int64_t classes) {
+  Graph graph;
+  append_classifier(graph, make_model(model, input, numbers(classes)), 1);
+  return torch_layouts(graph);
+}
+
+/// The classes that the weights are for: the first dimension of what grows with their number.
+std::int64_t count_classes(const std::string& model, const ImageInput& input,
+                           const TensorFile& file) {
+  const auto layouts = layouts_of(model, input, 3);
+  for (const auto& [name, layout] : layouts_of(model, input, 2)) {
+    const auto found = file.tensors.find(name);
+    if (layout.shape == layouts.at(name).shape || found == file.tensors.end()) continue;
+    const TensorSpec& spec = found->second.spec;
+    if (spec.rank() > 0 && spec.elements() > 0) return spec.shape[0];
+  }
+  return model_info(model).classes;
+}
+
+std::vector<std::string> read_lines(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw Error(path, "cannot be opened");
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) lines.push_back(line);
+  }
+  if (lines.empty()) throw Error(path, "has no names of classes, expected one in each line");
+  return lines;
+}
+
+void write_tensors(const std::string& path, const TensorFile& file, Network& network) {
+  try {
+    load_state_dict(file, network);
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", path, error.what()));
+  }
+}
+
+void run_import(const ImportArguments& arguments) {
+  check_checkpoint_path(arguments.out);
+  const TensorFile file = read_state_dict(arguments.weights);
+  const std::int64_t side = model_info(arguments.model).side;
+  const auto [height, width] =
+      arguments.size.empty() ? std::array{side, side} : parse_size(arguments.size);
+  const ImageInput input{height, width, arguments.channels,
+                         arguments.pixels.options(arguments.channels)};
+  const std::vector<std::string> classes =
+      arguments.classes.empty() ? numbers(count_classes(arguments.model, input, file))
+                                : read_lines(arguments.classes);
+  const auto device = open_device("cpu");
+  Network network(*device, make_model(arguments.model, input, classes));
+  write_tensors(arguments.weights, file, network);
+  save_checkpoint(arguments.out, network);
+  fmt::print("model: {} ({}, images {}x{}x{}, {} classes)\n", arguments.out, arguments.model,
+             height, width, arguments.channels, classes.size());
+}
+
+void run_export(const ExportArguments& arguments) {
+  check_checkpoint_path(arguments.out);
+  const auto device = open_device("cpu");
+  const auto network = load(*device, read_checkpoint(arguments.model));
+  Params& params = network->params();
+  TensorFile file = state_dict(*network);
+  if (arguments.averaged) {
+    for (const auto& [name, tensor] : file.tensors)
+      if (params.entry(name).role == Role::parameter)
+        params.write(name, params.read(name + ".ema"));
+    file = state_dict(*network);
+  }
+  file.metadata = {{"format", "pt"}};
+  write_safetensors(arguments.out, file);
+  fmt::print("weights: {}\n", arguments.out);
+}
+
+}  // namespace
+
+void load_weights(const std::string& path, Network& network) {
+  write_tensors(path, read_state_dict(path), network);
+}
+
+void add_import_command(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("import", "Make a network of one of the models and PyTorch's weights");
+  auto arguments = std::make_shared<ImportArguments>();
+  command
+      ->add_option("weights", arguments->weights,
+                   "safetensors file of a state_dict with torchvision's names, as "
+                   "safetensors.torch.save_file writes it")
+      ->required();
+  command->add_option("--model", arguments->model, "name of the model (see tessera models)")
+      ->required();
+  command->add_option("--out", arguments->out, "file for the network")->required();
+  add_size_option(*command, arguments->size, "those the model was published for");
+  command->add_option("--channels", arguments->channels, "channels of an image")
+      ->check(at_least<std::int64_t>(1));
+  command->add_option("--classes", arguments->classes,
+                      "file of the names of the classes, one in each line (default: numbers)");
+  arguments->pixels.add(*command);
+  command->callback([arguments] { run_import(*arguments); });
+}
+
+void add_export_command(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("export",
+                         "Write weights for PyTorch: a safetensors file of a state_dict, which "
+                         "load_state_dict(safetensors.torch.load_file(FILE)) takes");
+  auto arguments = std::make_shared<ExportArguments>();
+  command->add_option("model,--model", arguments->model, "file that `tessera train` wrote")
+      ->required();
+  command->add_option("--out", arguments->out, "file for the weights")->required();
+  command->add_flag("--ema", arguments->averaged,
+                    "write the averages of the weights that `tessera train --ema` kept");
+  command->callback([arguments] { run_export(*arguments); });
+}
+
+}  // namespace tessera::tools
