@@ -66,7 +66,7 @@ std::string refuse_winograd(const Conv2dGeometry& g, const Tiling& tiling, std::
   if (g.R != 3 || g.S != 3) return "the filter is not 3x3";
   if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
   if (g.groups != 1) return "it has groups";
-  if (std::min(g.C, g.K) < 32) return "it has fewer than 32 channels";
+  if (std::min(g.C, g.K) < 16) return "it has fewer than 16 channels";
   if (!pays(tiling)) return "too little of each tile is used";
   return tiling.tiles() < fewest ? "the tiles are too few for the filters' transforms" : "";
 }
