@@ -27,6 +27,7 @@ struct Problem : ProductOperands {
   std::int64_t unit_rows = 0;  ///< the most output rows of a phase
   std::int64_t weight_floats = 0;
   std::int64_t chunks = 1, slab_floats = 0;
+  bool past_cache = false;
 
   explicit Problem(const NodeContext& node) : ProductOperands(node) {}
 
@@ -46,6 +47,7 @@ struct TileArguments {
   float* y;
   std::int64_t y_step;  ///< floats between two pixels
   std::int64_t last_lanes;
+  bool past_cache;  ///< whole vectors, which have left the cache when they are read
   const Epilogue* epilogue;
 };
 
@@ -63,7 +65,10 @@ struct ConvTile {
         weights += a.run_length * V * lanes;
       }
     a.epilogue->finish(tile, a.y, a.y_step, tail);
-    tile.write(a.y, a.y_step, tail);
+    if (a.past_cache)
+      tile.template write<PastCache>(a.y, a.y_step, PastCache{});
+    else
+      tile.write(a.y, a.y_step, tail);
   }
 };
 
@@ -142,6 +147,7 @@ void run_rows(const Problem& problem, const Phase& phase, const Segment& segment
   a.bias = problem.bias ? problem.bias + first_channel : nullptr;
   a.y_step = columns.dst_step * problem.dst_channels;
   a.last_lanes = block.width - (block.vectors - 1) * lanes;
+  a.past_cache = problem.past_cache;
   a.epilogue = &problem.epilogue;
   const std::int64_t most = tile_vectors / block.vectors;
   const std::int64_t tiles = (columns.outputs + most - 1) / most;
@@ -220,6 +226,20 @@ void add_phases(Problem& problem, const std::vector<Axis>& rows, const std::vect
     }
 }
 
+/// Filters of one tap see no images, only pixels: those in rows long enough for whole tiles, and
+/// enough rows for chunks.
+Conv2dGeometry with_long_rows(Conv2dGeometry g) {
+  if (g.R * g.S * g.stride_h * g.stride_w != 1 || g.P != g.H || g.Q != g.W) return g;
+  constexpr std::int64_t longest = 256, fewest = 32;
+  const std::int64_t pixels = g.N * g.H * g.W;
+  std::int64_t length = std::clamp<std::int64_t>(pixels / fewest, 1, longest);
+  while (pixels % length != 0) --length;
+  g.N = 1;
+  g.H = g.P = pixels / length;
+  g.W = g.Q = length;
+  return g;
+}
+
 /// `pack(problem, phase, block, to)` writes the weights of one block.
 template <typename Pack>
 Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
@@ -243,8 +263,9 @@ Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
 }  // namespace
 
 Step prepare_conv2d_direct(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry_of(node);
+  const Conv2dGeometry g = with_long_rows(conv2d_geometry_of(node));
   Problem problem(node);
+  problem.past_cache = node.past_cache(0) && g.K / g.groups % lanes == 0;
   problem.N = g.N;
   problem.groups = g.groups;
   problem.src_rows = g.H, problem.src_columns = g.W, problem.src_channels = g.C;
@@ -265,8 +286,9 @@ Step prepare_conv2d_direct(const NodeContext& node) {
 }
 
 Step prepare_conv2d_dx_direct(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
+  const Conv2dGeometry g = with_long_rows(conv2d_dx_geometry_of(node));
   Problem problem(node);
+  problem.past_cache = node.past_cache(0) && g.C / g.groups % lanes == 0;
   problem.N = g.N;
   problem.groups = g.groups;
   problem.src_rows = g.P, problem.src_columns = g.Q, problem.src_channels = g.K;

@@ -157,9 +157,10 @@ Step make_step(Problem problem, double flops, int threads, const Weight& weight)
           static_cast<std::size_t>(problem.taps() * problem.dst_channels) * sizeof(float)};
 }
 
-std::string refuse(std::int64_t groups, std::int64_t stride_w, std::int64_t outputs,
+std::string refuse(const Conv2dGeometry& g, std::int64_t stride_w, std::int64_t outputs,
                    std::int64_t channels) {
-  if (groups != 1) return "it has groups";
+  if (g.groups != 1) return "it has groups";
+  if (g.R * g.S == 1) return "a filter of one tap reads each pixel once, too little for planes";
   if (stride_w != 1) return "pixels of a row are not side by side";
   // A quarter more for the change of layout.
   const std::int64_t planar = channels * ((outputs + lanes - 1) / lanes);
@@ -171,13 +172,13 @@ std::string refuse(std::int64_t groups, std::int64_t stride_w, std::int64_t outp
 
 std::string refuse_conv2d_planar(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
-  return refuse(g.groups, g.stride_w, g.Q, g.K);
+  return refuse(g, g.stride_w, g.Q, g.K);
 }
 
 std::string refuse_conv2d_dx_planar(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   if (g.stride_h != 1) return "it has several phases";
-  return refuse(g.groups, g.stride_w, g.W, g.C);
+  return refuse(g, g.stride_w, g.W, g.C);
 }
 
 Step prepare_conv2d_planar(const NodeContext& node) {

@@ -196,14 +196,16 @@ struct Tile {
     });
   }
 
-  [[gnu::always_inline]] void write(float* to, std::int64_t step, const Tail& tail) const {
+  /// `last`: of the last vector of a row, the others are written by Most.
+  template <typename Most = Whole, typename Last = Tail>
+  [[gnu::always_inline]] void write(float* to, std::int64_t step, const Last& last) const {
     repeat<T>([&](auto t) __attribute__((always_inline)) {
       repeat<V>([&](auto v) __attribute__((always_inline)) {
         float* at = to + t * step + v * lanes;
         if (v == V - 1)
-          tail.store(at, acc[t][v]);
+          last.store(at, acc[t][v]);
         else
-          store(at, acc[t][v]);
+          Most::store(at, acc[t][v]);
       });
     });
   }
