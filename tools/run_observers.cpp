@@ -6,6 +6,7 @@
 
 #include "tessera/error.h"
 #include "tools/run_log.h"
+#include "tools/tensorboard.h"
 
 namespace tessera::tools {
 namespace {
@@ -19,12 +20,16 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 void ObserverOptions::add(CLI::App& command) {
   command.add_option("--log", log,
                      "write what happens to this file, a JSON object a line; --resume appends");
+  command.add_option("--tensorboard", tensorboard,
+                     "write scalars, histograms of the weights and sample images to this folder, "
+                     "for TensorBoard");
 }
 
 RunObservers::RunObservers(const ObserverOptions& options, std::int64_t log_every, bool appends,
                            Progress& progress)
     : log_every_(log_every), progress_(progress) {
   if (!options.log.empty()) observers_.push_back(make_run_log(options.log, appends));
+  if (!options.tensorboard.empty()) observers_.push_back(make_tensorboard(options.tensorboard));
 }
 
 void RunObservers::tell(const std::function<void(RunObserver&)>& what) {

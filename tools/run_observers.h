@@ -12,6 +12,7 @@ namespace tessera::tools {
 
 struct ObserverOptions {
   std::string log;
+  std::string tensorboard;
   void add(CLI::App& command);
 };
 

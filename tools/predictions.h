@@ -1,0 +1,23 @@
+// What a network says to the images of a data set, one by one.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tessera/network.h"
+
+namespace tessera::tools {
+
+struct Prediction {
+  std::int64_t image = 0;  ///< its number
+  std::int32_t label = 0;
+  std::int32_t best = 0;        ///< the most probable class
+  float probability = 0;        ///< of that class
+  float label_probability = 0;  ///< of the true one
+};
+
+/// Of the first `count` images.
+std::vector<Prediction> predict(Network& network, const Dataset& dataset, std::int64_t count,
+                                Weights weights);
+
+}  // namespace tessera::tools
