@@ -30,8 +30,8 @@ std::vector<CLI::Option*> DataOptions::add_shape(CLI::App& command) {
   return {shape,
           command
               .add_option("--channels", channels,
-                          "channels of an image of folder: and csv:, 1 is grey (default: 3)")
-              ->check(CLI::Range(1, 4)),
+                          "channels of an image of folder: and csv:, 1 is grey, 0: 3 (default)")
+              ->check(CLI::Range(0, 4)),
           command
               .add_option("--held-out", held_out,
                           "share of each class of your own images that is for testing, chosen by "
