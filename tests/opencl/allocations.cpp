@@ -36,7 +36,7 @@ TEST_CASE("a step allocates nothing") {
     params.add(graph, 5);
     const auto executable =
         device->compile(Plan(graph, {.alignment = device->buffer_alignment()}), params);
-    const std::vector<std::byte> image(6 * 21 * 19 * 3), label(6 * 4), lr(4);
+    const std::vector<std::byte> image(8 * 21 * 19 * 3), label(8 * 4), lr(4);
     const auto step = [&] {
       executable->set_input("image", image);
       executable->set_input("label", label);
