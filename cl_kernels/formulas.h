@@ -47,6 +47,7 @@ UNARY(mish, no_p, no_q, x * TANH(SOFTPLUS(x)),
       dy * (TANH(SOFTPLUS(x)) +
             x * SIGMOID(x) * (1.0f - TANH(SOFTPLUS(x)) * TANH(SOFTPLUS(x)))))
 UNARY(exp, no_p, no_q, EXP(x), dy * y)
+UNARY(erf, no_p, no_q, ERF(x), dy * 1.12837917f * EXP(-x * x))
 UNARY(log, no_p, no_q, LOG(x), dy / x)
 UNARY(sqrt, no_p, no_q, SQRT(x), dy * 0.5f / y)
 UNARY(rsqrt, no_p, no_q, 1.0f / SQRT(x), dy * -0.5f * y * y * y)

@@ -11,7 +11,7 @@ const std::vector<Operator>& operators() {
     for (const auto& family :
          {convolution_operators, elementwise_operators, matmul_operators, movement_operators,
           normalization_operators, pooling_operators, reduction_operators, reshape_operators,
-          shape_operators, slice_operators})
+          resize_operators, shape_operators, slice_operators})
       for (Operator& row : family()) rows.push_back(std::move(row));
     std::sort(rows.begin(), rows.end(),
               [](const Operator& a, const Operator& b) { return a.name < b.name; });

@@ -25,6 +25,7 @@ std::vector<Operator> normalization_operators();
 std::vector<Operator> pooling_operators();
 std::vector<Operator> reduction_operators();
 std::vector<Operator> reshape_operators();
+std::vector<Operator> resize_operators();
 std::vector<Operator> shape_operators();
 std::vector<Operator> slice_operators();
 

@@ -1,7 +1,8 @@
 // resample(x): along one axis each element of y is a weighted sum of a few of x. Attributes: axis,
 // size (of y), mode: "nearest" or "linear" (align_corners, factor: 0 for out / in), "reflect",
-// "replicate" or "circular" (before), "average" (kernel, stride, padding, count_include_pad) and
-// "adaptive". Its gradient resample_dx (input_size) is the transposed sum.
+// "replicate" or "circular" (before), "average" (kernel, stride, padding, count_include_pad),
+// "adaptive" and "table" (index, weight: as many for each element of y). Its gradient resample_dx
+// (input_size) is the transposed sum.
 #include "engine/ops/resample.h"
 
 #include <algorithm>
@@ -45,11 +46,22 @@ std::vector<Tap> mean_taps(const PoolWindow& window, std::int64_t divisor) {
   return taps;
 }
 
+std::vector<Tap> table_taps(const Attributes& attributes, std::int64_t j, std::int64_t out) {
+  const auto& index = attributes.integers("index");
+  const auto& weight = attributes.numbers("weight");
+  const std::size_t count = index.size() / static_cast<std::size_t>(out);
+  std::vector<Tap> taps;
+  for (std::size_t i = 0, at = static_cast<std::size_t>(j) * count; i < count; ++i, ++at)
+    if (weight[at] != 0) taps.push_back({index[at], static_cast<float>(weight[at])});
+  return taps;
+}
+
 /// In single precision like PyTorch, so that equal sizes give equal indices.
 std::vector<Tap> taps(const Attributes& attributes, std::int64_t j, std::int64_t in,
                       std::int64_t out) {
   const std::string& mode = attributes.text("mode");
   if (is_padding(mode)) return {{padded_index(mode, j - attributes.integer("before"), in), 1.0f}};
+  if (mode == "table") return table_taps(attributes, j, out);
   if (mode == "adaptive") {
     const PoolWindow window = adaptive_pool_window(in, out, j);
     return mean_taps(window, window.end - window.begin);
@@ -76,6 +88,15 @@ std::vector<Tap> taps(const Attributes& attributes, std::int64_t j, std::int64_t
   return {{below, 1 - part}, {below + 1, part}};
 }
 
+void check_table(const Attributes& attributes, std::int64_t in, std::int64_t out) {
+  const auto& index = attributes.integers("index");
+  const std::size_t weights = attributes.numbers("weight").size();
+  check(weights == index.size() && index.size() % static_cast<std::size_t>(out) == 0,
+        "there are {} indices and {} weights, expected as many of each for the {} elements",
+        index.size(), weights, out);
+  for (std::int64_t i : index) check(i >= 0 && i < in, "index is {}, expected 0 to {}", i, in - 1);
+}
+
 /// Checks that `in` elements along the axis can become `out`.
 void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_t out) {
   const std::string& mode = attributes.text("mode");
@@ -90,6 +111,7 @@ void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_
     return;
   }
   if (mode == "adaptive") return;
+  if (mode == "table") return check_table(attributes, in, out);
   if (mode == "average") {
     PoolAxis axis = pool_axis(attributes);
     axis.ceil_mode = true;
@@ -101,9 +123,11 @@ void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_
     check(count == 0 || count == 1, "count_include_pad is {}, expected 0 or 1", count);
     return;
   }
-  check(mode == "nearest" || mode == "linear",
-        "mode is '{}', expected nearest, linear, reflect, replicate, circular, average or adaptive",
-        mode);
+  check(
+      mode == "nearest" || mode == "linear",
+      "mode is '{}', expected nearest, linear, reflect, replicate, circular, average, adaptive or "
+      "table",
+      mode);
   check(attributes.number("factor") >= 0, "factor is {}, expected at least 0",
         attributes.number("factor"));
   const std::int64_t align = attributes.integer("align_corners");
@@ -281,7 +305,7 @@ std::vector<Op> ops::resample_ops() {
   const std::string attributes =
       "axis, size, mode: nearest or linear (align_corners, factor: 0 for n/size), reflect, "
       "replicate or circular (before), average (kernel, stride, padding, count_include_pad), "
-      "adaptive";
+      "adaptive, table (index, weight)";
   return {{.name = "resample",
            .infer = infer,
            .gradient = gradient,

@@ -106,7 +106,10 @@ Results clip(Call& call) {
 Results dropout_of(Call& call) {
   const Tensor x = call.tensor(0);
   const double ratio = call.number_setting("ratio", 1).value_or(0.5);
-  return {Tensor{layers::dropout(x.var, call.name(), ratio), x.axes}};
+  Results results = {Tensor{layers::dropout(x.var, call.name(), ratio), x.axes}};
+  if (call.outputs() > 1 && call.graph().mode() == Mode::inference)  // nothing is masked
+    results.push_back(plain(call.graph().constant(shape_of(x), 1)));
+  return results;
 }
 
 Var leaky(Call& call, Var x) { return leaky_relu(x, call.number("alpha", 0.01), call.name()); }
@@ -138,6 +141,14 @@ Var sign(Call& call, Var x) {
   return sub(greater(x, zero), less(x, zero), call.name());
 }
 Var negation(Call& call, Var x) { return equal(x, call.graph().constant({}, 0), call.name()); }
+
+/// Numbers of 2^30 and more are whole.
+Var floor_of(Call& call, Var x) {
+  const Var whole = cast(cast(clamp(x, -0x1p30, 0x1p30), DType::i32), DType::f32);
+  const Var below = sub(whole, greater(whole, x));
+  return where(less(abs(x), call.graph().constant({}, 0x1p30)), below, x, call.name());
+}
+Var ceil_of(Call& call, Var x) { return neg(floor_of(call, neg(x))); }
 
 using Numbers = std::vector<double>;
 
@@ -176,17 +187,22 @@ double negative_of(const Numbers& x) { return -x[0]; }
 double not_of(const Numbers& x) { return x[0] == 0; }
 double and_of(const Numbers& x) { return x[0] != 0 && x[1] != 0; }
 double or_of(const Numbers& x) { return x[0] != 0 || x[1] != 0; }
+double floor_of_known(const Numbers& x) { return std::floor(x[0]); }
+double ceil_of_known(const Numbers& x) { return std::ceil(x[0]); }
 double root_of(const Numbers& x) { return std::sqrt(x[0]); }
 double least_of(const Numbers& x) { return *std::min_element(x.begin(), x.end()); }
 double most_of(const Numbers& x) { return *std::max_element(x.begin(), x.end()); }
 
 std::vector<Operator> functions_of_one() {
   return {{"Abs", unary<abs>},
+          {"Ceil", with_attributes<ceil_of>, known<ceil_of_known>},
           {"Celu", with_attributes<continuous_exponential>},
           {"Clip", clip},
           {"Dropout", dropout_of},
           {"Elu", with_attributes<exponential>},
+          {"Erf", unary<erf>},
           {"Exp", unary<exp>},
+          {"Floor", with_attributes<floor_of>, known<floor_of_known>},
           {"Gelu", with_attributes<gaussian>},
           {"HardSigmoid", with_attributes<hard_sigmoid>},
           {"HardSwish", unary<hardswish>},

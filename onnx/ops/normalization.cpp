@@ -37,8 +37,16 @@ Results batch_normalization(Call& call) {
 Results layer_normalization(Call& call) {
   const Tensor x = call.tensor(0);
   const std::int64_t first = checked_axis(call.integer("axis", -1), rank_of(x));
-  return {plain(layer_norm(plain_var(x), static_cast<std::int64_t>(rank_of(x)) - first,
-                           affine(call, 1, 2), call.number("epsilon", usual_eps), call.name()))};
+  const double eps = call.number("epsilon", usual_eps);
+  const Var y = plain_var(x);
+  Results results = {
+      plain(layer_norm(y, y.spec().rank() - first, affine(call, 1, 2), eps, call.name()))};
+  if (call.outputs() == 1) return results;
+  std::vector<std::int64_t> axes;
+  for (std::int64_t axis = first; axis < y.spec().rank(); ++axis) axes.push_back(axis);
+  results.push_back(plain(mean(y, axes, {.keepdim = true})));
+  results.push_back(plain(rsqrt(add(variance(y, axes, {.correction = 0, .keepdim = true}), eps))));
+  return results;
 }
 
 Results instance_normalization(Call& call) {

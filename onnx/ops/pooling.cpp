@@ -85,23 +85,31 @@ Constant shares(const Window& w, const Var& x, bool round_up, bool with_padding)
   return result;
 }
 
+/// A convolution of each channel with equal weights.
+Var dilated_mean(Var x, const Window& w) {
+  const std::int64_t C = x.spec().dim(-1);
+  const Var share = x.graph().constant({C, w.kernel[0], w.kernel[1], 1},
+                                       1 / static_cast<double>(w.kernel[0] * w.kernel[1]));
+  return conv2d(x, share, {}, {.stride = w.stride, .dilation = w.dilation, .groups = C});
+}
+
 Results average_pool(Call& call) {
   const Tensor x = call.tensor(0);
   const Window w = pool_window_of(call, shape_of(x));
-  if (w.dilation != std::array<std::int64_t, 2>{1, 1})
-    throw Error("onnx", "dilations of a mean are not supported");
   const bool round_up = call.integer("ceil_mode", 0) == 1;
   const bool with_padding = call.integer("count_include_pad", 0) == 1;
   AvgPool2dOptions options = {.kernel = w.kernel, .stride = w.stride};
   Var y = image(x);
-  if (is_even(w)) {
+  const bool dilated = w.dilation != std::array<std::int64_t, 2>{1, 1};
+  if (is_even(w) && !dilated) {
     options.padding = w.before;
     options.ceil_mode = round_up;
     options.count_include_pad = with_padding;
     return {from_image(avg_pool2d(y, options, call.name()), rank_of(x))};
   }
   const Constant factors = shares(w, y, round_up, with_padding);
-  y = avg_pool2d(padded(y, w, round_up, 0), options, call.name());
+  y = padded(y, w, round_up, 0);
+  y = dilated ? dilated_mean(y, w) : avg_pool2d(y, options, call.name());
   return {from_image(mul(y, call.held(".shares", factors).var), rank_of(x))};
 }
 

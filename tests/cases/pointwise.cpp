@@ -109,6 +109,7 @@ const std::vector<Unary>& unary_functions() {
        [](double x, double, double) { return x >= 0 ? x : 1.5 * std::expm1(x); },
        away_from_kinks(),
        {{"alpha", 1.5}}},
+      {"erf", [](double x, double, double) { return std::erf(x); }},
       {"gelu", [](double x, double, double) { return std::isnan(x) ? x : x * normal_cdf(x); }},
       {"gelu_tanh",
        [](double x, double, double) {

@@ -131,6 +131,22 @@ Case adaptive_case(const Shape& x, std::int64_t axis, std::int64_t size) {
                        });
 }
 
+/// Element j of y is made of those of x that the index names for it.
+Case table_case(const Shape& x, std::int64_t axis, std::int64_t size,
+                const std::vector<std::int64_t>& index, const std::vector<double>& weight) {
+  return resample_case("table, " + to_string(x) + " to " + std::to_string(size), x, axis, size,
+                       {{"mode", std::string("table")}, {"index", index}, {"weight", weight}},
+                       [=](const auto& element, std::int64_t, std::int64_t, std::int64_t j) {
+                         const std::size_t count = index.size() / static_cast<std::size_t>(size);
+                         double total = 0;
+                         for (std::size_t i = 0; i < count; ++i) {
+                           const std::size_t at = static_cast<std::size_t>(j) * count + i;
+                           total += element(index[at]) * weight[at];
+                         }
+                         return total;
+                       });
+}
+
 }  // namespace
 
 std::vector<Case> resample_cases() {
@@ -161,6 +177,8 @@ std::vector<Case> resample_cases() {
       adaptive_case({2, 7, 10, 16}, 2, 4),
       adaptive_case({2, 3, 5}, 1, 7),
       adaptive_case({3, 35, 1, 33}, 1, 1),
+      table_case({2, 4, 3, 5}, 1, 3, {3, 0, 1, 1, 2, 2}, {0.5, -1, 2, 0.25, 0, 1.5}),
+      table_case({3, 7}, 1, 9, {6, 0, 0, 1, 5, 2, 6, 6, 3}, {1, 1, 1, 2, 1, 1, -1, 1, 0.5}),
       linear_case({64, 32, 32, 64}, 2, 64, false),
       average_case({64, 32, 32, 64}, 1, 16, 2, 2, 0, true),
       adaptive_case({64, 64, 1, 512}, 1, 1),

@@ -83,7 +83,7 @@ class Attention(nn.Module):
         x = torch.cat([self.token.expand(n, -1, -1), x], 1) + self.places
         q, k, v = self.qkv(self.norm(x)).view(n, 17, 3, 2, 6).permute(2, 0, 3, 1, 4)
         y = torch.softmax(q @ k.transpose(-2, -1) * 0.4, -1) @ v
-        x = x + F.silu(y.transpose(1, 2).reshape(n, 17, 12))
+        x = x + F.gelu(y.transpose(1, 2).reshape(n, 17, 12))
         return self.fc(x[:, 0])
 
 
@@ -103,6 +103,7 @@ class Shuffle(nn.Module):
         a, b = x.chunk(2, 1)
         x = torch.cat([F.leaky_relu(self.conv(x)), b, a], 1)[:, 1:5]
         x = x * F.hardsigmoid(self.scale(F.adaptive_avg_pool2d(x, 1)))
+        x = F.interpolate(x, scale_factor=(1.5, 2), mode="bilinear")
         return self.fc(F.silu(self.up(F.pad(x, (1, 0, 0, 2)))).mean((2, 3)))
 
 

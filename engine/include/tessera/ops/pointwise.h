@@ -37,6 +37,8 @@ TESSERA_API Var softplus(Var x, double beta = 1, double threshold = 20, std::str
 TESSERA_API Var mish(Var x, std::string name = {});
 
 TESSERA_API Var exp(Var x, std::string name = {});
+/// The error function.
+TESSERA_API Var erf(Var x, std::string name = {});
 /// The natural logarithm.
 TESSERA_API Var log(Var x, std::string name = {});
 TESSERA_API Var sqrt(Var x, std::string name = {});
