@@ -138,7 +138,7 @@ class Report:
     """What the devices made of the tests."""
 
     def __init__(self, cases, supported, devices):
-        self.devices = devices
+        self.devices, self.supported = devices, supported
         on_numbers = list({case.name: case for case in cases if on_float32(case)}.values())
         self.cases = [case for case in on_numbers if operators(case.model) <= supported]
         self.absent = collections.Counter(
@@ -183,6 +183,7 @@ class Report:
 
     def page(self):
         absent = ", ".join(f"{ops} ({count})" for ops, count in sorted(self.absent.items()))
+        tested = set().union(*(operators(case.model) for case in self.cases))
         return f"""
 Passed of the backend tests of single nodes in Python's onnx {onnx.__version__}, those on float32,
 within their own tolerances. Functions of ONNX also come as the nodes they are made of.
@@ -192,6 +193,8 @@ within their own tolerances. Functions of ONNX also come as the nodes they are m
 The failed ones, with the reason:
 
 {self.reasons()}
+
+Imported too, without such tests: {", ".join(sorted(self.supported - tested))}.
 
 Not imported, with the number of tests: {absent}.
 """

@@ -81,9 +81,9 @@ class TuneTest(unittest.TestCase):
         self.assertIn("removed", self.run_tool("--clear").stdout)
         self.assertIn("there were no results", self.run_tool("--clear").stdout)
 
-    def first_kind(self, *arguments):
+    def first_kind(self, *arguments, net=NET):
         """The lines about the first kind that is tuned; the rest is interrupted."""
-        process = subprocess.Popen([TOOL, "tune", "--device", DEVICE, *NET, *arguments], text=True,
+        process = subprocess.Popen([TOOL, "tune", "--device", DEVICE, *net, *arguments], text=True,
                                    stdout=subprocess.PIPE, env=self.environment)
         with process.stdout:
             process.stdout.readline()
@@ -106,7 +106,9 @@ class TuneTest(unittest.TestCase):
                     "#if PIXELS == 12\n  return;\n#endif\n" + text[tile:naive] +
                     "  for (volatile int hang = 0;; ++hang);\n" + text[naive:])
         self.with_kernels("conv2d.cl", broken)
-        kind, *rejected = self.first_kind("--candidate-seconds", "20")
+        # Its first kind has too many channels for `planar`, and too few for `winograd`.
+        kind, *rejected = self.first_kind("--candidate-seconds", "20",
+                                          net=["--model", "resnet20", "--batch", "1"])
         self.assertRegex(kind, r"^conv2d f32.*: tile, [0-9.]+ us\n$")
         for candidate, reason in (("tile rows=4", "does not build"), ("tile rows=6", "ended by signal"),
                                   ("tile rows=12", "the result is wrong: element 0 is"),
