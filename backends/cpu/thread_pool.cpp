@@ -91,6 +91,7 @@ void ThreadPool::work(int thread) {
 
 /// Returns false when the pool is to end.
 bool ThreadPool::wait_for_job(std::uint32_t last) {
+  if (stopping_.load()) return false;  // `last` may be the number that says so: no other comes
   const bool found = spin([&] { return job_.load(std::memory_order_acquire) != last; });
   if (!found) {
     sleepers_.fetch_add(1);

@@ -65,6 +65,13 @@ TEST_CASE("different threads share the chunks") {
   CHECK(who[0] != who[1]);
 }
 
+TEST_CASE("a pool ends while its threads are on their way to a job") {
+  for (int i = 0; i < 2000; ++i) {
+    ThreadPool pool(4);
+    CHECK(calls(pool, 2) == std::vector<int>(2, 1));
+  }
+}
+
 TEST_CASE("a pool at rest uses no processor time") {
   ThreadPool pool(4);
   calls(pool, 100);
