@@ -8,9 +8,8 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-/// y [N,P,Q,C] takes x [N,H,W,C] at (p + r - top, q + s - left).
-struct Window {
-  std::int64_t N, H, W, C, P, Q, top, left;
+/// A slide of each channel over itself.
+struct Window : Conv2dSlide {
   const float *x, *bias;
   float* y;
   Epilogue epilogue;
@@ -36,23 +35,23 @@ template <int size, typename Access>
 void slide(const Window& o, const float* weights, std::int64_t n, std::int64_t p, std::int64_t c,
            const Access& access) {
   Vec w[size * size], sums[size];  // sums[s]: of the pixel of which tap s is at the column
-  repeat<size * size>([&](auto tap) { w[tap] = access.load(weights + tap * o.C + c); });
+  repeat<size * size>([&](auto tap) { w[tap] = access.load(weights + tap * o.outs + c); });
   const Vec bias = o.bias ? access.load(o.bias + c) : Vec{};
   repeat<size>([&](auto s) { sums[s] = bias; });
   bool inside[size];
-  repeat<size>([&](auto r) { inside[r] = o.inside(p + r - o.top); });
-  const float* x = o.x + (n * o.H + p - o.top) * o.W * o.C + c;
-  float* y = o.y + (n * o.P + p) * o.Q * o.C + c;
+  repeat<size>([&](auto r) { inside[r] = o.inside(p + r - o.before_h); });
+  const float* x = o.x + (n * o.H + p - o.before_h) * o.W * o.outs + c;
+  float* y = o.y + (n * o.P + p) * o.Q * o.outs + c;
   for (std::int64_t i = 0; i < o.Q + size - 1; ++i) {
-    const std::int64_t column = i - o.left;
+    const std::int64_t column = i - o.before_w;
     if (column >= 0 && column < o.W)
       repeat<size>([&](auto r) {
         if (!inside[r]) return;
-        const Vec value = access.load(x + (r * o.W + column) * o.C);
+        const Vec value = access.load(x + (r * o.W + column) * o.outs);
         repeat<size>([&](auto s) { sums[s] += value * w[r * size + s]; });
       });
     if (i >= size - 1) {
-      float* to = y + (i - size + 1) * o.C;
+      float* to = y + (i - size + 1) * o.outs;
       access.store(to, o.epilogue.finished(sums[size - 1], to, access));
     }
     repeat<size - 1>([&](auto s) { sums[size - 1 - s] = sums[size - 2 - s]; });
@@ -71,24 +70,25 @@ template <int size>
 Step make_step(const NodeContext& node, const Window& o, bool backwards) {
   const std::int64_t rows = o.N * o.P, taps = size * size;
   const std::int64_t chunks =
-      chunk_count(rows, static_cast<double>(2 * taps * o.Q * o.C) / depthwise_flops_per_ns);
+      chunk_count(rows, static_cast<double>(2 * taps * o.Q * o.outs) / depthwise_flops_per_ns);
   const float* w = node.input(1);
-  const bool past_cache = node.past_cache(0) && o.C % lanes == 0;
+  const bool past_cache = node.past_cache(0) && o.outs % lanes == 0;
   const auto run = [=](const StepContext& context) {
     float* packed = context.floats();
-    pack(w, o.C, taps, backwards, packed);
+    pack(w, o.outs, taps, backwards, packed);
     context.pool.for_each(chunks, [=](std::int64_t chunk, int) {
-      const Tail tail(o.C % lanes);
+      const Tail tail(o.outs % lanes);
       const Range range = chunk_range(rows, chunks, chunk);
       for (std::int64_t row = range.begin; row < range.end; ++row) {
         const auto vector = [&](std::int64_t c, const auto& access) {
           slide<size>(o, packed, row / o.P, row % o.P, c, access);
         };
-        past_cache ? for_vectors<PastCache>(o.C, tail, vector) : for_vectors(o.C, tail, vector);
+        past_cache ? for_vectors<PastCache>(o.outs, tail, vector)
+                   : for_vectors(o.outs, tail, vector);
       }
     });
   };
-  return {run, static_cast<std::size_t>(taps * o.C) * sizeof(float)};
+  return {run, static_cast<std::size_t>(taps * o.outs) * sizeof(float)};
 }
 
 /// What the gradient of the weights is made from: partial sums [size*size,C] of blocks of rows.
@@ -163,35 +163,14 @@ std::string refuse_conv2d_dw_slide(const NodeContext& node) {
 
 Step prepare_conv2d_slide(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
-  const Window window = {g.N,
-                         g.H,
-                         g.W,
-                         g.C,
-                         g.P,
-                         g.Q,
-                         g.padding_h,
-                         g.padding_w,
-                         node.input(0),
-                         bias_of(node),
-                         node.output(0),
+  const Window window = {forward_slide(g), node.input(0), bias_of(node), node.output(0),
                          Epilogue(node)};
   return for_size(g.R, [&](auto size) { return make_step<size>(node, window, false); });
 }
 
 Step prepare_conv2d_dx_slide(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
-  const Window window = {g.N,
-                         g.P,
-                         g.Q,
-                         g.C,
-                         g.H,
-                         g.W,
-                         g.R - 1 - g.padding_h,
-                         g.S - 1 - g.padding_w,
-                         node.input(0),
-                         nullptr,
-                         node.output(0),
-                         Epilogue(node)};
+  const Window window = {gradient_slide(g), node.input(0), nullptr, node.output(0), Epilogue(node)};
   return for_size(g.R, [&](auto size) { return make_step<size>(node, window, true); });
 }
 

@@ -27,9 +27,10 @@ struct Problem : ProductOperands {
   std::int64_t unit_rows = 0;  ///< the most output rows of a phase
   std::int64_t weight_floats = 0;
   std::int64_t chunks = 1, slab_floats = 0;
-  bool past_cache = false;
+  bool past_cache;  ///< the result has left the cache when it is read
 
-  explicit Problem(const NodeContext& node) : ProductOperands(node) {}
+  explicit Problem(const NodeContext& node)
+      : ProductOperands(node), past_cache(node.past_cache(0)) {}
 
   std::int64_t padded_row() const {
     return (src_columns + padding.left + padding.right) * src_channels;
@@ -147,7 +148,7 @@ void run_rows(const Problem& problem, const Phase& phase, const Segment& segment
   a.bias = problem.bias ? problem.bias + first_channel : nullptr;
   a.y_step = columns.dst_step * problem.dst_channels;
   a.last_lanes = block.width - (block.vectors - 1) * lanes;
-  a.past_cache = problem.past_cache;
+  a.past_cache = problem.past_cache && problem.dst_group % lanes == 0;
   a.epilogue = &problem.epilogue;
   const std::int64_t most = tile_vectors / block.vectors;
   const std::int64_t tiles = (columns.outputs + most - 1) / most;
@@ -265,7 +266,6 @@ Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
 Step prepare_conv2d_direct(const NodeContext& node) {
   const Conv2dGeometry g = with_long_rows(conv2d_geometry_of(node));
   Problem problem(node);
-  problem.past_cache = node.past_cache(0) && g.K / g.groups % lanes == 0;
   problem.N = g.N;
   problem.groups = g.groups;
   problem.src_rows = g.H, problem.src_columns = g.W, problem.src_channels = g.C;
@@ -288,7 +288,6 @@ Step prepare_conv2d_direct(const NodeContext& node) {
 Step prepare_conv2d_dx_direct(const NodeContext& node) {
   const Conv2dGeometry g = with_long_rows(conv2d_dx_geometry_of(node));
   Problem problem(node);
-  problem.past_cache = node.past_cache(0) && g.C / g.groups % lanes == 0;
   problem.N = g.N;
   problem.groups = g.groups;
   problem.src_rows = g.P, problem.src_columns = g.Q, problem.src_channels = g.K;

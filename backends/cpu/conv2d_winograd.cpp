@@ -12,12 +12,13 @@ namespace {
 constexpr std::int64_t fewest_tiles = 48;
 
 struct Problem : ProductOperands {
-  Tiling tiling{};
+  Tiling tiling;
   std::int64_t row = 0;                ///< floats between transformed tiles
   std::int64_t groups = 0, group = 0;  ///< of tiles, and the most tiles of one
   std::int64_t block_shares = 0;
 
-  explicit Problem(const NodeContext& node) : ProductOperands(node) {}
+  Problem(const NodeContext& node, const Conv2dSlide& slide)
+      : ProductOperands(node), tiling(slide) {}
 
   std::int64_t blocks() const { return (tiling.outs + block_columns - 1) / block_columns; }
   int vectors(std::int64_t block) const {
@@ -31,16 +32,11 @@ struct Problem : ProductOperands {
   }
 };
 
-/// Weights (result channel, source channel, r, s), which lie so many floats apart.
-struct Weights {
-  std::int64_t first, out, in, r, s;
-};
-
 /// Transforms `lanes` result channels of up to `lanes` source channels, `outs` and `ins` of which
 /// are there.
 template <int results>
-void pack_filters(const float* w, const Weights& at, std::int64_t outs, std::int64_t ins, float* to,
-                  std::int64_t in_step, std::int64_t position) {
+void pack_filters(const float* w, const SlideWeights& at, std::int64_t outs, std::int64_t ins,
+                  float* to, std::int64_t in_step, std::int64_t position) {
   const auto offset = [&](std::int64_t in, int tap) {
     return in * at.in + tap / 3 * at.r + tap % 3 * at.s;
   };
@@ -66,7 +62,7 @@ void pack_filters(const float* w, const Weights& at, std::int64_t outs, std::int
 
 /// packed [block][position][source channel][vectors of the block].
 template <int results>
-void pack_block(const Problem& problem, const Weights& at, std::int64_t block, std::int64_t in,
+void pack_block(const Problem& problem, const SlideWeights& at, std::int64_t block, std::int64_t in,
                 float* packed) {
   const Tiling& tiling = problem.tiling;
   const int vectors = problem.vectors(block);
@@ -74,7 +70,7 @@ void pack_block(const Problem& problem, const Weights& at, std::int64_t block, s
       packed + block * positions<results> * problem.filter_position() + in * vectors * lanes;
   for (int v = 0; v < vectors; ++v) {
     const std::int64_t out = block * block_columns + v * lanes;
-    pack_filters<results>(problem.w + at.first + out * at.out + in * at.in, at,
+    pack_filters<results>(problem.w + at.base + out * at.out + in * at.in, at,
                           std::min<std::int64_t>(lanes, tiling.outs - out),
                           std::min<std::int64_t>(lanes, tiling.ins - in), to + v * lanes,
                           vectors * lanes, problem.filter_position());
@@ -154,7 +150,7 @@ void cut(Problem& problem) {
 }
 
 template <int results>
-Step make_step(const Problem& problem, const Weights& weights, int threads) {
+Step make_step(const Problem& problem, const SlideWeights& weights, int threads) {
   const std::int64_t in_vectors = (problem.tiling.ins + lanes - 1) / lanes;
   const std::int64_t packs = problem.blocks() * in_vectors;
   const std::int64_t pack_chunks = chunk_count(packs, 20.0 * lanes * positions<results>);
@@ -178,34 +174,33 @@ Step make_step(const Problem& problem, const Weights& weights, int threads) {
           prepare, static_cast<std::size_t>(packed) * sizeof(float)};
 }
 
-Step make_step(const NodeContext& node, const Tiling& tiling, const Weights& weights) {
-  Problem problem(node);
-  problem.tiling = tiling;
+Step make_step(const NodeContext& node, const Conv2dSlide& slide, const SlideWeights& weights) {
+  Problem problem(node, slide);
   cut(problem);
-  return tiling.results == 4 ? make_step<4>(problem, weights, node.threads())
-                             : make_step<2>(problem, weights, node.threads());
+  return problem.tiling.results == 4 ? make_step<4>(problem, weights, node.threads())
+                                     : make_step<2>(problem, weights, node.threads());
 }
 
 }  // namespace
 
 std::string refuse_conv2d_winograd(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
-  return refuse_winograd(g, forward_tiling(g), fewest_tiles);
+  return refuse_winograd(g, forward_slide(g), fewest_channels, fewest_tiles);
 }
 
 std::string refuse_conv2d_dx_winograd(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
-  return refuse_winograd(g, gradient_tiling(g), fewest_tiles);
+  return refuse_winograd(g, gradient_slide(g), fewest_channels, fewest_tiles);
 }
 
 Step prepare_conv2d_winograd(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
-  return make_step(node, forward_tiling(g), {0, 9 * g.C, 1, 3 * g.C, g.C});
+  return make_step(node, forward_slide(g), forward_weights(g));
 }
 
 Step prepare_conv2d_dx_winograd(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
-  return make_step(node, gradient_tiling(g), {8 * g.C, 1, 9 * g.C, -3 * g.C, -g.C});
+  return make_step(node, gradient_slide(g), gradient_weights(g));
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

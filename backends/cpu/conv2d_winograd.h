@@ -5,6 +5,7 @@
 
 #include "backends/cpu/conv2d.h"
 #include "backends/cpu/simd.h"
+#include "engine/ops/winograd.h"
 
 namespace TESSERA_CPU_NAMESPACE {
 
@@ -45,16 +46,17 @@ template <int from, int count, auto transform>
   });
 }
 
-/// A source [N,H,W,ins] and a result [N,P,Q,outs], whose pixel (0, 0) reads from (-before_h,
-/// -before_w) on, cut into tiles of results x results.
-struct Tiling {
-  std::int64_t N, H, W, ins, P, Q, outs, before_h, before_w;
+/// A slide whose result is cut into tiles of results x results.
+struct Tiling : Conv2dSlide {
   int results;
+
+  explicit Tiling(const Conv2dSlide& slide)
+      : Conv2dSlide(slide), results(static_cast<int>(winograd_results(slide))) {}
 
   std::int64_t rows() const { return (P + results - 1) / results; }
   std::int64_t columns() const { return (Q + results - 1) / results; }
-  std::int64_t tiles() const { return N * rows() * columns(); }
-  std::int64_t positions() const { return (results + 2) * (results + 2); }
+  std::int64_t tiles() const { return winograd_tiles(*this, results); }
+  std::int64_t positions() const { return winograd_positions(results); }
 
   /// A tile's image and the first pixel of its results.
   struct Place {
@@ -66,11 +68,8 @@ struct Tiling {
   }
 };
 
-Tiling forward_tiling(const Conv2dGeometry& g);
-/// The gradient of the input: the same product over dy, with the filters turned around.
-Tiling gradient_tiling(const Conv2dGeometry& g);
-/// `fewest`: tiles from which on it pays, with what is done once for all of them.
-std::string refuse_winograd(const Conv2dGeometry& g, const Tiling& tiling, std::int64_t fewest);
+/// Channels from which on it pays.
+inline constexpr std::int64_t fewest_channels = 16;
 
 /// to[position] of `access`'s channels of the transform of a tile whose first pixel is (h, w) of
 /// x [H,W,C]: zeros outside of x.

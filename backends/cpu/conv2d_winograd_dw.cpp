@@ -11,8 +11,11 @@ struct Problem {
   Tiling tiling;
   const float *x, *dy;
   float* dw;
-  std::int64_t row;  ///< floats between transformed tiles of dy
-  std::int64_t group, pieces, block_shares;
+  std::int64_t row = 0;  ///< floats between transformed tiles of dy
+  std::int64_t group = 0, pieces = 0, block_shares = 0;
+
+  Problem(const NodeContext& node, const Conv2dSlide& slide)
+      : tiling(slide), x(node.input(0)), dy(node.input(1)), dw(node.output(0)) {}
 
   std::int64_t blocks() const { return (tiling.ins + block_columns - 1) / block_columns; }
   int vectors(std::int64_t block) const {
@@ -59,7 +62,6 @@ void add_group(const Problem& problem, Range tiles, std::int64_t block, const fl
              tiling.outs, vectors);
 }
 
-/// One piece of the tiles for one share of the blocks of channels of x.
 /// Adds up the pieces of a vector of sums, all its positions at `sums`, and writes it to the
 /// gradient at `to` of the weights of output channel k.
 template <int results, typename Access>
@@ -169,13 +171,11 @@ Step make_step(const Problem& problem, int threads) {
 
 std::string refuse_conv2d_dw_winograd(const NodeContext& node) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(node);
-  return refuse_winograd(g, forward_tiling(g), 24);
+  return refuse_winograd(g, forward_slide(g), fewest_channels, 24);
 }
 
 Step prepare_conv2d_dw_winograd(const NodeContext& node) {
-  Problem problem{};
-  problem.tiling = forward_tiling(conv2d_dw_geometry_of(node));
-  problem.x = node.input(0), problem.dy = node.input(1), problem.dw = node.output(0);
+  Problem problem(node, forward_slide(conv2d_dw_geometry_of(node)));
   cut(problem);
   return problem.tiling.results == 4 ? make_step<4>(problem, node.threads())
                                      : make_step<2>(problem, node.threads());

@@ -26,21 +26,16 @@ Defines defines(const Lowering& l, const Conv2dGeometry& g) {
   return l.defines(static_cast<std::size_t>(vector_width(l, g))).set("R", g.R).set("S", g.S);
 }
 
-/// The result is rows x columns for each image; result (p, q) takes (p + r - top, q + s - left).
-struct Window {
-  std::int64_t rows, columns, top, left;
-};
-
 /// `backwards`: the last weight is the one that belongs to the first tap.
-void slide(Lowering& l, const Conv2dGeometry& g, const Source& x, const Window& y, bool backwards) {
+void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, bool backwards) {
   const std::int64_t width = vector_width(l, g), taps = g.R * g.S;
   const cl::Buffer packed = packed_depthwise_weights(
       l, {.outs = g.C, .depth = 1, .lane_mul = 1, .lane_div = 1}, taps, width);
-  l.launch_items(file, defines(l, g), "conv2d_depthwise_slide", x.N * y.rows * (g.C / width), 1,
-                 x.buffer, packed, l.output(0), l.to_int(x.rows), l.to_int(x.columns),
-                 l.to_int(g.C), l.to_int(y.rows), l.to_int(y.columns), l.to_int(y.top),
-                 l.to_int(y.left), l.to_int(backwards ? taps - 1 : 0), cl_int{backwards ? -1 : 1},
-                 epilogue_of(l), l.past_cache(0));
+  l.launch_items(file, defines(l, g), "conv2d_depthwise_slide", s.N * s.P * (g.C / width), 1,
+                 l.input(0), packed, l.output(0), l.to_int(s.H), l.to_int(s.W), l.to_int(g.C),
+                 l.to_int(s.P), l.to_int(s.Q), l.to_int(s.before_h), l.to_int(s.before_w),
+                 l.to_int(backwards ? taps - 1 : 0), cl_int{backwards ? -1 : 1}, epilogue_of(l),
+                 l.past_cache(0));
 }
 
 }  // namespace
@@ -58,13 +53,12 @@ std::string refuse_conv2d_dx_slide(const Lowering& l) {
 
 void lower_conv2d_slide(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  slide(l, g, {l.input(0), g.N, g.H, g.W, g.C}, {g.P, g.Q, g.padding_h, g.padding_w}, false);
+  slide(l, g, forward_slide(g), false);
 }
 
 void lower_conv2d_dx_slide(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  slide(l, g, {l.input(0), g.N, g.P, g.Q, g.C},
-        {g.H, g.W, g.R - 1 - g.padding_h, g.S - 1 - g.padding_w}, true);
+  slide(l, g, gradient_slide(g), true);
 }
 
 void lower_conv2d_dw_slide(Lowering& l) {

@@ -6,55 +6,7 @@ namespace {
 
 constexpr std::int64_t most_outs = 8;
 
-/// A source [N,H,W,ins] and a result [N,P,Q,outs], whose pixel (0, 0) reads from (-before_h,
-/// -before_w) on; weight (out, in, r, s) stands at base + out*out_stride + in*in_stride +
-/// r*row_stride
-/// + s*column_stride.
-struct Slide {
-  std::int64_t N, H, W, ins, P, Q, outs, R, S, before_h, before_w;
-  std::int64_t base, out_stride, in_stride, row_stride, column_stride;
-};
-
-Slide forward_slide(const Conv2dGeometry& g) {
-  return {g.N,
-          g.H,
-          g.W,
-          g.C,
-          g.P,
-          g.Q,
-          g.K,
-          g.R,
-          g.S,
-          g.padding_h,
-          g.padding_w,
-          0,
-          g.R * g.S * g.C,
-          1,
-          g.S * g.C,
-          g.C};
-}
-
-/// The filters turned around.
-Slide gradient_slide(const Conv2dGeometry& g) {
-  return {g.N,
-          g.P,
-          g.Q,
-          g.K,
-          g.H,
-          g.W,
-          g.C,
-          g.R,
-          g.S,
-          g.R - 1 - g.padding_h,
-          g.S - 1 - g.padding_w,
-          (g.R * g.S - 1) * g.C,
-          1,
-          g.R * g.S * g.C,
-          -g.S * g.C,
-          -g.C};
-}
-
-std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Slide& s) {
+std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
   if (!l.traits().is_cpu) return "made for CPUs";
   if (g.groups != 1) return "it has groups";
   if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
@@ -75,13 +27,13 @@ std::int64_t most_sums(const Lowering& l) { return l.width() == 16 ? 24 : 12; }
 
 /// Enough sums that multiply-adds need not wait for each other; rows more would multiply more
 /// zeros.
-Tile usual_tile(const Lowering& l, const Slide& s) {
+Tile usual_tile(const Lowering& l, const Conv2dSlide& s) {
   constexpr std::int64_t enough = 8;
   const std::int64_t columns = s.Q > l.width() && 2 * s.outs <= most_sums(l) ? 2 : 1;
   return {std::clamp<std::int64_t>(ceil_div(enough, s.outs * columns), 1, 4), columns};
 }
 
-std::vector<Parameters> candidates(const Lowering& l, const Slide& s) {
+std::vector<Parameters> candidates(const Lowering& l, const Conv2dSlide& s) {
   const Tile usual = usual_tile(l, s);
   std::vector<Parameters> all;
   for (std::int64_t columns : {1, 2, 3})
@@ -92,7 +44,7 @@ std::vector<Parameters> candidates(const Lowering& l, const Slide& s) {
   return all;
 }
 
-void slide(Lowering& l, const Slide& s) {
+void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, const SlideWeights& w) {
   const Tile usual = usual_tile(l, s);
   const std::int64_t rows = l.parameter("rows", usual.rows);
   const std::int64_t columns = l.parameter("columns", usual.columns), width = l.width();
@@ -101,21 +53,21 @@ void slide(Lowering& l, const Slide& s) {
   const std::int64_t share = ceil_div(std::min(all, s.P), rows) * rows;
   const std::int64_t shares = ceil_div(s.P, share), row = columns * width;
   // Tiles read whole vectors behind the last pixel.
-  const std::int64_t plane_row = std::max(ceil_div(s.Q, row) * row + s.S - 1, s.before_w + s.W);
+  const std::int64_t plane_row = std::max(ceil_div(s.Q, row) * row + g.S - 1, s.before_w + s.W);
   // The planes; the sums of a tile, as they are and turned, each with a vector that is read past
   // them.
   const std::int64_t scratch_size =
-      (share + s.R - 1) * s.ins * plane_row + 2 * (rows * row * s.outs + width);
+      (share + g.R - 1) * s.ins * plane_row + 2 * (rows * row * s.outs + width);
   const cl::Buffer scratch = l.workspace(float_bytes(s.N * shares * scratch_size));
   const Bias bias = bias_of(l);
-  l.launch(
-      "conv2d_planar.cl", l.defines().set("OUTS", s.outs).set("ROWS", rows).set("COLUMNS", columns),
-      "conv2d_planar", {{static_cast<std::size_t>(s.N * shares), 1, 1}}, l.input(0), l.input(1),
-      bias.buffer, l.output(0), scratch, bias.there, l.to_int(s.H), l.to_int(s.W), l.to_int(s.ins),
-      l.to_int(s.P), l.to_int(s.Q), l.to_int(s.before_h), l.to_int(s.before_w), l.to_int(s.R),
-      l.to_int(s.S), l.to_int(s.base), l.to_int(s.out_stride), l.to_int(s.in_stride),
-      l.to_int(s.row_stride), l.to_int(s.column_stride), l.to_int(shares), l.to_int(share),
-      l.to_int(plane_row), l.to_int(scratch_size), epilogue_of(l));
+  l.launch("conv2d_planar.cl",
+           l.defines().set("OUTS", s.outs).set("ROWS", rows).set("COLUMNS", columns),
+           "conv2d_planar", {{static_cast<std::size_t>(s.N * shares), 1, 1}}, l.input(0),
+           l.input(1), bias.buffer, l.output(0), scratch, bias.there, l.to_int(s.H), l.to_int(s.W),
+           l.to_int(s.ins), l.to_int(s.P), l.to_int(s.Q), l.to_int(s.before_h),
+           l.to_int(s.before_w), l.to_int(g.R), l.to_int(g.S), l.to_int(w.base), l.to_int(w.out),
+           l.to_int(w.in), l.to_int(w.r), l.to_int(w.s), l.to_int(shares), l.to_int(share),
+           l.to_int(plane_row), l.to_int(scratch_size), epilogue_of(l));
 }
 
 }  // namespace
@@ -125,14 +77,20 @@ std::string refuse_conv2d_planar(const Lowering& l) {
   return refuse(l, g, forward_slide(g));
 }
 
-void lower_conv2d_planar(Lowering& l) { slide(l, forward_slide(conv2d_geometry_of(l))); }
+void lower_conv2d_planar(Lowering& l) {
+  const Conv2dGeometry g = conv2d_geometry_of(l);
+  slide(l, g, forward_slide(g), forward_weights(g));
+}
 
 std::string refuse_conv2d_dx_planar(const Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   return refuse(l, g, gradient_slide(g));
 }
 
-void lower_conv2d_dx_planar(Lowering& l) { slide(l, gradient_slide(conv2d_dx_geometry_of(l))); }
+void lower_conv2d_dx_planar(Lowering& l) {
+  const Conv2dGeometry g = conv2d_dx_geometry_of(l);
+  slide(l, g, gradient_slide(g), gradient_weights(g));
+}
 
 std::vector<Parameters> conv2d_planar_tiles(const Lowering& l) {
   return candidates(l, forward_slide(conv2d_geometry_of(l)));

@@ -1,7 +1,8 @@
 // Convolutions with 3x3 filters and their gradients by Winograd's algorithm on CPUs.
 #include <algorithm>
 
-#include "backends/opencl/winograd.h"
+#include "backends/opencl/conv2d.h"
+#include "engine/ops/winograd.h"
 
 namespace tessera::opencl {
 namespace {
@@ -11,37 +12,23 @@ constexpr const char* dw_file = "conv2d_winograd_dw.cl";
 
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
-/// Whether tiles leave at most half of the products.
-bool pays(const WinogradSlide& s, std::int64_t results) {
-  return 9 * s.N * s.P * s.Q >= 2 * winograd_positions(results) * s.tiles(results);
+/// Channels and tiles from which on it pays.
+constexpr std::int64_t fewest_channels = 32, fewest_tiles = 48;
+
+std::int64_t choose_results(const Lowering& l, const Conv2dSlide& s) {
+  return l.parameter("results", winograd_results(s));
 }
 
-/// Small tiles where large ones reach too far beyond the result.
-std::int64_t usual_results(const WinogradSlide& s) { return !pays(s, 4) && pays(s, 2) ? 2 : 4; }
-
-std::int64_t choose_results(const Lowering& l, const WinogradSlide& s) {
-  return l.parameter("results", usual_results(s));
+std::vector<Parameters> candidates(const Conv2dSlide& s) {
+  return {{{"results", winograd_results(s) == 4 ? 2 : 4}}};
 }
 
-std::vector<Parameters> candidates(const WinogradSlide& s) {
-  return {{{"results", usual_results(s) == 4 ? 2 : 4}}};
-}
-
-std::string refuse(const Lowering& l, const Conv2dGeometry& g, const WinogradSlide& s) {
+std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
   if (!l.traits().is_cpu) return "made for CPU devices";
-  if (const std::string reason = refuse_winograd(g); !reason.empty()) return reason;
-  if (std::min(s.ins, s.outs) < 32) return "it has fewer than 32 channels";
-  const std::int64_t results = usual_results(s);
-  if (!pays(s, results)) return "too little of each tile is used";
-  return s.tiles(results) < 48 ? "the tiles are too few for the filters' transforms" : "";
+  return refuse_winograd(g, s, fewest_channels, fewest_tiles);
 }
 
-/// Where weight (out, in, r, s) of the result is in w.
-struct Weights {
-  std::int64_t base, out, in, r, s;
-};
-
-void slide(Lowering& l, const WinogradSlide& s, const Weights& w) {
+void slide(Lowering& l, const Conv2dSlide& s, const SlideWeights& w) {
   const Bias bias = bias_of(l);
   const std::int64_t width = l.width(), vectors = s.outs <= width ? 1 : 2, block = width * vectors;
   const std::int64_t blocks = ceil_div(s.outs, block), row = ceil_div(s.ins, width) * width;
@@ -57,7 +44,8 @@ void slide(Lowering& l, const WinogradSlide& s, const Weights& w) {
   }();
   // The transforms of a group of tiles are to stay in a core's own cache.
   constexpr std::int64_t cache = 144 * 1024;  // floats
-  const std::int64_t tiles = s.tiles(results), items = 8 * std::int64_t{l.traits().compute_units};
+  const std::int64_t tiles = winograd_tiles(s, results),
+                     items = 8 * std::int64_t{l.traits().compute_units};
   const std::int64_t group = std::clamp<std::int64_t>(cache / (positions * row) / 8 * 8, 16, 64);
   const std::int64_t tile_share = std::max(group, ceil_div(tiles, items));
   const std::int64_t tile_shares = ceil_div(tiles, tile_share);
@@ -76,39 +64,39 @@ void slide(Lowering& l, const WinogradSlide& s, const Weights& w) {
 
 std::string refuse_conv2d_winograd(const Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  return refuse(l, g, winograd_slide(g));
+  return refuse(l, g, forward_slide(g));
 }
 
 std::string refuse_conv2d_dx_winograd(const Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  return refuse(l, g, winograd_dx_slide(g));
+  return refuse(l, g, gradient_slide(g));
 }
 
 void lower_conv2d_winograd(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  slide(l, winograd_slide(g), {0, 9 * g.C, 1, 3 * g.C, g.C});
+  slide(l, forward_slide(g), forward_weights(g));
 }
 
 void lower_conv2d_dx_winograd(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  slide(l, winograd_dx_slide(g), {8 * g.C, 1, 9 * g.C, -3 * g.C, -g.C});
+  slide(l, gradient_slide(g), gradient_weights(g));
 }
 
 std::vector<Parameters> conv2d_winograd_candidates(const Lowering& l) {
-  return candidates(winograd_slide(conv2d_geometry_of(l)));
+  return candidates(forward_slide(conv2d_geometry_of(l)));
 }
 
 std::vector<Parameters> conv2d_dx_winograd_candidates(const Lowering& l) {
-  return candidates(winograd_dx_slide(conv2d_dx_geometry_of(l)));
+  return candidates(gradient_slide(conv2d_dx_geometry_of(l)));
 }
 
 std::vector<Parameters> conv2d_dw_winograd_candidates(const Lowering& l) {
-  return candidates(winograd_slide(conv2d_dw_geometry_of(l)));
+  return candidates(forward_slide(conv2d_dw_geometry_of(l)));
 }
 
 std::string refuse_conv2d_dw_winograd(const Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
-  return refuse(l, g, winograd_slide(g));
+  return refuse(l, g, forward_slide(g));
 }
 
 void lower_conv2d_dw_winograd(Lowering& l) {
@@ -116,9 +104,9 @@ void lower_conv2d_dw_winograd(Lowering& l) {
   const std::int64_t width = l.width(), vectors = g.C <= width ? 1 : 2, block = width * vectors;
   const std::int64_t rounded = std::max<std::int64_t>(width, 8);
   const std::int64_t blocks = ceil_div(g.C, block), row = ceil_div(g.K, rounded) * rounded;
-  const std::int64_t results = choose_results(l, winograd_slide(g));
-  const std::int64_t positions = winograd_positions(results),
-                     tiles = winograd_slide(g).tiles(results);
+  const Conv2dSlide tiled = forward_slide(g);
+  const std::int64_t results = choose_results(l, tiled), positions = winograd_positions(results);
+  const std::int64_t tiles = winograd_tiles(tiled, results);
   const Defines defines = l.defines().set("NV", vectors).set("RESULTS", results);
   // Pieces as long as all their sums are few beside what is read, else blocks apart.
   const std::int64_t sums = positions * row * blocks * block;

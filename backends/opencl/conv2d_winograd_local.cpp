@@ -3,8 +3,9 @@
 // float32: matrix units would magnify the rounding, and leave the transforms as what takes time.
 #include <algorithm>
 
+#include "backends/opencl/conv2d.h"
 #include "backends/opencl/gemm_tile.h"
-#include "backends/opencl/winograd.h"
+#include "engine/ops/winograd.h"
 
 namespace tessera::opencl {
 namespace {
@@ -19,16 +20,16 @@ std::int64_t row_of(std::int64_t channels) { return ceil_div(channels, 4) * 4; }
 /// estimate that no GPU has confirmed, for the tuner to correct: real ones do 10 to 40 operations
 /// in the time for a byte, which makes large tiles pay from 64 channels on where all of them is
 /// used.
-std::int64_t cost(const WinogradSlide& s, std::int64_t results) {
+std::int64_t cost(const Conv2dSlide& s, std::int64_t results) {
   constexpr std::int64_t flops_of_byte = 24, bytes = 2 * sizeof(float);
-  const std::int64_t tiles = s.tiles(results), weights = s.ins * s.outs;
+  const std::int64_t tiles = winograd_tiles(s, results), weights = s.ins * s.outs;
   const std::int64_t moved = bytes * (tiles * (s.ins + s.outs) + weights);
   return winograd_positions(results) * (2 * tiles * weights + flops_of_byte * moved);
 }
 
-std::int64_t usual_results(const WinogradSlide& s) { return cost(s, 2) < cost(s, 4) ? 2 : 4; }
+std::int64_t usual_results(const Conv2dSlide& s) { return cost(s, 2) < cost(s, 4) ? 2 : 4; }
 
-std::string doubt(const WinogradSlide& s) {
+std::string doubt(const Conv2dSlide& s) {
   const std::int64_t direct = 2 * 9 * s.N * s.P * s.Q * s.ins * s.outs;
   return cost(s, usual_results(s)) > direct ? "the transforms cost more than they save" : "";
 }
@@ -40,11 +41,12 @@ std::int64_t most_floats(const Lowering& l) {
 }
 
 /// Those of one image, both sides of the products.
-std::int64_t image_floats(const WinogradSlide& s, std::int64_t results) {
-  return winograd_positions(results) * s.tiles_of_image(results) * (row_of(s.ins) + row_of(s.outs));
+std::int64_t image_floats(const Conv2dSlide& s, std::int64_t results) {
+  return winograd_positions(results) * winograd_tiles_of_image(s, results) *
+         (row_of(s.ins) + row_of(s.outs));
 }
 
-std::string refuse(const Lowering& l, const Conv2dGeometry& g, const WinogradSlide& s) {
+std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
   if (const std::string reason = refuse_gemm_tile(l); !reason.empty()) return reason;
   if (const std::string reason = refuse_winograd(g); !reason.empty()) return reason;
   if (g.N * g.H * g.W * g.C * g.K == 0) return "an operand is empty";
@@ -74,7 +76,7 @@ struct Transforms {
   }
 };
 
-Transforms transforms_of(const Lowering& l, const WinogradSlide& s) {
+Transforms transforms_of(const Lowering& l, const Conv2dSlide& s) {
   Transforms t;
   t.results = l.parameter("results", usual_results(s));
   t.positions = winograd_positions(t.results);
@@ -82,7 +84,7 @@ Transforms transforms_of(const Lowering& l, const WinogradSlide& s) {
   t.width = l.parameter("width", 1);
   const std::int64_t most = std::min(s.N, most_floats(l) / image_floats(s, t.results));
   t.images = ceil_div(s.N, ceil_div(s.N, most));
-  t.tiles = t.images * s.tiles_of_image(t.results);
+  t.tiles = t.images * winograd_tiles_of_image(s, t.results);
   t.defines = l.defines(static_cast<std::size_t>(t.width))
                   .set("RESULTS", t.results)
                   .set("SUB_GROUP", l.traits().sub_group);
@@ -91,12 +93,12 @@ Transforms transforms_of(const Lowering& l, const WinogradSlide& s) {
 
 /// Calls `launch` with the first of some images and the number of their tiles.
 template <class Launches>
-void for_images(const WinogradSlide& s, const Transforms& t, const Launches& launch) {
+void for_images(const Conv2dSlide& s, const Transforms& t, const Launches& launch) {
   for (std::int64_t first = 0; first < s.N; first += t.images)
-    launch(first, std::min(t.images, s.N - first) * s.tiles_of_image(t.results));
+    launch(first, std::min(t.images, s.N - first) * winograd_tiles_of_image(s, t.results));
 }
 
-void transform_source(Lowering& l, const WinogradSlide& s, const Transforms& t, std::int64_t first,
+void transform_source(Lowering& l, const Conv2dSlide& s, const Transforms& t, std::int64_t first,
                       std::int64_t tiles, const cl::Buffer& to) {
   const std::int64_t row = row_of(s.ins);
   l.launch_items(file, t.defines, "winograd_local_source", t.items(tiles, row), 8, l.input(0), to,
@@ -117,7 +119,7 @@ cl::Buffer transformed_filters(Lowering& l, const Transforms& t, const Conv2dGeo
   return filters;
 }
 
-void slide(Lowering& l, const WinogradSlide& s, const Conv2dGeometry& g, bool is_gradient) {
+void slide(Lowering& l, const Conv2dSlide& s, const Conv2dGeometry& g, bool is_gradient) {
   const Transforms t = transforms_of(l, s);
   const cl::Buffer filters = transformed_filters(l, t, g, is_gradient);
   const std::int64_t ins = row_of(s.ins), outs = row_of(s.outs);
@@ -138,18 +140,18 @@ void slide(Lowering& l, const WinogradSlide& s, const Conv2dGeometry& g, bool is
 
 void lower_forward(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  slide(l, winograd_slide(g), g, false);
+  slide(l, forward_slide(g), g, false);
 }
 
 void lower_dx(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  slide(l, winograd_dx_slide(g), g, true);
+  slide(l, gradient_slide(g), g, true);
 }
 
 /// Products over the tiles, in pieces where the matrices are small.
 void lower_dw(Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
-  const WinogradSlide s = winograd_slide(g);
+  const Conv2dSlide s = forward_slide(g);
   const Transforms t = transforms_of(l, s);
   const std::int64_t rows = row_of(g.K), row = row_of(g.C);
   const GemmTile tile = choose_gemm_tile(l, MatrixUnits::none, t.positions, rows, row);
@@ -180,7 +182,7 @@ void lower_dw(Lowering& l) {
 }
 
 /// The other size of tiles, more channels for a work-item, and other tiles of the products.
-std::vector<Parameters> candidates(const Lowering& l, const WinogradSlide& s,
+std::vector<Parameters> candidates(const Lowering& l, const Conv2dSlide& s,
                                    const MatmulGeometry& product, bool splits) {
   constexpr std::int64_t most_numbers = 72;  // that every GPU keeps in registers
   const std::int64_t usual = usual_results(s);
@@ -192,34 +194,32 @@ std::vector<Parameters> candidates(const Lowering& l, const WinogradSlide& s,
   return all;
 }
 
-std::vector<Parameters> slide_candidates(const Lowering& l, const WinogradSlide& s) {
+std::vector<Parameters> slide_candidates(const Lowering& l, const Conv2dSlide& s) {
   const Transforms t = transforms_of(l, s);
   return candidates(l, s, t.product(t.tiles, row_of(s.outs), row_of(s.ins), false, false), false);
 }
 
 std::vector<Parameters> forward_candidates(const Lowering& l) {
-  return slide_candidates(l, winograd_slide(conv2d_geometry_of(l)));
+  return slide_candidates(l, forward_slide(conv2d_geometry_of(l)));
 }
 
 std::vector<Parameters> dx_candidates(const Lowering& l) {
-  return slide_candidates(l, winograd_dx_slide(conv2d_dx_geometry_of(l)));
+  return slide_candidates(l, gradient_slide(conv2d_dx_geometry_of(l)));
 }
 
 std::vector<Parameters> dw_candidates(const Lowering& l) {
-  const WinogradSlide s = winograd_slide(conv2d_dw_geometry_of(l));
+  const Conv2dSlide s = forward_slide(conv2d_dw_geometry_of(l));
   const Transforms t = transforms_of(l, s);
   return candidates(l, s, t.product(row_of(s.outs), row_of(s.ins), t.tiles, true, false), true);
 }
 
-template <Conv2dGeometry (*geometry)(const Lowering&),
-          WinogradSlide (*slide)(const Conv2dGeometry&)>
+template <Conv2dGeometry (*geometry)(const Lowering&), Conv2dSlide (*slide)(const Conv2dGeometry&)>
 std::string refusal(const Lowering& l) {
   const Conv2dGeometry g = geometry(l);
   return refuse(l, g, slide(g));
 }
 
-template <Conv2dGeometry (*geometry)(const Lowering&),
-          WinogradSlide (*slide)(const Conv2dGeometry&)>
+template <Conv2dGeometry (*geometry)(const Lowering&), Conv2dSlide (*slide)(const Conv2dGeometry&)>
 std::string doubts(const Lowering& l) {
   return doubt(slide(geometry(l)));
 }
@@ -227,13 +227,13 @@ std::string doubts(const Lowering& l) {
 }  // namespace
 
 constinit const Algorithm conv2d_winograd_local = {
-    "winograd_local", refusal<conv2d_geometry_of, winograd_slide>, lower_forward,
-    forward_candidates, doubts<conv2d_geometry_of, winograd_slide>};
+    "winograd_local", refusal<conv2d_geometry_of, forward_slide>, lower_forward, forward_candidates,
+    doubts<conv2d_geometry_of, forward_slide>};
 constinit const Algorithm conv2d_dx_winograd_local = {
-    "winograd_local", refusal<conv2d_dx_geometry_of, winograd_dx_slide>, lower_dx, dx_candidates,
-    doubts<conv2d_dx_geometry_of, winograd_dx_slide>};
+    "winograd_local", refusal<conv2d_dx_geometry_of, gradient_slide>, lower_dx, dx_candidates,
+    doubts<conv2d_dx_geometry_of, gradient_slide>};
 constinit const Algorithm conv2d_dw_winograd_local = {
-    "winograd_local", refusal<conv2d_dw_geometry_of, winograd_slide>, lower_dw, dw_candidates,
-    doubts<conv2d_dw_geometry_of, winograd_slide>};
+    "winograd_local", refusal<conv2d_dw_geometry_of, forward_slide>, lower_dw, dw_candidates,
+    doubts<conv2d_dw_geometry_of, forward_slide>};
 
 }  // namespace tessera::opencl

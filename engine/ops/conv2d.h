@@ -23,4 +23,30 @@ struct Conv2dGeometry {
 Conv2dGeometry conv2d_geometry(const Shape& x, const Shape& w, const Shape& y,
                                const Attributes& attributes);
 
+/// Filters that slide without a stride over a source [N,H,W,ins] to a result [N,P,Q,outs], whose
+/// pixel (0, 0) reads from (-before_h, -before_w) on.
+struct Conv2dSlide {
+  std::int64_t N, H, W, ins, P, Q, outs, before_h, before_w;
+};
+
+/// Of the forward pass, and of the gradient of the filters.
+inline Conv2dSlide forward_slide(const Conv2dGeometry& g) {
+  return {g.N, g.H, g.W, g.C, g.P, g.Q, g.K, g.padding_h, g.padding_w};
+}
+/// Of the gradient of the input: over dy, with the filters turned around.
+inline Conv2dSlide gradient_slide(const Conv2dGeometry& g) {
+  return {g.N, g.P, g.Q, g.K, g.H, g.W, g.C, g.R - 1 - g.padding_h, g.S - 1 - g.padding_w};
+}
+
+/// Where weight (out, in, r, s) of a slide stands in w: base + out*out + in*in + r*r + s*s.
+struct SlideWeights {
+  std::int64_t base, out, in, r, s;
+};
+inline SlideWeights forward_weights(const Conv2dGeometry& g) {
+  return {0, g.R * g.S * g.C, 1, g.S * g.C, g.C};
+}
+inline SlideWeights gradient_weights(const Conv2dGeometry& g) {
+  return {(g.R * g.S - 1) * g.C, 1, g.R * g.S * g.C, -g.S * g.C, -g.C};
+}
+
 }  // namespace tessera
