@@ -19,6 +19,22 @@ static inline floatv scaled(floatv sum, float factor, floatv value) {
 #define TRANSFORM static inline
 #include "winograd_transforms.h"
 
+// transformed[position] of a square of from x from vectors: `transform` along its columns, then along
+// its rows.
+#define TRANSFORM_SQUARE(transform, from, pixels, transformed, position)                           \
+  do {                                                                                             \
+    floatv rows_[EDGE * (from)], values_[EDGE];                                                    \
+    UNROLL(from)                                                                                   \
+    for (int s_ = 0; s_ < (from); ++s_) transform((pixels) + s_, from, rows_ + s_, from);          \
+    UNROLL(EDGE)                                                                                   \
+    for (int r_ = 0; r_ < EDGE; ++r_) {                                                            \
+      transform(rows_ + r_ * (from), 1, values_, 1);                                               \
+      UNROLL(EDGE)                                                                                 \
+      for (int s_ = 0; s_ < EDGE; ++s_)                                                            \
+        STORE(values_[s_], (transformed) + (r_ * EDGE + s_) * (position));                         \
+    }                                                                                              \
+  } while (0)
+
 static inline bool is_inside(int h, int w, int H, int W) { return h >= 0 && h < H && w >= 0 && w < W; }
 
 // transformed[position] of V channels, `count` of them there, of the tile of x [H,W,C] whose first pixel
@@ -26,7 +42,7 @@ static inline bool is_inside(int h, int w, int H, int W) { return h >= 0 && h < 
 static inline void transform_tile(__global const float* restrict x, int h, int w, int H, int W, int C,
                                   int count, __global float* restrict transformed, int position) {
   const floatv zero = (floatv)(0.0f);
-  floatv pixels[POSITIONS], rows[POSITIONS], values[EDGE];
+  floatv pixels[POSITIONS];
   if (count >= V) {
     UNROLL(POSITIONS)
     for (int i = 0; i < POSITIONS; ++i)
@@ -41,14 +57,7 @@ static inline void transform_tile(__global const float* restrict x, int h, int w
     UNROLL(POSITIONS)
     for (int i = 0; i < POSITIONS; ++i) pixels[i] = ragged[i];
   }
-  UNROLL(EDGE)
-  for (int s = 0; s < EDGE; ++s) transform_source(pixels + s, EDGE, rows + s, EDGE);
-  UNROLL(EDGE)
-  for (int r = 0; r < EDGE; ++r) {
-    transform_source(rows + r * EDGE, 1, values, 1);
-    UNROLL(EDGE)
-    for (int s = 0; s < EDGE; ++s) STORE(values[s], transformed + (r * EDGE + s) * position);
-  }
+  TRANSFORM_SQUARE(transform_source, EDGE, pixels, transformed, position);
 }
 
 // transformed[position] of V channels, `count` of them there, of the tile of dy [P,Q,K] whose first
@@ -56,7 +65,7 @@ static inline void transform_tile(__global const float* restrict x, int h, int w
 static inline void transform_gradient_tile(__global const float* restrict dy, int p, int q, int P,
                                            int Q, int K, int count,
                                            __global float* restrict transformed, int position) {
-  floatv pixels[RESULTS * RESULTS], rows[EDGE * RESULTS], values[EDGE];
+  floatv pixels[RESULTS * RESULTS];
   UNROLL(RESULTS)
   for (int r = 0; r < RESULTS; ++r)
     UNROLL(RESULTS)
@@ -64,32 +73,13 @@ static inline void transform_gradient_tile(__global const float* restrict dy, in
       pixels[r * RESULTS + s] = p + r < P && q + s < Q
                                     ? load_lanes(dy + ((size_t)(p + r) * Q + q + s) * K, count)
                                     : (floatv)(0.0f);
-  UNROLL(RESULTS)
-  for (int s = 0; s < RESULTS; ++s) transform_gradient(pixels + s, RESULTS, rows + s, RESULTS);
-  UNROLL(EDGE)
-  for (int r = 0; r < EDGE; ++r) {
-    transform_gradient(rows + r * RESULTS, 1, values, 1);
-    UNROLL(EDGE)
-    for (int s = 0; s < EDGE; ++s) STORE(values[s], transformed + (r * EDGE + s) * position);
-  }
+  TRANSFORM_SQUARE(transform_gradient, RESULTS, pixels, transformed, position);
 }
 
 // transformed[position] of V filters' 9 weights.
 static inline void transform_taps(const floatv* filter, __global float* restrict transformed,
                                   size_t position) {
-  floatv rows[3 * EDGE], values[EDGE];
-  UNROLL(3)
-  for (int s = 0; s < 3; ++s) transform_filter(filter + s, 3, rows + s * EDGE, 1);
-  UNROLL(EDGE)
-  for (int r = 0; r < EDGE; ++r) {
-    transform_filter(rows + r, EDGE, values, 1);
-    UNROLL(EDGE)
-    for (int s = 0; s < EDGE; ++s) STORE(values[s], transformed + (r * EDGE + s) * position);
-  }
-}
-
-static inline void store_result(floatv value, __global float* y, int count) {
-  store_lanes(value, y, count);
+  TRANSFORM_SQUARE(transform_filter, 3, filter, transformed, position);
 }
 
 // The results at (p, q) and behind of V channels, the first at y[at], from products[position].
@@ -108,7 +98,7 @@ static inline void finish_tile(__global const float* restrict products, int posi
     for (int s = 0; s < RESULTS; ++s)
       if (p + r < P && q + s < Q) {
         const size_t to = at + ((size_t)(p + r) * Q + q + s) * outs;
-        store_result(finished(results[s] + bias, to, count, EPILOGUE_ARGUMENTS), y + to, count);
+        store_lanes(finished(results[s] + bias, to, count, EPILOGUE_ARGUMENTS), y + to, count);
       }
   }
 }
