@@ -105,22 +105,23 @@ std::vector<TuningTask> tuning_tasks(Device& device, const std::vector<Graph>& g
   return tasks;
 }
 
-/// A graph compiled for a device, as many times as it takes to fill the memory.
+/// A graph compiled for a device.
 class CandidateTimer::Run {
  public:
-  Run(Device& device, const Graph& graph, const std::vector<std::vector<std::byte>>& inputs,
-      std::size_t memory)
-      : device_(device), graph_(graph), params_(device) {
-    const Plan plan(graph, {.alignment = device.buffer_alignment()});
-    const std::size_t most = std::min(memory, larger_than_caches);
-    const std::size_t copies = most / std::max<std::size_t>(plan.arena_bytes(), 1);
-    for (std::size_t i = 0; i < std::clamp<std::size_t>(copies, 1, most_copies); ++i) {
-      Executable& copy = *copies_.emplace_back(device.compile(plan, params_));
-      device.upload(copy.arena(), 0, std::vector<std::byte>(copy.arena().bytes(), std::byte{0xFF}));
-      for (std::size_t input = 0; input < inputs.size(); ++input)
-        copy.set_input(fmt::format("{}", input), inputs[input]);
-      copy.run();
-    }
+  Run(Device& device, const Graph& graph, const std::vector<std::vector<std::byte>>& inputs)
+      : device_(device),
+        graph_(graph),
+        inputs_(inputs),
+        plan_(graph, {.alignment = device.buffer_alignment()}),
+        params_(device) {
+    add_copy();
+  }
+
+  /// As many copies as it takes to go over so much memory, of which none is run twice in a row.
+  void fill(std::size_t memory) {
+    const std::size_t copies =
+        std::min(memory, larger_than_caches) / std::max<std::size_t>(plan_.arena_bytes(), 1);
+    while (copies_.size() < std::min(copies, most_copies)) add_copy();
   }
 
   std::vector<std::vector<float>> results() {
@@ -148,8 +149,18 @@ class CandidateTimer::Run {
   }
 
  private:
+  void add_copy() {
+    Executable& copy = *copies_.emplace_back(device_.compile(plan_, params_));
+    device_.upload(copy.arena(), 0, std::vector<std::byte>(copy.arena().bytes(), std::byte{0xFF}));
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+      copy.set_input(fmt::format("{}", i), inputs_[i]);
+    copy.run();
+  }
+
   Device& device_;
   const Graph& graph_;
+  const std::vector<std::vector<std::byte>>& inputs_;
+  const Plan plan_;
   Params params_;
   std::vector<std::unique_ptr<Executable>> copies_;
   std::size_t next_ = 0;
@@ -159,7 +170,7 @@ CandidateTimer::CandidateTimer(Device& device, Device& reference, const TuningJo
     : device_(device), graph_(job.graph), memory_(job.memory) {
   for (const Value& value : graph_.values())
     if (value.role == Role::input) inputs_.push_back(random_bytes(value));
-  expected_ = Run(reference, graph_, inputs_, 0).results();
+  expected_ = Run(reference, graph_, inputs_).results();
   if (job.baseline) baseline_ = checked(*job.baseline);
 }
 
@@ -167,11 +178,12 @@ CandidateTimer::~CandidateTimer() = default;
 
 std::unique_ptr<CandidateTimer::Run> CandidateTimer::checked(const Candidate& candidate) {
   device_.set_tuning({{tuning_key(graph_, graph_.nodes().front()), {candidate}}});
-  auto run = std::make_unique<Run>(device_, graph_, inputs_, memory_);
+  auto run = std::make_unique<Run>(device_, graph_, inputs_);
   const auto results = run->results();
   for (std::size_t i = 0; i < results.size(); ++i)
     if (const std::string wrong = difference(results[i], expected_[i]); !wrong.empty())
       throw Error("the result is wrong: " + wrong);
+  run->fill(memory_);
   return run;
 }
 
