@@ -2,22 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "engine/ops/broadcast.h"
 #include "tessera/error.h"
 
 namespace tessera::importer {
+
 Shape broadcast(const Shape& a, const Shape& b) {
-  const std::size_t rank = std::max(a.size(), b.size());
-  Shape shape(rank, 1);
-  for (std::size_t i = 0; i < rank; ++i) {
-    const std::int64_t of_a = i < rank - a.size() ? 1 : a[i - (rank - a.size())];
-    const std::int64_t of_b = i < rank - b.size() ? 1 : b[i - (rank - b.size())];
-    if (of_a != of_b && of_a != 1 && of_b != 1)
-      throw Error("onnx", fmt::format("{} and {} do not broadcast", to_string(a), to_string(b)));
-    shape[i] = of_a == 1 ? of_b : of_a;
-  }
-  return shape;
+  if (auto shape = broadcast_shape(a, b)) return *shape;
+  throw Error("onnx", fmt::format("{} and {} do not broadcast", to_string(a), to_string(b)));
 }
 
 Constant built(Constant::Kind kind, const Shape& shape,

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <set>
 #include <utility>
 
 #include "onnx/constant.h"
@@ -57,7 +56,7 @@ void File::index() {
     for (const std::string& output : node.output())
       if (!output.empty()) producers_[output] = &node;
     const bool convolves = node.op_type() == "Conv" || node.op_type() == "ConvTranspose";
-    if (convolves && node.input_size() > 1) filters_[node.input(1)] = true;
+    if (convolves && node.input_size() > 1) filters_.insert(node.input(1));
   }
 }
 

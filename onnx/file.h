@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,7 @@ class File {
   std::int64_t opset_ = 0;
   std::map<std::string, const onnx::TensorProto*> initializers_;
   std::map<std::string, const onnx::NodeProto*> producers_;
-  std::map<std::string, bool> filters_;
+  std::set<std::string> filters_;
 };
 
 /// A node without a name is called after its first output.

@@ -34,12 +34,6 @@ std::vector<float> channels_moved(const std::vector<float>& w, const Shape& shap
   return moved;
 }
 
-Shape in_memory(const Shape& shape, const Axes& axes) {
-  Shape moved;
-  for (std::int64_t axis : axes) moved.push_back(shape[static_cast<std::size_t>(axis)]);
-  return moved;
-}
-
 template <typename Number>
 std::vector<Number> converted(const std::vector<double>& numbers) {
   std::vector<Number> values;
@@ -113,7 +107,7 @@ Tensor Importer::held(const onnx::TensorProto& weights, Role role) {
     std::vector<float> floats = floats_of(weights, file.folder());
     return bytes_of(moves ? channels_moved(floats, shape) : floats);
   });
-  const Shape memory = in_memory(shape, axes);
+  const Shape memory = permuted(shape, axes);
   const Var var = role == Role::parameter
                       ? graph_.parameter(weights.name(), memory, values)
                       : graph_.state(weights.name(), {DType::f32, memory}, values);

@@ -65,6 +65,12 @@ Axes channels_last(std::size_t rank) {
   return axes;
 }
 
+Shape permuted(const Shape& shape, const Axes& order) {
+  Shape result;
+  for (std::int64_t axis : order) result.push_back(shape[index(axis)]);
+  return result;
+}
+
 Tensor plain(Var var) { return {var, plain_axes(var.shape().size())}; }
 
 Shape shape_of(const Tensor& x) {
@@ -132,6 +138,12 @@ Tensor reshaped(const Tensor& x, const Shape& shape) {
     }
   }
   return {reshape(ordered(x, before), in_memory), after};
+}
+
+Tensor transposed(Tensor x, const Axes& order) {
+  for (std::int64_t& axis : x.axes)
+    axis = std::find(order.begin(), order.end(), axis) - order.begin();
+  return x;
 }
 
 Tensor with_rank(const Tensor& x, std::size_t rank) {

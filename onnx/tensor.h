@@ -23,6 +23,9 @@ Axes plain_axes(std::size_t rank);
 /// {0,2,3,1} for rank 4; below rank 3 the plain ones.
 Axes channels_last(std::size_t rank);
 
+/// Dimension i is dimension order[i] of `shape`.
+Shape permuted(const Shape& shape, const Axes& order);
+
 /// With ONNX's order of dimensions.
 Tensor plain(Var var);
 /// Its shape in ONNX.
@@ -39,6 +42,8 @@ Var ordered(const Tensor& x, const Axes& axes);
 Var plain_var(const Tensor& x);
 /// The same elements in ONNX's order under another shape, in memory moved as little as possible.
 Tensor reshaped(const Tensor& x, const Shape& shape);
+/// Dimension i of the result is dimension order[i] of x; nothing moves in memory.
+Tensor transposed(Tensor x, const Axes& order);
 /// With leading dimensions of size 1.
 Tensor with_rank(const Tensor& x, std::size_t rank);
 

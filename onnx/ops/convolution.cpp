@@ -9,13 +9,6 @@
 namespace tessera::importer {
 namespace {
 
-/// Filters in memory with the channels last, a row for one dimension.
-Var filters(const Tensor& w) {
-  const Var last = ordered(w, channels_last(rank_of(w)));
-  const Shape& s = last.shape();
-  return s.size() == 3 ? reshape(last, {s[0], 1, s[1], s[2]}) : last;
-}
-
 std::optional<Var> bias(Call& call) {
   if (!call.has(2)) return {};
   return plain_var(call.tensor(2));
@@ -23,7 +16,7 @@ std::optional<Var> bias(Call& call) {
 
 Results conv(Call& call) {
   const Tensor x = call.tensor(0);
-  const Var w = filters(call.tensor(1));
+  const Var w = image(call.tensor(1));  // filters have their channels last too
   const Window window = window_of(call, shape_of(x), {w.shape()[1], w.shape()[2]});
   const Var y = conv2d(image(x), w, bias(call),
                        {.stride = window.stride,
@@ -41,13 +34,12 @@ void cut(Window& window, std::size_t i, std::int64_t total, bool more_in_front,
     output_padding[i] -= total;
     total = 0;
   }
-  window.before[i] = more_in_front ? total - total / 2 : total / 2;
-  window.after[i] = total - window.before[i];
+  window.pad(i, total, more_in_front);
 }
 
 Results conv_transpose(Call& call) {
   const Tensor x = call.tensor(0);
-  const Var w = filters(call.tensor(1));
+  const Var w = image(call.tensor(1));  // filters have their channels last too
   const Shape shape = shape_of(x);
   const std::array<std::int64_t, 2> kernel = {w.shape()[1], w.shape()[2]};
   Window window = window_of(call, shape, kernel);

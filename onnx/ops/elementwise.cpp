@@ -79,8 +79,6 @@ Results power(Call& call) {
   return binary<pow>(call);
 }
 
-Results parametric_relu(Call& call) { return binary<prelu>(call); }
-
 Results choice(Call& call) {
   const Aligned operands = aligned(call);
   return {operands.tensor(
@@ -237,7 +235,7 @@ std::vector<Operator> functions_of_several() {
           {"Min", variadic<minimum>, known<least_of>},
           {"Mul", binary<mul>, known<product_of>},
           {"Or", binary<maximum>, comparison<or_of>},
-          {"PRelu", parametric_relu},
+          {"PRelu", binary<prelu>},
           {"Pow", power},
           {"Sub", binary<sub>, known<difference_of>},
           {"Sum", variadic<add>},

@@ -57,8 +57,7 @@ Results splitting(Call& call) {
 Tensor expanded(const Tensor& x, const Shape& shape) {
   const Shape to = broadcast(shape_of(x), shape);
   const Tensor y = with_rank(x, to.size());
-  Shape memory;
-  for (std::int64_t axis : y.axes) memory.push_back(to[at(axis)]);
+  const Shape memory = permuted(to, y.axes);
   return memory == y.var.shape() ? y : Tensor{expand(y.var, memory), y.axes};
 }
 
@@ -158,10 +157,8 @@ Results depth_to_space(Call& call) {
   const bool depth_first = call.text("mode", "DCR") == "DCR";
   const Shape apart =
       depth_first ? Shape{s[0], r, r, C, s[2], s[3]} : Shape{s[0], C, r, r, s[2], s[3]};
-  Tensor y = reshaped(x, apart);  // now [N,C,H,r,W,r]
-  const Axes moves = depth_first ? Axes{0, 3, 4, 1, 5, 2} : Axes{0, 1, 4, 2, 5, 3};
-  for (std::int64_t& axis : y.axes)
-    axis = std::find(moves.begin(), moves.end(), axis) - moves.begin();
+  const Axes order = depth_first ? Axes{0, 3, 4, 1, 5, 2} : Axes{0, 1, 4, 2, 5, 3};
+  const Tensor y = transposed(reshaped(x, apart), order);  // [N,C,H,r,W,r]
   return {reshaped(y, {s[0], C, s[2] * r, s[3] * r})};
 }
 
@@ -172,10 +169,8 @@ Results space_to_depth(Call& call) {
   if (s.size() != 4 || r < 1 || s[2] % r != 0 || s[3] % r != 0)
     throw Error("onnx", fmt::format("input is {}, expected [N,C,H,W] with H and W multiples of {}",
                                     to_string(s), r));
-  Tensor y = reshaped(x, {s[0], s[1], s[2] / r, r, s[3] / r, r});
-  const Axes moves = {0, 3, 5, 1, 2, 4};  // to [N,r,r,C,H,W]
-  for (std::int64_t& axis : y.axes)
-    axis = std::find(moves.begin(), moves.end(), axis) - moves.begin();
+  const Tensor y = transposed(reshaped(x, {s[0], s[1], s[2] / r, r, s[3] / r, r}),
+                              {0, 3, 5, 1, 2, 4});  // [N,r,r,C,H,W]
   return {reshaped(y, {s[0], s[1] * r * r, s[2] / r, s[3] / r})};
 }
 

@@ -84,21 +84,15 @@ Axes moves_of(const Call& call, std::size_t rank) {
   return moves;
 }
 
-/// Dimension i of y is dimension perm[i] of x, whose elements stay where they are.
 Results transpose_of(Call& call) {
-  Tensor x = call.tensor(0);
-  const Axes moves = moves_of(call, rank_of(x));
-  for (std::int64_t& axis : x.axes)
-    axis = std::find(moves.begin(), moves.end(), axis) - moves.begin();
-  return {x};
+  const Tensor x = call.tensor(0);
+  return {transposed(x, moves_of(call, rank_of(x)))};
 }
 
 Constant known_transpose(const Call& call) {
   const Constant x = call.constant(0);
   const Axes moves = moves_of(call, x.shape.size());
-  Shape shape;
-  for (std::int64_t axis : moves) shape.push_back(x.shape[static_cast<std::size_t>(axis)]);
-  return built(x.kind, shape, [&](const Shape& index) {
+  return built(x.kind, permuted(x.shape, moves), [&](const Shape& index) {
     Shape source(index.size());
     for (std::size_t i = 0; i < index.size(); ++i)
       source[static_cast<std::size_t>(moves[i])] = index[i];

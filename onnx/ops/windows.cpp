@@ -20,8 +20,7 @@ void pad_same(Window& window, std::size_t i, std::int64_t size, bool more_in_fro
   const std::int64_t count = (size + window.stride[i] - 1) / window.stride[i];
   const std::int64_t total =
       std::max<std::int64_t>(0, (count - 1) * window.stride[i] + window.reach(i) - size);
-  window.before[i] = more_in_front ? total - total / 2 : total / 2;
-  window.after[i] = total - window.before[i];
+  window.pad(i, total, more_in_front);
 }
 
 }  // namespace

@@ -15,6 +15,11 @@ struct Window {
   Padding2d padding() const { return {before[0], after[0], before[1], after[1]}; }
   /// Rows or columns that it reaches over.
   std::int64_t reach(std::size_t i) const { return dilation[i] * (kernel[i] - 1) + 1; }
+  /// So much around the image, half of it on each side.
+  void pad(std::size_t i, std::int64_t total, bool more_in_front) {
+    before[i] = more_in_front ? total - total / 2 : total / 2;
+    after[i] = total - before[i];
+  }
 };
 
 /// The attributes strides, dilations, pads and auto_pad of a node whose input has this shape in
