@@ -19,15 +19,15 @@ struct Arguments {
 };
 
 void run(const Arguments& arguments) {
-  const Checkpoint checkpoint = open_network(arguments.model, arguments.data, arguments.pixels);
+  OpenedNetwork opened = open_network(arguments.model, arguments.data, arguments.pixels);
   const std::string data =
-      arguments.data.name.empty() ? checkpoint.training.data : arguments.data.name;
+      arguments.data.name.empty() ? opened.checkpoint.training.data : arguments.data.name;
   if (data.empty())
     throw Error(arguments.model, "names no data set it was trained on; choose one with --data");
-  const auto dataset = load_dataset(data, Split::test, dataset_options(arguments.data, checkpoint));
+  const auto dataset = load_test(opened, data, arguments.data);
   const std::size_t skipped = report_skipped(*dataset);
   const auto device = arguments.device.open();
-  const auto network = load(*device, checkpoint);
+  const auto network = load(*device, opened);
   const Evaluation result = network->evaluate(
       *dataset, evaluation_batch(*dataset), arguments.averaged ? Weights::averaged : Weights::last);
   if (arguments.json) {

@@ -45,26 +45,35 @@ ImageOptions PixelOptions::options(std::int64_t channels) const {
   return {.mean = mean, .deviation = deviation};
 }
 
-Checkpoint open_network(const std::string& path, const DataOptions& data,
-                        const PixelOptions& pixels) {
+OpenedNetwork open_network(const std::string& path, const DataOptions& data,
+                           const PixelOptions& pixels) {
   if (!is_onnx(path)) {
     if (!pixels.mean.empty() || !pixels.deviation.empty())
       throw Error(path, "says how its pixels become numbers; expected no --mean or --deviation");
-    return read_checkpoint(path);
+    return {read_checkpoint(path), {}, {}};
   }
-  Checkpoint checkpoint;
+  OpenedNetwork opened;
+  Checkpoint& checkpoint = opened.checkpoint;
   if (!data.name.empty()) {
     if (is_own_dataset(data.name)) checkpoint.input = published_input(path);
-    const auto dataset = load_dataset(data.name, Split::test, dataset_options(data, checkpoint));
-    checkpoint.input = {dataset->height(), dataset->width(), dataset->channels(), {}};
-    checkpoint.classes = dataset->classes();
+    opened.dataset = load_dataset(data.name, Split::test, dataset_options(data, checkpoint));
+    const Dataset& dataset = *opened.dataset;
+    checkpoint.input = {dataset.height(), dataset.width(), dataset.channels(), {}};
+    checkpoint.classes = dataset.classes();
   }
-  const Model model = onnx_model(path, checkpoint.input, checkpoint.classes);
+  const Model& model = opened.model.emplace(onnx_model(path, checkpoint.input, checkpoint.classes));
   checkpoint.model = path;
   checkpoint.input = model.input;
   checkpoint.input.options = pixels.options(model.input.channels);
   checkpoint.classes = model.classes;
-  return checkpoint;
+  opened.model->input = checkpoint.input;
+  return opened;
+}
+
+std::unique_ptr<Dataset> load_test(OpenedNetwork& opened, const std::string& name,
+                                   const DataOptions& data) {
+  if (opened.dataset) return std::move(opened.dataset);
+  return load_dataset(name, Split::test, dataset_options(data, opened.checkpoint));
 }
 
 DatasetOptions dataset_options(const DataOptions& data, const Checkpoint& checkpoint) {
@@ -102,6 +111,11 @@ std::unique_ptr<Network> load(Device& device, const Checkpoint& checkpoint) {
       device, onnx_model(checkpoint.model, checkpoint.input, checkpoint.classes));
   if (!checkpoint.file.tensors.empty()) restore(checkpoint, *network);
   return network;
+}
+
+std::unique_ptr<Network> load(Device& device, const OpenedNetwork& opened) {
+  return opened.model ? std::make_unique<Network>(device, *opened.model)
+                      : load(device, opened.checkpoint);
 }
 
 }  // namespace tessera::tools

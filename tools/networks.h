@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,19 @@ struct PixelOptions {
   ImageOptions options(std::int64_t channels) const;
 };
 
-/// What a file says of its network. An ONNX file has neither data nor training; its images and
-/// classes are those of the data set where one is named.
-Checkpoint open_network(const std::string& path, const DataOptions& data,
-                        const PixelOptions& pixels);
+/// What a file says of its network, and what had to be read to know it.
+struct OpenedNetwork {
+  Checkpoint checkpoint;
+  std::optional<Model> model;        ///< of an ONNX file
+  std::unique_ptr<Dataset> dataset;  ///< the test images that tell the classes of an ONNX file
+};
+/// An ONNX file has neither data nor training; its images and classes are those of the data set
+/// where one is named.
+OpenedNetwork open_network(const std::string& path, const DataOptions& data,
+                           const PixelOptions& pixels);
+/// The test images of a data set, which an opened network may have with it.
+std::unique_ptr<Dataset> load_test(OpenedNetwork& opened, const std::string& name,
+                                   const DataOptions& data);
 /// How images are read for a network that a file holds: as for its training. Of data that it was
 /// not trained on all images are for testing, where nothing else is said.
 DatasetOptions dataset_options(const DataOptions& data, const Checkpoint& checkpoint);
@@ -44,5 +54,6 @@ DatasetOptions dataset_options(const DataOptions& data, const std::string& model
 /// How many images are evaluated at once: fewer of large ones, which take memory.
 std::int64_t evaluation_batch(const Dataset& dataset);
 std::unique_ptr<Network> load(Device& device, const Checkpoint& checkpoint);
+std::unique_ptr<Network> load(Device& device, const OpenedNetwork& opened);
 
 }  // namespace tessera::tools

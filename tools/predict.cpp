@@ -85,8 +85,7 @@ struct Pictures {
 /// the first number turns up.
 class Reader {
  public:
-  Reader(const Checkpoint& checkpoint, const DataOptions& data)
-      : checkpoint_(checkpoint), data_(data) {}
+  Reader(OpenedNetwork& opened, const DataOptions& data) : opened_(opened), data_(data) {}
 
   /// All numbers, or all files.
   Pictures read(std::span<const std::string> images) {
@@ -96,7 +95,7 @@ class Reader {
       return pictures;
     }
     const auto files =
-        load_pictures({images.begin(), images.end()}, dataset_options(data_, checkpoint_));
+        load_pictures({images.begin(), images.end()}, dataset_options(data_, opened_.checkpoint));
     pictures.skipped = report_skipped(*files);
     for (std::int64_t i = 0; i < files->size(); ++i) pictures.add(files->file_of(i), *files, i);
     return pictures;
@@ -113,17 +112,17 @@ class Reader {
 
   const Dataset& loaded() {
     if (!dataset_) {
-      const std::string name = data_.name.empty() ? checkpoint_.training.data : data_.name;
+      const std::string name = data_.name.empty() ? opened_.checkpoint.training.data : data_.name;
       if (name.empty())
         throw Error("predict",
                     "the model names no data set for image numbers; choose one with "
                     "--data");
-      dataset_ = load_dataset(name, Split::test, dataset_options(data_, checkpoint_));
+      dataset_ = load_test(opened_, name, data_);
     }
     return *dataset_;
   }
 
-  const Checkpoint& checkpoint_;
+  OpenedNetwork& opened_;
   const DataOptions& data_;
   std::unique_ptr<Dataset> dataset_;
 };
@@ -177,11 +176,12 @@ class Printer {
 };
 
 void run(const Arguments& arguments) {
-  const Checkpoint checkpoint = open_network(arguments.model, arguments.data, arguments.pixels);
+  OpenedNetwork opened = open_network(arguments.model, arguments.data, arguments.pixels);
+  const Checkpoint& checkpoint = opened.checkpoint;
   const std::vector<std::string> images = list_images(arguments.images);
-  Reader reader(checkpoint, arguments.data);
+  Reader reader(opened, arguments.data);
   const auto device = arguments.device.open();
-  const auto network = load(*device, checkpoint);
+  const auto network = load(*device, opened);
   const Weights weights = arguments.averaged ? Weights::averaged : Weights::last;
   Printer printer(arguments, checkpoint.classes);
   std::size_t skipped = 0;

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 
+#include "tools/networks.h"
+
 namespace tessera::tools {
-namespace {
-
-constexpr std::int64_t most_at_once = 250;  ///< as many as an evaluation takes, whose plan serves
-
-}  // namespace
 
 std::vector<Prediction> predict(Network& network, const Dataset& dataset, std::int64_t count,
                                 Weights weights) {
+  const std::int64_t most_at_once = evaluation_batch(dataset);
   std::vector<Prediction> predictions;
   const auto bytes = static_cast<std::size_t>(dataset.image_bytes());
   for (std::int64_t first = 0; first < count; first += most_at_once) {
@@ -28,7 +26,6 @@ std::vector<Prediction> predict(Network& network, const Dataset& dataset, std::i
       const auto best = std::max_element(row.begin(), row.end());
       prediction.best = static_cast<std::int32_t>(best - row.begin());
       prediction.probability = *best;
-      prediction.label_probability = row[static_cast<std::size_t>(prediction.label)];
     }
   }
   return predictions;

@@ -11,9 +11,8 @@ namespace tessera::tools {
 struct Prediction {
   std::int64_t image = 0;  ///< its number
   std::int32_t label = 0;
-  std::int32_t best = 0;        ///< the most probable class
-  float probability = 0;        ///< of that class
-  float label_probability = 0;  ///< of the true one
+  std::int32_t best = 0;  ///< the most probable class
+  float probability = 0;  ///< of that class
 };
 
 /// Of the first `count` images.

@@ -1,7 +1,6 @@
 #include "tools/run_log.h"
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -27,11 +26,6 @@ Json to_json(const OptionValue& option) {
   return list;
 }
 
-/// Seconds since 1970.
-double now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 class RunLog final : public RunObserver {
  public:
   RunLog(const std::string& path, bool appends) : path_(path) {
@@ -47,7 +41,7 @@ class RunLog final : public RunObserver {
     for (const OptionValue& option : start.options)
       options[option.name.substr(2)] = to_json(option);
     write({{"event", "start"},
-           {"time", now()},
+           {"time", wall_time()},
            {"version", TESSERA_VERSION},
            {"device", {{"id", device.id}, {"name", device.name}, {"driver", device.driver}}},
            {"model", start.network.model().name},
@@ -80,7 +74,7 @@ class RunLog final : public RunObserver {
   void on_end(const RunEnd& end) override {
     constexpr const char* names[] = {"end", "interrupted", "failed"};
     Json line = {{"event", names[static_cast<int>(end.outcome)]},
-                 {"time", now()},
+                 {"time", wall_time()},
                  {"step", end.step},
                  {"epochs", end.epochs},
                  {"seconds", end.seconds}};

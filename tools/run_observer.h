@@ -2,6 +2,7 @@
 // own. What it is told costs nothing; what it reads from the network makes the device wait.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -10,6 +11,11 @@
 #include "tools/run_config.h"
 
 namespace tessera::tools {
+
+/// Now, in seconds since 1970.
+inline double wall_time() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 /// All of it outlives the run.
 struct RunStart {

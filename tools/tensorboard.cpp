@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <utility>
 
@@ -19,16 +18,12 @@ namespace {
 
 constexpr std::int64_t sample_images = 8;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 /// TensorBoard knows its files by "tfevents" and sorts them by the time behind it.
 std::string new_file(const std::string& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error) throw Error(directory, "cannot be made: " + error.message());
-  const auto name = fmt::format("events.out.tfevents.{:.0f}.{}.tessera", now(), ::getpid());
+  const auto name = fmt::format("events.out.tfevents.{:.0f}.{}.tessera", wall_time(), ::getpid());
   return std::filesystem::path(directory) / name;
 }
 
@@ -71,7 +66,7 @@ class TensorBoard final : public RunObserver {
  public:
   explicit TensorBoard(const std::string& directory) : file_(new_file(directory)) {
     events::Event event;
-    event.set_wall_time(now());
+    event.set_wall_time(wall_time());
     event.set_file_version("brain.Event:2");
     file_.write(event.SerializeAsString());
   }
@@ -118,7 +113,7 @@ class TensorBoard final : public RunObserver {
   class Step {
    public:
     explicit Step(std::int64_t step) {
-      event_.set_wall_time(now());
+      event_.set_wall_time(wall_time());
       event_.set_step(step);
     }
     events::Summary::Value& add(const std::string& tag) {
