@@ -23,6 +23,7 @@ try:
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
+from torch_weights import randomise
 try:
     from safetensors.torch import load_file, save_file
 except ImportError:
@@ -42,18 +43,6 @@ MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
 def make_net():
     return getattr(torchvision.models, NAME)(num_classes=CLASSES)
-
-
-def randomise(net):
-    """Also what is 0 or 1 at first, and the statistics of batch norms."""
-    for parameter in net.parameters():
-        if parameter.dim() == 1:
-            parameter.data += 0.1 * torch.randn_like(parameter)
-    for name, buffer in net.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.copy_(0.1 * torch.randn_like(buffer))
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 1.5)
 
 
 class WeightsTest(unittest.TestCase):

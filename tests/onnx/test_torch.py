@@ -20,21 +20,9 @@ try:
 except ImportError:
     torchvision = None
 from session import Session
+from torch_weights import randomise
 
 TOLERANCE = 1e-4  # of the largest element
-
-
-def randomise(net):
-    """Statistics and weights of norms as training leaves them."""
-    for name, buffer in net.named_buffers():
-        if name.endswith("running_mean"):
-            buffer.normal_(std=0.3)
-        elif name.endswith("running_var"):
-            buffer.uniform_(0.5, 1.5)
-    for parameter in net.parameters():
-        if parameter.dim() == 1:
-            parameter.data += 0.1 * torch.randn_like(parameter)
-    return net
 
 
 def export(net, x, path, training=False, opset=13, dynamic=True):
