@@ -12,12 +12,13 @@
 #include "backends/backends.h"
 #include "backends/cpu/executable.h"
 #include "backends/cpu/machine.h"
+#include "backends/huge_pages.h"
 #include "tessera/error.h"
 
 namespace tessera::cpu {
 namespace {
 
-// A cache line and the widest vector. Pages would help nothing more.
+// A cache line and the widest vector.
 constexpr std::size_t alignment = 64;
 
 void check_range(std::string_view what, std::size_t bytes, std::size_t offset, std::size_t count) {
@@ -40,6 +41,7 @@ CpuBuffer::CpuBuffer(std::size_t bytes, std::uint64_t limit) : bytes_(bytes) {
   void* data = ::operator new[](rounded* alignment, std::align_val_t{alignment}, std::nothrow);
   if (!data) fail("too much is in use of the machine's");
   data_.reset(static_cast<std::byte*>(data));
+  use_huge_pages(data, bytes);
 }
 
 void CpuBuffer::Free::operator()(std::byte* data) const {

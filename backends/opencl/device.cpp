@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "backends/huge_pages.h"
 #include "backends/opencl/executable.h"
 #include "backends/opencl/launch.h"
 #include "backends/opencl/lowering.h"
@@ -63,10 +64,22 @@ OpenclBuffer::OpenclBuffer(OpenclDevice& device, std::size_t bytes, cl_mem_flags
       return cl::Buffer(device.context(), flags, std::max<std::size_t>(bytes, 1),
                         const_cast<void*>(contents));
     });
+    if (device.traits().is_cpu && !contents) use_huge_pages();
   } catch (...) {
     device_.release(bytes);
     throw;
   }
+}
+
+// A CPU device maps a buffer where it lies.
+void OpenclBuffer::use_huge_pages() {
+  checked("huge pages", [&] {
+    cl::CommandQueue& queue = device_.copy_queue();
+    void* const data = queue.enqueueMapBuffer(buffer_, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
+                                              std::max<std::size_t>(bytes_, 1));
+    tessera::use_huge_pages(data, bytes_);
+    queue.enqueueUnmapMemObject(buffer_, data);
+  });
 }
 
 std::unique_ptr<Buffer> OpenclDevice::allocate(std::size_t bytes) {

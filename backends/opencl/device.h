@@ -89,6 +89,8 @@ class OpenclBuffer final : public Buffer {
   const cl::Buffer& cl_buffer() const { return buffer_; }
 
  private:
+  void use_huge_pages();
+
   OpenclDevice& device_;
   std::size_t bytes_;
   cl::Buffer buffer_;
