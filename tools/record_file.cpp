@@ -1,11 +1,9 @@
 #include "tools/record_file.h"
 
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 
-#include "tessera/error.h"
+#include "tools/output_file.h"
 
 namespace tessera::tools {
 namespace {
@@ -42,19 +40,14 @@ std::string little_endian(Number number) {
 
 RecordFile::RecordFile(const std::string& path)
     : path_(path), file_(path, std::ios::binary | std::ios::trunc) {
-  check();
+  check_written(file_, path_);
 }
 
 void RecordFile::write(std::string_view record) {
   const std::string length = little_endian(static_cast<std::uint64_t>(record.size()));
   file_ << length << little_endian(masked_checksum(length)) << record
         << little_endian(masked_checksum(record));
-  file_.flush();
-  check();
-}
-
-void RecordFile::check() const {
-  if (!file_) throw Error(path_, std::string("cannot be written: ") + std::strerror(errno));
+  check_written(file_, path_);
 }
 
 }  // namespace tessera::tools

@@ -16,8 +16,6 @@ class RecordFile {
   void write(std::string_view record);
 
  private:
-  void check() const;
-
   std::string path_;
   std::ofstream file_;
 };

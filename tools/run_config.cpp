@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tessera/error.h"
+#include "tools/output_file.h"
 
 namespace tessera::tools {
 namespace {
@@ -95,7 +96,7 @@ void write_config(const std::string& path, const std::vector<OptionValue>& optio
   for (const OptionValue& option : options)
     file << option.name.substr(2) << " = "
          << (option.values.empty() ? "true" : CLI::detail::ini_join(option.values)) << '\n';
-  if (!file.flush()) throw Error(path, "cannot be written");
+  check_written(file, path);
 }
 
 }  // namespace tessera::tools

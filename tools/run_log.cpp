@@ -1,11 +1,9 @@
 #include "tools/run_log.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tessera/error.h"
+#include "tools/output_file.h"
 
 namespace tessera::tools {
 namespace {
@@ -31,7 +29,7 @@ class RunLog final : public RunObserver {
   RunLog(const std::string& path, bool appends) : path_(path) {
     const bool half_a_line = appends && ends_within_a_line(path);
     file_.open(path, appends ? std::ios::app : std::ios::trunc);
-    check();
+    check_written(file_, path_);
     if (half_a_line) file_ << '\n';
   }
 
@@ -94,12 +92,7 @@ class RunLog final : public RunObserver {
   void write(const Json& line) {
     // Names of files need not be UTF-8, but JSON must.
     file_ << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
-    file_.flush();
-    check();
-  }
-
-  void check() const {
-    if (!file_) throw Error(path_, std::string("cannot be written: ") + std::strerror(errno));
+    check_written(file_, path_);
   }
 
   std::string path_;

@@ -7,13 +7,14 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "tessera/error.h"
+#include "tools/output_file.h"
 
 namespace tessera::tools {
 
 Trace::Trace(const std::string& path) : path_(path), on_(!path.empty()) {
-  if (on_) file_.open(path);
-  if (!file_) throw Error(path, "cannot be written");
+  if (!on_) return;
+  file_.open(path);
+  check_written(file_, path);
 }
 
 double Trace::now() {
@@ -68,7 +69,7 @@ void Trace::finish() {
     events.push_back(std::move(event));
   }
   file_ << nlohmann::ordered_json{{"traceEvents", std::move(events)}}.dump() << '\n';
-  if (!file_.flush()) throw Error(path_, "cannot be written");
+  check_written(file_, path_);
 }
 
 }  // namespace tessera::tools
