@@ -9,6 +9,8 @@
 
 namespace tessera::tools {
 
+bool is_picture(const Dataset& dataset) { return dataset.channels() <= 4; }
+
 std::string encode_png(const Dataset& dataset, std::int64_t index) {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(dataset.image_bytes()));
   dataset.read(index, pixels);
@@ -19,8 +21,8 @@ std::string encode_png(const Dataset& dataset, std::int64_t index) {
   };
   const auto width = static_cast<int>(dataset.width()), height = static_cast<int>(dataset.height());
   const auto channels = static_cast<int>(dataset.channels());
-  if (channels > 4 || !stbi_write_png_to_func(append, &file, width, height, channels, pixels.data(),
-                                              width * channels))
+  if (!is_picture(dataset) || !stbi_write_png_to_func(append, &file, width, height, channels,
+                                                      pixels.data(), width * channels))
     throw Error("png", fmt::format("an image of {}x{}x{} is no picture, expected 1 to 4 channels",
                                    height, width, channels));
   return file;

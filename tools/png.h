@@ -9,7 +9,9 @@
 
 namespace tessera::tools {
 
-/// The file of a picture of a data set, whose images have 1 to 4 channels.
+/// Whether images of a data set can be PNG files: they have 1 to 4 channels.
+bool is_picture(const Dataset& dataset);
+/// The file of such an image.
 std::string encode_png(const Dataset& dataset, std::int64_t index);
 
 }  // namespace tessera::tools

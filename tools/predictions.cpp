@@ -26,6 +26,7 @@ std::vector<Prediction> predict(Network& network, const Dataset& dataset, std::i
       const auto best = std::max_element(row.begin(), row.end());
       prediction.best = static_cast<std::int32_t>(best - row.begin());
       prediction.probability = *best;
+      prediction.label_probability = row[static_cast<std::size_t>(prediction.label)];
     }
   }
   return predictions;

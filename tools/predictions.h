@@ -13,6 +13,7 @@ struct Prediction {
   std::int32_t label = 0;
   std::int32_t best = 0;  ///< the most probable class
   float probability = 0;  ///< of that class
+  float label_probability = 0;
 };
 
 /// Of the first `count` images.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tessera/error.h"
+#include "tools/report.h"
 #include "tools/run_log.h"
 #include "tools/tensorboard.h"
 
@@ -23,6 +24,9 @@ void ObserverOptions::add(CLI::App& command) {
   command.add_option("--tensorboard", tensorboard,
                      "write scalars, histograms of the weights and sample images to this folder, "
                      "for TensorBoard");
+  command.add_option("--report", report,
+                     "write a page of HTML to this file when the training ends: curves, confusion "
+                     "matrix, worst mistakes, time by layer");
 }
 
 RunObservers::RunObservers(const ObserverOptions& options, std::int64_t log_every, bool appends,
@@ -30,6 +34,7 @@ RunObservers::RunObservers(const ObserverOptions& options, std::int64_t log_ever
     : log_every_(log_every), progress_(progress) {
   if (!options.log.empty()) observers_.push_back(make_run_log(options.log, appends));
   if (!options.tensorboard.empty()) observers_.push_back(make_tensorboard(options.tensorboard));
+  if (!options.report.empty()) observers_.push_back(make_report(options.report));
 }
 
 void RunObservers::tell(const std::function<void(RunObserver&)>& what) {

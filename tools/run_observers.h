@@ -13,6 +13,7 @@ namespace tessera::tools {
 struct ObserverOptions {
   std::string log;
   std::string tensorboard;
+  std::string report;
   void add(CLI::App& command);
 };
 

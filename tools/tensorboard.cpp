@@ -52,6 +52,13 @@ void fill(events::Histogram& histogram, const std::vector<float>& values) {
   }
 }
 
+void fill(events::Summary::Image& image, const Dataset& dataset, std::int64_t index) {
+  image.set_height(static_cast<std::int32_t>(dataset.height()));
+  image.set_width(static_cast<std::int32_t>(dataset.width()));
+  image.set_colorspace(static_cast<std::int32_t>(dataset.channels()));
+  image.set_encoded_image_string(encode_png(dataset, index));
+}
+
 /// A cell of a table in Markdown, in which classes may have any name.
 std::string cell(const std::string& text) {
   std::string escaped;
@@ -149,12 +156,8 @@ class TensorBoard final : public RunObserver {
     std::string table = "image | label | prediction | probability\n---|---|---|---\n";
     for (const Prediction& p :
          predict(start_->network, test, std::min(sample_images, test.size()), start_->weights)) {
-      events::Summary::Image& image =
-          *step.add(fmt::format("test images/{}", p.image)).mutable_image();
-      image.set_height(static_cast<std::int32_t>(test.height()));
-      image.set_width(static_cast<std::int32_t>(test.width()));
-      image.set_colorspace(static_cast<std::int32_t>(test.channels()));
-      image.set_encoded_image_string(encode_png(test, p.image));
+      if (is_picture(test))
+        fill(*step.add(fmt::format("test images/{}", p.image)).mutable_image(), test, p.image);
       table += fmt::format("{} | {} | {} | {:.4f}\n", p.image, name(p.label), name(p.best),
                            p.probability);
     }
