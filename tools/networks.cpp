@@ -31,7 +31,8 @@ std::vector<CLI::Option*> PixelOptions::add(CLI::App& command) {
                     fmt::format("{} of each channel, of pixels in [0,1], with commas, as a net "
                                 "from elsewhere expects it (default: {})",
                                 what, &numbers == &mean ? 0 : 1))
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);  // what comes after it may be a picture
   };
   return {add_one("--mean", mean, "mean"), add_one("--deviation", deviation, "standard deviation")};
 }
