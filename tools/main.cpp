@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "tools/commands.h"
+#include "tools/nearest.h"
 
 namespace {
 
@@ -23,6 +24,19 @@ void check_command(const CLI::App& app, int argc, const char* const* argv) {
     throw CLI::ExtrasError(
         fmt::format("there is no command '{}'; there are: {}", argv[1], fmt::join(names, ", ")),
         CLI::ExitCodes::ExtrasError);
+}
+
+/// What a misspelt option of the command was to be.
+std::string suggestion(const CLI::App& app) {
+  for (const CLI::App* command : app.get_subcommands()) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : command->get_options())
+      names.push_back(option->get_single_name());
+    for (const std::string& word : command->remaining())
+      if (word.starts_with("--"))
+        return tessera::tools::did_you_mean(word.substr(2, word.find('=') - 2), names, "--");
+  }
+  return {};
 }
 
 }  // namespace
@@ -46,6 +60,9 @@ int main(int argc, char** argv) {
     check_command(app, argc, argv);
     app.parse(argc, argv);
     return 0;
+  } catch (const CLI::ExtrasError& error) {
+    fmt::print(stderr, "tessera: {}{}\n", error.what(), suggestion(app));
+    return 2;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     fmt::print(stderr, "tessera: {}\n", error.what());

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tessera/error.h"
+#include "tools/nearest.h"
 #include "tools/output_file.h"
 
 namespace tessera::tools {
@@ -36,14 +37,21 @@ std::vector<CLI::ConfigItem> read_items(const std::string& path) {
   return reader.from_config(text);
 }
 
+std::string unknown_key(const CLI::App& command, const std::string& key) {
+  std::vector<std::string> keys;
+  for (const CLI::Option* option : command.get_options())
+    if (option->get_configurable()) keys.push_back(option->get_single_name());
+  const std::string meant = did_you_mean(key, keys);
+  return fmt::format("there is no key '{}'{} are the options of `tessera {}`, without their dashes",
+                     key, meant.empty() ? "; keys" : meant + " Keys", command.get_name());
+}
+
 void take(CLI::App& command, const std::string& path, const CLI::ConfigItem& item, bool again) {
   if (!item.parents.empty())
     throw Error(path, fmt::format("has a section '{}', expected keys only", item.parents.front()));
   CLI::Option* option = command.get_option_no_throw("--" + item.name);
   if (option == nullptr || !option->get_configurable())
-    throw Error(path, fmt::format("there is no key '{}'; keys are the options of `tessera {}`, "
-                                  "without their dashes",
-                                  item.name, command.get_name()));
+    throw Error(path, unknown_key(command, item.name));
   if (again) throw Error(path, fmt::format("has the key '{}' twice", item.name));
   if (option->count() > 0) return;
   const bool off = item.inputs == std::vector<std::string>{"false"};

@@ -52,9 +52,12 @@ class ConfigTest(ToolCase):
 
     def test_bad_files(self):
         for text, message in (
-                ("epoch = 3\n", "there is no key 'epoch'"),
-                ("config = 'x'\n", "there is no key 'config'"),
-                ("help = true\n", "there is no key 'help'"),
+                ("epoch = 3\n", "there is no key 'epoch'; did you mean 'epochs'? Keys are"),
+                ("batch-size = 3\n", "there is no key 'batch-size'; did you mean 'batch'?"),
+                ("optimiser = 'sgd'\n", "did you mean 'optimizer'?"),
+                ("colour = 'red'\n", "there is no key 'colour'; keys are"),
+                ("config = 'x'\n", "there is no key 'config'; keys are"),
+                ("help = true\n", "there is no key 'help'; keys are"),
                 ("[train]\nepochs = 3\n", "has a section 'train'"),
                 ("epochs = 3\nbatch = 4\nepochs = 4\n", "the key 'epochs' twice"),
                 ("epochs = 0\n", "--epochs: found 0, expected a number of at least 1"),

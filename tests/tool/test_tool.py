@@ -288,7 +288,9 @@ class ToolTest(ToolCase):
 
     def test_bad_command_lines(self):
         self.assertIn("frobnicate", self.refused("frobnicate", code=2))
-        self.assertIn("--epoch", self.refused("train", "--epoch", "3", code=2))
+        self.assertIn("--epoch; did you mean '--epochs'?",
+                      self.refused("train", "--epoch", "3", code=2))
+        self.assertTrue(self.refused("eval", self.model, "--xyz=3", code=2).endswith("--xyz=3"))
         self.assertIn("--batch", self.refused("train", "--batch", "0", code=2))
         self.assertIn("--lr", self.refused("train", "--lr", "-1", code=2))
         self.assertIn("--lr", self.refused("train", "--lr", "nan", code=2))
@@ -367,6 +369,11 @@ class ToolTest(ToolCase):
         cut.write_bytes(self.model.read_bytes()[:-1])
         self.assertIn(str(cut), self.refused("predict", cut, "0"))
         self.assertIn("gone.safetensors", self.refused("eval", self.folder / "gone.safetensors"))
+
+    def test_numbers_with_commas_end_at_the_next_argument(self):
+        line = self.refused("predict", self.model, "--mean", "0.5", "photo.png", "--deviation",
+                            "0.5,0.5", "--device", "cpu")
+        self.assertIn("expected no --mean or --deviation", line)
 
     def test_bad_pictures(self):
         text = self.folder / "text.png"
