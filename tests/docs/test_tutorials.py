@@ -1,5 +1,6 @@
-"""Runs what the tutorials say, on a few made-up pictures, with fewer epochs and pixels: their blocks
-of sh and Python in order, in a folder of their own. What needs PyTorch is skipped where it is missing.
+"""Follows the links of the documentation, and runs what the tutorials say, on a few made-up pictures,
+with fewer epochs and pixels: their blocks of sh and Python in order, in a folder of their own. What
+needs PyTorch is skipped where it is missing.
 
 usage: test_tutorials.py TESSERA DOCS
 """
@@ -69,6 +70,13 @@ class TutorialTest(ToolCase):
             self.assertEqual(result.returncode, 0, f"{name}:\n{text}\n{result.stdout}")
             printed.append(result.stdout)
         return printed
+
+    def test_links_lead_somewhere(self):
+        pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
+        self.assertGreater(len(pages), 15)
+        for page in pages:
+            for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
+                self.assertTrue("://" in link or (page.parent / link).exists(), f"{page}: {link}")
 
     def test_train_on_your_pictures(self):
         printed = self.follow("train-on-your-pictures")
