@@ -167,8 +167,9 @@ class Page {
       std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
         return share_of_hits(a) < share_of_hits(b);
       });
-    add("<h2>Accuracy by class</h2>\n<div class=\"scroll\"><table id=\"classes\">\n<tr><th>class"
-        "</th><th>test images</th><th>right</th><th class=\"bar\"></th></tr>\n");
+    add("<h2>Accuracy by class</h2>\n<div class=\"{}\"><table id=\"classes\">\n<tr><th>class"
+        "</th><th>test images</th><th>right</th><th class=\"bar\"></th></tr>\n",
+        matrix_fits() ? "wide" : "scroll");
     for (const std::size_t label : order) {
       if (images_[label] == 0)
         add("<tr><td>{}</td><td>0</td><td></td><td></td></tr>\n", name(label));
@@ -205,10 +206,10 @@ class Page {
         "(columns).</p>\n<div class=\"wide\"><table id=\"confusion\" "
         "class=\"matrix{}\">\n<tr><th></th>",
         is_long ? " long" : "");
-    for (std::size_t p = 0; p < classes_.size(); ++p) add("<th>{}</th>", name(p));
+    for (std::size_t p = 0; p < classes_.size(); ++p) add("<th title=\"{0}\">{0}</th>", name(p));
     add("</tr>\n");
     for (std::size_t label = 0; label < classes_.size(); ++label) {
-      add("<tr><th>{}</th>", name(label));
+      add("<tr><th title=\"{0}\">{0}</th>", name(label));
       const auto all = static_cast<double>(std::max<std::int64_t>(1, images_[label]));
       for (std::size_t p = 0; p < classes_.size(); ++p)
         add("<td{} style=\"background:rgba(var(--heat),{:.2f})\">{}</td>",

@@ -22,25 +22,28 @@ h2 { font-size: 1.2em; margin: 2.2em 0 .6em; }
 .facts dt { color: var(--soft); font-size: .85em; } .facts dd { margin: 0; font-size: 1.35em; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1.2em; }
 @media (max-width: 500px) { .charts { grid-template-columns: 1fr; } }
-figure { margin: 0; } svg { width: 100%; display: block; }
+figure { margin: 0; min-width: 0; } svg { width: 100%; display: block; }
 svg text { font-size: 13px; fill: var(--soft); }
 .grid, .tick { stroke: var(--line); } .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .line.s0 { stroke: var(--s0); } .line.s1 { stroke: var(--s1); } .line.s2 { stroke: var(--s2); }
 .dot.s0 { fill: var(--s0); } .dot.s1 { fill: var(--s1); } .dot.s2 { fill: var(--s2); }
-.key { margin-left: 1.2em; font-size: .87em; white-space: nowrap; }
+.key { display: inline-block; margin-left: 1.2em; font-size: .87em; }
 .key::before { content: "\25cf"; margin-right: .35em; }
 .key.s0::before { color: var(--s0); } .key.s1::before { color: var(--s1); }
 .key.s2::before { color: var(--s2); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-td, th { padding: .25em .8em; text-align: right; border-bottom: 1px solid var(--line); }
+td, th { padding: .25em .8em; text-align: right; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
 th { font-weight: 600; } td:first-child, th:first-child, .text { text-align: left; }
-td:first-child, th:first-child { padding-left: 0; }
+td:first-child, th:first-child { padding-left: 0; } td:first-child, td.text { white-space: normal; }
 .wide { overflow-x: auto; } .scroll { overflow: auto; max-height: 44em; }
 .side { display: flex; flex-wrap: wrap; column-gap: 3em; } .side section { min-width: 0; }
 .bar { width: 200px; } .side .bar { width: 120px; } .bar span { display: block; height: .75em; background: var(--s0);
   border-radius: 2px; }
-.matrix td { min-width: 2em; padding: .25em .4em; text-align: center; border: 1px solid var(--page); }
-.matrix th { border: 0; } .matrix .hit { font-weight: 600; }
+.matrix td { min-width: 1.8em; padding: .25em .3em; text-align: center; border: 1px solid var(--page);
+  font-size: .9em; }
+.matrix th { border: 0; max-width: 16em; max-height: 16em; overflow: hidden;
+  text-overflow: ellipsis; } .matrix .hit { font-weight: 600; }
 .matrix tr:first-child th { padding: .4em .3em; text-align: center; vertical-align: bottom; }
 .matrix.long tr:first-child th { writing-mode: vertical-rl; transform: rotate(180deg);
   text-align: left; vertical-align: middle; }
