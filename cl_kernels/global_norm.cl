@@ -1,21 +1,30 @@
-// The norm of many tensors: each leaves the sums of squares of its pieces in `sums`, from `first`
-// on; one work-group adds them all up. The order of the additions depends on the shapes only.
+// The norm of many tensors: a work-group leaves the sum of squares of a piece of one tensor in `sums`,
+// and one work-group adds all sums up. The order of the additions depends on the shapes only.
 #include "common.h"
 
-// An item is one piece: the vectors i, i + pieces, i + 2 * pieces and so on.
-__kernel GROUP void square_sums(__global const float* restrict x, __global float* restrict sums,
-                                int first, int elements, int items, int chunk) {
-  FOR_ITEMS(i) {
-    floatv sum = (floatv)(0.0f);
-    for (int at = i * V; at < elements;) {
-      floatv block = (floatv)(0.0f);  // sums of sums: the rounding errors stay small
-      for (int k = 0; k < 256 && at < elements; ++k, at += items * V) {
-        const floatv values = load_lanes(x + at, elements - at);
-        block += values * values;
-      }
-      sum += block;
+// A row of `pieces`: where the piece starts in the block of memory that tensors share, how many
+// elements it has, and where its sum goes.
+__kernel GROUP void square_sums(__global const float* restrict block, __global float* restrict sums,
+                                __global const int* restrict pieces) {
+  __local float parts[LOCAL];
+  __global const int* piece = pieces + 3 * get_group_id(0);
+  __global const float* x = block + piece[0];
+  const int lane = (int)get_local_id(0), elements = piece[1];
+  floatv sum = (floatv)(0.0f);
+  for (int at = lane * V; at < elements;) {
+    floatv part = (floatv)(0.0f);  // sums of sums: the rounding errors stay small
+    for (int k = 0; k < 256 && at < elements; ++k, at += LOCAL * V) {
+      const floatv values = load_lanes(x + at, elements - at);
+      part += values * values;
     }
-    sums[first + i] = lane_sum(sum);
+    sum += part;
+  }
+  parts[lane] = lane_sum(sum);
+  barrier(CLK_LOCAL_MEM_FENCE);
+  if (lane == 0) {
+    float total = 0.0f;
+    for (int i = 0; i < LOCAL; ++i) total += parts[i];
+    sums[piece[2]] = total;
   }
 }
 

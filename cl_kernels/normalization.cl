@@ -81,7 +81,8 @@ __kernel GROUP void normalization_statistics(__global const float* restrict mome
   }
 }
 
-// As above for a batch norm, and the running statistics.
+// As above for a batch norm, and the running statistics, which stay as they are where the batch's are
+// not finite: a step that is skipped must not spoil them.
 __kernel GROUP void batch_norm_statistics(__global const float* restrict moments,
                                           __global float* restrict mean,
                                           __global float* restrict rstd,
@@ -93,6 +94,7 @@ __kernel GROUP void batch_norm_statistics(__global const float* restrict moments
     const float2 m = merge_moments(moments, i, L, G, 1, parts, length);
     mean[i] = m.x;
     rstd[i] = 1.0f / sqrt(m.y / (float)L + eps);
+    if (!isfinite(m.x) || !isfinite(m.y)) continue;
     running_mean[i] = (1.0f - momentum) * running_mean[i] + momentum * m.x;
     running_var[i] = (1.0f - momentum) * running_var[i] + momentum * (m.y / fmax((float)L - 1.0f, 1.0f));
   }

@@ -80,8 +80,12 @@ __kernel GROUP void stream_statistics(__global const float* restrict moments,
     const floatv unbiased = m2 / fmax((float)L - 1.0f, 1.0f);
     store_lanes(middle, mean + c, C - c);
     store_lanes(1.0f / sqrt(m2 / (float)L + eps), rstd + c, C - c);
-    store_lanes((1.0f - momentum) * before_mean + momentum * middle, running_mean + c, C - c);
-    store_lanes((1.0f - momentum) * before_var + momentum * unbiased, running_var + c, C - c);
+    // Those that are not finite must not spoil the running ones.
+    const floatv nothing = 0.0f * (middle + m2);
+    store_lanes(SELECT(nothing == 0.0f, (1.0f - momentum) * before_mean + momentum * middle, before_mean),
+                running_mean + c, C - c);
+    store_lanes(SELECT(nothing == 0.0f, (1.0f - momentum) * before_var + momentum * unbiased, before_var),
+                running_var + c, C - c);
   }
 }
 

@@ -23,6 +23,7 @@
     __global float* b_ = b_block + piece[3];                                                    \
     __global const float* k = constants + piece[5];                                             \
     const float lr = lr_block[lr_at];                                                           \
+    if (isnan(lr)) return;                                                                      \
     const EXTRA extra = extra_block[extra_at];                                                  \
     ONCE;                                                                                       \
     for (int i = (int)get_local_id(0) * V; i < piece[4]; i += LOCAL * V) {                      \

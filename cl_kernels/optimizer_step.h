@@ -1,7 +1,8 @@
 // The formulas of the optimisers, for the kernels and for the CPU backend alike. A row is
 //   STEP(op, number of states, type of `extra`, once, for each element)
 // and may use: w, dw and the states a and b, of type floatv; the numbers lr, extra (an input of its
-// own) and k[0], k[1] ... (constants, in the order of optimizer_constants()).
+// own) and k[0], k[1] ... (constants, in the order of optimizer_constants()). Where lr is NaN the
+// step is not done; what blend replaces whole may have been NaN.
 
 #define OPTIMIZER_STEPS(STEP)                                                               \
   STEP(sgd_step, 1, float,                                                                  \
@@ -39,4 +40,4 @@
        w -= lr * a)                                                                         \
   STEP(blend, 0, float,                                                                     \
        const float keep = 1.0f - lr,                                                        \
-       w = keep * w + lr * dw)
+       w = lr * dw + (keep == 0.0f ? (floatv)(0.0f) : keep * w))

@@ -82,6 +82,7 @@ json optimizer_json(const TrainerOptions& o) {
           {"clip_norm", o.clip_norm},
           {"accumulate", o.accumulate},
           {"ema", o.ema},
+          {"on_nan", to_string(o.on_nan)},
           {"augment", to_string(o.augment)},
           {"seed", o.seed}};
 }
@@ -112,7 +113,8 @@ json training_json(const TrainingState& t) {
           {"epoch", t.epoch},
           {"batch_in_epoch", t.batch_in_epoch},
           {"epoch_loss_sum", t.epoch_loss_sum},
-          {"held_out", t.held_out}};
+          {"held_out", t.held_out},
+          {"skipped", t.skipped}};
 }
 
 ScheduleOptions schedule_of(const json& j) {
@@ -151,6 +153,7 @@ TrainerOptions options_of(const json& training) {
   j.at("ema").get_to(o.ema);
   o.augment = augmentation_of(j.value("augment", ""));  // newer than the rest
   o.seed = j.value("seed", std::uint64_t{0});
+  o.on_nan = on_nan_of(j.value("on_nan", "stop"));
   o.schedule = schedule_of(training.at("schedule"));
   return with_defaults(o);
 }
@@ -167,7 +170,8 @@ TrainingState training_of(const json& j) {
           whole(j, "epoch", 0),
           whole(j, "batch_in_epoch", 0),
           finite(j, "epoch_loss_sum"),
-          j.contains("held_out") ? finite(j, "held_out") : 0.1};
+          j.contains("held_out") ? finite(j, "held_out") : 0.1,
+          j.contains("skipped") ? whole(j, "skipped", 0) : 0};
 }
 
 }  // namespace

@@ -11,6 +11,9 @@ constexpr Names<Optimizer, 6> names = {{{Optimizer::sgd, "sgd"},
                                         {Optimizer::adagrad, "adagrad"},
                                         {Optimizer::lars, "lars"}}};
 
+constexpr Names<OnNan, 3> on_nan_names = {
+    {{OnNan::stop, "stop"}, {OnNan::skip, "skip"}, {OnNan::ignore, "ignore"}}};
+
 void check(bool condition, const char* option, double found, const char* expected) {
   if (!condition)
     throw Error("train", fmt::format("{} is {}, expected {}", option, found, expected));
@@ -20,6 +23,9 @@ void check(bool condition, const char* option, double found, const char* expecte
 
 std::string to_string(Optimizer optimizer) { return name_of(names, optimizer); }
 Optimizer optimizer_of(const std::string& name) { return value_of(names, "optimizer", name); }
+
+std::string to_string(OnNan on_nan) { return name_of(on_nan_names, on_nan); }
+OnNan on_nan_of(const std::string& name) { return value_of(on_nan_names, "on_nan", name); }
 
 TrainerOptions with_defaults(TrainerOptions options) {
   const Optimizer kind = options.optimizer;

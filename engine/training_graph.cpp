@@ -43,6 +43,14 @@ void clip(std::vector<Var>& dw, const std::vector<Var>& weights, const TrainerOp
   }
 }
 
+/// A number that is 0, or NaN when the loss or a gradient is not finite, or, unless such steps are
+/// skipped, when an earlier loss was not.
+Var trouble(Var loss, const std::vector<Var>& dw, Var history, const TrainerOptions& options) {
+  Var sum = dw.empty() ? loss : add(loss, global_norm(dw, "gradients.size"), "trouble");
+  if (options.on_nan == OnNan::stop) sum = add(sum, tessera::sum(history), "trouble");
+  return mul(sum, loss.graph().constant({1}, 0), "trouble");
+}
+
 Var update(Var w, Var dw, Var lr, Var step, const TrainerOptions& options) {
   const std::string name = name_of(w);
   // Biases and the parameters of norms.
@@ -87,8 +95,15 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
   if (updates) {
     const Var lr = graph.input("lr", {DType::f32, {1}});
     const Var step = step_counter(graph);
-    append_updates(weights, dw, lr, step, options);
-    record(loss, graph.state(history_name, {DType::f32, {history_size}}), step, "loss.record");
+    const Var history = graph.state(history_name, {DType::f32, {history_size}});
+    if (options.on_nan == OnNan::ignore) {
+      append_updates(weights, dw, lr, step, options);
+    } else {
+      const Var zero = trouble(loss, dw, history, options);
+      append_updates(weights, dw, add(lr, zero, "lr.or_nan"), step, options, zero);
+      loss = add(loss, zero, "loss.or_nan");
+    }
+    record(loss, history, step, "loss.record");
   }
   remove_dead_nodes(graph);
   join_losses(graph);
@@ -99,9 +114,10 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
 }
 
 void append_updates(const std::vector<Var>& weights, std::vector<Var> dw, Var lr, Var step,
-                    const TrainerOptions& options) {
+                    const TrainerOptions& options, std::optional<Var> zero) {
   Graph& graph = lr.graph();
-  const Var share_of_new = graph.constant({1}, 1 - options.ema);
+  Var share_of_new = graph.constant({1}, 1 - options.ema);
+  if (zero && options.ema > 0) share_of_new = add(share_of_new, *zero, "ema.or_nan");
   clip(dw, weights, options);
   std::vector<Var> updated;
   for (std::size_t i = 0; i < weights.size(); ++i)

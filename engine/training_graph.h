@@ -1,6 +1,7 @@
 // The graph of a training step: forward pass, backward pass, what happens to the gradients, update.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "tessera/trainer.h"
@@ -18,8 +19,9 @@ inline constexpr const char* history_name = "trainer.history";
 Graph training_graph(const Model& model, std::int64_t images, const TrainerOptions& options,
                      bool updates);
 
-/// Clips the gradients, updates the weights and their averages. lr f32 [1], step i32 [1].
+/// Clips the gradients, updates the weights and their averages. lr f32 [1], step i32 [1]. Where lr
+/// is NaN, and with it `zero`, nothing changes.
 void append_updates(const std::vector<Var>& weights, std::vector<Var> dw, Var lr, Var step,
-                    const TrainerOptions& options);
+                    const TrainerOptions& options, std::optional<Var> zero = {});
 
 }  // namespace tessera

@@ -89,16 +89,14 @@ class Training {
   }
 
   void run_epoch() {
-    Loader loader(train_, {.batch = arguments_.batch,
-                           .order = shuffled_order(train_.size(), state_.seed,
-                                                   static_cast<std::uint64_t>(state_.epoch)),
-                           .first_batch = state_.batch_in_epoch,
-                           .on_batch = trace_.of_loader()});
+    LoaderOptions batches = batches_from(state_.batch_in_epoch);
+    batches.on_batch = trace_.of_loader();
+    Loader loader(train_, std::move(batches));
     progress_.begin_epoch(state_.epoch + 1, state_.batch_in_epoch);
     observers_.begin_epoch();
     std::int64_t images = 0;
     while (const Batch* batch = stopped() ? nullptr : next_batch(loader)) {
-      trace_.host("step", [&] { trainer_.step(*batch); });
+      trace_.host("step", [&] { guard([&] { explained([&] { trainer_.step(*batch); }); }); });
       if (trace_.on() && ++traced_ == most_traced) end_trace();
       images += batch->size;
       observers_.count(batch->size);
@@ -116,6 +114,15 @@ class Training {
     take_losses();
     if (state_.batch_in_epoch == loader.batches()) end_epoch(images);
     save();
+  }
+
+  /// Those of the epoch begun.
+  LoaderOptions batches_from(std::int64_t first) const {
+    return {.batch = arguments_.batch,
+            .order = shuffled_order(train_.size(), state_.seed,
+                                    static_cast<std::uint64_t>(state_.epoch)),
+            .first_batch = first,
+            .on_batch = {}};
   }
 
   const Batch* next_batch(Loader& loader) {
@@ -140,6 +147,9 @@ class Training {
   void end_epoch(std::int64_t images) {
     const Evaluation evaluation = network_.evaluate(test_, evaluation_batch(test_), tested());
     progress_.end_epoch(images, mean_loss(), evaluation);
+    if (state_.skipped > 0)
+      fmt::print("skipped {} of {} steps, whose loss or gradients were not finite\n",
+                 state_.skipped, state_.batch_in_epoch);
     ++state_.epoch;
     observers_.epoch({.step = state_.step,
                       .epoch = state_.epoch,
@@ -147,14 +157,30 @@ class Training {
                       .test = evaluation});
     state_.batch_in_epoch = 0;
     state_.epoch_loss_sum = 0;
+    state_.skipped = 0;
   }
 
   void take_losses() {
     guard([&] {
-      const LossSum losses = trainer_.take_losses();
+      LossSum losses;
+      explained([&] { losses = trainer_.take_losses(); });
       state_.epoch_loss_sum += losses.sum;
+      state_.skipped += losses.skipped;
       observers_.add(losses);
     });
+  }
+
+  /// Says of a step that is not finite which node made it so.
+  template <typename Action>
+  void explained(const Action& action) {
+    try {
+      action();
+    } catch (const NotFinite& error) {
+      // It is one of this epoch: at the end of each all losses are read.
+      Loader loader(train_, batches_from(state_.batch_in_epoch - (state_.step - error.step())));
+      throw Error(fmt::format("{}: {}", error.what(),
+                              trainer_.find_not_finite(*loader.next(), error.step())));
+    }
   }
 
   Weights tested() const { return state_.options.ema > 0 ? Weights::averaged : Weights::last; }
@@ -183,7 +209,7 @@ class Training {
   }
 
   double mean_loss() const {
-    return state_.epoch_loss_sum / static_cast<double>(state_.batch_in_epoch);
+    return LossSum{state_.epoch_loss_sum, state_.batch_in_epoch - state_.skipped}.mean();
   }
 
   void print_plan(std::int64_t batch) {

@@ -67,6 +67,10 @@ void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) 
                       "keep averages of the weights with this decay, e.g. 0.999, and test those; "
                       "0: none")
           ->check(CLI::Range(0.0, 1.0))};
+  options.fixed.push_back(
+      command.add_option("--on-nan", a.on_nan,
+                         "when a loss or gradient is not finite: stop, skip the step, or ignore "
+                         "it and save a little time"));
   for (CLI::Option* option : {options.lr, options.momentum, options.weight_decay})
     option->group(group);
   for (CLI::Option* option : options.fixed) option->group(group);
@@ -142,6 +146,7 @@ TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t ste
   TrainerOptions options = arguments.trainer;
   options.optimizer = optimizer_of(arguments.optimizer);
   options.augment = augmentation_of(arguments.augment);
+  options.on_nan = on_nan_of(arguments.on_nan);
   options.seed = arguments.seed;
   ScheduleOptions& schedule = options.schedule;
   schedule.kind = schedule_of(arguments.schedule);

@@ -31,6 +31,7 @@ struct TrainArguments {
   TrainerOptions trainer;
   std::string augment;
   std::string optimizer = "sgd";
+  std::string on_nan = "stop";
   std::string schedule = "constant";
   double period = 1;                     ///< in epochs
   std::vector<std::int64_t> milestones;  ///< in epochs

@@ -100,13 +100,13 @@ Moments group_moments(const Slices& s, const float* moments, std::int64_t sample
 }
 
 /// running = (1 - momentum) * running + momentum * batch, the variance unbiased; nothing without
-/// pointers.
+/// pointers, nor where the batch's are not finite: a step that is skipped must not spoil them.
 struct Running {
   float *mean = nullptr, *var = nullptr;
   double momentum = 0;
 
   void update(std::int64_t c, const Moments& m, double count) const {
-    if (!mean) return;
+    if (!mean || !std::isfinite(m.mean) || !std::isfinite(m.m2)) return;
     const auto blend = [&](float& running, double batch) {
       running = static_cast<float>((1 - momentum) * double{running} + momentum * batch);
     };

@@ -31,6 +31,7 @@ struct Tensors {
     [[maybe_unused]] float* __restrict a_ = tensors.a;                              \
     [[maybe_unused]] float* __restrict b_ = tensors.b;                              \
     const float lr = *tensors.lr;                                                   \
+    if (std::isnan(lr)) return;                                                     \
     [[maybe_unused]] const EXTRA extra = *static_cast<const EXTRA*>(tensors.extra); \
     ONCE;                                                                           \
     for (std::int64_t i = range.begin; i < range.end; ++i) {                        \

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "backends/opencl/lowering.h"
+#include "backends/opencl/pieces.h"
 #include "cl_kernels/optimizer_step.h"
 
 namespace tessera::opencl {
@@ -28,19 +28,6 @@ Batch& batch_of(std::vector<Batch>& batches, const std::array<cl::Buffer, most_l
   return found != batches.end() ? *found : batches.emplace_back(Batch{blocks, {}});
 }
 
-/// Elements in a piece: on GPUs a few vectors for each work-item, on CPUs a share of all elements.
-std::int64_t piece_elements(const Lowering& l, std::int64_t all) {
-  const auto group = static_cast<std::int64_t>(l.traits().work_group);
-  if (!l.traits().is_cpu) return 8 * group * l.width();
-  const std::int64_t work_items = 4 * std::int64_t{l.traits().compute_units};
-  const std::int64_t share = std::max((all + work_items - 1) / work_items, 64 * l.width());
-  return (share + l.width() - 1) / l.width() * l.width();
-}
-
-cl_int floats(const Lowering& l, const Storage& storage) {
-  return l.to_int(static_cast<std::int64_t>(storage.offset / sizeof(float)));
-}
-
 /// Appends the pieces of tensor `t`, whose constants start at `constants_at`.
 void append_pieces(Lowering& l, std::size_t lists, std::size_t tensors, std::size_t t,
                    std::int64_t most, std::int64_t constants_at, std::vector<Batch>& batches) {
@@ -49,7 +36,7 @@ void append_pieces(Lowering& l, std::size_t lists, std::size_t tensors, std::siz
   for (std::size_t list = 0; list < lists; ++list) {
     const Storage storage = l.input_storage(list * tensors + t);
     blocks[list] = storage.block;
-    at[list] = floats(l, storage);
+    at[list] = first_float(l, storage);
   }
   std::vector<std::int32_t>& pieces = batch_of(batches, blocks).pieces;
   const std::int64_t elements = l.input_spec(t).elements();
@@ -83,8 +70,9 @@ void lower(Lowering& l) {
     l.launch("optimizer_step.cl", l.defines(), op,
              {{pieces * l.traits().work_group, 1, 1}, {l.traits().work_group, 1, 1}},
              batch.blocks[0], batch.blocks[1], states > 0 ? batch.blocks[2] : l.unused(),
-             states > 1 ? batch.blocks[3] : l.unused(), rate.block, floats(l, rate), extra.block,
-             floats(l, extra), k, l.table(std::span<const std::int32_t>(batch.pieces)));
+             states > 1 ? batch.blocks[3] : l.unused(), rate.block, first_float(l, rate),
+             extra.block, first_float(l, extra), k,
+             l.table(std::span<const std::int32_t>(batch.pieces)));
   }
 }
 

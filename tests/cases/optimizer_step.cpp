@@ -33,7 +33,7 @@ Tensors apply(const Tensors& inputs, int states, const Formula& formula) {
               states > 1 ? inputs[3][i] : 0,
               inputs[lr][0],
               inputs.size() > lr + 1 ? inputs[lr + 1][0] : 0};
-    formula(e);
+    if (!std::isnan(e.lr)) formula(e);
     results[0][i] = e.w;
     if (states > 0) results[1][i] = e.a;
     if (states > 1) results[2][i] = e.b;
@@ -129,8 +129,9 @@ Description lars(std::string name, double momentum, double decay) {
 }
 
 Description blend(std::string name) {
-  return {
-      "blend", std::move(name), {}, 0, [](Element& e) { e.w = (1 - e.lr) * e.w + e.lr * e.dw; }};
+  return {"blend", std::move(name), {}, 0, [](Element& e) {
+            e.w = e.lr == 1 ? e.dw : (1 - e.lr) * e.w + e.lr * e.dw;
+          }};
 }
 
 /// Several tensors at once, each with its decay; `d` makes the description for a decay.
@@ -170,6 +171,11 @@ Case make_joint(const std::function<Description(double)>& d, const std::vector<S
   return c;
 }
 
+Case with_weight(Case c, double w) {
+  c.inputs[0].fill = repeated({w});
+  return c;
+}
+
 Input step(int done) { return {"step", {DType::i32, {1}}, whole_numbers(done, done), Role::state}; }
 
 Input trust(double ratio) { return {"trust", {DType::f32, {1}}, repeated({ratio})}; }
@@ -200,6 +206,10 @@ std::vector<Case> optimizer_step_cases() {
       make_case(lars("trust 0.3", 0.9, 0.1), {1031}, 0.1, trust(0.3)),
       make_case(blend("a third"), {1031}, 1.0 / 3),
       make_case(blend("all"), {5}, 1),
+      with_weight(make_case(blend("all, of NaN"), {37}, 1), NAN),
+      make_case(sgd("a rate that is not a number", 0.9), {1031}, NAN),
+      make_case(adam("a rate that is not a number", 0.9, 0.999, 1e-8, 0.1, true), {37}, NAN,
+                step(3)),
       make_joint([](double decay) { return sgd("three weights", 0.9, decay); },
                  {{7, 5, 3}, {1}, {1031}}),
       make_joint([](double decay) { return adam("four weights", 0.9, 0.99, 1e-3, decay, true); },

@@ -390,9 +390,17 @@ class ToolTest(ToolCase):
         before = out.read_bytes()
         line = self.refused("train", "--data-dir", self.data, "--device", "cpu", "--resume", out,
                             "--epochs", 2, "--lr", "1e30")
-        self.assertRegex(line, r"loss is -?(nan|inf) at step (39|40), expected a finite number")
+        self.assertRegex(line, r"the loss or a gradient of step (39|40) is not finite: node '[^']+' "
+                         r"\([a-z0-9_]+, [a-z0-9_]+\) gives -?(nan|inf) in \d+ of \d+ elements")
         self.assertIn(str(out), line)
         self.assertEqual(out.read_bytes(), before)
+
+    def test_steps_that_are_not_finite_are_skipped_when_asked(self):
+        out = self.folder / "skipping.safetensors"
+        text = self.run_tool("train", *self.train_options()[:-4], "--lr", "1e30", "--epochs", 1,
+                             "--on-nan", "skip", "--out", out).stdout
+        self.assertRegex(text, r"\nskipped 3\d of 38 steps, whose loss or gradients were not finite\n")
+        self.assertTrue(out.exists())
 
     def test_progress_bar_on_a_terminal(self):
         if not shutil.which("script"):

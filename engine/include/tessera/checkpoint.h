@@ -25,6 +25,7 @@ struct TrainingState {
   std::int64_t batch_in_epoch = 0;  ///< batches done of the epoch begun
   double epoch_loss_sum = 0;        ///< of those batches
   double held_out = 0.1;            ///< DatasetOptions::held_out
+  std::int64_t skipped = 0;         ///< of those batches, since they were not finite
 };
 
 /// What a checkpoint holds, checked, before it goes to a device.

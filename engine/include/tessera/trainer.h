@@ -2,14 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "tessera/error.h"
+#include "tessera/inspect.h"
 #include "tessera/network.h"
 #include "tessera/schedule.h"
 
@@ -21,6 +25,14 @@ enum class Optimizer : std::uint8_t { sgd, adam, adamw, rmsprop, adagrad, lars }
 /// "sgd", "adam" and so on; `optimizer_of` throws Error that lists them.
 TESSERA_API std::string to_string(Optimizer optimizer);
 TESSERA_API Optimizer optimizer_of(const std::string& name);
+
+/// What a training does at a step whose loss or gradients are not finite: `stop` leaves weights and
+/// states as they were before it from then on, and the error names it; `skip` leaves them and goes
+/// on; `ignore` spends no time on it and notices the loss alone, later.
+enum class OnNan : std::uint8_t { stop, skip, ignore };
+/// "stop", "skip" or "ignore"; `on_nan_of` throws Error that lists them.
+TESSERA_API std::string to_string(OnNan on_nan);
+TESSERA_API OnNan on_nan_of(const std::string& name);
 
 /// Numbers not given are PyTorch's defaults for the optimiser, but for the momentum of sgd and
 /// lars. Of those that an optimiser does not know it takes no notice.
@@ -44,6 +56,7 @@ struct TrainerOptions {
   double clip_norm = 0;         ///< nor the norm of all gradients than this; 0: any
   std::int64_t accumulate = 1;  ///< parts of a batch whose gradients are added up, to save memory
   double ema = 0;  ///< keeps averages w_ema = ema * w_ema + (1 - ema) * w of the weights; 0: none
+  OnNan on_nan = OnNan::stop;
 
   bool operator==(const TrainerOptions&) const = default;
 };
@@ -51,10 +64,22 @@ struct TrainerOptions {
 /// The same options with all numbers given. Throws Error when one makes no sense.
 TESSERA_API TrainerOptions with_defaults(TrainerOptions options);
 
+/// A step's loss or gradients are not finite.
+class TESSERA_API NotFinite : public Error {
+ public:
+  NotFinite(std::int64_t step, const std::string& message) : Error("train", message), step_(step) {}
+  /// Steps done before it.
+  std::int64_t step() const { return step_; }
+
+ private:
+  std::int64_t step_;
+};
+
 /// Sum of the mean losses of some steps.
 struct LossSum {
   double sum = 0;
   std::int64_t steps = 0;
+  std::int64_t skipped = 0;  ///< others, which had none that was finite
   double mean() const { return steps == 0 ? 0.0 : sum / static_cast<double>(steps); }
 };
 
@@ -69,9 +94,14 @@ class TESSERA_API Trainer {
   /// Starts a step of training; does not wait for it. The first batch of a new size makes a plan
   /// for that size. Throws Error as take_losses does, now and then.
   void step(const Batch& batch);
-  /// Waits for the steps so far; their losses since the last call. Throws Error that names the
-  /// step when one is not finite.
+  /// Waits for the steps so far; their losses since the last call. Throws NotFinite when one is not
+  /// finite, or its gradients are not, unless such steps are skipped.
   LossSum take_losses();
+  /// Runs step `step`, counted from 0, once more over copies of the weights and states as they are
+  /// now, and shows each node that the device ran up to the update.
+  void inspect(const Batch& batch, std::int64_t step, const Visit& visit);
+  /// The first node of such a step to give a number that is not finite, in a few words.
+  std::string find_not_finite(const Batch& batch, std::int64_t step);
   /// The learning rate from which the schedule makes that of the steps to come.
   void set_lr(double lr);
 
@@ -97,6 +127,12 @@ class TESSERA_API Trainer {
   /// Images in a part of a batch, but the last.
   std::int64_t part_of(std::int64_t images) const;
   void run_part(const Batch& batch, std::int64_t begin, std::int64_t images);
+  using Bytes = std::span<const std::byte>;
+  using SetInput = std::function<void(std::string_view name, Bytes bytes)>;
+  /// The inputs of the images from `begin` on, but for the learning rate.
+  void set_inputs(const Batch& batch, std::int64_t begin, std::int64_t images, std::int64_t step,
+                  const SetInput& set) const;
+  void check(const Batch& batch) const;
   void read_history();
 
   Network& network_;
