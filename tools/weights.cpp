@@ -3,8 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <fstream>
-
 #include "tessera/error.h"
 #include "tessera/models.h"
 #include "tessera/state_dict.h"
@@ -65,18 +63,6 @@ std::int64_t count_classes(const std::string& model, const ImageInput& input,
   return model_info(model).classes;
 }
 
-std::vector<std::string> read_lines(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw Error(path, "cannot be opened");
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) lines.push_back(line);
-  }
-  if (lines.empty()) throw Error(path, "has no names of classes, expected one in each line");
-  return lines;
-}
-
 void write_tensors(const std::string& path, const TensorFile& file, Network& network) {
   try {
     load_state_dict(file, network);
@@ -95,7 +81,7 @@ void run_import(const ImportArguments& arguments) {
                          arguments.pixels.options(arguments.channels)};
   const std::vector<std::string> classes =
       arguments.classes.empty() ? numbers(count_classes(arguments.model, input, file))
-                                : read_lines(arguments.classes);
+                                : read_class_names(arguments.classes);
   const auto device = open_device("cpu");
   Network network(*device, make_model(arguments.model, input, classes));
   write_tensors(arguments.weights, file, network);

@@ -138,13 +138,8 @@ std::vector<std::string> find_files(const Source& source, const std::vector<std:
 std::vector<std::string> class_names(const Source& source, const fs::path& folder) {
   if (source.format != Format::cifar100) return source.classes;
   const fs::path path = folder / "fine_label_names.txt";
-  std::ifstream file(path);
-  if (!file) return source.classes;
-  std::vector<std::string> names;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) names.push_back(line);
-  }
+  if (!fs::exists(path)) return source.classes;
+  const std::vector<std::string> names = read_class_names(path.string());
   if (names.size() != source.classes.size())
     throw Error(path.string(), fmt::format("has {} class names, expected {}", names.size(),
                                            source.classes.size()));
@@ -152,6 +147,18 @@ std::vector<std::string> class_names(const Source& source, const fs::path& folde
 }
 
 }  // namespace
+
+std::vector<std::string> read_class_names(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw Error(path, "cannot be opened");
+  std::vector<std::string> names;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) names.push_back(line);
+  }
+  if (names.empty()) throw Error(path, "has no names of classes, expected one in each line");
+  return names;
+}
 
 const std::vector<std::string>& dataset_names() {
   static const std::vector<std::string> names = [] {

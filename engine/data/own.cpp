@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
 
 #include "engine/data/csv.h"
@@ -87,13 +86,9 @@ void check_labels(const std::string& path, const Images& images, std::int64_t cl
 
 /// Those of the file classes.txt, one in each line, or numbers.
 std::vector<std::string> class_names(const fs::path& folder, const Images& images) {
+  const fs::path path = folder / "classes.txt";
+  if (fs::exists(path)) return read_class_names(path.string());
   std::vector<std::string> names;
-  std::ifstream file(folder / "classes.txt");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) names.push_back(line);
-  }
-  if (!names.empty()) return names;
   const std::int32_t last = *std::max_element(images.labels.begin(), images.labels.end());
   for (std::int32_t i = 0; i <= last; ++i) names.push_back(fmt::format("{}", i));
   return names;

@@ -89,6 +89,9 @@ TEST_CASE("the classes of arrays are numbers, or names beside them") {
   write_file(arrays.folder / "classes.txt", bytes_of("ant\n"));
   CHECK(contains(error_of([&] { load_dataset(name, Split::test, all); }),
                  "label 1 of image 0 is out of range, expected 0 to 0"));
+  write_file(arrays.folder / "classes.txt", bytes_of("\n"));
+  CHECK(contains(error_of([&] { load_dataset(name, Split::test, all); }),
+                 "classes.txt] has no names of classes, expected one in each line"));
 }
 
 TEST_CASE("a header that is no array's is refused in one line") {

@@ -83,6 +83,9 @@ TESSERA_API std::unique_ptr<Dataset> load_pictures(std::vector<std::string> path
 /// The paths of all pictures in a folder and its subfolders, by name, in order.
 TESSERA_API std::vector<std::string> find_pictures(const std::string& folder);
 
+/// Names of classes, one in each line of a file. Throws Error when there are none.
+TESSERA_API std::vector<std::string> read_class_names(const std::string& path);
+
 /// A permutation of 0 .. size-1 for an epoch: Fisher-Yates with Philox, equal everywhere.
 TESSERA_API std::vector<std::uint32_t> shuffled_order(std::int64_t size, std::uint64_t seed,
                                                       std::uint64_t epoch);
