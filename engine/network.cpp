@@ -117,29 +117,64 @@ Executable& Network::evaluation(std::int64_t batch, Weights weights) {
   return *executable;
 }
 
-Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, Weights weights) {
-  check_fits(dataset);
-  Loader loader(dataset, {.batch = batch_size});
-  Evaluation result;
-  std::vector<float> probabilities;
-  std::int64_t hits = 0;
-  while (const Batch* batch = loader.next()) {
-    Executable& executable = evaluation(batch->size, weights);
-    executable.set_input("image", std::as_bytes(std::span(batch->images)));
-    executable.set_input("label", std::as_bytes(std::span(batch->labels)));
+/// How many of `count` images go through the net together. On a CPU, nets of large images and few
+/// weights are faster from the last cache than from memory, which takes a good part of it: other
+/// processes use it too. But each piece reads all weights, and needs work enough for all threads.
+std::int64_t Network::piece_of(std::int64_t count) {
+  const std::uint64_t cache = device().info().cache_bytes;
+  const auto [found, is_new] = pieces_.try_emplace(count, count);
+  if (cache == 0 || !is_new) return found->second;
+  constexpr std::int64_t fewest = 16;
+  const auto is_faster_in_half = [&](std::int64_t piece) {
+    const Graph graph = evaluation_graph(piece);
+    const Plan plan(graph);
+    std::uint64_t weights = 0;
+    for (const ValueId id : plan.persistent()) weights += graph.value(id).spec.bytes();
+    return weights <= cache / 2 && plan.arena_bytes() > cache / 4;
+  };
+  std::int64_t piece = count;
+  while (piece >= 2 * fewest && is_faster_in_half(piece)) piece = (piece + 1) / 2;
+  return found->second = piece;
+}
+
+Network::Answers Network::answer(std::span<const std::uint8_t> images,
+                                 std::span<const std::int32_t> labels, Weights weights) {
+  const std::size_t image_bytes = images.size() / labels.size(), classes = model_.classes.size();
+  const auto piece = static_cast<std::size_t>(piece_of(static_cast<std::int64_t>(labels.size())));
+  Answers answers;
+  answers.probabilities.resize(labels.size() * classes);
+  for (std::size_t first = 0; first < labels.size(); first += piece) {
+    const std::size_t count = std::min(piece, labels.size() - first);
+    Executable& executable = evaluation(static_cast<std::int64_t>(count), weights);
+    executable.set_input("image",
+                         std::as_bytes(images.subspan(first * image_bytes, count * image_bytes)));
+    executable.set_input("label", std::as_bytes(labels.subspan(first, count)));
     executable.run();
     float loss = 0;
     executable.read_output("loss", std::as_writable_bytes(std::span(&loss, 1)));
-    probabilities.resize(static_cast<std::size_t>(batch->size) * model_.classes.size());
-    executable.read_output("probabilities", std::as_writable_bytes(std::span(probabilities)));
-    for (std::size_t i = 0; i < batch->labels.size(); ++i) {
-      const auto row =
-          probabilities.begin() + static_cast<std::ptrdiff_t>(i * model_.classes.size());
-      const auto best =
-          std::max_element(row, row + static_cast<std::ptrdiff_t>(model_.classes.size()));
-      hits += best - row == batch->labels[i];
+    answers.loss += static_cast<double>(loss) * static_cast<double>(count);
+    executable.read_output(
+        "probabilities",
+        std::as_writable_bytes(
+            std::span(answers.probabilities).subspan(first * classes, count * classes)));
+  }
+  return answers;
+}
+
+Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, Weights weights) {
+  check_fits(dataset);
+  Loader loader(dataset, {.batch = batch_size});
+  const auto classes = static_cast<std::ptrdiff_t>(model_.classes.size());
+  Evaluation result;
+  std::int64_t hits = 0;
+  while (const Batch* batch = loader.next()) {
+    const Answers answers = answer(batch->images, batch->labels, weights);
+    auto row = answers.probabilities.begin();
+    for (const std::int32_t label : batch->labels) {
+      hits += std::max_element(row, row + classes) - row == label;
+      row += classes;
     }
-    result.loss += static_cast<double>(loss) * static_cast<double>(batch->size);
+    result.loss += answers.loss;
     result.images += batch->size;
   }
   if (result.images == 0) throw Error("data", "the data set has no images");
@@ -157,13 +192,7 @@ std::vector<float> Network::predict(std::span<const std::uint8_t> images, std::i
     throw Error("predict", fmt::format("found {} bytes for {} images, expected {}", images.size(),
                                        count, expected));
   const std::vector<std::int32_t> labels(static_cast<std::size_t>(count), 0);  // for the loss
-  Executable& executable = evaluation(count, weights);
-  executable.set_input("image", std::as_bytes(images));
-  executable.set_input("label", std::as_bytes(std::span(labels)));
-  executable.run();
-  std::vector<float> probabilities(static_cast<std::size_t>(count) * model_.classes.size());
-  executable.read_output("probabilities", std::as_writable_bytes(std::span(probabilities)));
-  return probabilities;
+  return answer(images, labels, weights).probabilities;
 }
 
 }  // namespace tessera

@@ -19,6 +19,7 @@ nlohmann::ordered_json to_json(const DeviceInfo& info) {
                               {"compute_units", info.compute_units},
                               {"memory_bytes", info.memory_bytes},
                               {"max_allocation_bytes", info.max_allocation_bytes},
+                              {"cache_bytes", info.cache_bytes},
                               {"usable", info.usable}};
   if (!info.usable) j["reason"] = info.reason;
   return j;

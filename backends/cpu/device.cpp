@@ -58,6 +58,7 @@ DeviceInfo device_info() {
   info.type = DeviceType::cpu;
   info.memory_bytes = machine.memory_bytes;
   info.max_allocation_bytes = machine.memory_bytes;
+  info.cache_bytes = last_cache_bytes();
   try {
     info.driver = fmt::format("Eigen {}, {}", TESSERA_EIGEN_VERSION, choose_variant().name);
     info.compute_units = static_cast<std::uint32_t>(thread_count());
@@ -70,8 +71,8 @@ DeviceInfo device_info() {
 
 std::unique_ptr<Device> open_device() { return std::make_unique<CpuDevice>(); }
 
-CpuDevice::CpuDevice(std::uint64_t cache_bytes)
-    : info_(device_info()), cache_bytes_(cache_bytes), pool_(thread_count()) {
+CpuDevice::CpuDevice(std::uint64_t cache_bytes) : info_(device_info()), pool_(thread_count()) {
+  info_.cache_bytes = cache_bytes;
   choose_variant().read(variant_);
   for (Lowering& lowering : std::exchange(variant_.lowerings, {}))
     lowerings_.emplace(lowering.op, std::move(lowering));

@@ -44,7 +44,6 @@ class CpuDevice : public Device {
   Ceilings measure_ceilings() override;
 
   ThreadPool& pool() { return pool_; }
-  std::uint64_t cache_bytes() const { return cache_bytes_; }
   /// Held during a run: executables of one device share its threads.
   std::mutex& run_mutex() { return run_mutex_; }
   /// The algorithms of an op in the order in which they are to be asked. Throws Error when the
@@ -56,7 +55,6 @@ class CpuDevice : public Device {
   void prefer_algorithms(std::string_view wishes);
 
   DeviceInfo info_;
-  std::uint64_t cache_bytes_;
   VariantContents variant_;  ///< without its lowerings
   std::map<std::string, Lowering, std::less<>> lowerings_;
   ThreadPool pool_;

@@ -114,7 +114,7 @@ void CpuExecutable::lower(NodeId id, const Plan& plan, const std::vector<std::by
     return data;
   };
   const NodeContext context(graph_, node, data_of(node.inputs), data_of(node.outputs),
-                            {device_.pool().threads(), device_.cache_bytes()});
+                            {device_.pool().threads(), device_.info().cache_bytes});
   for (const Algorithm& algorithm : device_.lowering(node.op->name).algorithms) {
     std::string reason = algorithm.refusal ? algorithm.refusal(context) : std::string();
     if (!reason.empty()) {

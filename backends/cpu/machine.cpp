@@ -80,12 +80,15 @@ Machine read_machine() {
   return machine;
 }
 
+// As Linux tells it: sysconf() adds up what other processors of an AMD machine have.
 std::uint64_t last_cache_bytes() {
-#if defined(_SC_LEVEL3_CACHE_SIZE)
-  return static_cast<std::uint64_t>(std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE)));
-#else
-  return 0;
-#endif
+  std::uint64_t kib = 0;
+  for (int i = 0;; ++i) {
+    std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/size", i));
+    std::uint64_t size = 0;
+    if (!(file >> size)) return kib << 10;
+    kib = std::max(kib, size);
+  }
 }
 
 int thread_count() {

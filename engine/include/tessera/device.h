@@ -41,6 +41,7 @@ struct DeviceInfo {
   std::uint32_t compute_units = 0;
   std::uint64_t memory_bytes = 0;
   std::uint64_t max_allocation_bytes = 0;
+  std::uint64_t cache_bytes = 0;  ///< of the CPU backend's last cache before memory; 0: unknown
   bool usable = false;
   std::string reason;  ///< why it is not usable
 };

@@ -59,7 +59,8 @@ class TESSERA_API Network {
   /// So it does when there are no averages and they are asked for.
   Evaluation evaluate(const Dataset& dataset, std::int64_t batch = 250,
                       Weights weights = Weights::last);
-  /// Class probabilities [count, classes] of `count` images, bytes [count,H,W,C].
+  /// Class probabilities [count, classes] of `count` images, bytes [count,H,W,C]. A CPU takes them
+  /// in pieces that stay in its cache.
   std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count,
                              Weights weights = Weights::last);
 
@@ -73,9 +74,18 @@ class TESSERA_API Network {
   void check_fits(const Dataset& dataset) const;
 
  private:
+  struct Answers {
+    double loss = 0;  ///< the sum
+    std::vector<float> probabilities;
+  };
+  Answers answer(std::span<const std::uint8_t> images, std::span<const std::int32_t> labels,
+                 Weights weights);
+  std::int64_t piece_of(std::int64_t count);
+
   Model model_;
   Params params_;
   std::map<std::pair<std::int64_t, Weights>, std::unique_ptr<Executable>> evaluations_;
+  std::map<std::int64_t, std::int64_t> pieces_;  ///< of a number of images
 };
 
 /// Appends a model to a graph: inputs "image" u8 [N,H,W,C] and "label" i32 [N], loss and
