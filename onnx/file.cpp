@@ -77,6 +77,12 @@ void File::check_operators() const {
                                   fmt::join(lines, "; ")));
 }
 
+std::map<std::string, std::string> File::metadata() const {
+  std::map<std::string, std::string> entries;
+  for (const auto& entry : model_.metadata_props()) entries[entry.key()] = entry.value();
+  return entries;
+}
+
 const onnx::TensorProto* File::initializer(const std::string& name) const {
   const auto found = initializers_.find(name);
   return found == initializers_.end() ? nullptr : found->second;

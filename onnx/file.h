@@ -21,6 +21,8 @@ class File {
   const onnx::GraphProto& graph() const { return model_.graph(); }
   std::int64_t opset() const { return opset_; }
 
+  std::map<std::string, std::string> metadata() const;
+
   /// nullptr: there is none.
   const onnx::TensorProto* initializer(const std::string& name) const;
   /// The node that gives a value, or nullptr.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "onnx/importer.h"
+#include "onnx/metadata.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"
 #include "tessera/onnx.h"
@@ -91,6 +92,13 @@ Imported as_declared(Var x, const Shape& declared) {
 std::string missing(std::int64_t size) { return size > 0 ? std::to_string(size) : "?"; }
 
 /// What the caller leaves open is the file's.
+void complete(ImageOptions& options, const ImageOptions& from_file) {
+  if (options.padding == 0) options.padding = from_file.padding;
+  if (!options.mean.empty() || !options.deviation.empty()) return;
+  options.mean = from_file.mean;
+  options.deviation = from_file.deviation;
+}
+
 void complete(ImageInput& input, const Shape& declared, const std::string& path) {
   const bool last = declared.size() == 4 && (declared[3] == 1 || declared[3] == 3) &&
                     declared[1] != 1 && declared[1] != 3;
@@ -98,7 +106,8 @@ void complete(ImageInput& input, const Shape& declared, const std::string& path)
   std::int64_t* const sizes[] = {&input.height, &input.width, &input.channels};
   for (std::size_t i = 0; i < 3; ++i)
     if (*sizes[i] == 0 && declared.size() == 4)
-      *sizes[i] = declared[static_cast<std::size_t>(places[i])];
+      *sizes[i] =
+          declared[static_cast<std::size_t>(places[i])] - (i < 2 ? 2 * input.options.padding : 0);
   if (input.height < 1 || input.width < 1 || input.channels < 1)
     throw Error("onnx",
                 fmt::format("'{}' takes images of {}x{}x{}, expected a size or data of one", path,
@@ -111,6 +120,7 @@ OnnxNet::OnnxNet(const std::string& path) : file_(std::make_shared<const File>(p
   for (const auto& input : file_->graph().input())
     if (!file_->initializer(input.name())) inputs_.push_back(tensor_of(input));
   for (const auto& output : file_->graph().output()) outputs_.push_back(tensor_of(output));
+  metadata_ = file_->metadata();
 }
 
 std::vector<Var> OnnxNet::append(Graph& graph, const std::vector<Var>& inputs,
@@ -139,16 +149,21 @@ Var OnnxNet::append_classifier(Var x) const {
 
 Model onnx_model(const std::string& path, ImageInput input, std::vector<std::string> classes) {
   const OnnxNet net(path);
+  complete(input.options, image_options(net.metadata()));
   if (net.inputs().size() == 1) complete(input, net.inputs()[0].shape, path);
   Model model{path, std::move(input), std::move(classes),
               [net](Var x) { return net.append_classifier(x); }};
   if (!model.classes.empty()) return model;
   Graph graph;
   const ImageInput& image = model.input;
-  const Var logits = model.build(
-      graph.input("image", {DType::f32, {1, image.height, image.width, image.channels}}));
-  for (std::int64_t i = 0; i < logits.spec().dim(-1); ++i)
-    model.classes.push_back(std::to_string(i));
+  const std::int64_t padding = 2 * image.options.padding;
+  const Shape one = {1, image.height + padding, image.width + padding, image.channels};
+  const Var logits = model.build(graph.input("image", {DType::f32, one}));
+  const std::int64_t count = logits.spec().dim(-1);
+  model.classes = class_names(net.metadata());
+  if (std::ssize(model.classes) == count) return model;
+  model.classes.clear();
+  for (std::int64_t i = 0; i < count; ++i) model.classes.push_back(std::to_string(i));
   return model;
 }
 

@@ -1,4 +1,4 @@
-// Stands in for the import where protobuf or ONNX's schema is missing at build time.
+// Stands in for ONNX files where protobuf or ONNX's schema is missing at build time.
 #include "tessera/error.h"
 #include "tessera/onnx.h"
 
@@ -10,8 +10,8 @@ class File {};
 namespace {
 
 [[noreturn]] void refuse(const std::string& path) {
-  throw Error("onnx", "cannot read '" + path +
-                          "': this build has no ONNX import, which needs protobuf and libonnx-dev");
+  throw Error("onnx", "cannot read or write '" + path +
+                          "': this build has no ONNX, which needs protobuf and libonnx-dev");
 }
 
 }  // namespace
@@ -26,6 +26,12 @@ std::vector<Var> OnnxNet::append(Graph&, const std::vector<Var>&,
 Var OnnxNet::append_classifier(Var x) const { return x; }
 
 Model onnx_model(const std::string& path, ImageInput, std::vector<std::string>) { refuse(path); }
+
+void write_onnx(const std::string& path, const Network&, const OnnxOptions&) { refuse(path); }
+
+void write_onnx(const std::string& path, const NetBuilder&, const Params&, const OnnxOptions&) {
+  refuse(path);
+}
 
 std::vector<std::string> onnx_operators() { return {}; }
 

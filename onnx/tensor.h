@@ -7,24 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "onnx/axes.h"
 #include "tessera/graph.h"
 
 namespace tessera::importer {
 
-/// Dimension i in memory is dimension axes[i] of ONNX.
-using Axes = std::vector<std::int64_t>;
-
 struct Tensor {
   Var var;
-  Axes axes;
+  Axes axes;  ///< dimension i in memory is dimension axes[i] of ONNX
 };
-
-Axes plain_axes(std::size_t rank);
-/// {0,2,3,1} for rank 4; below rank 3 the plain ones.
-Axes channels_last(std::size_t rank);
-
-/// Dimension i is dimension order[i] of `shape`.
-Shape permuted(const Shape& shape, const Axes& order);
 
 /// With ONNX's order of dimensions.
 Tensor plain(Var var);
@@ -34,8 +25,6 @@ std::size_t rank_of(const Tensor& x);
 /// Which dimension in memory is dimension `axis` of ONNX; negative ones count from the end.
 std::int64_t place_of(const Tensor& x, std::int64_t axis);
 std::vector<std::int64_t> places_of(const Tensor& x, const std::vector<std::int64_t>& axes);
-/// `axis` as a number from 0; throws Error when there is none such.
-std::int64_t checked_axis(std::int64_t axis, std::size_t rank);
 
 /// The tensor in memory with this order, for which elements may have to move.
 Var ordered(const Tensor& x, const Axes& axes);

@@ -65,7 +65,9 @@ OpenedNetwork open_network(const std::string& path, const DataOptions& data,
   const Model& model = opened.model.emplace(onnx_model(path, checkpoint.input, checkpoint.classes));
   checkpoint.model = path;
   checkpoint.input = model.input;
-  checkpoint.input.options = pixels.options(model.input.channels);
+  const auto [padding, mean, deviation] = pixels.options(model.input.channels);
+  if (!mean.empty() || !deviation.empty())
+    checkpoint.input.options = {checkpoint.input.options.padding, mean, deviation};
   checkpoint.classes = model.classes;
   opened.model->input = checkpoint.input;
   return opened;

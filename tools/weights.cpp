@@ -1,10 +1,12 @@
-// `tessera import` and `tessera export`: weights from PyTorch as a network to use here, and back.
+// `tessera import` and `tessera export`: weights from PyTorch as a network to use here, and back,
+// and networks as ONNX files.
 #include "tools/weights.h"
 
 #include <fmt/core.h>
 
 #include "tessera/error.h"
 #include "tessera/models.h"
+#include "tessera/onnx.h"
 #include "tessera/state_dict.h"
 #include "tools/image_size.h"
 #include "tools/networks.h"
@@ -26,6 +28,7 @@ struct ExportArguments {
   std::string model;
   std::string out;
   bool averaged = false;
+  bool keep_norms = false;
 };
 
 TensorFile read_state_dict(const std::string& path) {
@@ -90,10 +93,28 @@ void run_import(const ImportArguments& arguments) {
              height, width, arguments.channels, classes.size());
 }
 
+/// A network that was trained, or that of an ONNX file.
+std::unique_ptr<Network> load_any(Device& device, const std::string& path) {
+  return load(device, open_network(path, {}, {}));
+}
+
+void export_onnx(const ExportArguments& arguments) {
+  const auto device = open_device("cpu");
+  const auto network = load_any(*device, arguments.model);
+  write_onnx(arguments.out, *network,
+             {.folded = !arguments.keep_norms,
+              .weights = arguments.averaged ? Weights::averaged : Weights::last});
+  fmt::print("net: {}\n", arguments.out);
+}
+
 void run_export(const ExportArguments& arguments) {
   check_checkpoint_path(arguments.out);
+  if (is_onnx(arguments.out)) return export_onnx(arguments);
+  if (arguments.keep_norms)
+    throw Error("--keep-norms",
+                fmt::format("is for ONNX files, and '{}' does not end in .onnx", arguments.out));
   const auto device = open_device("cpu");
-  const auto network = load(*device, read_checkpoint(arguments.model));
+  const auto network = load_any(*device, arguments.model);
   Params& params = network->params();
   TensorFile file = state_dict(*network);
   if (arguments.averaged) {
@@ -137,12 +158,18 @@ void add_import_command(CLI::App& app) {
 void add_export_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("export",
-                         "Write weights for PyTorch: a safetensors file of a state_dict, which "
+                         "Write a network for others: to an ONNX file, or its weights for PyTorch, "
+                         "a safetensors file of a state_dict, which "
                          "load_state_dict(safetensors.torch.load_file(FILE)) takes");
   auto arguments = std::make_shared<ExportArguments>();
-  command->add_option("model,--model", arguments->model, "file that `tessera train` wrote")
+  command
+      ->add_option("model,--model", arguments->model,
+                   "file that `tessera train` wrote, or an ONNX file")
       ->required();
-  command->add_option("--out", arguments->out, "file for the weights")->required();
+  command->add_option("--out", arguments->out, "the file: ONNX where it ends in .onnx")->required();
+  command->add_flag("--keep-norms", arguments->keep_norms,
+                    "to an ONNX file, write batch norms as they are; otherwise they go into the "
+                    "filters before them");
   command->add_flag("--ema", arguments->averaged,
                     "write the averages of the weights that `tessera train --ema` kept");
   command->callback([arguments] { run_export(*arguments); });

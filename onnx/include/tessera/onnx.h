@@ -1,8 +1,10 @@
-// Nets from ONNX files (opset 9 to 21), to run and to train. An imported net is a builder like
-// those of tessera/models.h whose parameters have the file's names and start with the file's
-// values.
+// Nets from ONNX files (opset 9 to 21), to run and to train, and to ONNX files. An imported net is
+// a builder like those of tessera/models.h whose parameters have the file's names and start with
+// the file's values.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +31,9 @@ class TESSERA_API OnnxNet {
   const std::vector<Tensor>& inputs() const { return inputs_; }
   const std::vector<Tensor>& outputs() const { return outputs_; }
 
+  /// What the file says of itself.
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
   /// Appends what these outputs need (none: all of the file's). Inputs and outputs have ONNX's
   /// order of dimensions, images [N,C,H,W]. Constant parts are computed here, so the shapes may
   /// differ from call to call. Batch norms and dropout follow the mode of the graph. Throws Error
@@ -43,12 +48,36 @@ class TESSERA_API OnnxNet {
  private:
   std::shared_ptr<const importer::File> file_;  ///< read when parameters take their first values
   std::vector<Tensor> inputs_, outputs_;
+  std::map<std::string, std::string> metadata_;
 };
 
-/// A classifier of images. Where `input` has no size, it is the file's; where there are no classes,
-/// they are numbers. Throws Error when the file leaves open what is missing.
+/// A classifier of images. What `input` leaves open (size, mean, deviation, padding), and the names
+/// of the classes, are the file's; without any the classes are numbers. Throws Error when the file
+/// leaves open what is missing.
 TESSERA_API Model onnx_model(const std::string& path, ImageInput input = {},
                              std::vector<std::string> classes = {});
+
+struct OnnxOptions {
+  /// Batch norms in the filters of the convolution or dense layer before each. They cannot be
+  /// trained on then.
+  bool folded = true;
+  Weights weights = Weights::last;
+};
+
+/// Writes the model of a network to an ONNX file (opset 17), for any size of a batch. Its input is
+/// "image" f32 [N,C,H,W], padded and normalised as the model's input says, its output "logits"
+/// [N,classes]. How pixels become numbers and the names of the classes stand in the file's
+/// metadata, where onnx_model finds them. Throws Error that lists all nodes that cannot be written,
+/// or when the file cannot be.
+TESSERA_API void write_onnx(const std::string& path, const Network& network,
+                            const OnnxOptions& options = {});
+
+/// Appends a net for `batch` samples, with its inputs and outputs.
+using NetBuilder = std::function<void(Graph& graph, std::int64_t batch)>;
+/// The same for any net, whose weights are in `params`. Inputs and outputs have their names;
+/// those of 4 dimensions are images, [N,C,H,W] in the file.
+TESSERA_API void write_onnx(const std::string& path, const NetBuilder& build, const Params& params,
+                            const OnnxOptions& options = {});
 
 /// The operators that can be imported, in alphabetical order.
 TESSERA_API std::vector<std::string> onnx_operators();

@@ -1,0 +1,55 @@
+#include "onnx/metadata.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <sstream>
+
+namespace tessera {
+namespace {
+
+using Metadata = std::map<std::string, std::string>;
+
+std::vector<std::string> lines_of(const Metadata& metadata, const char* key) {
+  const auto found = metadata.find(key);
+  std::vector<std::string> lines;
+  if (found == metadata.end()) return lines;
+  std::istringstream text(found->second);
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+std::vector<double> numbers_of(const Metadata& metadata, const char* key) {
+  std::vector<double> numbers;
+  for (const std::string& line : lines_of(metadata, key)) {
+    std::istringstream text(line);
+    double number = 0;
+    if (!(text >> number)) return {};
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+}  // namespace
+
+Metadata onnx_metadata(const ImageInput& input, const std::vector<std::string>& classes) {
+  const ImageOptions& options = input.options;
+  return {{"tessera.classes", fmt::format("{}", fmt::join(classes, "\n"))},
+          {"tessera.mean", fmt::format("{}", fmt::join(options.mean, "\n"))},
+          {"tessera.deviation", fmt::format("{}", fmt::join(options.deviation, "\n"))},
+          {"tessera.padding", fmt::format("{}", options.padding)}};
+}
+
+ImageOptions image_options(const Metadata& metadata) {
+  const std::vector<double> padding = numbers_of(metadata, "tessera.padding");
+  const bool known = padding.size() == 1 && padding[0] >= 0 && padding[0] < 1 << 20;
+  return {.padding = known ? static_cast<std::int64_t>(padding[0]) : 0,
+          .mean = numbers_of(metadata, "tessera.mean"),
+          .deviation = numbers_of(metadata, "tessera.deviation")};
+}
+
+std::vector<std::string> class_names(const Metadata& metadata) {
+  return lines_of(metadata, "tessera.classes");
+}
+
+}  // namespace tessera

@@ -1,0 +1,18 @@
+// What a file that was written here says of images and classes, in ONNX's metadata_props.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tessera/network.h"
+
+namespace tessera {
+
+std::map<std::string, std::string> onnx_metadata(const ImageInput& input,
+                                                 const std::vector<std::string>& classes);
+/// What stands there; nothing where an entry is missing or does not make sense.
+ImageOptions image_options(const std::map<std::string, std::string>& metadata);
+std::vector<std::string> class_names(const std::map<std::string, std::string>& metadata);
+
+}  // namespace tessera
