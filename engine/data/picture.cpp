@@ -13,6 +13,7 @@
 #include <memory>
 #include <string_view>
 
+#include "engine/data/exif.h"
 #include "tessera/error.h"
 
 namespace tessera::data {
@@ -97,6 +98,17 @@ const stbi_uc* decodable(const Bytes& bytes) {
   return bytes.data();
 }
 
+void scale(const stbi_uc* from, std::int64_t height, std::int64_t width, const PictureSize& size,
+           std::span<std::uint8_t> pixels) {
+  if (height == size.height && width == size.width)
+    std::copy_n(from, pixels.size(), pixels.begin());
+  else if (!stbir_resize_uint8(from, static_cast<int>(width), static_cast<int>(height), 0,
+                               pixels.data(), static_cast<int>(size.width),
+                               static_cast<int>(size.height), 0, static_cast<int>(size.channels)))
+    throw Error(
+        fmt::format("{}x{} cannot be scaled to {}x{}", height, width, size.height, size.width));
+}
+
 void read(const std::string& path, const PictureSize& size, std::span<std::uint8_t> pixels) {
   const Bytes bytes = read_bytes(path);
   const stbi_uc* data = decodable(bytes);
@@ -109,13 +121,12 @@ void read(const std::string& path, const PictureSize& size, std::span<std::uint8
       stbi_load_from_memory(data, length, &width, &height, &channels_in_file, channels),
       stbi_image_free);
   if (!decoded) throw Error(fmt::format("cannot be decoded: {}", stbi_failure_reason()));
-  if (height == size.height && width == size.width)
-    std::copy_n(decoded.get(), pixels.size(), pixels.begin());
-  else if (!stbir_resize_uint8(decoded.get(), width, height, 0, pixels.data(),
-                               static_cast<int>(size.width), static_cast<int>(size.height), 0,
-                               channels))
-    throw Error(
-        fmt::format("{}x{} cannot be scaled to {}x{}", height, width, size.height, size.width));
+  const int orientation = starts_with(bytes, "\xff\xd8") ? orientation_of(bytes) : 1;
+  if (orientation == 1) return scale(decoded.get(), height, width, size, pixels);
+  const stbi_uc* const begin = decoded.get();
+  const stbi_uc* const end = begin + std::int64_t{height} * width * channels;
+  const Decoded turned = upright({height, width, size.channels, Bytes(begin, end)}, orientation);
+  scale(turned.pixels.data(), turned.height, turned.width, size, pixels);
 }
 
 }  // namespace
