@@ -5,10 +5,10 @@
 #include <memory>
 #include <optional>
 
-#include "tessera/models.h"
 #include "tessera/trainer.h"
 #include "tools/commands.h"
 #include "tools/image_size.h"
+#include "tools/networks.h"
 #include "tools/profile_report.h"
 #include "tools/trace.h"
 
@@ -19,7 +19,7 @@ struct Arguments {
   std::string model = "tutorial";
   std::string size;
   DeviceOption device;
-  std::int64_t channels = 3;
+  std::int64_t channels = 0;
   std::int64_t classes = 0;
   std::int64_t batch = 32;
   std::int64_t steps = 10;
@@ -96,17 +96,9 @@ double run_steps(Subject& subject, const Noise& images, const Arguments& argumen
   return (Trace::now() - start) / static_cast<double>(loader.batches());
 }
 
-Model model_of(const Arguments& arguments) {
-  const ModelInfo& info = model_info(arguments.model);
-  const auto [height, width] =
-      parse_size(arguments.size.empty() ? fmt::format("{}", info.side) : arguments.size);
-  const std::int64_t classes = arguments.classes > 0 ? arguments.classes : info.classes;
-  return make_model(info.name, {height, width, arguments.channels, {}},
-                    std::vector<std::string>(static_cast<std::size_t>(classes), "class"));
-}
-
 void run(const Arguments& arguments) {
-  const Model model = model_of(arguments);
+  const Model model =
+      published_model(arguments.model, arguments.size, arguments.channels, arguments.classes);
   const auto device = arguments.device.open();
   Subject subject(*device, model, arguments);
   const auto steps_of = [&](std::int64_t steps) {
@@ -143,11 +135,13 @@ void add_profile_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("profile", "Show where the time and the memory of a step go");
   auto a = std::make_shared<Arguments>();
-  command->add_option("--model", a->model, "the network (tessera models lists them)");
+  command->add_option("--model", a->model,
+                      "the network: an ONNX file, or one that tessera models lists");
   a->device.add(*command);
   add_size_option(*command, a->size, "those each model was published for");
   command->add_option("--batch", a->batch, "images in a step")->check(at_least<std::int64_t>(1));
-  command->add_option("--channels", a->channels, "channels of an image")
+  command
+      ->add_option("--channels", a->channels, "channels of an image (default: those of each model)")
       ->check(at_least<std::int64_t>(1));
   command
       ->add_option("--classes", a->classes,

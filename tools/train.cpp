@@ -258,6 +258,9 @@ void run(TrainArguments arguments, const TrainOptions& options,
   images.classes = train->classes();
   const auto test = load_dataset(arguments.data.name, Split::test, images);
   const std::size_t skipped = report_skipped(*train) + report_skipped(*test);
+  if (train->classes().size() < 2)
+    throw Error(arguments.data.name, fmt::format("has one class only, '{}', expected at least two",
+                                                 train->classes().at(0)));
   if (arguments.batch > train->size())
     throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
                                      arguments.batch, train->size()));

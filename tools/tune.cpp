@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "tessera/error.h"
-#include "tessera/models.h"
 #include "tessera/trainer.h"
 #include "tools/image_size.h"
 #include "tools/interrupt.h"
+#include "tools/networks.h"
 #include "tools/tuning_run.h"
 
 namespace tessera::tools {
@@ -19,7 +19,7 @@ using nlohmann::ordered_json;
 struct Arguments {
   std::string model = "tutorial";
   std::string size;
-  std::int64_t channels = 3;
+  std::int64_t channels = 0;
   std::int64_t classes = 0;
   std::int64_t batch = 32;
   DeviceOption device;
@@ -40,13 +40,8 @@ ordered_json to_json(const std::string& key, const Tuned& tuned) {
 }
 
 std::vector<TuningTask> tasks_of(Device& device, const Arguments& arguments) {
-  const ModelInfo& info = model_info(arguments.model);
-  const auto [height, width] =
-      parse_size(arguments.size.empty() ? fmt::format("{}", info.side) : arguments.size);
-  const std::int64_t classes = arguments.classes > 0 ? arguments.classes : info.classes;
-  Network network(device,
-                  make_model(arguments.model, {height, width, arguments.channels, {}},
-                             std::vector<std::string>(static_cast<std::size_t>(classes), "class")));
+  Network network(device, published_model(arguments.model, arguments.size, arguments.channels,
+                                          arguments.classes));
   std::vector<Graph> graphs = Trainer(network).graphs(arguments.batch);
   graphs.push_back(network.evaluation_graph(arguments.batch));
   return tuning_tasks(device, graphs);
@@ -148,9 +143,12 @@ void add_tune_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "tune", "Find the fastest algorithms of a device for a network, and store them");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("--model", arguments->model, "the network: see tessera models");
+  command->add_option("--model", arguments->model,
+                      "the network: an ONNX file, or one that tessera models lists");
   add_size_option(*command, arguments->size, "those the model was published for");
-  command->add_option("--channels", arguments->channels, "channels of an image")
+  command
+      ->add_option("--channels", arguments->channels,
+                   "channels of an image (default: those of the model)")
       ->check(at_least<std::int64_t>(1));
   command
       ->add_option("--classes", arguments->classes,

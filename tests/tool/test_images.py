@@ -1,0 +1,138 @@
+"""Pictures of one's own at the command line: folders of classes, pictures that are odd or damaged.
+
+usage: test_images.py TESSERA
+"""
+import json
+import struct
+import unittest
+import zlib
+
+from tool_case import ToolCase
+
+SIDE = 12
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(pixel, bits=8, before=b""):
+    """A grey picture; `before` stands before its pixels."""
+    rows = b""
+    for h in range(SIDE):
+        values = [pixel(h, w) for w in range(SIDE)]
+        rows += b"\0" + (bytes(values) if bits == 8
+                         else b"".join(struct.pack(">H", 257 * v) for v in values))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, bits, 0, 0, 0, 0))
+            + before + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def stripes(label, shift):
+    """Rows or columns, dark and bright."""
+    return lambda h, w: 40 + 160 * (((h if label == "rows" else w) + shift) // 3 % 2)
+
+
+class ImagesTest(ToolCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.pictures = cls.folder / "pictures"
+        for label in ("columns", "rows"):
+            (cls.pictures / label).mkdir(parents=True)
+            for i in range(20):
+                (cls.pictures / label / f"{i:02}.png").write_bytes(png(stripes(label, i % 6)))
+        cls.run_tool(*cls.options("pictures"), "--out", "net.safetensors", "--epochs", "4")
+
+    @staticmethod
+    def options(folder):
+        return ["train", "--data", f"folder:{folder}", "--model", "tutorial", "--size", "12x12",
+                "--channels", "1", "--device", "cpu", "--batch", "8", "--lr", "0.02"]
+
+    def with_picture(self, name, data, label="rows"):
+        """A copy of the folder with one more picture."""
+        copy = self.folder / ("with " + name)
+        for path in self.pictures.rglob("*.png"):
+            to = copy / path.relative_to(self.pictures)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_bytes(path.read_bytes())
+        (copy / label / name).write_bytes(data)
+        return copy
+
+    def predict(self, *images, **options):
+        result = self.run_tool("predict", "net.safetensors", *images, "--device", "cpu", "--json",
+                               **options)
+        return json.loads(result.stdout)
+
+    def test_classes_are_learnt_and_named(self):
+        answer = self.predict(self.pictures / "rows", self.pictures / "columns" / "03.png")
+        self.assertEqual(len(answer["images"]), 21)
+        self.assertEqual(answer["skipped"], 0)
+        best = [image["classes"][0]["name"] for image in answer["images"]]
+        self.assertGreater(sum(name == "rows" for name in best[:20]), 15)
+        self.assertEqual(sum(c["probability"] > 0 for c in answer["images"][0]["classes"]), 2)
+
+    def test_a_list_on_the_standard_input(self):
+        answer = self.predict("-", input="pictures/rows/00.png\n\npictures/columns/01.png\n")
+        self.assertEqual([image["image"] for image in answer["images"]],
+                         ["pictures/rows/00.png", "pictures/columns/01.png"])
+
+    def test_the_held_out_share_is_tested(self):
+        for share, count in ((0.25, 10), (0.5, 20)):
+            self.run_tool(*self.options("pictures"), "--held-out", share, "--epochs", "1",
+                          "--out", "share.safetensors")
+            shown = self.run_tool("eval", "share.safetensors", "--device", "cpu").stdout
+            self.assertIn(f"{count} ", shown)
+
+    def test_a_training_is_resumed(self):
+        command = [*self.options("pictures"), "--out", "again.safetensors"]
+        self.run_tool(*command, "--epochs", "2", "--steps", "3")
+        self.run_tool("train", "--resume", "again.safetensors", "--device", "cpu")
+        whole = [*self.options("pictures"), "--out", "whole.safetensors", "--epochs", "2"]
+        self.run_tool(*whole)
+        self.assertEqual((self.folder / "again.safetensors").read_bytes(),
+                         (self.folder / "whole.safetensors").read_bytes())
+
+    def test_bad_pictures_are_named_or_skipped_and_counted(self):
+        whole = (self.pictures / "rows" / "00.png").read_bytes()
+        for name, data, problem in (("empty.png", b"", "is not a PNG"),
+                                    ("short.png", whole[:-9], "is cut short"),
+                                    ("text.jpg", b"no picture", "is not a PNG")):
+            with self.subTest(name=name):
+                folder = self.with_picture(name, data)
+                message = self.refused(*self.options(folder.name))
+                self.assertIn(name, message)
+                self.assertIn(problem, message)
+                result = self.run_tool(*self.options(folder.name), "--skip-bad", "--epochs", "1",
+                                       "--out", "skip.safetensors")
+                self.assertIn(name, result.stdout + result.stderr)
+                self.assertIn("1 skipped", result.stdout + result.stderr)
+
+    def test_odd_pictures_are_read(self):
+        animation = (chunk(b"acTL", struct.pack(">II", 1, 0))
+                     + chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, SIDE, SIDE, 0, 0, 1, 10, 0, 0)))
+        plain = self.pictures / "rows" / "00.png"
+        (self.folder / "deep.png").write_bytes(png(stripes("rows", 0), bits=16))
+        (self.folder / "moving.png").write_bytes(png(stripes("rows", 0), before=animation))
+        answers = self.predict(plain, "deep.png", "moving.png")["images"]
+        for answer in answers[1:]:
+            self.assertEqual(answer["classes"], answers[0]["classes"])
+
+    def test_folders_that_are_no_classes(self):
+        (self.folder / "nothing").mkdir()
+        (self.folder / "no pictures" / "a").mkdir(parents=True)
+        (self.folder / "one class").mkdir()
+        one = self.folder / "one class" / "rows"
+        one.mkdir()
+        for path in (self.pictures / "rows").iterdir():
+            (one / path.name).write_bytes(path.read_bytes())
+        self.assertIn("has no folders, expected one for each class",
+                      self.refused(*self.options("nothing")))
+        self.assertIn("has no pictures in its folders", self.refused(*self.options("no pictures")))
+        self.assertIn("has one class only, 'rows', expected at least two",
+                      self.refused(*self.options("one class")))
+        self.assertIn("there is no such file or folder",
+                      self.refused(*self.options("not there")))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,141 @@
+"""ONNX files at the command line: exported, evaluated, trained and refused.
+
+usage: test_onnx.py TESSERA
+"""
+import json
+import struct
+import unittest
+
+from tool_case import ToolCase
+
+
+def varint(n):
+    n &= (1 << 64) - 1
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def message(*fields):
+    """Protobuf's bytes of (number, value) pairs."""
+    out = b""
+    for number, value in fields:
+        if isinstance(value, int):
+            out += varint(number << 3) + varint(value)
+        else:
+            data = value.encode() if isinstance(value, str) else value
+            out += varint(number << 3 | 2) + varint(len(data)) + data
+    return out
+
+
+def value_info(name, dims):
+    shape = message(*((1, message((1, d))) for d in dims))
+    return message((1, name), (2, message((1, message((1, 1), (2, shape))))))
+
+
+def node(op, inputs, output, name=""):
+    return message(*((1, i) for i in inputs), (2, output), (3, name or output), (4, op))
+
+
+def model(nodes, initializers=()):
+    graph = message(*((1, n) for n in nodes), (2, "net"), *((5, t) for t in initializers),
+                    (11, value_info("x", (1, 1, 28, 28))), (12, message((1, "y"))))
+    return message((1, 8), (7, graph), (8, message((2, 13))))
+
+
+def floats(name, dims, values):
+    return message(*((1, d) for d in dims), (2, 1), (8, name),
+                   (9, struct.pack(f"<{len(values)}f", *values)))
+
+
+def external(name, dims, location):
+    return message(*((1, d) for d in dims), (2, 1), (8, name), (14, 1),
+                   (13, message((1, "location"), (2, location))))
+
+
+class OnnxTest(ToolCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_tool("train", *cls.train_options(), "--model", "lenet5", "--epochs", "1", "--ema",
+                     "0.5", "--normalize", "--out", "net.safetensors")
+        cls.run_tool("export", "net.safetensors", "--out", "net.onnx")
+        cls.run_tool("export", "net.safetensors", "--out", "averaged.onnx", "--ema")
+
+    def evaluated(self, *arguments):
+        return self.run_tool("eval", *arguments, "--data-dir", self.data, "--device", "cpu").stdout
+
+    def test_an_exported_net_is_as_good(self):
+        data = ("--data", "fashion-mnist")
+        for options, net in ((("--ema",), "averaged.onnx"), ((), "net.onnx")):
+            ours = self.evaluated("net.safetensors", *options)
+            theirs = self.evaluated(net, *data)
+            accuracy = ours[ours.index("accuracy"):].split()[1]
+            self.assertIn(accuracy, theirs)
+        self.assertNotEqual((self.folder / "net.onnx").read_bytes(),
+                            (self.folder / "averaged.onnx").read_bytes())
+
+    def test_predictions_are_the_same(self):
+        answers = []
+        for net in ("net.safetensors", "net.onnx"):
+            result = self.run_tool("predict", net, "3", "7", "--data", "fashion-mnist",
+                                   "--data-dir", self.data, "--device", "cpu", "--json", "--top", "10")
+            answers.append(json.loads(result.stdout)["images"])
+        for ours, theirs in zip(*answers):
+            found = {c["name"]: c["probability"] for c in theirs["classes"]}
+            for c in ours["classes"]:
+                self.assertAlmostEqual(found[c["name"]], c["probability"], places=4)
+
+    def test_it_is_trained_further_and_exported_again(self):
+        self.run_tool("train", *self.train_options(), "--model", "net.onnx", "--epochs", "1",
+                      "--out", "tuned.safetensors")
+        self.assertIn("accuracy", self.evaluated("tuned.safetensors"))
+        self.run_tool("export", "tuned.safetensors", "--out", "tuned.onnx")
+        self.assertIn("accuracy", self.evaluated("tuned.onnx", "--data", "fashion-mnist"))
+
+    def test_profile_and_tune_take_it(self):
+        result = self.run_tool("profile", "--model", "net.onnx", "--device", "cpu", "--steps", "1",
+                               "--batch", "2", "--json")
+        self.assertTrue(json.loads(result.stdout))
+        self.run_tool("tune", "--model", "net.onnx", "--device", "cpu", "--list", "--batch", "2")
+
+    def test_norms_are_kept_in_onnx_files_only(self):
+        self.assertIn("--keep-norms",
+                      self.refused("export", "net.safetensors", "--out", "w.safetensors", "--keep-norms"))
+
+    def refuses(self, data):
+        (self.folder / "bad.onnx").write_bytes(data)
+        return self.refused("eval", "bad.onnx", "--data", "fashion-mnist", "--data-dir", self.data,
+                            "--device", "cpu")
+
+    def test_operators_that_are_missing_are_listed(self):
+        self.assertIn("not supported: Bar (node 'second'); Foo (nodes 'first', 'y')",
+                      self.refuses(model([node("Foo", ["x"], "a", "first"),
+                                          node("Bar", ["a"], "b", "second"), node("Foo", ["b"], "y")])))
+
+    def test_external_data_that_is_not_there(self):
+        (self.folder / "short.bin").write_bytes(b"1234")
+        flat = node("Flatten", ["x"], "f")
+        for location, problem in (("none.bin", "cannot be read"), ("short.bin", "expected 31360"),
+                                  ("../short.bin", "expected a file in the folder of the net")):
+            self.assertIn(problem, self.refuses(model([flat, node("MatMul", ["f", "w"], "y")],
+                                                      [external("w", (784, 10), location)])))
+
+    def test_a_shape_that_depends_on_the_input(self):
+        self.assertIn("depends on the net's input, expected what is known before it runs",
+                      self.refuses(model([node("Reshape", ["x", "x"], "y")])))
+
+    def test_a_file_that_is_cut_short(self):
+        whole = (self.folder / "net.onnx").read_bytes()
+        self.assertIn("is damaged, or no ONNX file", self.refuses(whole[:len(whole) // 2]))
+
+    def test_weights_that_do_not_fit(self):
+        self.assertIn("y", self.refuses(model([node("Flatten", ["x"], "f"),
+                                               node("MatMul", ["f", "w"], "y")],
+                                              [floats("w", (2, 2), (1, 2, 3, 4))])))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
