@@ -9,7 +9,9 @@
 #include <cctype>
 #include <cstdlib>
 
+#include "tessera/check.h"
 #include "tessera/error.h"
+#include "tessera/verdict.h"
 
 namespace tessera {
 namespace {
@@ -32,11 +34,17 @@ int preference(const DeviceInfo& info) {
   return info.id == "cpu" ? 2 : 3;
 }
 
+bool is_avoided(const DeviceInfo& info) {
+  const auto verdict = load_verdict(info);
+  return verdict && !verdict->avoid.empty();
+}
+
 const DeviceInfo* choose(const std::vector<DeviceInfo>& devices, const std::string& selector) {
   if (selector == "auto") {
     const DeviceInfo* best = nullptr;
     for (const DeviceInfo& info : devices)
-      if (info.usable && (!best || preference(info) < preference(*best))) best = &info;
+      if (info.usable && !is_avoided(info) && (!best || preference(info) < preference(*best)))
+        best = &info;
     return best;
   }
   for (const DeviceInfo& info : devices)
@@ -87,6 +95,8 @@ std::string Device::set_matmul_precision(MatmulPrecision precision) {
 std::vector<Candidate> Device::candidates(const Graph&, NodeId) { return {}; }
 
 void Device::set_tuning(Tuning) {}
+
+std::unique_ptr<Device> open_reference_device() { return cpu::open_reference(); }
 
 std::vector<DeviceInfo> list_devices() {
   std::vector<DeviceInfo> devices = {cpu::device_info()};

@@ -12,6 +12,8 @@ namespace tessera {
 namespace cpu {
 DeviceInfo device_info();
 std::unique_ptr<Device> open_device();
+/// With the last algorithm of each op before the others.
+std::unique_ptr<Device> open_reference();
 }  // namespace cpu
 
 // Built without OpenCL, backends/opencl_none.cpp stands in with an empty list.

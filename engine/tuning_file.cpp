@@ -39,9 +39,7 @@ std::string plain(const std::string& text) {
 
 std::string path_of(const DeviceInfo& info) {
   const std::string folder = tuning_folder();
-  return folder.empty()
-             ? std::string()
-             : fmt::format("{}/{}-{}.json", folder, plain(info.name), plain(info.driver));
+  return folder.empty() ? std::string() : fmt::format("{}/{}.json", folder, file_name_of(info));
 }
 
 Tuning results_of(const ordered_json& j) {
@@ -117,6 +115,10 @@ class Lock {
 };
 
 }  // namespace
+
+std::string file_name_of(const DeviceInfo& info) {
+  return fmt::format("{}-{}", plain(info.name), plain(info.driver));
+}
 
 ordered_json to_json(const Candidate& candidate) {
   ordered_json parameters = ordered_json::object();

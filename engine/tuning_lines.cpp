@@ -9,16 +9,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// The type of an attribute stands beside its value: an empty list would not tell.
-ordered_json to_json(const Attributes& attributes) {
-  ordered_json all = ordered_json::object();
-  for (const auto& [name, attribute] : attributes.all()) {
-    const auto value = std::visit([](const auto& v) { return ordered_json(v); }, attribute);
-    all[name] = ordered_json::array({attribute.index(), value});
-  }
-  return all;
-}
-
 template <std::size_t type = 0>
 Attribute attribute_of(std::size_t index, const ordered_json& value) {
   if constexpr (type == std::variant_size_v<Attribute>)
@@ -38,10 +28,7 @@ ordered_json to_json(const Graph& graph) {
 Graph graph_of(const ordered_json& j) {
   std::vector<TensorSpec> inputs;
   for (const auto& shape : j.at("inputs")) inputs.push_back({DType::f32, shape.get<Shape>()});
-  std::map<std::string, Attribute, std::less<>> attributes;
-  for (const auto& [name, value] : j.at("attributes").items())
-    attributes[name] = attribute_of(value.at(0).get<std::size_t>(), value.at(1));
-  return graph_of_one(j.at("op").get<std::string>(), inputs, Attributes(std::move(attributes)));
+  return graph_of_one(j.at("op").get<std::string>(), inputs, attributes_of(j.at("attributes")));
 }
 
 template <class Parse>
@@ -54,6 +41,23 @@ auto parsed(std::string_view line, const Parse& parse) {
 }
 
 }  // namespace
+
+// The type of an attribute stands beside its value: an empty list would not tell.
+ordered_json to_json(const Attributes& attributes) {
+  ordered_json all = ordered_json::object();
+  for (const auto& [name, attribute] : attributes.all()) {
+    const auto value = std::visit([](const auto& v) { return ordered_json(v); }, attribute);
+    all[name] = ordered_json::array({attribute.index(), value});
+  }
+  return all;
+}
+
+Attributes attributes_of(const ordered_json& j) {
+  std::map<std::string, Attribute, std::less<>> attributes;
+  for (const auto& [name, value] : j.items())
+    attributes[name] = attribute_of(value.at(0).get<std::size_t>(), value.at(1));
+  return Attributes(std::move(attributes));
+}
 
 std::string to_line(const TuningJob& job) {
   ordered_json j = {{"node", to_json(job.graph)}, {"memory", job.memory}};

@@ -22,6 +22,11 @@ void add_import_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_tune_command(CLI::App& app);
 void add_profile_command(CLI::App& app);
+void add_bisect_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
+
+/// Says which devices "auto" passes over, since tessera doctor found them wrong.
+void print_avoided();
 
 /// Checks with a message of one readable line; CLI11's print the bounds of the type.
 template <typename Number>
@@ -58,6 +63,7 @@ struct DeviceOption {
   std::unique_ptr<Device> open(bool verbose = false) const {
     const MatmulPrecision wanted = matmul_precision(precision);
     auto opened = open_device(device);
+    if (verbose && (device.empty() || device == "auto")) print_avoided();
     const std::string reason = opened->set_matmul_precision(wanted);
     if (verbose && !reason.empty()) fmt::print("products stay in float32: {}\n", reason);
     return opened;

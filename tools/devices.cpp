@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tessera/device.h"
+#include "tessera/verdict.h"
 #include "tools/commands.h"
 
 namespace tessera::tools {
@@ -22,6 +23,7 @@ nlohmann::ordered_json to_json(const DeviceInfo& info) {
                               {"cache_bytes", info.cache_bytes},
                               {"usable", info.usable}};
   if (!info.usable) j["reason"] = info.reason;
+  if (const auto verdict = load_verdict(info)) j["avoid"] = verdict->avoid;
   return j;
 }
 
@@ -33,7 +35,12 @@ void print_text(const DeviceInfo& info) {
                info.vendor, info.driver, info.compute_units,
                static_cast<double>(info.memory_bytes) / gibibyte);
   }
-  fmt::print("{:<12} {}\n", "", info.usable ? "usable" : "not usable: " + info.reason);
+  const auto verdict = load_verdict(info);
+  const bool avoided = verdict && !verdict->avoid.empty();
+  fmt::print("{:<12} {}\n", "",
+             !info.usable ? "not usable: " + info.reason
+             : avoided    ? "to be avoided: " + verdict->avoid
+                          : "usable");
 }
 
 void run(bool json) {
@@ -48,6 +55,12 @@ void run(bool json) {
 }
 
 }  // namespace
+
+void print_avoided() {
+  for (const DeviceInfo& info : list_devices())
+    if (const auto verdict = load_verdict(info); verdict && !verdict->avoid.empty())
+      fmt::print("passed over {} ({}): {}\n", info.id, info.name, verdict->avoid);
+}
 
 void add_devices_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("devices", "List the devices there are");

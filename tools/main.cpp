@@ -56,6 +56,8 @@ int main(int argc, char** argv) {
   tessera::tools::add_export_command(app);
   tessera::tools::add_tune_command(app);
   tessera::tools::add_profile_command(app);
+  tessera::tools::add_bisect_command(app);
+  tessera::tools::add_doctor_command(app);
   try {
     check_command(app, argc, argv);
     app.parse(argc, argv);

@@ -8,6 +8,7 @@
 #include "tessera/trainer.h"
 #include "tools/commands.h"
 #include "tools/image_size.h"
+#include "tools/made_up.h"
 #include "tools/networks.h"
 #include "tools/profile_report.h"
 #include "tools/trace.h"
@@ -26,34 +27,6 @@ struct Arguments {
   bool infer = false;
   bool json = false;
   std::string trace;
-};
-
-/// Images of noise, which cost no more to read than others.
-class Noise final : public Dataset {
- public:
-  Noise(const ImageInput& input, std::vector<std::string> classes, std::int64_t images)
-      : input_(input), classes_(std::move(classes)), images_(images) {
-    pixels_.resize(static_cast<std::size_t>(image_bytes()) + shifts);
-    std::uint32_t state = 1;
-    for (std::uint8_t& pixel : pixels_)
-      pixel = static_cast<std::uint8_t>((state = state * 1664525 + 1013904223) >> 24);
-  }
-  std::int64_t size() const override { return images_; }
-  std::int64_t height() const override { return input_.height; }
-  std::int64_t width() const override { return input_.width; }
-  std::int64_t channels() const override { return input_.channels; }
-  const std::vector<std::string>& classes() const override { return classes_; }
-  std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const override {
-    std::copy_n(pixels_.begin() + index % shifts, pixels.size(), pixels.begin());
-    return static_cast<std::int32_t>(index % std::ssize(classes_));
-  }
-
- private:
-  static constexpr std::int64_t shifts = 256;
-  ImageInput input_;
-  std::vector<std::string> classes_;
-  std::int64_t images_;
-  std::vector<std::uint8_t> pixels_;
 };
 
 /// A network whose steps, of training or of inference, are measured.

@@ -71,6 +71,12 @@ DeviceInfo device_info() {
 
 std::unique_ptr<Device> open_device() { return std::make_unique<CpuDevice>(); }
 
+std::unique_ptr<Device> open_reference() {
+  auto device = std::make_unique<CpuDevice>();
+  device->prefer_plainest();
+  return device;
+}
+
 CpuDevice::CpuDevice(std::uint64_t cache_bytes) : info_(device_info()), pool_(thread_count()) {
   info_.cache_bytes = cache_bytes;
   choose_variant().read(variant_);
@@ -105,6 +111,12 @@ const Lowering& CpuDevice::lowering(std::string_view op) const {
   const auto found = lowerings_.find(op);
   if (found == lowerings_.end()) throw Error("cpu", fmt::format("there is no op '{}'", op));
   return found->second;
+}
+
+void CpuDevice::prefer_plainest() {
+  for (auto& [op, lowering] : lowerings_)
+    std::rotate(lowering.algorithms.begin(), lowering.algorithms.end() - 1,
+                lowering.algorithms.end());
 }
 
 /// `wishes` is "conv2d=naive,matmul=eigen": each of these algorithms is asked first.

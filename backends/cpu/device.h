@@ -50,6 +50,7 @@ class CpuDevice : public Device {
   /// backend has no such op.
   const Lowering& lowering(std::string_view op) const;
   bool profiling() const { return profiling_; }
+  void prefer_plainest();
 
  private:
   void prefer_algorithms(std::string_view wishes);

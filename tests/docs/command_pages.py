@@ -11,7 +11,9 @@ import sys
 
 # Where more stands about a command.
 GUIDES = {
+    "bisect": [("Reliability", "reliability")],
     "devices": [("Pick and check a device", "pick-and-check-a-device")],
+    "doctor": [("Pick and check a device", "pick-and-check-a-device"), ("Reliability", "reliability")],
     "eval": [("Data sets", "data")],
     "export": [("Bring your PyTorch net", "bring-your-pytorch-net")],
     "import": [("Bring your PyTorch net", "bring-your-pytorch-net")],

@@ -1,0 +1,23 @@
+// What `tessera doctor` found of a device, kept for its driver and this version of the library.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "tessera/device.h"
+
+namespace tessera {
+
+struct Verdict {
+  std::string avoid;  ///< why the device is better not used, or empty
+  bool operator==(const Verdict&) const = default;
+};
+
+/// Nothing when the device was not examined with this driver by this version, or when what stands
+/// there cannot be read. Files stand in TESSERA_DOCTOR_DIR, else tessera/doctor in XDG_CONFIG_HOME,
+/// else in ~/.config.
+TESSERA_API std::optional<Verdict> load_verdict(const DeviceInfo& info);
+/// Returns the file. Throws Error when it cannot be written.
+TESSERA_API std::string store_verdict(const DeviceInfo& info, const Verdict& verdict);
+
+}  // namespace tessera

@@ -1,0 +1,66 @@
+#include "tessera/verdict.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "engine/atomic_file.h"
+#include "engine/tuning_parts.h"
+#include "engine/user_folder.h"
+#include "tessera/error.h"
+
+namespace tessera {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string folder() {
+  const char* const own = std::getenv("TESSERA_DOCTOR_DIR");
+  const std::string found = user_folder("TESSERA_DOCTOR_DIR", "XDG_CONFIG_HOME", ".config");
+  return found.empty() || (own && *own) ? found : found + "/doctor";
+}
+
+std::string path_of(const DeviceInfo& info) {
+  const std::string in = folder();
+  return in.empty() ? in : fmt::format("{}/{}.json", in, file_name_of(info));
+}
+
+/// What a verdict is for.
+ordered_json subject(const DeviceInfo& info) {
+  return {{"tessera", TESSERA_VERSION}, {"device", info.name}, {"driver", info.driver}};
+}
+
+}  // namespace
+
+std::optional<Verdict> load_verdict(const DeviceInfo& info) {
+  std::ifstream file(path_of(info), std::ios::binary);
+  if (!file) return {};
+  const auto j = ordered_json::parse(file, nullptr, false);
+  if (!j.is_object() || j.value("subject", ordered_json()) != subject(info) ||
+      !j.contains("avoid") || !j["avoid"].is_string())
+    return {};
+  return Verdict{j["avoid"].get<std::string>()};
+}
+
+std::string store_verdict(const DeviceInfo& info, const Verdict& verdict) {
+  const std::string path = path_of(info);
+  if (path.empty())
+    throw Error("doctor",
+                "there is no folder for results, expected the variable TESSERA_DOCTOR_DIR, "
+                "XDG_CONFIG_HOME or HOME");
+  std::error_code error;
+  std::filesystem::create_directories(folder(), error);
+  if (error) throw Error(folder(), "cannot be made: " + error.message());
+  const std::string text = ordered_json({{"subject", subject(info)}, {"avoid", verdict.avoid}})
+                               .dump(2, ' ', false, ordered_json::error_handler_t::replace) +
+                           "\n";
+  write_file_atomically(path, {std::as_bytes(std::span(text))});
+  return path;
+}
+
+}  // namespace tessera

@@ -1,0 +1,127 @@
+// `tessera doctor`: whether the devices of this machine compute what they should, and what to make
+// of those that do not.
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <fstream>
+
+#include "tessera/error.h"
+#include "tessera/verdict.h"
+#include "tools/commands.h"
+#include "tools/examination.h"
+#include "tools/output_file.h"
+
+namespace tessera::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Kind = Finding::Kind;
+
+struct Arguments {
+  std::string device;
+  double seconds = 60;
+  bool json = false;
+  bool worker = false;
+  std::string report;
+};
+
+struct Patient {
+  DeviceInfo info;
+  std::vector<Finding> findings;
+
+  std::vector<std::string> checks(Kind kind) const {
+    std::vector<std::string> names;
+    for (const Finding& finding : findings)
+      if (finding.kind == kind) names.push_back(finding.check);
+    return names;
+  }
+  std::string avoid() const {
+    for (const Finding& finding : findings)
+      if (finding.kind == Kind::wrong) return fmt::format("{}: {}", finding.check, finding.text);
+    return {};
+  }
+  std::string verdict() const {
+    if (!info.usable) return "not usable: " + info.reason;
+    if (const std::string reason = avoid(); !reason.empty()) return "avoid: " + reason;
+    const std::vector<std::string> lacks = checks(Kind::lacks);
+    return lacks.empty() ? "usable" : fmt::format("usable without {}", fmt::join(lacks, "; "));
+  }
+};
+
+std::string text_of(const Patient& patient) {
+  static constexpr const char* words[] = {"right", "", "absent", "WRONG"};
+  const DeviceInfo& info = patient.info;
+  std::string text =
+      fmt::format("{} {} ({}, driver {})\n", info.id, info.name, info.platform, info.driver);
+  for (const Finding& f : patient.findings)
+    text +=
+        fmt::format("  {:<28} {}\n", f.check,
+                    f.kind == Kind::figure || f.text.empty()
+                        ? words[static_cast<std::size_t>(f.kind)] + f.text
+                        : fmt::format("{}: {}", words[static_cast<std::size_t>(f.kind)], f.text));
+  return text + "  " + patient.verdict() + "\n";
+}
+
+Json json_of(const Patient& patient) {
+  Json findings = Json::array();
+  for (const Finding& finding : patient.findings) findings.push_back(to_json(finding));
+  return {{"id", patient.info.id},
+          {"name", patient.info.name},
+          {"platform", patient.info.platform},
+          {"driver", patient.info.driver},
+          {"verdict", patient.verdict()},
+          {"findings", findings}};
+}
+
+/// Those asked for, or all.
+std::vector<DeviceInfo> devices_of(const Arguments& arguments) {
+  if (!arguments.device.empty() && arguments.device != "auto")
+    return {open_device(arguments.device)->info()};
+  return list_devices();
+}
+
+/// Keeps what `auto` goes by.
+void keep(const Patient& patient) {
+  try {
+    if (patient.info.usable) store_verdict(patient.info, {patient.avoid()});
+  } catch (const Error& error) {
+    fmt::print(stderr, "tessera: {}; the verdict is not kept\n", error.what());
+  }
+}
+
+void run(const Arguments& arguments) {
+  if (arguments.worker) return serve_examination(arguments.device, arguments.seconds);
+  std::string report = fmt::format("Tessera {}\n", TESSERA_VERSION);
+  Json all = Json::array();
+  for (const DeviceInfo& info : devices_of(arguments)) {
+    Patient patient{info, {}};
+    if (info.usable) patient.findings = examine(info, arguments.seconds);
+    keep(patient);
+    const std::string text = text_of(patient);
+    if (!arguments.json) fmt::print("{}", text);
+    std::fflush(stdout);
+    report += text;
+    all.push_back(json_of(patient));
+  }
+  if (arguments.json) fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
+  if (arguments.report.empty()) return;
+  std::ofstream file(arguments.report);
+  file << report << std::flush;
+  check_written(file, arguments.report);
+}
+
+}  // namespace
+
+void add_doctor_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("doctor", "Check that devices compute what they should");
+  auto a = std::make_shared<Arguments>();
+  command->add_option("--device", a->device,
+                      "cpu, opencl:P:D or part of a device's name (default: all devices)");
+  command->add_option("--seconds", a->seconds, "for each device, about")->check(at_least(1.0));
+  command->add_flag("--json", a->json, "print JSON");
+  command->add_option("--report", a->report, "write the text to this file too");
+  command->add_flag("--worker", a->worker)->group("");
+  command->callback([a] { run(*a); });
+}
+
+}  // namespace tessera::tools

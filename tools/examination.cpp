@@ -1,0 +1,205 @@
+#include "tools/examination.h"
+
+#include <fmt/core.h>
+#include <sys/prctl.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+
+#include "tessera/error.h"
+#include "tessera/models.h"
+#include "tools/made_up.h"
+#include "tools/step_check.h"
+#include "tools/worker_process.h"
+
+namespace tessera::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Kind = Finding::Kind;
+using Clock = std::chrono::steady_clock;
+
+Clock::duration duration(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+void report(const Finding& finding) {
+  fmt::print("{}\n", to_json(finding).dump(-1, ' ', false, Json::error_handler_t::replace));
+  std::fflush(stdout);
+}
+
+/// A small net of each kind of op, and the optimiser that its steps take.
+struct Net {
+  MadeUpModel model;
+  Optimizer optimizer;
+};
+
+const std::vector<Net>& nets() {
+  static const std::vector<Net> all = {
+      {{"tutorial", "32", 3, 10}, Optimizer::adam},
+      {{"resnet20", "32", 3, 10}, Optimizer::sgd},
+      {{"mobilenet_v2_cifar", "32", 3, 10}, Optimizer::rmsprop},
+      {{"vit_tiny", "32", 3, 10}, Optimizer::adamw},
+      {{"googlenet", "64", 3, 10}, Optimizer::lars},
+      {{"densenet121", "32", 3, 10}, Optimizer::adagrad},
+  };
+  return all;
+}
+
+Batch batch_of(const Model& model, std::int64_t images) {
+  const Noise noise(model.input, model.classes, images);
+  Loader loader(noise, {.batch = images});
+  return *loader.next();
+}
+
+std::string check_net(Device& device, Device& reference, const Net& net) {
+  Network network(device, net.model.make());
+  Trainer trainer(network, {.optimizer = net.optimizer});
+  const StepCheck check =
+      check_step(trainer, batch_of(network.model(), 2), reference, float32_tolerance);
+  if (!check.wrong) return {};
+  const std::string& text = check.wrong->not_finite;
+  return fmt::format("{}: {}", name_of(*check.wrong),
+                     text.empty() ? check.wrong->differences[0].lines[0] : text);
+}
+
+/// The slope of the loss along its gradient, by finite differences on the device, must be the
+/// gradient's norm.
+std::string check_gradient(Device& device) {
+  Network network(device, MadeUpModel{"tutorial", "32", 3, 10}.make());
+  const Noise images(network.model().input, network.model().classes, 16);
+  Params& params = network.params();
+  const std::string weights[] = {"conv1.weight", "conv2.weight", "fc1.weight", "fc3.bias"};
+  std::map<std::string, std::vector<float>> before, gradient;
+  for (const std::string& name : weights) before[name] = params.read_floats(name);
+  Trainer trainer(network, {.lr = 1.0, .momentum = 0.0});
+  trainer.step(batch_of(network.model(), 16));
+  double squares = 0;
+  for (const std::string& name : weights) {
+    gradient[name] = before[name];
+    const std::vector<float> after = params.read_floats(name);
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      gradient[name][i] -= after[i];
+      squares += static_cast<double>(gradient[name][i]) * static_cast<double>(gradient[name][i]);
+    }
+  }
+  // The weights that have not been read moved too; a network of the same seed has them all.
+  Network same(device, network.model());
+  const double norm = std::sqrt(squares), step = 0.002;
+  const auto loss_at = [&](double along) {
+    for (const std::string& name : weights) {
+      std::vector<float> w = before[name];
+      for (std::size_t i = 0; i < w.size(); ++i)
+        w[i] += static_cast<float>(along / norm) * gradient[name][i];
+      same.params().write(name, std::as_bytes(std::span(w)));
+    }
+    return same.evaluate(images, 16).loss;
+  };
+  const double slope = (loss_at(step) - loss_at(-step)) / (2 * step);
+  if (std::abs(slope - norm) <= 0.02 * norm) return {};
+  return fmt::format("the slope of the loss is {:.5g}, its gradient says {:.5g}", slope, norm);
+}
+
+/// Ten steps whose losses follow those of the reference.
+std::string check_training(Device& device, Device& reference) {
+  const Model model = MadeUpModel{"tutorial", "32", 3, 10}.make();
+  Network network(device, model), golden(reference, model);
+  Trainer trainer(network, {.lr = 0.02}), golden_trainer(golden, {.lr = 0.02});
+  const Batch batch = batch_of(model, 16);
+  for (int step = 1; step <= 10; ++step) {
+    trainer.step(batch);
+    golden_trainer.step(batch);
+    const double found = trainer.take_losses().sum, expected = golden_trainer.take_losses().sum;
+    if (!(std::abs(found - expected) <= 1e-3 * std::abs(expected)))
+      return fmt::format("the loss of step {} is {:.6g}, expected {:.6g}", step, found, expected);
+  }
+  return {};
+}
+
+void report_check(const std::string& name, Kind failure,
+                  const std::function<std::string()>& check) {
+  try {
+    const std::string problem = check();
+    report({name, problem.empty() ? Kind::right : failure, problem});
+  } catch (const std::exception& error) {
+    report({name, failure, error.what()});
+  }
+}
+
+void report_figures(Device& device) {
+  const Ceilings c = device.measure_ceilings();
+  report({"arithmetic", Kind::figure, fmt::format("{:.1f} GFLOP/s", 1e-9 * c.flops)});
+  report({"memory", Kind::figure, fmt::format("{:.1f} GB/s", 1e-9 * c.bytes)});
+  report({"upload, download", Kind::figure,
+          fmt::format("{:.1f}, {:.1f} GB/s", 1e-9 * c.upload, 1e-9 * c.download)});
+  report({"launch", Kind::figure, fmt::format("{:.1f} us", 1e6 * c.launch)});
+}
+
+constexpr const char* end = "end";
+
+}  // namespace
+
+Json to_json(const Finding& finding) {
+  static constexpr const char* kinds[] = {"right", "figure", "lacks", "wrong"};
+  return {{"check", finding.check},
+          {"result", kinds[static_cast<std::size_t>(finding.kind)]},
+          {"text", finding.text}};
+}
+
+Finding finding_of(const Json& j) {
+  const auto kind = j.at("result").get<std::string>();
+  return {j.at("check"),
+          kind == "right"    ? Kind::right
+          : kind == "figure" ? Kind::figure
+          : kind == "lacks"  ? Kind::lacks
+                             : Kind::wrong,
+          j.at("text")};
+}
+
+void serve_examination(const std::string& name, double seconds) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const auto until = Clock::now() + duration(seconds);
+  const auto device = open_device(name), reference = open_reference_device();
+  device->set_tuning({});
+  report({"open", Kind::right, ""});
+  report_check("ten steps of a training", Kind::wrong,
+               [&] { return check_training(*device, *reference); });
+  report_check("a gradient by differences", Kind::wrong, [&] { return check_gradient(*device); });
+  for (const Net& net : nets())
+    if (Clock::now() < until)
+      report_check("the nodes of " + net.model.name, Kind::wrong,
+                   [&] { return check_net(*device, *reference, net); });
+  report_figures(*device);
+  for (const MatmulPrecision precision : {MatmulPrecision::tf32, MatmulPrecision::bf16})
+    report_check(fmt::format("matrix units, {}", to_string(precision)), Kind::lacks,
+                 [&] { return device->set_matmul_precision(precision); });
+  fmt::print("{}\n", end);
+  std::fflush(stdout);
+}
+
+std::vector<Finding> examine(const DeviceInfo& info, double seconds) {
+  std::vector<Finding> findings;
+  WorkerProcess worker(
+      {"doctor", "--worker", "--device", info.id, "--seconds", fmt::format("{}", 0.6 * seconds)});
+  for (std::string line;;) {
+    const auto outcome = worker.receive(line, Clock::now() + duration(seconds));
+    if (outcome == WorkerProcess::Outcome::line && line == end) return findings;
+    if (outcome == WorkerProcess::Outcome::line) {
+      const Json j = Json::parse(line, nullptr, false);
+      if (j.is_object()) findings.push_back(finding_of(j));  // else it is a driver's
+      continue;
+    }
+    const std::string after = findings.empty() ? "the start" : "'" + findings.back().check + "'";
+    findings.push_back({"the process", Kind::wrong,
+                        fmt::format("after {} {}", after,
+                                    outcome == WorkerProcess::Outcome::ended
+                                        ? worker.how_it_ended()
+                                        : fmt::format("it took longer than {} s", seconds))});
+    return findings;
+  }
+}
+
+}  // namespace tessera::tools

@@ -1,0 +1,29 @@
+// What `tessera doctor` does to a device, in a process that may die of it: checks one after the
+// other, each a line of JSON.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tessera/device.h"
+
+namespace tessera::tools {
+
+struct Finding {
+  std::string check;  ///< "a step of resnet20"
+  /// `lacks`: it works without; `wrong`: the device is better not used.
+  enum class Kind { right, figure, lacks, wrong } kind = Kind::right;
+  std::string text;
+};
+nlohmann::ordered_json to_json(const Finding& finding);
+Finding finding_of(const nlohmann::ordered_json& j);
+
+/// In a process of its own, which is to take about so many seconds; a check that says nothing for
+/// as long hangs.
+std::vector<Finding> examine(const DeviceInfo& info, double seconds);
+
+/// In the process: examines the device and prints the findings, for about so many seconds.
+void serve_examination(const std::string& device, double seconds);
+
+}  // namespace tessera::tools
