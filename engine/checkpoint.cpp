@@ -176,23 +176,30 @@ TrainingState training_of(const json& j) {
 
 }  // namespace
 
+Checkpoint checkpoint_of(const Network& network, const TrainingState& training) {
+  const Model& model = network.model();
+  Checkpoint checkpoint{model.name, model.input, model.classes, training, {}};
+  for (const auto& [name, entry] : network.params().entries())
+    if (is_saved(name)) checkpoint.file.tensors[name] = {entry.spec, network.params().read(name)};
+  checkpoint.file.metadata = {{"format", format_name},
+                              {"model", model.name},
+                              {"input", input_json(model.input).dump()},
+                              {"classes", json(model.classes).dump()},
+                              {"training", training_json(training).dump()}};
+  return checkpoint;
+}
+
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+  for (const auto& [name, tensor] : checkpoint.file.tensors) {
+    const std::string problem = not_finite(name, tensor.spec, tensor.bytes);
+    if (!problem.empty()) throw Error(path, "not written: " + problem);
+  }
+  write_safetensors(path, checkpoint.file);
+}
+
 void save_checkpoint(const std::string& path, const Network& network,
                      const TrainingState& training) {
-  TensorFile file;
-  for (const auto& [name, entry] : network.params().entries()) {
-    if (!is_saved(name)) continue;
-    std::vector<std::byte> bytes = network.params().read(name);
-    const std::string problem = not_finite(name, entry.spec, bytes);
-    if (!problem.empty()) throw Error(path, "not written: " + problem);
-    file.tensors[name] = {entry.spec, std::move(bytes)};
-  }
-  const Model& model = network.model();
-  file.metadata = {{"format", format_name},
-                   {"model", model.name},
-                   {"input", input_json(model.input).dump()},
-                   {"classes", json(model.classes).dump()},
-                   {"training", training_json(training).dump()}};
-  write_safetensors(path, file);
+  save_checkpoint(path, checkpoint_of(network, training));
 }
 
 void check_checkpoint_path(const std::string& path) { check_writable(path); }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 #include "tessera/error.h"
 #include "tools/interrupt.h"
@@ -36,6 +38,21 @@ void normalize(const Dataset& dataset, ImageOptions& options) {
     options.deviation.push_back(std::sqrt(std::max(squares[c] / count - mean * mean, 1e-12)));
   }
 }
+
+/// The device has failed, with a line that says how.
+class DeviceFailed : public Error {
+ public:
+  DeviceFailed(const Error& error, Checkpoint last, std::string saved)
+      : Error(error.what()), last_(std::move(last)), saved_(std::move(saved)) {}
+  /// The last steps known to be done.
+  const Checkpoint& last() const { return last_; }
+  /// The last checkpoint on disk, or nothing.
+  const std::string& saved() const { return saved_; }
+
+ private:
+  Checkpoint last_;
+  std::string saved_;
+};
 
 class Training {
  public:
@@ -70,6 +87,8 @@ class Training {
     network_.device().set_profiling(trace_.on());
     observers_.start(
         {network_, train_, test_, tested(), options_, state_, /*resumes=*/!checkpoint_.empty()});
+    const bool on_cpu = network_.device().info().id == "cpu";
+    if (!arguments_.fallback.empty() && !on_cpu) last_ = checkpoint_of(network_, state_);
     try {
       while (state_.epoch < arguments_.epochs && !stopped()) run_epoch();
       if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
@@ -104,7 +123,9 @@ class Training {
       ++state_.batch_in_epoch;
       const bool shown = progress_.due(state_.batch_in_epoch);
       const bool reported = observers_.due(state_.step);
-      if (shown || reported) take_losses();
+      const bool kept = last_ && state_.batch_in_epoch % arguments_.log_every == 0;
+      if (shown || reported || kept) take_losses();
+      if (kept) guard([&] { last_ = checkpoint_of(network_, state_); });
       if (shown) progress_.show(state_.batch_in_epoch, images, mean_loss());
       if (reported)
         observers_.step({.step = state_.step, .epoch = state_.epoch + 1, .lr = last_lr()});
@@ -140,12 +161,16 @@ class Training {
   }
 
   void save() {
-    guard([&] { save_checkpoint(arguments_.out, network_, state_); });
+    Checkpoint checkpoint;
+    guard([&] { checkpoint = checkpoint_of(network_, state_); });
+    if (last_) last_ = checkpoint;
+    guard([&] { save_checkpoint(arguments_.out, checkpoint); }, /*of_device=*/false);
     checkpoint_ = arguments_.out;
   }
 
   void end_epoch(std::int64_t images) {
-    const Evaluation evaluation = network_.evaluate(test_, evaluation_batch(test_), tested());
+    Evaluation evaluation;
+    guard([&] { evaluation = network_.evaluate(test_, evaluation_batch(test_), tested()); });
     progress_.end_epoch(images, mean_loss(), evaluation);
     if (state_.skipped > 0)
       fmt::print("skipped {} of {} steps, whose loss or gradients were not finite\n",
@@ -178,8 +203,10 @@ class Training {
     } catch (const NotFinite& error) {
       // It is one of this epoch: at the end of each all losses are read.
       Loader loader(train_, batches_from(state_.batch_in_epoch - (state_.step - error.step())));
-      throw Error(fmt::format("{}: {}", error.what(),
-                              trainer_.find_not_finite(*loader.next(), error.step())));
+      throw NotFinite(
+          error.step(),
+          fmt::format("the loss or a gradient of step {} is not finite: {}", error.step() + 1,
+                      trainer_.find_not_finite(*loader.next(), error.step())));
     }
   }
 
@@ -195,13 +222,15 @@ class Training {
         {.outcome = outcome, .step = state_.step, .epochs = state_.epoch, .error = error});
   }
 
-  /// Says of a failure what is left of the run.
+  /// Says of a failure what is left of the run; `of_device`: it may be the device's.
   template <typename Action>
-  void guard(const Action& action) {
+  void guard(const Action& action, bool of_device = true) {
     try {
       action();
     } catch (const Error& error) {
       progress_.clear();
+      if (last_ && of_device && !dynamic_cast<const NotFinite*>(&error))
+        throw DeviceFailed(error, std::move(*last_), checkpoint_);
       const std::string kept =
           checkpoint_.empty() ? "" : "; the last good checkpoint is " + checkpoint_;
       throw Error(fmt::format("{} (step {}){}", error.what(), state_.step, kept));
@@ -228,11 +257,25 @@ class Training {
   RunObservers observers_;
   const std::vector<OptionValue>& options_;
   bool printed_ = false;
-  std::string checkpoint_;  ///< the last good one of this run, or none
+  std::string checkpoint_;          ///< the last good one of this run, or none
+  std::optional<Checkpoint> last_;  ///< at hand for another device, when it was asked for
   static constexpr std::int64_t most_traced = 50;
   Trace trace_;
   std::int64_t traced_ = 0;  ///< steps
 };
+
+/// Goes on where a device has failed.
+void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, const Dataset& train,
+                  const Dataset& test, const std::vector<OptionValue>& values) {
+  fmt::print("{}; the training goes on on the CPU from step {}\n", failed.what(),
+             failed.last().training.step);
+  const auto cpu = open_device("cpu");
+  Network network(*cpu, open_model(arguments.model, failed.last().input, train.classes()));
+  Training training(arguments, network, train, test, failed.last().training, failed.saved(),
+                    values);
+  restore(failed.last(), network);
+  training.run();
+}
 
 void run(TrainArguments arguments, const TrainOptions& options,
          const std::vector<OptionValue>& values) {
@@ -297,7 +340,11 @@ void run(TrainArguments arguments, const TrainOptions& options,
     device->set_tuning(load_tuning(device->info()));
     fmt::print("{}\n", tuning.summary());
   }
-  training.run();
+  try {
+    training.run();
+  } catch (const DeviceFailed& failed) {
+    go_on_on_cpu(arguments, failed, *train, *test, values);
+  }
   fmt::print("model: {}\n", arguments.out);
 }
 

@@ -35,6 +35,12 @@ void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
       "write a trace of the first steps, at most 50, to this file, for chrome://tracing or "
       "ui.perfetto.dev");
   a.observers.add(command);
+  command
+      .add_option(
+          "--fallback", a.fallback,
+          "cpu: when the device fails, go on on the CPU from the last steps known to be done, "
+          "which are brought home every --log-every steps")
+      ->check(CLI::IsMember({"cpu"}));
 }
 
 void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) {

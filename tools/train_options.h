@@ -32,6 +32,7 @@ struct TrainArguments {
   std::string augment;
   std::string optimizer = "sgd";
   std::string on_nan = "stop";
+  std::string fallback;
   std::string schedule = "constant";
   double period = 1;                     ///< in epochs
   std::vector<std::int64_t> milestones;  ///< in epochs

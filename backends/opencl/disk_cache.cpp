@@ -1,6 +1,7 @@
 #include "backends/opencl/disk_cache.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -37,6 +38,13 @@ Header header_of(const std::string& key, const std::vector<unsigned char>& bytes
   return header;
 }
 
+/// A binary is code: what others may put there is not run.
+bool is_trusted(const std::string& folder) noexcept {
+  struct stat found = {};
+  return ::stat(folder.c_str(), &found) == 0 && (found.st_mode & S_IWOTH) == 0 &&
+         (found.st_uid == ::geteuid() || found.st_uid == 0);
+}
+
 }  // namespace
 
 std::string DiskCache::default_folder() {
@@ -49,6 +57,7 @@ DiskCache::DiskCache(std::string folder) noexcept : folder_(std::move(folder)) {
   } catch (...) {
     folder_.clear();
   }
+  if (!is_trusted(folder_)) folder_.clear();
 }
 
 std::string DiskCache::key(std::string_view text) {

@@ -116,9 +116,12 @@ cl::Program ProgramCache::build(std::string_view file, const std::string& source
   try {
     program.build(std::vector<cl::Device>{device_}, options.c_str());
   } catch (const cl::Error& error) {
-    fail(file, options,
-         fmt::format("{}: {}", error_name(error.err()),
-                     program.getBuildInfo<CL_PROGRAM_BUILD_LOG>(device_)));
+    std::string log;
+    try {
+      log = program.getBuildInfo<CL_PROGRAM_BUILD_LOG>(device_);
+    } catch (const cl::Error&) {  // one failure is enough to report
+    }
+    fail(file, options, fmt::format("{}: {}", error_name(error.err()), log));
   }
   return program;
 }

@@ -141,6 +141,18 @@ TEST_CASE("no folder to write to is no error") {
   }
 }
 
+TEST_CASE("a folder that others can write to is no cache") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const TemporaryFolder folder;
+    CHECK(builds(*device, folder.path()) == 1);
+    CHECK(builds(*device, folder.path()) == 0);
+    fs::permissions(folder.path(), fs::perms::all);
+    CHECK(builds(*device, folder.path()) == 1);
+    CHECK(builds(*device, folder.path()) == 1);
+  }
+}
+
 TEST_CASE("nothing is stored for a driver that keeps programs by itself") {
   for (const std::string& id : usable_ids())
     for (bool keeps_programs : {false, true}) {

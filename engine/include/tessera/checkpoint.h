@@ -37,10 +37,13 @@ struct Checkpoint {
   TensorFile file;
 };
 
+/// What a checkpoint of a network holds at this moment.
+TESSERA_API Checkpoint checkpoint_of(const Network& network, const TrainingState& training = {});
 /// Writes atomically (see write_safetensors). Throws Error when a parameter is not finite: such a
 /// network is not worth the file that it would replace.
 TESSERA_API void save_checkpoint(const std::string& path, const Network& network,
                                  const TrainingState& training = {});
+TESSERA_API void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// Throws Error when save_checkpoint could not write `path`, and touches no file: for programs that
 /// want to know before training.
 TESSERA_API void check_checkpoint_path(const std::string& path);
