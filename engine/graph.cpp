@@ -66,15 +66,19 @@ std::vector<TensorSpec> infer_outputs(const Op& op, std::vector<TensorSpec> inpu
 
 }  // namespace
 
-std::vector<Var> Graph::add(std::string_view op_name, const std::vector<Var>& inputs,
+std::vector<Var> Graph::add(std::string_view op, const std::vector<Var>& inputs,
                             Attributes attributes, std::string name) {
-  const Op& op = find_op(op_name);
-  if (name.empty()) name = fmt::format("{}_{}", op_name, nodes_.size());
+  return add(find_op(op), inputs, std::move(attributes), std::move(name));
+}
+
+std::vector<Var> Graph::add(const Op& op, const std::vector<Var>& inputs, Attributes attributes,
+                            std::string name) {
+  if (name.empty()) name = fmt::format("{}_{}", op.name, nodes_.size());
   std::vector<TensorSpec> input_specs;
   std::vector<ValueId> input_ids;
   for (const Var& input : inputs) {
     if (&input.graph() != this)
-      throw Error(std::string(op_name), "an input is of another graph (node '" + name + "')");
+      throw Error(std::string(op.name), "an input is of another graph (node '" + name + "')");
     input_specs.push_back(input.spec());
     input_ids.push_back(input.id());
   }

@@ -27,10 +27,10 @@ Graph graph_of_one(const Graph& from, const Node& node) {
 }
 
 /// Updates in place have no choice worth a graph with parameters; whole numbers may be labels or
-/// indices, whose meaning only the op knows.
+/// indices, whose meaning only the op knows; the process that measures knows no custom ops.
 bool can_tune(const Graph& graph, const Node& node) {
   const auto is_float = [&](ValueId id) { return graph.value(id).spec.dtype == DType::f32; };
-  return !node.op->is_view && node.op->updates.empty() &&
+  return !node.op->is_view && !node.op->custom && node.op->updates.empty() &&
          std::all_of(node.inputs.begin(), node.inputs.end(), is_float) &&
          std::all_of(node.outputs.begin(), node.outputs.end(), is_float);
 }

@@ -107,9 +107,10 @@ std::unique_ptr<Executable> CpuDevice::compile(const Plan& plan, Params& params)
   return std::make_unique<CpuExecutable>(*this, plan, params);
 }
 
-const Lowering& CpuDevice::lowering(std::string_view op) const {
-  const auto found = lowerings_.find(op);
-  if (found == lowerings_.end()) throw Error("cpu", fmt::format("there is no op '{}'", op));
+const Lowering& CpuDevice::lowering(const Op& op) const {
+  if (op.custom) return custom_op_lowering();
+  const auto found = lowerings_.find(op.name);
+  if (found == lowerings_.end()) throw Error("cpu", fmt::format("there is no op '{}'", op.name));
   return found->second;
 }
 

@@ -48,7 +48,7 @@ class CpuDevice : public Device {
   std::mutex& run_mutex() { return run_mutex_; }
   /// The algorithms of an op in the order in which they are to be asked. Throws Error when the
   /// backend has no such op.
-  const Lowering& lowering(std::string_view op) const;
+  const Lowering& lowering(const Op& op) const;
   bool profiling() const { return profiling_; }
   void prefer_plainest();
 

@@ -115,7 +115,7 @@ void CpuExecutable::lower(NodeId id, const Plan& plan, const std::vector<std::by
   };
   const NodeContext context(graph_, node, data_of(node.inputs), data_of(node.outputs),
                             {device_.pool().threads(), device_.info().cache_bytes});
-  for (const Algorithm& algorithm : device_.lowering(node.op->name).algorithms) {
+  for (const Algorithm& algorithm : device_.lowering(*node.op).algorithms) {
     std::string reason = algorithm.refusal ? algorithm.refusal(context) : std::string();
     if (!reason.empty()) {
       choice.refused.push_back({algorithm.name, std::move(reason)});

@@ -33,6 +33,8 @@ class NodeContext {
         outputs_(std::move(outputs)),
         processor_(processor) {}
 
+  const Graph& graph() const { return graph_; }
+  const Node& node() const { return node_; }
   std::string_view op_name() const { return node_.op->name; }
   const Attributes& attributes() const { return node_.attributes; }
   std::size_t input_count() const { return node_.inputs.size(); }
@@ -103,6 +105,9 @@ struct Lowering {
   const char* op;
   std::vector<Algorithm> algorithms;
 };
+
+/// That of every custom op.
+const Lowering& custom_op_lowering();
 
 /// What a variant gives to the device.
 struct VariantContents {

@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 #include <type_traits>
+#include <variant>
+#include <vector>
 
 #include "backends/opencl/cl.h"
 #include "backends/opencl/traits.h"
@@ -44,19 +46,32 @@ inline void set_argument(cl::Kernel& kernel, cl_uint& index, const Epilogue& epi
   kernel.setArg(index++, epilogue.high);
 }
 template <class Argument>
-constexpr cl_uint parameter_count = std::is_same_v<Argument, Epilogue> ? 4 : 1;
+cl_uint parameter_count(const Argument&) {
+  return std::is_same_v<Argument, Epilogue> ? 4 : 1;
+}
+
+/// Arguments whose number is not known to the compiler, those of a custom op.
+using ArgumentList = std::vector<std::variant<cl::Buffer, cl_int, cl_float>>;
+inline void set_argument(cl::Kernel& kernel, cl_uint& index, const ArgumentList& list) {
+  for (const auto& argument : list)
+    std::visit([&](const auto& a) { kernel.setArg(index++, a); }, argument);
+}
+inline cl_uint parameter_count(const ArgumentList& list) {
+  return static_cast<cl_uint>(list.size());
+}
 
 /// Checks the work-group against the limits of device and kernel; throws Error.
 void check_range(const Range& range, const cl::Kernel& kernel, const cl::Device& device,
                  const Traits& traits, std::string_view name);
 
-/// `arguments` are buffers, cl_int, cl_float and Epilogue, in the order of the kernel's parameters.
+/// `arguments` are buffers, cl_int, cl_float, Epilogue and ArgumentList, in the order of the
+/// kernel's parameters.
 template <class... Arguments>
 Launch make_launch(cl::Kernel kernel, const Range& range, const cl::Device& device,
                    const Traits& traits, std::string_view name, const Arguments&... arguments) {
   check_range(range, kernel, device, traits, name);
   const auto parameters = kernel.getInfo<CL_KERNEL_NUM_ARGS>();
-  constexpr cl_uint found = (0 + ... + parameter_count<Arguments>);
+  const cl_uint found = (0 + ... + parameter_count(arguments));
   if (parameters != found)
     throw Error("opencl",
                 fmt::format("kernel '{}' takes {} arguments, found {}", name, parameters, found));

@@ -152,6 +152,7 @@ std::string refusal(const Candidate& tuned, const Algorithm* algorithm, const Lo
 }  // namespace
 
 const LoweringTable::Op* LoweringTable::find(const Lowering& lowering) const {
+  if (lowering.node().op->custom) return &custom_;
   const auto op = ops_.find(lowering.node().op->name);
   return op == ops_.end() ? nullptr : &op->second;
 }

@@ -187,6 +187,9 @@ struct Algorithm {
   std::string (*doubt)(const Lowering&) = nullptr;
 };
 
+/// That of every custom op.
+Algorithm custom_op_algorithm();
+
 struct OpLowering {
   std::string_view op;
   std::vector<Algorithm> algorithms;
@@ -222,6 +225,7 @@ class LoweringTable {
   const Op* find(const Lowering& lowering) const;
 
   std::map<std::string_view, Op> ops_;
+  const Op custom_ = {{custom_op_algorithm()}};
 };
 
 // The tables of the families, by name.

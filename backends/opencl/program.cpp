@@ -51,6 +51,17 @@ cl::Kernel ProgramCache::kernel(std::string_view file, const Defines& defines,
   });
 }
 
+void ProgramCache::add_file(const std::string& file, const std::string& text) {
+  if (added_.emplace(file, text).first->second != text)
+    throw Error(file, "this device has a kernel file of that name with another text");
+}
+
+std::string ProgramCache::source(const std::string& file) const {
+  const auto added = added_.find(file);
+  return added == added_.end() ? kernel_source(file)
+                               : fmt::format("#line 1 \"{}\"\n{}", file, added->second);
+}
+
 void ProgramCache::prepare(const std::vector<Name>& programs) {
   std::vector<Name> absent;
   for (const Name& name : programs)
@@ -77,12 +88,12 @@ ProgramCache::Built& ProgramCache::add(const Name& name, Built built) {
 ProgramCache::Built ProgramCache::make(const Name& name, bool look_on_disk) const {
   const auto& [file, macros] = name;
   const std::string options = "-cl-std=CL1.2 " + macros;
-  const std::string source = kernel_source(file);
-  const std::string key = DiskCache::key(fmt::format("{}\n{}\n{}", identity_, options, source));
+  const std::string text = source(file);
+  const std::string key = DiskCache::key(fmt::format("{}\n{}\n{}", identity_, options, text));
   Built built;
   built.from_disk = look_on_disk && load(key, built.program);
   if (built.from_disk) return built;
-  built.program = build(file, source, options);
+  built.program = build(file, text, options);
   if (!disk_.folder().empty()) store(key, built.program);
   return built;
 }

@@ -18,6 +18,10 @@ class ProgramCache {
  public:
   ProgramCache(cl::Context context, cl::Device device, DiskCache disk);
 
+  /// Makes a kernel file of a text that is not the library's. Throws Error when there is another
+  /// one of that name.
+  void add_file(const std::string& file, const std::string& text);
+
   /// A new kernel object of `file` ("conv2d.cl") specialised by `defines`. Throws Error with file,
   /// line, macros, device and the compiler's log when the file does not build.
   cl::Kernel kernel(std::string_view file, const Defines& defines, const std::string& name);
@@ -43,6 +47,7 @@ class ProgramCache {
 
   Built& program(const Name& name, bool look_on_disk);
   Built& add(const Name& name, Built built);
+  std::string source(const std::string& file) const;
   Built make(const Name& name, bool look_on_disk) const;
   bool load(const std::string& key, cl::Program& program) const;
   void store(const std::string& key, cl::Program& program) const;
@@ -55,6 +60,7 @@ class ProgramCache {
   cl::Device device_;
   DiskCache disk_;
   std::string identity_;  ///< what a binary depends on besides source and options
+  std::map<std::string, std::string> added_;  ///< texts of files that are not the library's
   std::map<Name, Built> programs_;
   Asked asked_;
   int built_from_source_ = 0;

@@ -39,6 +39,7 @@ struct Initializer {
   std::function<std::vector<std::byte>()> bytes = {};
 };
 
+/// A tensor of a graph: what it is, and where it comes from.
 struct Value {
   TensorSpec spec;
   Role role = Role::activation;
@@ -47,6 +48,7 @@ struct Value {
   Initializer initializer = {};  ///< parameters, states and constants
 };
 
+/// An op at work: which inputs it reads and which outputs it gives.
 struct Node {
   const Op* op = nullptr;
   std::string name;
@@ -58,10 +60,15 @@ struct Node {
 /// A value of a graph, as the functions that build graphs pass it around. The graph outlives it.
 class TESSERA_API Var {
  public:
+  /// The value of a graph that has this id.
   Var(Graph& graph, ValueId id) : graph_(&graph), id_(id) {}
+  /// The graph whose value it is.
   Graph& graph() const { return *graph_; }
+  /// Its index in Graph::values().
   ValueId id() const { return id_; }
+  /// Its element type and shape.
   const TensorSpec& spec() const;
+  /// Its shape.
   const Shape& shape() const { return spec().shape; }
 
  private:
@@ -72,35 +79,50 @@ class TESSERA_API Var {
 /// What a graph is built for; layers such as batch norm and dropout differ.
 enum class Mode : std::uint8_t { inference, training };
 
+/// A computation: values and the nodes between them.
 class TESSERA_API Graph {
  public:
   /// `seed`: of random layers.
   explicit Graph(Mode mode = Mode::inference, std::uint64_t seed = 0) : mode_(mode), seed_(seed) {}
+  /// What it was made for.
   Mode mode() const { return mode_; }
+  /// That of random layers.
   std::uint64_t seed() const { return seed_; }
 
   /// A tensor written before each run. Names of inputs, parameters and states are unique.
   Var input(std::string name, TensorSpec spec);
+  /// A trained tensor, f32; Params holds it under this name.
   Var parameter(std::string name, Shape shape, Initializer initializer);
+  /// A tensor that Params holds but that is not trained.
   Var state(std::string name, TensorSpec spec, Initializer initializer = {});
+  /// A tensor f32 of this shape whose elements are all `value`.
   Var constant(Shape shape, double value);
 
   /// Appends a node and returns its outputs. Throws Error `[op] ... (node 'name')` when the inputs
   /// or attributes do not fit. An empty name becomes the op's name and a number.
   std::vector<Var> add(std::string_view op, const std::vector<Var>& inputs,
                        Attributes attributes = {}, std::string name = {});
+  /// The same with an op that is not in the library's table (tessera/custom_op.h).
+  std::vector<Var> add(const Op& op, const std::vector<Var>& inputs, Attributes attributes = {},
+                       std::string name = {});
 
   /// Makes a value readable after a run, under this name.
   void set_output(std::string name, Var value);
 
+  /// In the order of execution.
   const std::vector<Node>& nodes() const { return nodes_; }
+  /// In the order in which they were made.
   const std::vector<Value>& values() const { return values_; }
+  /// The node with this index; throws std::out_of_range when there is none.
   const Node& node(NodeId id) const { return nodes_.at(static_cast<std::size_t>(id)); }
+  /// The value with this index; throws std::out_of_range when there is none.
   const Value& value(ValueId id) const { return values_.at(static_cast<std::size_t>(id)); }
+  /// A value that can be read after a run.
   struct Output {
     std::string name;
     ValueId value;
   };
+  /// In the order of set_output.
   const std::vector<Output>& outputs() const { return outputs_; }
   /// The input, parameter, state or output with this name; throws Error if there is none.
   ValueId find(std::string_view name) const;

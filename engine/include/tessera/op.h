@@ -23,18 +23,27 @@ struct InferContext {
 /// What `gradient` sees: a node, the gradients of its outputs, and which inputs want one.
 class TESSERA_API GradientContext {
  public:
+  /// For autograd, which calls `gradient`.
   GradientContext(Graph& graph, Node node, std::vector<std::optional<Var>> output_gradients,
                   std::vector<bool> wanted);
 
+  /// Where to append nodes.
   Graph& graph() { return graph_; }
+  /// Those of the node.
   const Attributes& attributes() const { return node_.attributes; }
+  /// How many inputs the node has.
   std::size_t input_count() const { return node_.inputs.size(); }
+  /// Input `i`.
   Var input(std::size_t i) const;
+  /// Output `i`.
   Var output(std::size_t i) const;
   /// Gradient of the loss with respect to output 0; differentiable ops have it in output 0.
   Var dy() const;
+  /// Whether the gradient of an input is asked for; others may be left out.
   bool wants(std::size_t input) const { return wanted_.at(input); }
+  /// Gives the gradient of an input, of the same shape.
   void set(std::size_t input, Var gradient) { gradients_.at(input) = gradient; }
+  /// Those that were given, by input.
   const std::vector<std::optional<Var>>& gradients() const { return gradients_; }
   /// A name for a node of the backward pass: that of the forward node and a suffix.
   std::string name(std::string_view suffix) const;
@@ -60,6 +69,9 @@ struct OpDoc {
   std::string attributes = {};
 };
 
+class CustomOp;
+
+/// An op: see the head of this file.
 struct Op {
   std::string_view name;
   /// Output specs for the inputs; throws Error with a message that names neither op nor node
@@ -75,6 +87,8 @@ struct Op {
   /// Output 0 is input 0 under another shape: no work at run time.
   bool is_view = false;
   OpDoc doc = {};
+  /// What computes an op that is not the library's; the backends know the others by name.
+  const CustomOp* custom = nullptr;
 };
 
 /// The updates in place of a node of this op that has so many outputs.

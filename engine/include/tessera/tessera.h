@@ -4,11 +4,13 @@
 #include "tessera/augment.h"
 #include "tessera/autograd.h"
 #include "tessera/checkpoint.h"
+#include "tessera/custom_op.h"
 #include "tessera/data.h"
 #include "tessera/device.h"
 #include "tessera/error.h"
 #include "tessera/flops.h"
 #include "tessera/fuse.h"
+#include "tessera/gradient_check.h"
 #include "tessera/graph.h"
 #include "tessera/initializers.h"
 #include "tessera/layers.h"
@@ -24,3 +26,13 @@
 #include "tessera/trainer.h"
 #include "tessera/tuner.h"
 #include "tessera/tuning.h"
+
+/// Everything of the library; what is public is in the headers of tessera/.
+namespace tessera {
+/// Functions that append an op together with its parameters.
+namespace layers {}
+/// Values that parameters start with.
+namespace init {}
+/// Applications that have OpenCL objects of their own.
+namespace opencl {}
+}  // namespace tessera
