@@ -27,12 +27,14 @@ cl::Buffer sub_buffer(cl::Buffer& buffer, std::size_t offset, std::size_t bytes)
   });
 }
 
-OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info, const Traits& traits)
+OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info, const Traits& traits,
+                           cl::CommandQueue queue)
     : device_(std::move(device)),
       info_(std::move(info)),
       traits_(traits),
-      context_(device_),
-      compute_(context_, device_),
+      has_own_queue_(!queue()),
+      context_(has_own_queue_ ? cl::Context(device_) : queue.getInfo<CL_QUEUE_CONTEXT>()),
+      compute_(has_own_queue_ ? cl::CommandQueue(context_, device_) : std::move(queue)),
       copy_(context_, device_),
       programs_(context_, device_,
                 DiskCache(traits.keeps_programs ? std::string() : DiskCache::default_folder())),
@@ -116,14 +118,16 @@ void OpenclDevice::download(const Buffer& from, std::size_t offset, std::span<st
   wait(done, "download");
 }
 
-std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& params) {
+std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& params,
+                                                  BoundBuffers bound) {
   if (plan.options().alignment % traits_.base_alignment != 0)
     throw Error(info_.id,
                 fmt::format("the plan aligns values to {} bytes, expected a multiple of {}",
                             plan.options().alignment, traits_.base_alignment));
   // What was tuned in float32 says nothing of another precision.
-  return std::make_unique<OpenclExecutable>(
-      *this, *lowerings_, matrix_units_ == MatrixUnits::none ? tuning_ : Tuning(), plan, params);
+  return std::make_unique<OpenclExecutable>(*this, *lowerings_,
+                                            matrix_units_ == MatrixUnits::none ? tuning_ : Tuning(),
+                                            plan, params, std::move(bound));
 }
 
 std::vector<Candidate> OpenclDevice::candidates(const Graph& graph, NodeId node) {
@@ -144,13 +148,17 @@ void OpenclDevice::finish() {
   }
 }
 
-// Queues that profile are slower on some devices, so they stand in only for as long.
+// Queues that profile are slower on some devices, so they stand in only for as long. None stands in
+// for the application's, whose order counts.
 void OpenclDevice::set_profiling(bool on) {
   if (on == profiling_) return;
   finish();
   checked("profile", [&] {
     const cl_command_queue_properties properties = on ? CL_QUEUE_PROFILING_ENABLE : 0;
-    compute_ = cl::CommandQueue(context_, device_, properties);
+    if (has_own_queue_)
+      compute_ = cl::CommandQueue(context_, device_, properties);
+    else if (on && !(compute_.getInfo<CL_QUEUE_PROPERTIES>() & CL_QUEUE_PROFILING_ENABLE))
+      throw Error(info_.id, "the application's queue was made without CL_QUEUE_PROFILING_ENABLE");
     copy_ = cl::CommandQueue(context_, device_, properties);
     if (!on) return;
     cl::Event now;

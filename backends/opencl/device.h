@@ -1,6 +1,7 @@
 // An OpenCL device that is open: context, queues, programs.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -13,13 +14,18 @@ namespace tessera::opencl {
 
 class LoweringTable;
 
+/// Memory of the application in the place of a plan's values, which are roots.
+using BoundBuffers = std::map<ValueId, cl::Buffer>;
+
 /// The bytes [offset, offset + bytes) of a buffer.
 cl::Buffer sub_buffer(cl::Buffer& buffer, std::size_t offset, std::size_t bytes);
 
 class OpenclDevice final : public Device {
  public:
-  /// `info.usable` is not looked at. Tests give other traits than the device's.
-  OpenclDevice(cl::Device device, DeviceInfo info, const Traits& traits);
+  /// `info.usable` is not looked at. Tests give other traits than the device's. `queue`: where the
+  /// application has one; its context is the device's then.
+  OpenclDevice(cl::Device device, DeviceInfo info, const Traits& traits,
+               cl::CommandQueue queue = {});
   ~OpenclDevice() override;
 
   const DeviceInfo& info() const override { return info_; }
@@ -27,7 +33,10 @@ class OpenclDevice final : public Device {
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override;
   void upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) override;
   void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) override;
-  std::unique_ptr<Executable> compile(const Plan& plan, Params& params) override;
+  std::unique_ptr<Executable> compile(const Plan& plan, Params& params) override {
+    return compile(plan, params, {});
+  }
+  std::unique_ptr<Executable> compile(const Plan& plan, Params& params, BoundBuffers bound);
   /// Tries the matrix units that the device may have on a small product.
   std::string set_matmul_precision(MatmulPrecision precision) override;
   void finish() override;
@@ -64,6 +73,7 @@ class OpenclDevice final : public Device {
   DeviceInfo info_;
   Traits traits_;
   MatrixUnits matrix_units_ = MatrixUnits::none;
+  bool has_own_queue_;
   cl::Context context_;
   cl::CommandQueue compute_;
   cl::CommandQueue copy_;

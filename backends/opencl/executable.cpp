@@ -19,8 +19,13 @@ Error unknown(std::string_view kind, std::string_view name, const Map& known) {
 }  // namespace
 
 OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings,
-                                   const Tuning& tuning, const Plan& plan, Params& params)
-    : device_(device), graph_(plan.graph()), params_(params), updates_params_(plan.updates()) {
+                                   const Tuning& tuning, const Plan& plan, Params& params,
+                                   BoundBuffers bound)
+    : device_(device),
+      graph_(plan.graph()),
+      bound_(std::move(bound)),
+      params_(params),
+      updates_params_(plan.updates()) {
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
   Lowering lowering(device_, plan);
   try {
@@ -65,7 +70,10 @@ void OpenclExecutable::bind_values(const Plan& plan, Params& params) {
     if (found == roots.end()) {
       const std::size_t bytes = std::max<std::size_t>(root.spec.bytes(), 1);
       Storage storage;
-      if (place.in_arena) {
+      const auto of_application = bound_.find(place.root);
+      if (of_application != bound_.end()) {
+        storage.block = of_application->second;
+      } else if (place.in_arena) {
         storage.block = arena_->cl_buffer();
         storage.offset = place.offset;
       } else if (root.role == Role::constant) {
@@ -76,7 +84,9 @@ void OpenclExecutable::bind_values(const Plan& plan, Params& params) {
         storage.block = static_cast<OpenclBuffer*>(of_params.buffer)->cl_buffer();
         storage.offset = of_params.offset;
       }
-      storage.buffer = sub_buffer(storage.block, storage.offset, bytes);
+      storage.buffer = of_application != bound_.end()
+                           ? storage.block
+                           : sub_buffer(storage.block, storage.offset, bytes);
       found = roots.emplace(place.root, std::move(storage)).first;
     }
     buffers_[id] = found->second;
@@ -121,7 +131,8 @@ void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) 
              .prepared = lowering.prepared_bytes()};
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
     const Value& value = graph_.values()[i];
-    if (value.role == Role::input && plan.placement(static_cast<ValueId>(i)).used)
+    const auto id = static_cast<ValueId>(i);
+    if (value.role == Role::input && plan.placement(id).used && !bound_.contains(id))
       memory_.staging += 2 * std::tuple_size_v<decltype(Input::slots)> * value.spec.bytes();
   }
   for (ValueId id : plan.constants()) memory_.constants += graph_.value(id).spec.bytes();
@@ -175,7 +186,8 @@ void OpenclExecutable::make_inputs(const Plan& plan) {
     Input& input = inputs_[value.name];
     input.bytes = value.spec.bytes();
     const auto id = static_cast<ValueId>(i);
-    if (!plan.placement(id).used || input.bytes == 0) continue;
+    input.is_bound = input.ever_set = bound_.contains(id);
+    if (!plan.placement(id).used || input.bytes == 0 || input.is_bound) continue;
     input.arena = buffers_.at(id).buffer;
     checked("input '" + value.name + "'", [&] {
       for (Slot& slot : input.slots) {
@@ -196,6 +208,8 @@ void OpenclExecutable::set_input(std::string_view name, std::span<const std::byt
   if (bytes.size() != input.bytes)
     throw Error("opencl", fmt::format("input '{}' takes {} bytes, found {}", name, input.bytes,
                                       bytes.size()));
+  if (input.is_bound)
+    throw Error("opencl", fmt::format("input '{}' is bound to a buffer of the application", name));
   input.ever_set = true;
   if (!input.arena()) return;
   Slot& slot = input.slots[input.next];

@@ -17,7 +17,7 @@ namespace tessera::opencl {
 class OpenclExecutable final : public Executable {
  public:
   OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings, const Tuning& tuning,
-                   const Plan& plan, Params& params);
+                   const Plan& plan, Params& params, BoundBuffers bound);
   ~OpenclExecutable() override;
 
   void set_input(std::string_view name, std::span<const std::byte> bytes) override;
@@ -46,6 +46,7 @@ class OpenclExecutable final : public Executable {
     std::size_t next = 0;
     bool pending = false;  ///< the slot before `next` waits for a run
     bool ever_set = false;
+    bool is_bound = false;  ///< to a buffer of the application
     Waiter waiter;
   };
   struct Output {
@@ -72,6 +73,7 @@ class OpenclExecutable final : public Executable {
   OpenclDevice& device_;
   Graph graph_;
   std::vector<LoweringTable::Choice> chosen_;  ///< one per node; without an algorithm: a view
+  BoundBuffers bound_;
   std::unique_ptr<OpenclBuffer> arena_;
   std::vector<std::unique_ptr<OpenclBuffer>> constants_;
   std::vector<std::unique_ptr<OpenclBuffer>> tables_;

@@ -3,6 +3,7 @@
 #include "backends/opencl/cl.h"
 #include "backends/opencl/device.h"
 #include "backends/opencl/traits.h"
+#include "tessera/opencl_interop.h"
 
 namespace tessera::opencl {
 namespace {
@@ -36,14 +37,19 @@ DeviceInfo describe(const cl::Device& device, std::size_t platform, std::size_t 
   return info;
 }
 
-DeviceInfo probed(const cl::Device& device, DeviceInfo info) {
+/// Why its version does not do, or nothing.
+std::string refuse_version(const cl::Device& device) {
   int major = 0, minor = 0;
   const std::string version = device.getInfo<CL_DEVICE_VERSION>();  // "OpenCL 1.2 ..."
   std::sscanf(version.c_str(), "OpenCL %d.%d", &major, &minor);
-  if (10 * major + minor < 12) {
-    info.reason = fmt::format("it has '{}', expected at least OpenCL 1.2", version);
-    return info;
-  }
+  return 10 * major + minor >= 12
+             ? ""
+             : fmt::format("it has '{}', expected at least OpenCL 1.2", version);
+}
+
+DeviceInfo probed(const cl::Device& device, DeviceInfo info) {
+  info.reason = refuse_version(device);
+  if (!info.reason.empty()) return info;
   OpenclDevice(device, info, query_traits(device)).probe();
   info.usable = true;
   return info;
@@ -77,6 +83,21 @@ void list_platform(cl::Platform& platform, std::size_t number, std::vector<Devic
   }
 }
 
+/// As in the list of devices; those that are in none, sub-devices, are called "opencl".
+DeviceInfo describe(const cl::Device& device) {
+  auto found = platforms();
+  for (std::size_t p = 0; p < found.size(); ++p) {
+    std::vector<cl::Device> devices;
+    if (clGetDeviceIDs(found[p](), CL_DEVICE_TYPE_ALL, 0, nullptr, nullptr) != CL_SUCCESS) continue;
+    found[p].getDevices(CL_DEVICE_TYPE_ALL, &devices);
+    for (std::size_t i = 0; i < devices.size(); ++i)
+      if (devices[i]() == device()) return describe(device, p, i);
+  }
+  DeviceInfo info = describe(device, 0, 0);
+  info.id = "opencl";
+  return info;
+}
+
 }  // namespace
 
 std::vector<DeviceInfo> list_devices() {
@@ -101,6 +122,26 @@ std::unique_ptr<Device> open_device(const std::string& id) {
         std::make_unique<OpenclDevice>(devices[number], info, query_traits(devices[number]));
     device->set_tuning(load_tuning(info));
     return device;
+  });
+}
+
+std::unique_ptr<Device> open_device(cl_command_queue handle) {
+  if (!handle) throw Error("device", "the queue of the application is null");
+  return checked("opening the device of a queue", [&] {
+    const cl::CommandQueue queue(handle, true);
+    const auto device = queue.getInfo<CL_QUEUE_DEVICE>();
+    DeviceInfo info = describe(device);
+    info.reason = refuse_version(device);
+    if (info.reason.empty() &&
+        queue.getInfo<CL_QUEUE_PROPERTIES>() & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE)
+      info.reason = "the queue is out of order, expected one that keeps the order";
+    if (!info.reason.empty())
+      throw Error("device",
+                  fmt::format("{} ({}) is not usable: {}", info.id, info.name, info.reason));
+    info.usable = true;
+    auto opened = std::make_unique<OpenclDevice>(device, info, query_traits(device), queue);
+    opened->set_tuning(load_tuning(info));
+    return opened;
   });
 }
 
