@@ -38,9 +38,13 @@ struct Augmentation {
   double mixup = 0;
   double cutmix = 0;
 
+  /// Whether all numbers are equal.
   bool operator==(const Augmentation&) const = default;
+  /// Whether images move: what transform_image does.
   bool transforms() const { return crop > 0 || flip > 0 || resized_crop > 0 || rotate > 0; }
+  /// Whether colours change.
   bool colors() const { return brightness > 0 || contrast > 0 || saturation > 0; }
+  /// Whether images of a batch are mixed.
   bool mixes() const { return mixup > 0 || cutmix > 0; }
 };
 
@@ -76,6 +80,7 @@ struct Mixture {
   std::array<float, 4> box = {0, 0, 0, 0};  ///< of cutmix()
   float target = 1;                         ///< share of the own labels
 };
+/// The share or the box for a batch.
 TESSERA_API Mixture draw_mixture(const Augmentation& augmentation, const AugmentedBatch& batch);
 
 /// All that a batch takes, by input of append_classifier.

@@ -24,9 +24,13 @@ namespace tessera {
 class TESSERA_API Dataset {
  public:
   virtual ~Dataset() = default;
+  /// Number of images.
   virtual std::int64_t size() const = 0;
+  /// Rows of each image.
   virtual std::int64_t height() const = 0;
+  /// Columns of each image.
   virtual std::int64_t width() const = 0;
+  /// Channels of each pixel.
   virtual std::int64_t channels() const = 0;
   /// Class names; a label is an index into them.
   virtual const std::vector<std::string>& classes() const = 0;
@@ -40,6 +44,7 @@ class TESSERA_API Dataset {
   /// What was left out (DatasetOptions::skip_bad): a line for each.
   virtual std::vector<std::string> skipped() const { return {}; }
 
+  /// Of one image.
   std::int64_t image_bytes() const { return height() * width() * channels(); }
 };
 
@@ -90,12 +95,14 @@ TESSERA_API std::vector<std::string> read_class_names(const std::string& path);
 TESSERA_API std::vector<std::uint32_t> shuffled_order(std::int64_t size, std::uint64_t seed,
                                                       std::uint64_t epoch);
 
+/// Images and their labels.
 struct Batch {
   std::int64_t size = 0;             ///< samples; the last batch of an epoch may be smaller
   std::vector<std::uint8_t> images;  ///< [size,H,W,C]
   std::vector<std::int32_t> labels;  ///< [size]
 };
 
+/// What a pass goes over, and how.
 struct LoaderOptions {
   std::int64_t batch = 64;
   /// Sample indices in the order wanted; empty means 0 .. size-1.

@@ -50,6 +50,7 @@ struct DeviceInfo {
 class TESSERA_API Buffer {
  public:
   virtual ~Buffer() = default;
+  /// Its size.
   virtual std::size_t bytes() const = 0;
 };
 
@@ -72,15 +73,18 @@ class TESSERA_API Executable {
   virtual const std::vector<NodeChoice>& choices() const = 0;
   /// The choices as text, a line each.
   std::vector<std::string> describe() const;
+  /// Bytes that it takes on the device.
   virtual MemoryUse memory() const = 0;
   /// Waits; what its runs did while the device was profiling and has not been taken, in the order
   /// of their start.
   virtual std::vector<ProfileRecord> take_records() = 0;
 };
 
+/// What computes. One thread may use a device at a time; devices do not share anything.
 class TESSERA_API Device {
  public:
   virtual ~Device() = default;
+  /// As in list_devices().
   virtual const DeviceInfo& info() const = 0;
   /// Bytes to which values in an arena must be aligned.
   virtual std::size_t buffer_alignment() const = 0;
@@ -88,6 +92,7 @@ class TESSERA_API Device {
   virtual std::unique_ptr<Buffer> allocate(std::size_t bytes) = 0;
   /// Copy to and from a buffer; both wait until they are done, after all runs so far.
   virtual void upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) = 0;
+  /// See upload.
   virtual void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) = 0;
   /// The parameters and states of the plan must be in `params`, which must outlive the executable.
   virtual std::unique_ptr<Executable> compile(const Plan& plan, Params& params) = 0;

@@ -9,8 +9,10 @@
 
 namespace tessera {
 
+/// What the library throws, and all that it throws by itself.
 class TESSERA_API Error : public std::runtime_error {
  public:
+  /// The message alone.
   explicit Error(const std::string& message) : std::runtime_error(message) {}
   /// `where` is an op, a file or a device; it stands in brackets before the message.
   Error(const std::string& where, const std::string& message)

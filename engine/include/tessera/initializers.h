@@ -27,11 +27,13 @@ struct Fans {
   double in;
   double out;
 };
+/// Of a weight.
 TESSERA_API Fans fans(const Shape& weight);
 
 enum class Fan { in, out };
 /// torch.nn.init.calculate_gain; `a` is the slope of leaky_relu below 0.
 enum class Nonlinearity { linear, sigmoid, tanh, relu, leaky_relu, selu };
+/// By how much a nonlinearity shrinks its inputs, to be made up for.
 TESSERA_API double gain(Nonlinearity nonlinearity, double a = 0.01);
 
 /// The defaults are those of torch.nn.init.kaiming_*_: leaky_relu with a = 0, which is relu.

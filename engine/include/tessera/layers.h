@@ -15,7 +15,9 @@ namespace tessera::layers {
 
 /// Rows and columns of a filter; one number is both.
 struct Kernel2d {
+  /// A square.
   Kernel2d(std::int64_t side) : rows(side), columns(side) {}
+  /// Rows and columns.
   Kernel2d(std::int64_t r, std::int64_t s) : rows(r), columns(s) {}
   std::int64_t rows, columns;
 };
@@ -52,6 +54,7 @@ TESSERA_API Var embedding(Var index, const std::string& name, std::int64_t count
 /// the recorded ones.
 TESSERA_API Var batch_norm2d(Var x, const std::string& name, const BatchNormOptions& options = {});
 
+/// What norms have in common; `affine`: whether there are weight and bias.
 struct NormOptions {
   double eps = 1e-5;
   bool affine = true;

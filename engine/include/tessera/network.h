@@ -35,6 +35,7 @@ struct Model {
   std::function<Var(Var x)> build;
 };
 
+/// How well a network does on a data set.
 struct Evaluation {
   double loss = 0;      ///< mean cross-entropy
   double accuracy = 0;  ///< fraction of images whose most probable class is their label
@@ -44,15 +45,20 @@ struct Evaluation {
 /// Those of the last step, or their averages over the steps, "<parameter>.ema".
 enum class Weights : std::uint8_t { last, averaged };
 
+/// A model and its weights on a device.
 class TESSERA_API Network {
  public:
   /// Weights are initialised from `seed`. The device must outlive the network. Throws Error when
   /// the model does not fit its input.
   Network(Device& device, Model model, std::uint64_t seed = 0);
 
+  /// As it was given.
   const Model& model() const { return model_; }
+  /// Its weights and states.
   Params& params() { return params_; }
+  /// Its weights and states.
   const Params& params() const { return params_; }
+  /// Where it computes.
   Device& device() const { return params_.device(); }
 
   /// Throws Error when the images have another size than the model's, or a label has no class.

@@ -29,6 +29,7 @@
 
 namespace tessera {
 
+/// Which matrices are transposed.
 struct MatmulOptions {
   bool transpose_a = false;
   bool transpose_b = false;

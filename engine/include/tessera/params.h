@@ -14,6 +14,7 @@
 
 namespace tessera {
 
+/// Weights and states by name.
 class TESSERA_API Params {
  public:
   /// The device must outlive the parameters.
@@ -34,11 +35,13 @@ class TESSERA_API Params {
     Buffer* buffer;
     std::size_t offset;
   };
+  /// A tensor that is here.
   struct Entry {
     TensorSpec spec;
     Role role;
     Place place;
   };
+  /// Whether there is a tensor of that name.
   bool has(std::string_view name) const { return entries_.find(name) != entries_.end(); }
   /// Throws Error when there is no such name.
   const Entry& entry(std::string_view name) const;
@@ -50,14 +53,18 @@ class TESSERA_API Params {
 
   /// Copies of a whole tensor from and to the device. Throws Error when the size does not fit.
   std::vector<std::byte> read(std::string_view name) const;
+  /// The elements of a tensor f32.
   std::vector<float> read_floats(std::string_view name) const;
+  /// Throws Error when the name is not here or the size does not fit.
   void write(std::string_view name, std::span<const std::byte> bytes);
 
+  /// The device that holds them.
   Device& device() const { return device_; }
 
   /// Another number each time that values have changed: by write(), or by a run that updates them,
   /// whose executable calls changed().
   std::uint64_t version() const { return version_; }
+  /// For executables: values have changed.
   void changed() { ++version_; }
 
  private:

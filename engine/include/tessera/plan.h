@@ -10,12 +10,14 @@
 
 namespace tessera {
 
+/// How values are placed.
 struct PlanOptions {
   std::size_t alignment = 256;  ///< bytes; at least the device's buffer alignment
   std::size_t guard_bytes = 0;  ///< unused bytes after each value, which tests watch
   bool reuse_memory = true;
 };
 
+/// Where a value lies.
 struct Placement {
   ValueId root = -1;       ///< the value whose storage this is: itself unless a view or an update
   bool in_arena = false;   ///< else parameter, state or constant
@@ -23,17 +25,23 @@ struct Placement {
   bool used = false;       ///< some node or output touches it
 };
 
+/// A graph and where its values lie.
 class TESSERA_API Plan {
  public:
   /// Throws Error when a node reads a parameter or state after its update.
   explicit Plan(Graph graph, const PlanOptions& options = {});
 
+  /// The graph it was made from.
   const Graph& graph() const { return graph_; }
+  /// Where a value lies.
   const Placement& placement(ValueId value) const;
+  /// Size of the arena.
   std::size_t arena_bytes() const { return arena_bytes_; }
+  /// As they were given.
   const PlanOptions& options() const { return options_; }
   /// The parameters and states that the plan uses, in graph order.
   const std::vector<ValueId>& persistent() const { return persistent_; }
+  /// The constants that the plan uses, in graph order.
   const std::vector<ValueId>& constants() const { return constants_; }
   /// Whether a value changes only when parameters or states do: those, constants, and what nodes
   /// make of them. In a graph that updates some, none is.

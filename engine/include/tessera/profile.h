@@ -40,6 +40,7 @@ struct MemoryUse {
   std::size_t constants = 0;
   std::size_t prepared = 0;    ///< filters in the order of their kernels, kept from run to run
   std::size_t parameters = 0;  ///< and states; shared with other executables
+  /// All of it.
   std::size_t total() const {
     return arena + workspace + staging + constants + prepared + parameters;
   }
@@ -54,6 +55,7 @@ struct ProfileRecord {
   Queue queue = Queue::compute;
   double start = 0;
   double end = 0;
+  /// How long it took.
   double seconds() const { return end - start; }
 };
 

@@ -12,7 +12,9 @@
 
 namespace tessera {
 
+/// What a file holds.
 struct TensorFile {
+  /// Element type, shape and elements, the last dimension first in memory.
   struct Tensor {
     TensorSpec spec;
     std::vector<std::byte> bytes;

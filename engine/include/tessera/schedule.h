@@ -23,6 +23,7 @@ enum class Schedule : std::uint8_t {
                 ///< lr/25/10000
 };
 
+/// Numbers that a schedule does not know are of no account.
 struct ScheduleOptions {
   Schedule kind = Schedule::constant;
   /// The length: T_max of cosine, total_iters of polynomial, total_steps of one_cycle. A warm-up
@@ -39,6 +40,7 @@ struct ScheduleOptions {
   std::int64_t warmup = 0;         ///< steps; LinearLR before the schedule, which then begins
   double warmup_factor = 1.0 / 3;  ///< LinearLR: start_factor
 
+  /// Whether all options are equal.
   bool operator==(const ScheduleOptions&) const = default;
 };
 
@@ -48,6 +50,7 @@ TESSERA_API double learning_rate(const ScheduleOptions& options, double lr, std:
 
 /// "constant", "step", "multi-step" and so on; `schedule_of` throws Error that lists them.
 TESSERA_API std::string to_string(Schedule schedule);
+/// The inverse of to_string.
 TESSERA_API Schedule schedule_of(const std::string& name);
 
 }  // namespace tessera

@@ -26,16 +26,21 @@ TESSERA_API std::string to_string(const Shape& shape);
 /// Product of the dimensions; 1 for a scalar. Throws Error on a negative dimension or on overflow.
 TESSERA_API std::int64_t element_count(const Shape& shape);
 
+/// Element type and shape.
 struct TESSERA_API TensorSpec {
   DType dtype = DType::f32;
   Shape shape;
 
+  /// Number of elements.
   std::int64_t elements() const { return element_count(shape); }
+  /// Size of the elements, which lie densely.
   std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype); }
+  /// Number of dimensions.
   std::int64_t rank() const { return static_cast<std::int64_t>(shape.size()); }
   /// Dimension `axis`; negative axes count from the end.
   std::int64_t dim(std::int64_t axis) const;
 
+  /// Whether type and shape are equal.
   bool operator==(const TensorSpec&) const = default;
 };
 

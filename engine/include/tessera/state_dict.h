@@ -29,6 +29,7 @@ TESSERA_API std::map<std::string, TorchLayout> torch_layouts(const Graph& graph)
 
 /// The elements, f32, of a tensor in the order of the other side.
 TESSERA_API std::vector<float> from_torch(const TorchLayout& layout, std::span<const float> x);
+/// The inverse.
 TESSERA_API std::vector<float> to_torch(const TorchLayout& layout, std::span<const float> x);
 
 /// Copies the tensors of `file` to the parameters and states of a graph built for inference, or of
@@ -36,9 +37,11 @@ TESSERA_API std::vector<float> to_torch(const TorchLayout& layout, std::span<con
 /// looked at. Checks all before it writes any; throws Error that lists those missing, unexpected or
 /// of another shape.
 TESSERA_API void load_state_dict(const TensorFile& file, const Graph& graph, Params& params);
+/// The same for a network.
 TESSERA_API void load_state_dict(const TensorFile& file, Network& network);
 /// The inverse: what torch.nn.Module.load_state_dict takes, but for num_batches_tracked.
 TESSERA_API TensorFile state_dict(const Graph& graph, const Params& params);
+/// The same for a network.
 TESSERA_API TensorFile state_dict(const Network& network);
 
 }  // namespace tessera

@@ -24,6 +24,7 @@ enum class Optimizer : std::uint8_t { sgd, adam, adamw, rmsprop, adagrad, lars }
 
 /// "sgd", "adam" and so on; `optimizer_of` throws Error that lists them.
 TESSERA_API std::string to_string(Optimizer optimizer);
+/// The inverse of to_string.
 TESSERA_API Optimizer optimizer_of(const std::string& name);
 
 /// What a training does at a step whose loss or gradients are not finite: `stop` leaves weights and
@@ -58,6 +59,7 @@ struct TrainerOptions {
   double ema = 0;  ///< keeps averages w_ema = ema * w_ema + (1 - ema) * w of the weights; 0: none
   OnNan on_nan = OnNan::stop;
 
+  /// Whether all options are equal.
   bool operator==(const TrainerOptions&) const = default;
 };
 
@@ -80,9 +82,11 @@ struct LossSum {
   double sum = 0;
   std::int64_t steps = 0;
   std::int64_t skipped = 0;  ///< others, which had none that was finite
+  /// Per step; 0 of none.
   double mean() const { return steps == 0 ? 0.0 : sum / static_cast<double>(steps); }
 };
 
+/// Trains a network.
 class TESSERA_API Trainer {
  public:
   /// Adds to the network's params what is not there yet: the buffers of the optimiser,
@@ -109,6 +113,7 @@ class TESSERA_API Trainer {
   std::int64_t steps() const;
   /// All numbers given.
   const TrainerOptions& options() const { return options_; }
+  /// The network that it trains.
   Network& network() { return network_; }
   /// Of the plans that step needs for a batch of this size.
   std::vector<Graph> graphs(std::int64_t batch) const;

@@ -34,6 +34,7 @@ struct TuningJob {
   std::vector<Candidate> candidates;
   std::size_t memory = 0;  ///< as in TuningTask
 };
+/// As a line of JSON.
 TESSERA_API std::string to_line(const TuningJob& job);
 /// Throws Error when the line is none that to_line gives.
 TESSERA_API TuningJob tuning_job_of(std::string_view line);
@@ -44,6 +45,7 @@ struct TuningReport {
   double seconds = 0;           ///< of one run, the median of some
   double baseline_seconds = 0;  ///< 0: there is none
 };
+/// As a line of JSON.
 TESSERA_API std::string to_line(const TuningReport& report);
 /// Throws Error when the line is none that to_line gives.
 TESSERA_API TuningReport tuning_report_of(std::string_view line);
@@ -60,6 +62,7 @@ class TESSERA_API CandidateTimer {
   CandidateTimer(const CandidateTimer&) = delete;
   CandidateTimer& operator=(const CandidateTimer&) = delete;
 
+  /// Runs a candidate until its time is known.
   TuningReport measure(const Candidate& candidate);
 
  private:

@@ -25,6 +25,7 @@ TESSERA_API std::string to_string(const Parameters& parameters);
 struct Candidate {
   std::string algorithm;
   Parameters parameters = {};
+  /// Whether algorithm and parameters are equal.
   bool operator==(const Candidate&) const = default;
 };
 /// "tile tile_m=8 vectors=2".
@@ -40,6 +41,7 @@ struct Tuned {
   Candidate candidate;
   double seconds = 0;
   double default_seconds = 0;  ///< without tuning
+  /// Whether candidate and times are equal.
   bool operator==(const Tuned&) const = default;
 };
 
@@ -58,6 +60,7 @@ struct TuningFile {
 TESSERA_API std::string tuning_folder();
 /// Those of a device that come with the library, and those that were stored.
 TESSERA_API std::optional<TuningFile> shipped_tuning(const DeviceInfo& info);
+/// Those that were stored.
 TESSERA_API std::optional<TuningFile> stored_tuning(const DeviceInfo& info);
 /// What a device takes when it is opened: what was stored before what was shipped, or nothing when
 /// the variable TESSERA_TUNING is "off".

@@ -13,6 +13,7 @@
 
 namespace tessera {
 
+/// What a model was published for.
 struct ModelInfo {
   std::string name;
   std::int64_t side;       ///< rows and columns of the images it was published for
@@ -22,6 +23,7 @@ struct ModelInfo {
 
 /// The models, by family.
 TESSERA_API std::vector<ModelInfo> list_models();
+/// Their names.
 TESSERA_API std::vector<std::string> model_names();
 /// Throws Error for an unknown name, and lists what there is.
 TESSERA_API const ModelInfo& model_info(std::string_view name);

@@ -17,18 +17,21 @@ namespace importer {
 class File;
 }
 
+/// A net from an ONNX file, to append to graphs.
 class TESSERA_API OnnxNet {
  public:
   /// Throws Error when the file is damaged, when external data is missing or lies outside of the
   /// file's folder, and when there are operators that Tessera does not have: it lists all of them.
   explicit OnnxNet(const std::string& path);
 
+  /// An input or output of the net.
   struct Tensor {
     std::string name;
     Shape shape;  ///< -1 where the file leaves a dimension open
   };
   /// What has to be given, without the weights.
   const std::vector<Tensor>& inputs() const { return inputs_; }
+  /// What it gives.
   const std::vector<Tensor>& outputs() const { return outputs_; }
 
   /// What the file says of itself.

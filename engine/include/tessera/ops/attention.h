@@ -8,6 +8,7 @@
 
 namespace tessera {
 
+/// Mask and scale.
 struct AttentionOptions {
   std::optional<Var> mask = {};      ///< f32, added to the scores; broadcasts to [...,L,S]
   bool is_causal = false;            ///< query l sees keys 0..l only; not together with a mask

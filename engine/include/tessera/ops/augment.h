@@ -11,6 +11,7 @@
 
 namespace tessera {
 
+/// Of transform_image.
 struct TransformOptions {
   ImageOptions image = {};  ///< how bytes become numbers; its padding surrounds the result
   /// What lies outside of x: zeros, which bilinear interpolation blends in, or the border

@@ -17,6 +17,7 @@ struct Padding2d {
   /// On both sides alike.
   Padding2d(std::int64_t rows = 0, std::int64_t columns = 0)
       : top(rows), bottom(rows), left(columns), right(columns) {}
+  /// Of each side.
   Padding2d(std::int64_t on_top, std::int64_t below, std::int64_t on_the_left,
             std::int64_t on_the_right)
       : top(on_top), bottom(below), left(on_the_left), right(on_the_right) {}
@@ -53,6 +54,7 @@ struct Conv2dOptions {
 TESSERA_API Var conv2d(Var x, Var w, std::optional<Var> b = {}, const Conv2dOptions& options = {},
                        std::string name = {});
 
+/// As Conv2dOptions, along one dimension.
 struct Conv1dOptions {
   std::int64_t stride = 1;
   std::array<std::int64_t, 2> padding = {0, 0};  ///< before and after

@@ -9,6 +9,7 @@
 
 namespace tessera {
 
+/// Padding and normalisation of images.
 struct ImageOptions {
   std::int64_t padding = 0;            ///< rows and columns of byte 0 added on each side
   std::vector<double> mean = {};       ///< per channel, of pixels in [0,1]; empty: 0

@@ -12,6 +12,7 @@ namespace tessera {
 
 enum class Reduction : std::uint8_t { none, mean, sum };
 
+/// As the arguments of torch.nn.CrossEntropyLoss.
 struct CrossEntropyOptions {
   double label_smoothing = 0;        ///< e: the share of the target spread over all classes
   std::vector<double> weights = {};  ///< per class; empty: 1
@@ -20,6 +21,7 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;
 };
 
+/// The loss, and the probabilities of the classes.
 struct CrossEntropy {
   Var loss;
   Var probabilities;
@@ -34,8 +36,10 @@ struct CrossEntropy {
 TESSERA_API CrossEntropy softmax_cross_entropy(Var logits, Var labels,
                                                const CrossEntropyOptions& options,
                                                std::string name = {});
+/// The same with the defaults.
 TESSERA_API CrossEntropy softmax_cross_entropy(Var logits, Var labels, std::string name = {});
 
+/// As the arguments of torch.nn.NLLLoss.
 struct NllOptions {
   std::vector<double> weights = {};  ///< per class; empty: 1
   std::optional<std::int64_t> ignore_index = {};
@@ -64,6 +68,7 @@ TESSERA_API Var huber_loss(Var x, Var target, double delta = 1,
 TESSERA_API Var smooth_l1_loss(Var x, Var target, double beta = 1,
                                Reduction reduction = Reduction::mean, const std::string& name = {});
 
+/// As the arguments of torch.nn.BCEWithLogitsLoss.
 struct BceOptions {
   std::optional<Var> weight = {};      ///< of each element; broadcasts
   std::optional<Var> pos_weight = {};  ///< of the positive term, per class; broadcasts
@@ -74,6 +79,7 @@ struct BceOptions {
 TESSERA_API Var bce_with_logits_loss(Var x, Var target, const BceOptions& options = {},
                                      const std::string& name = {});
 
+/// As the arguments of torch.nn.KLDivLoss.
 struct KlOptions {
   bool log_target = false;  ///< the targets are logarithms too
   Reduction reduction = Reduction::mean;

@@ -15,6 +15,7 @@ struct Affine {
   Var bias;
 };
 
+/// As the arguments of torch.nn.BatchNorm2d.
 struct BatchNormOptions {
   double momentum = 0.1;
   double eps = 1e-5;

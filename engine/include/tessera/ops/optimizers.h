@@ -10,6 +10,7 @@
 
 namespace tessera {
 
+/// As the arguments of torch.optim.SGD.
 struct SgdOptions {
   double momentum = 0;
   double weight_decay = 0;
@@ -20,6 +21,7 @@ struct SgdOptions {
 TESSERA_API Var sgd_step(Var w, Var dw, Var v, Var lr, const SgdOptions& options = {},
                          std::string name = {});
 
+/// As the arguments of torch.optim.Adam and AdamW.
 struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -35,6 +37,7 @@ struct AdamOptions {
 TESSERA_API Var adam_step(Var w, Var dw, Var m, Var v, Var lr, Var step,
                           const AdamOptions& options = {}, std::string name = {});
 
+/// As the arguments of torch.optim.RMSprop.
 struct RmspropOptions {
   double alpha = 0.99;
   double eps = 1e-8;
@@ -46,6 +49,7 @@ struct RmspropOptions {
 TESSERA_API Var rmsprop_step(Var w, Var dw, Var v, Var u, Var lr,
                              const RmspropOptions& options = {}, std::string name = {});
 
+/// As the arguments of torch.optim.Adagrad.
 struct AdagradOptions {
   double eps = 1e-10;
   double weight_decay = 0;
@@ -54,6 +58,7 @@ struct AdagradOptions {
 TESSERA_API Var adagrad_step(Var w, Var dw, Var s, Var lr, const AdagradOptions& options = {},
                              std::string name = {});
 
+/// Of lars_step.
 struct LarsOptions {
   double momentum = 0.9;
   double weight_decay = 0;

@@ -30,51 +30,70 @@ TESSERA_API Var hardswish(Var x, std::string name = {});
 TESSERA_API Var hardsigmoid(Var x, std::string name = {});
 /// y = 1 / (1 + exp(-x)).
 TESSERA_API Var sigmoid(Var x, std::string name = {});
+/// y = tanh(x).
 TESSERA_API Var tanh(Var x, std::string name = {});
 /// y = log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold.
 TESSERA_API Var softplus(Var x, double beta = 1, double threshold = 20, std::string name = {});
 /// y = x * tanh(log(1 + exp(x))).
 TESSERA_API Var mish(Var x, std::string name = {});
 
+/// y = e^x.
 TESSERA_API Var exp(Var x, std::string name = {});
 /// The error function.
 TESSERA_API Var erf(Var x, std::string name = {});
 /// The natural logarithm.
 TESSERA_API Var log(Var x, std::string name = {});
+/// The square root; NaN for negative x.
 TESSERA_API Var sqrt(Var x, std::string name = {});
 /// y = 1 / sqrt(x).
 TESSERA_API Var rsqrt(Var x, std::string name = {});
 /// |x|; the gradient at 0 is 0.
 TESSERA_API Var abs(Var x, std::string name = {});
+/// y = -x.
 TESSERA_API Var neg(Var x, std::string name = {});
+/// y = x * x.
 TESSERA_API Var square(Var x, std::string name = {});
 /// y = min(max(x, min), max); an infinite bound is none. The gradient passes where
 /// min <= x <= max.
 TESSERA_API Var clamp(Var x, double min, double max, std::string name = {});
 
+/// a + b.
 TESSERA_API Var add(Var a, Var b, std::string name = {});
+/// a - b.
 TESSERA_API Var sub(Var a, Var b, std::string name = {});
+/// a * b.
 TESSERA_API Var mul(Var a, Var b, std::string name = {});
+/// a / b.
 TESSERA_API Var div(Var a, Var b, std::string name = {});
 /// a to the power of b; NaN for negative a and broken b.
 TESSERA_API Var pow(Var a, Var b, std::string name = {});
 /// The smaller and the larger one; NaN wins. Equal operands get half of the gradient each.
 TESSERA_API Var minimum(Var a, Var b, std::string name = {});
+/// See minimum.
 TESSERA_API Var maximum(Var a, Var b, std::string name = {});
 /// The same with a number for b.
 TESSERA_API Var add(Var a, double b, std::string name = {});
+/// a - b, b a number.
 TESSERA_API Var sub(Var a, double b, std::string name = {});
+/// a * b, b a number.
 TESSERA_API Var mul(Var a, double b, std::string name = {});
+/// a / b, b a number.
 TESSERA_API Var div(Var a, double b, std::string name = {});
+/// a to the power of b, b a number.
 TESSERA_API Var pow(Var a, double b, std::string name = {});
 
 /// Comparisons give 1 where they hold and 0 elsewhere, as f32 (PyTorch: bool), so that results can
 /// be multiplied and summed. No gradient passes through them.
 TESSERA_API Var equal(Var a, Var b, std::string name = {});
+/// See equal.
 TESSERA_API Var not_equal(Var a, Var b, std::string name = {});
+/// See equal.
 TESSERA_API Var less(Var a, Var b, std::string name = {});
+/// See equal.
 TESSERA_API Var less_equal(Var a, Var b, std::string name = {});
+/// See equal.
 TESSERA_API Var greater(Var a, Var b, std::string name = {});
+/// See equal.
 TESSERA_API Var greater_equal(Var a, Var b, std::string name = {});
 
 /// y = a where the condition (f32, as comparisons give it) is not 0, else b. All three broadcast.

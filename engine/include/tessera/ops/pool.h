@@ -11,6 +11,7 @@
 
 namespace tessera {
 
+/// As the arguments of torch.nn.MaxPool2d; pairs are rows and columns.
 struct Pool2dOptions {
   std::array<std::int64_t, 2> kernel = {2, 2};
   std::array<std::int64_t, 2> stride = {0, 0};  ///< 0: as the kernel
@@ -24,6 +25,7 @@ struct Pool2dOptions {
 /// and NaN wins. Among equal elements the first in row order gets the gradient.
 TESSERA_API Var max_pool2d(Var x, const Pool2dOptions& options = {}, std::string name = {});
 
+/// As the arguments of torch.nn.AvgPool2d; pairs are rows and columns.
 struct AvgPool2dOptions {
   std::array<std::int64_t, 2> kernel = {2, 2};
   std::array<std::int64_t, 2> stride = {0, 0};  ///< 0: as the kernel
@@ -40,11 +42,13 @@ TESSERA_API Var avg_pool2d(Var x, const AvgPool2dOptions& options = {},
 /// torch.nn.functional.adaptive_max_pool2d and adaptive_avg_pool2d.
 TESSERA_API Var adaptive_max_pool2d(Var x, const std::array<std::int64_t, 2>& size,
                                     std::string name = {});
+/// See adaptive_max_pool2d.
 TESSERA_API Var adaptive_avg_pool2d(Var x, const std::array<std::int64_t, 2>& size,
                                     const std::string& name = {});
 
 /// Over all rows and columns: y f32 [N,1,1,C].
 TESSERA_API Var global_max_pool2d(Var x, std::string name = {});
+/// The mean of all rows and columns: y f32 [N,1,1,C].
 TESSERA_API Var global_avg_pool2d(Var x, const std::string& name = {});
 
 }  // namespace tessera

@@ -11,6 +11,7 @@
 
 namespace tessera {
 
+/// `keepdim`: the axes stay, with size 1.
 struct ReduceOptions {
   bool keepdim = false;
 };
@@ -25,6 +26,7 @@ TESSERA_API Var mean(Var x, std::vector<std::int64_t> axes = {}, const ReduceOpt
 /// in torch.amax and amin (torch.max over an axis gives all of it to one of them).
 TESSERA_API Var amax(Var x, std::vector<std::int64_t> axes = {}, const ReduceOptions& options = {},
                      std::string name = {});
+/// See amax.
 TESSERA_API Var amin(Var x, std::vector<std::int64_t> axes = {}, const ReduceOptions& options = {},
                      std::string name = {});
 
@@ -32,9 +34,11 @@ TESSERA_API Var amin(Var x, std::vector<std::int64_t> axes = {}, const ReduceOpt
 /// is larger and smaller than any number. No gradient passes.
 TESSERA_API Var argmax(Var x, std::int64_t axis, const ReduceOptions& options = {},
                        std::string name = {});
+/// See argmax.
 TESSERA_API Var argmin(Var x, std::int64_t axis, const ReduceOptions& options = {},
                        std::string name = {});
 
+/// Of variance.
 struct VarianceOptions {
   double correction = 1;  ///< 1: unbiased, 0: of a whole population
   bool keepdim = false;

@@ -11,6 +11,7 @@ namespace tessera {
 
 enum class Interpolation : std::uint8_t { nearest, bilinear };
 
+/// How pixels between pixels are made.
 struct ResizeOptions {
   Interpolation mode = Interpolation::nearest;
   /// bilinear: the outermost pixels keep their places, src = dst * (in - 1) / (out - 1); else
