@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the build into a folder of its own, builds the example there as a user would, once with
-# pkg-config and once with CMake, and runs both on a handful of made-up images.
+# Installs the build into a folder of its own and builds the examples there as users would: all with
+# CMake, one with pkg-config, and one with Tessera as a Meson subproject; then runs them on a handful
+# of made-up images.
 # usage: run.sh SOURCE_FOLDER BUILD_FOLDER
 set -eu
 source=$1 build=$2
@@ -8,37 +9,84 @@ command -v cmake >/dev/null || { echo "skipped: no cmake"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-meson install -C "$build" --no-rebuild --destdir "$work/stage" >"$work/install.log" ||
-  { cat "$work/install.log"; exit 1; }
-prefix=$work/stage$(meson introspect "$build" --buildoptions |
-  python3 -c 'import json, sys; print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
-libdir=$(dirname "$(find "$prefix" -name libtessera.so)")
-export LD_LIBRARY_PATH="$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-
-# Six CIFAR-10 files of 20 images: one byte of label, 3072 of pixels.
-python3 - "$work" <<'PYTHON'
-import pathlib, sys
-for i, name in enumerate([f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]):
-    records = (bytes([n % 10]) + bytes((n * 7 + p * 3 + i) % 256 for p in range(3072)) for n in range(20))
-    pathlib.Path(sys.argv[1], name + ".bin").write_bytes(b"".join(records))
-PYTHON
-
-run() {
-  mkdir -p "$work/$1-run"
-  (cd "$work/$1-run" && TESSERA_DEVICE=cpu "$2" "$work" 1 10) | tee "$work/$1.out"
-  grep -q "accuracy on 20 test images" "$work/$1.out"
-  [ -s "$work/$1-run/cifar_net.safetensors" ]
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
 }
 
-export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/stage"
-${CXX:-c++} -std=c++20 "$source/examples/cifar10_tutorial.cpp" -o "$work/with-pkg-config" \
-  $(pkg-config --cflags --libs tessera)
-run pkg-config "$work/with-pkg-config"
+# Runs a command whose output counts only where it fails.
+quietly() {
+  "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "$*"; }
+}
 
-mkdir "$work/cmake"
-cp "$source/examples/cifar10_tutorial.cpp" "$source/examples/CMakeLists.txt" "$work/cmake"
-cmake -G Ninja -S "$work/cmake" -B "$work/cmake/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work/cmake.log" &&
-  cmake --build "$work/cmake/build" >>"$work/cmake.log" || { cat "$work/cmake.log"; exit 1; }
-run cmake "$work/cmake/build/cifar10_tutorial"
+option() {
+  meson introspect "$build" --buildoptions |
+    python3 -c 'import json, sys; print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == sys.argv[1]))' "$1"
+}
+
+quietly meson install -C "$build" --no-rebuild --destdir "$work/stage"
+prefix=$work/stage$(option prefix)
+libdir=$(dirname "$(find "$prefix" -name libtessera.so)")
+export LD_LIBRARY_PATH="$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/stage"
+
+cp -r "$source/examples" "$work/examples"
+quietly cmake -G Ninja -S "$work/examples" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix"
+quietly cmake --build "$work/cmake"
+quietly ${CXX:-c++} -std=c++20 "$source/examples/inference_server.cpp" -o "$work/inference_server" \
+  $(pkg-config --cflags --libs tessera)
+
+# Six CIFAR-10 files of 20 images: one byte of label, 3072 of pixels; one of them as a picture and as
+# a line of numbers.
+python3 - "$work" <<'PYTHON'
+import pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+for i, name in enumerate([f"data_batch_{n}" for n in range(1, 6)] + ["test_batch"]):
+    records = (bytes([n % 10]) + bytes((n * 7 + p * 3 + i) % 256 for p in range(3072)) for n in range(20))
+    (folder / (name + ".bin")).write_bytes(b"".join(records))
+pixels = bytes(p * 5 % 256 for p in range(3072))
+(folder / "picture.ppm").write_bytes(b"P6 32 32 255\n" + pixels)
+numbers = ",".join(map(str, pixels))
+(folder / "lines").write_text(f"{folder}/picture.ppm\n{numbers}\n{folder}/none.png\n1,2,3\n1,2,x,3\n"
+                              f"{folder}/test_batch.bin\n\n{folder}/picture.ppm\n")
+PYTHON
+
+echo "cifar10_tutorial:"
+cd "$work"
+TESSERA_DEVICE=cpu cmake/cifar10_tutorial "$work" 2 | tee out
+[ "$(grep -c "accuracy on 20 test images" out)" = 2 ] || fail "two epochs"
+
+for server in cmake/inference_server ./inference_server; do
+  echo "$server:"
+  TESSERA_DEVICE=cpu $server cifar_net.safetensors <lines | tee out
+  sed 's/^error: .*/error/' out | tr '\n' ' ' >short
+  answer=$(head -n 1 out)
+  [ "$(cat short)" = "$answer $answer error error error error error $answer " ] ||
+    fail "three equal answers, and an error for each bad line"
+done
+
+echo "custom_op:"
+cmake/custom_op "$source/examples/custom_op.cl" | tee out
+grep -q '^gradient on .*: error [0-9.]*e-' out && grep -q '^accuracy on .*: 9[0-9]' out ||
+  fail "gradients that are right, and a network that learns"
+
+if [ -x cmake/opencl_interop ] && "$prefix/bin/tessera" devices | grep -q '^opencl:0:0'; then
+  echo "opencl_interop:"
+  cmake/opencl_interop | tee out
+  [ "$(grep -c '#' out)" -gt 8 ] || fail "the edges of a circle"
+fi
+
+# The whole library would take minutes once more: what matters here is that it configures, and that
+# the example finds its headers.
+echo "Meson subproject:"
+mkdir examples/subprojects
+ln -s "$source" examples/subprojects/tessera
+unset PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+quietly meson setup examples meson --force-fallback-for=tessera -Dtessera:onnx=disabled
+quietly ninja -C meson inference_server.p/inference_server.cpp.o
+ninja -C meson -t query inference_server | grep -q libtessera.so || fail "it links the subproject"
 
 "$prefix/bin/tessera" --version
+quietly bash -c ". $prefix/share/bash-completion/completions/tessera
+  COMP_WORDS=(tessera train --epo) COMP_CWORD=2; _tessera; [ \"\${COMPREPLY[*]}\" = --epochs ]"
+grep -q '^\.SS tessera train' "$prefix/share/man/man1/tessera.1" || fail "a manual page"
