@@ -6,29 +6,18 @@ import re
 import subprocess
 import sys
 
+from help_text import help_of, sections
+
 NAME = "tessera"
 
 
 class Help:
-    """What --help prints: a line of description, and groups of (name, description)."""
+    """A line of description, and groups of (name, description)."""
 
     def __init__(self, tool, *command):
-        text = subprocess.run([tool, *command, "--help"], capture_output=True, text=True,
-                              check=True).stdout
-        lines = [line for line in text.splitlines() if line.strip()]
-        self.description = lines[0].strip()
-        self.usage = next(line.partition(":")[2].strip() for line in lines
-                          if line.startswith("Usage:"))
-        self.groups = {}
-        rows = None
-        for line in lines[1:]:
-            entry = re.fullmatch(r"  (\S.*?)(?:\s{2,}(.*))?", line)
-            if not line.startswith(" "):
-                rows = self.groups.setdefault(line.rstrip(":"), []) if line.endswith(":") else None
-            elif rows is not None and entry:
-                rows.append([entry[1], entry[2] or ""])
-            elif rows:  # a description below a long name
-                rows[-1][1] = (rows[-1][1] + " " + line.strip()).strip()
+        text = help_of(tool, *command)
+        self.description = text.splitlines()[0].strip()
+        self.groups = sections(text)
 
     def long_options(self):
         return [word for rows in self.groups.values() for name, _ in rows

@@ -6,8 +6,10 @@ usage: command_pages.py TESSERA FOLDER            compares the pages in the fold
 import difflib
 import pathlib
 import re
-import subprocess
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "packaging"))
+from help_text import help_of, sections
 
 # Where more stands about a command.
 GUIDES = {
@@ -24,31 +26,6 @@ GUIDES = {
               ("Settings and records", "training"), ("Data sets", "data"), ("ONNX", "onnx")],
     "tune": [("Pick and check a device", "pick-and-check-a-device")],
 }
-
-
-# Before what an option means.
-INDENT = " " * 30
-
-
-def help_of(tool, *command):
-    return subprocess.run([tool, *command, "--help"], check=True, capture_output=True,
-                          text=True).stdout
-
-
-def sections(text):
-    """Heading -> rows of what stands at the left and what it means."""
-    found, rows = {}, None
-    lines = text.splitlines()
-    for line, after in zip(lines, [*lines[1:], ""]):
-        if re.fullmatch(r"\S.*:", line):
-            rows = found.setdefault(line[:-1], [])
-        elif rows is None or not line.startswith("  ") or line.startswith(INDENT):
-            continue
-        elif after.startswith(INDENT):
-            rows.append((line.strip(), after.strip()))
-        else:
-            rows.append((line[:len(INDENT)].strip(), line[len(INDENT):]))
-    return found
 
 
 def row(left, meaning):
