@@ -105,8 +105,8 @@ std::vector<TuningTask> tuning_tasks(Device& device, const std::vector<Graph>& g
   return tasks;
 }
 
-/// A graph compiled for a device.
-class CandidateTimer::Run {
+/// A graph compiled for a device. Not exported, though the class around it is.
+class __attribute__((visibility("hidden"))) CandidateTimer::Run {
  public:
   Run(Device& device, const Graph& graph, const std::vector<std::vector<std::byte>>& inputs)
       : device_(device),

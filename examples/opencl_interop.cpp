@@ -27,7 +27,7 @@ Graph edges() {
   Graph graph;
   const Var x = graph.input("image", {DType::f32, {1, side, side, 1}});
   const Var plus = graph.parameter("filter", {1, 3, 3, 1}, {});
-  graph.set_output("edges", abs(conv2d(x, plus, {}, {.padding = 1})));
+  graph.set_output("edges", abs(conv2d(x, plus, {}, {.padding = {1, 1}})));
   return graph;
 }
 

@@ -204,7 +204,7 @@ TEST_CASE("gradients of the library's ops pass the check, kinks and whole number
     };
     check({{"x", image}, {"w", {DType::f32, {4, 3, 3, 3}}}, {"b", {DType::f32, {4}}}},
           [](Graph&, const std::vector<Var>& in) {
-            return gelu(conv2d(in[0], in[1], in[2], {.padding = 1}));
+            return gelu(conv2d(in[0], in[1], in[2], {.padding = {1, 1}}));
           });
     check({{"x", image}}, [](Graph&, const std::vector<Var>& in) { return relu(in[0]); });
     check({{"x", {DType::f32, {4, 6}}}, {"label", {DType::i32, {4}}, {0, 5, 2, 2}}},
@@ -234,8 +234,9 @@ TEST_CASE("a wrong gradient does not pass the check") {
                 message);
   CHECK(message.find("differences on cpu say ") != std::string::npos);
   const auto steps = [](Graph&, const std::vector<Var>& in) { return abs(in[0]); };
+  const CheckedInput near_kinks{"x", {DType::f32, {3}}, {0.001, 1, 0}};
   CHECK(refusal([&] {
-          check_gradients(*device, {{"x", {DType::f32, {3}}, {0.001, 1, 0}}}, steps);
+          check_gradients(*device, {near_kinks}, steps);
         }).find("2 of 3 elements of 'x' lie at kinks") != std::string::npos);
 }
 
