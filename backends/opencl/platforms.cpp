@@ -88,7 +88,8 @@ DeviceInfo describe(const cl::Device& device) {
   auto found = platforms();
   for (std::size_t p = 0; p < found.size(); ++p) {
     std::vector<cl::Device> devices;
-    if (clGetDeviceIDs(found[p](), CL_DEVICE_TYPE_ALL, 0, nullptr, nullptr) != CL_SUCCESS) continue;
+    cl_uint count = 0;
+    if (clGetDeviceIDs(found[p](), CL_DEVICE_TYPE_ALL, 0, nullptr, &count) != CL_SUCCESS) continue;
     found[p].getDevices(CL_DEVICE_TYPE_ALL, &devices);
     for (std::size_t i = 0; i < devices.size(); ++i)
       if (devices[i]() == device()) return describe(device, p, i);

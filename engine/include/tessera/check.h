@@ -21,8 +21,10 @@ struct NodeCase {
   std::string name;       ///< of the node where it comes from
   std::string device;     ///< "opencl:0:0 (name, driver)" that ran it there, and by which
   std::string algorithm;  ///< algorithm
+  /// The only node of the graph.
   const Node& node() const { return graph.node(0); }
 };
+/// A run of a node as a case of its own, which `device` ran.
 TESSERA_API NodeCase node_case(const NodeRun& run, const DeviceInfo& device);
 
 /// All outputs, those written over inputs included.
@@ -48,6 +50,7 @@ TESSERA_API std::string described(const NodeCase& c);
 
 /// Writes node.json and node.safetensors to a folder, which it makes. Throws Error.
 TESSERA_API void save_case(const std::string& folder, const NodeCase& c);
+/// Reads what save_case wrote. Throws Error that names the file.
 TESSERA_API NodeCase load_case(const std::string& folder);
 
 }  // namespace tessera

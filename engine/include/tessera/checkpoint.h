@@ -43,6 +43,7 @@ TESSERA_API Checkpoint checkpoint_of(const Network& network, const TrainingState
 /// network is not worth the file that it would replace.
 TESSERA_API void save_checkpoint(const std::string& path, const Network& network,
                                  const TrainingState& training = {});
+/// The same of a checkpoint taken before.
 TESSERA_API void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// Throws Error when save_checkpoint could not write `path`, and touches no file: for programs that
 /// want to know before training.

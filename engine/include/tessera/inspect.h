@@ -20,6 +20,7 @@ struct NodeRun {
   NodeId id;
   const NodeChoice& choice;
   std::vector<std::vector<std::byte>> inputs, outputs;
+  /// The node that ran.
   const Node& node() const { return graph.node(id); }
 };
 

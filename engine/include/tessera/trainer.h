@@ -33,6 +33,7 @@ TESSERA_API Optimizer optimizer_of(const std::string& name);
 enum class OnNan : std::uint8_t { stop, skip, ignore };
 /// "stop", "skip" or "ignore"; `on_nan_of` throws Error that lists them.
 TESSERA_API std::string to_string(OnNan on_nan);
+/// The inverse of to_string.
 TESSERA_API OnNan on_nan_of(const std::string& name);
 
 /// Numbers not given are PyTorch's defaults for the optimiser, but for the momentum of sgd and
@@ -69,6 +70,7 @@ TESSERA_API TrainerOptions with_defaults(TrainerOptions options);
 /// A step's loss or gradients are not finite.
 class TESSERA_API NotFinite : public Error {
  public:
+  /// `step`: steps done before it.
   NotFinite(std::int64_t step, const std::string& message) : Error("train", message), step_(step) {}
   /// Steps done before it.
   std::int64_t step() const { return step_; }

@@ -8,8 +8,10 @@
 
 namespace tessera {
 
+/// What an examination of a device found.
 struct Verdict {
   std::string avoid;  ///< why the device is better not used, or empty
+  /// Whether they say the same.
   bool operator==(const Verdict&) const = default;
 };
 

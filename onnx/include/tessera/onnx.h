@@ -60,6 +60,7 @@ class TESSERA_API OnnxNet {
 TESSERA_API Model onnx_model(const std::string& path, ImageInput input = {},
                              std::vector<std::string> classes = {});
 
+/// How a net is written to a file.
 struct OnnxOptions {
   /// Batch norms in the filters of the convolution or dense layer before each. They cannot be
   /// trained on then.
