@@ -2,13 +2,15 @@
 
 #include "tessera/models.h"
 #include "tools/image_size.h"
+#include "tools/networks.h"
 
 namespace tessera::tools {
 
 void MadeUpModel::add(CLI::App& command) {
-  command.add_option("--model", name, "the network (tessera models lists them)");
+  command.add_option("--model", name,
+                     "the network: an ONNX file, or one that tessera models lists");
   add_size_option(command, size, "those each model was published for");
-  command.add_option("--channels", channels, "channels of an image")
+  command.add_option("--channels", channels, "channels of an image (default: those of each model)")
       ->check(at_least<std::int64_t>(1));
   command
       .add_option("--classes", classes,
@@ -17,11 +19,16 @@ void MadeUpModel::add(CLI::App& command) {
 }
 
 Model MadeUpModel::make() const {
-  const ModelInfo& info = model_info(name);
-  const auto [height, width] = parse_size(size.empty() ? fmt::format("{}", info.side) : size);
-  return make_model(info.name, {height, width, channels, {}},
-                    std::vector<std::string>(
-                        static_cast<std::size_t>(classes > 0 ? classes : info.classes), "class"));
+  ImageInput input = published_input(name);
+  if (!size.empty()) {
+    const auto [height, width] = parse_size(size);
+    input.height = height;
+    input.width = width;
+  }
+  if (channels > 0) input.channels = channels;
+  const std::int64_t count = classes == 0 && !is_onnx(name) ? model_info(name).classes : classes;
+  return open_model(name, input,
+                    std::vector<std::string>(static_cast<std::size_t>(count), "class"));
 }
 
 }  // namespace tessera::tools

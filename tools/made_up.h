@@ -11,12 +11,13 @@
 
 namespace tessera::tools {
 
-/// One of the library's models, and the size of its images.
+/// One of the library's models or an ONNX file, and the size of its images; what is empty or 0 is
+/// as the model was published, or as the ONNX file says.
 struct MadeUpModel {
   std::string name = "tutorial";
-  std::string size;
-  std::int64_t channels = 3;
-  std::int64_t classes = 0;  ///< 0: those that the model was published for
+  std::string size = {};
+  std::int64_t channels = 0;
+  std::int64_t classes = 0;
   void add(CLI::App& command);
   Model make() const;
 };

@@ -25,20 +25,6 @@ ImageInput published_input(const std::string& name) {
   return {side, side, 3, {}};
 }
 
-Model published_model(const std::string& name, const std::string& size, std::int64_t channels,
-                      std::int64_t classes) {
-  ImageInput input = published_input(name);
-  if (!size.empty()) {
-    const auto [height, width] = parse_size(size);
-    input.height = height;
-    input.width = width;
-  }
-  if (channels > 0) input.channels = channels;
-  if (classes == 0 && !is_onnx(name)) classes = model_info(name).classes;
-  return open_model(name, input,
-                    std::vector<std::string>(static_cast<std::size_t>(classes), "class"));
-}
-
 std::vector<CLI::Option*> PixelOptions::add(CLI::App& command) {
   const auto add_one = [&](const char* name, std::vector<double>& numbers, const char* what) {
     return command

@@ -23,11 +23,6 @@ Model open_model(const std::string& name, ImageInput input, std::vector<std::str
 /// leaves them open.
 ImageInput published_input(const std::string& name);
 
-/// A model without data, for measurements; what is empty or 0 is as the model was published, or as
-/// the ONNX file says.
-Model published_model(const std::string& name, const std::string& size, std::int64_t channels,
-                      std::int64_t classes);
-
 /// How pixels become the numbers that a net from elsewhere was made for.
 struct PixelOptions {
   std::vector<double> mean, deviation;

@@ -7,9 +7,7 @@
 
 #include "tessera/trainer.h"
 #include "tools/commands.h"
-#include "tools/image_size.h"
 #include "tools/made_up.h"
-#include "tools/networks.h"
 #include "tools/profile_report.h"
 #include "tools/trace.h"
 
@@ -17,11 +15,8 @@ namespace tessera::tools {
 namespace {
 
 struct Arguments {
-  std::string model = "tutorial";
-  std::string size;
+  MadeUpModel model;
   DeviceOption device;
-  std::int64_t channels = 0;
-  std::int64_t classes = 0;
   std::int64_t batch = 32;
   std::int64_t steps = 10;
   bool infer = false;
@@ -70,8 +65,7 @@ double run_steps(Subject& subject, const Noise& images, const Arguments& argumen
 }
 
 void run(const Arguments& arguments) {
-  const Model model =
-      published_model(arguments.model, arguments.size, arguments.channels, arguments.classes);
+  const Model model = arguments.model.make();
   const auto device = arguments.device.open();
   Subject subject(*device, model, arguments);
   const auto steps_of = [&](std::int64_t steps) {
@@ -108,18 +102,9 @@ void add_profile_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("profile", "Show where the time and the memory of a step go");
   auto a = std::make_shared<Arguments>();
-  command->add_option("--model", a->model,
-                      "the network: an ONNX file, or one that tessera models lists");
+  a->model.add(*command);
   a->device.add(*command);
-  add_size_option(*command, a->size, "those each model was published for");
   command->add_option("--batch", a->batch, "images in a step")->check(at_least<std::int64_t>(1));
-  command
-      ->add_option("--channels", a->channels, "channels of an image (default: those of each model)")
-      ->check(at_least<std::int64_t>(1));
-  command
-      ->add_option("--classes", a->classes,
-                   "number of classes (default: that each model was published for)")
-      ->check(at_least<std::int64_t>(1));
   command->add_option("--steps", a->steps, "steps to measure, after two that build and warm up")
       ->check(at_least<std::int64_t>(1));
   command->add_flag("--infer", a->infer, "inference, not training");

@@ -6,9 +6,8 @@
 
 #include "tessera/error.h"
 #include "tessera/trainer.h"
-#include "tools/image_size.h"
 #include "tools/interrupt.h"
-#include "tools/networks.h"
+#include "tools/made_up.h"
 #include "tools/tuning_run.h"
 
 namespace tessera::tools {
@@ -17,10 +16,7 @@ namespace {
 using nlohmann::ordered_json;
 
 struct Arguments {
-  std::string model = "tutorial";
-  std::string size;
-  std::int64_t channels = 0;
-  std::int64_t classes = 0;
+  MadeUpModel model;
   std::int64_t batch = 32;
   DeviceOption device;
   TuningOptions tuning;
@@ -40,8 +36,7 @@ ordered_json to_json(const std::string& key, const Tuned& tuned) {
 }
 
 std::vector<TuningTask> tasks_of(Device& device, const Arguments& arguments) {
-  Network network(device, published_model(arguments.model, arguments.size, arguments.channels,
-                                          arguments.classes));
+  Network network(device, arguments.model.make());
   std::vector<Graph> graphs = Trainer(network).graphs(arguments.batch);
   graphs.push_back(network.evaluation_graph(arguments.batch));
   return tuning_tasks(device, graphs);
@@ -98,7 +93,7 @@ void tune(Device& device, const Arguments& arguments) {
   const auto tasks = tasks_of(device, arguments);
   if (!arguments.json)
     fmt::print("tuning {} ({}) for {}, batch {}: {} kinds of node\n", device.info().name,
-               device.info().id, arguments.model, arguments.batch, tasks.size());
+               device.info().id, arguments.model.name, arguments.batch, tasks.size());
   catch_interrupts();
   TuningRun run(device, arguments.tuning, arguments.json);
   run.run(tasks);
@@ -143,17 +138,7 @@ void add_tune_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "tune", "Find the fastest algorithms of a device for a network, and store them");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("--model", arguments->model,
-                      "the network: an ONNX file, or one that tessera models lists");
-  add_size_option(*command, arguments->size, "those the model was published for");
-  command
-      ->add_option("--channels", arguments->channels,
-                   "channels of an image (default: those of the model)")
-      ->check(at_least<std::int64_t>(1));
-  command
-      ->add_option("--classes", arguments->classes,
-                   "number of classes (default: that the model was published for)")
-      ->check(at_least<std::int64_t>(1));
+  arguments->model.add(*command);
   command->add_option("--batch", arguments->batch, "images in a step")
       ->check(at_least<std::int64_t>(1));
   arguments->device.add_device(*command);
