@@ -34,16 +34,12 @@ int preference(const DeviceInfo& info) {
   return info.id == "cpu" ? 2 : 3;
 }
 
-bool is_avoided(const DeviceInfo& info) {
-  const auto verdict = load_verdict(info);
-  return verdict && !verdict->avoid.empty();
-}
-
 const DeviceInfo* choose(const std::vector<DeviceInfo>& devices, const std::string& selector) {
   if (selector == "auto") {
     const DeviceInfo* best = nullptr;
     for (const DeviceInfo& info : devices)
-      if (info.usable && !is_avoided(info) && (!best || preference(info) < preference(*best)))
+      if (info.usable && reason_to_avoid(info).empty() &&
+          (!best || preference(info) < preference(*best)))
         best = &info;
     return best;
   }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <numeric>
@@ -15,6 +14,7 @@
 #include "engine/names.h"
 #include "engine/philox.h"
 #include "engine/tuning_parts.h"
+#include "engine/user_folder.h"
 #include "tessera/check.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
@@ -27,31 +27,6 @@ using nlohmann::ordered_json;
 using Bytes = std::vector<std::byte>;
 
 constexpr Names<DType, 3> dtypes = {{{DType::f32, "f32"}, {DType::i32, "i32"}, {DType::u8, "u8"}}};
-
-Graph graph_of(std::string_view op, const std::vector<TensorSpec>& specs,
-               const Attributes& attributes) {
-  Graph graph;
-  const Op& kind = find_op(op);
-  // How many outputs there are decides which inputs are written over, so those are found first.
-  std::vector<bool> updated(specs.size(), false);
-  if (!kind.updates.empty()) {
-    Graph trial;
-    std::vector<Var> inputs;
-    for (const TensorSpec& spec : specs)
-      inputs.push_back(trial.input(fmt::format("{}", inputs.size()), spec));
-    const std::size_t outputs = trial.add(op, inputs, attributes).size();
-    for (const Alias& alias : updates_of(kind, outputs))
-      updated[static_cast<std::size_t>(alias.input)] = true;
-  }
-  std::vector<Var> inputs;
-  for (std::size_t i = 0; i < specs.size(); ++i)
-    inputs.push_back(updated[i] ? graph.state(fmt::format("{}", i), specs[i])
-                                : graph.input(fmt::format("{}", i), specs[i]));
-  const std::vector<Var> outputs = graph.add(op, inputs, attributes);
-  for (std::size_t i = 0; i < outputs.size(); ++i)
-    graph.set_output(fmt::format("y{}", i), outputs[i]);
-  return graph;
-}
 
 std::string specs_of(const Graph& graph, const std::vector<ValueId>& values) {
   std::vector<std::string> specs;
@@ -146,8 +121,9 @@ std::string tensor_path(const std::string& folder) { return folder + "/node.safe
 NodeCase node_case(const NodeRun& run, const DeviceInfo& device) {
   std::vector<TensorSpec> specs;
   for (ValueId input : run.node().inputs) specs.push_back(run.graph.value(input).spec);
-  return {graph_of(run.node().op->name, specs, run.node().attributes), run.inputs, run.node().name,
-          fmt::format("{} ({}, {})", device.id, device.name, device.driver), run.choice.algorithm};
+  return {graph_of_one(run.node().op->name, specs, run.node().attributes), run.inputs,
+          run.node().name, fmt::format("{} ({}, {})", device.id, device.name, device.driver),
+          run.choice.algorithm};
 }
 
 std::vector<Bytes> outputs_of(Device& device, const NodeCase& c) {
@@ -189,9 +165,7 @@ std::string described(const NodeCase& c) {
 }
 
 void save_case(const std::string& folder, const NodeCase& c) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) throw Error(folder, "cannot be made: " + error.message());
+  make_folder(folder);
   ordered_json inputs = ordered_json::array();
   TensorFile tensors;
   for (std::size_t i = 0; i < c.inputs.size(); ++i) {
@@ -221,11 +195,12 @@ NodeCase load_case(const std::string& folder) {
     for (const auto& input : j.at("inputs"))
       specs.push_back({value_of(dtypes, "dtype", input.at("dtype").get<std::string>()),
                        input.at("shape").get<Shape>()});
-    NodeCase c{graph_of(j.at("op").get<std::string>(), specs, attributes_of(j.at("attributes"))),
-               {},
-               j.at("node"),
-               j.at("device"),
-               j.at("algorithm")};
+    NodeCase c{
+        graph_of_one(j.at("op").get<std::string>(), specs, attributes_of(j.at("attributes"))),
+        {},
+        j.at("node"),
+        j.at("device"),
+        j.at("algorithm")};
     TensorFile tensors = read_safetensors(tensor_path(folder));
     for (std::size_t i = 0; i < specs.size(); ++i) {
       auto& tensor = tensors.tensors.at(fmt::format("{}", i));

@@ -66,13 +66,26 @@ double median(std::vector<double> numbers) {
 
 }  // namespace
 
-Graph graph_of_one(std::string_view op, const std::vector<TensorSpec>& inputs,
+Graph graph_of_one(std::string_view op, const std::vector<TensorSpec>& specs,
                    const Attributes& attributes) {
   Graph graph;
-  std::vector<Var> vars;
-  for (const TensorSpec& spec : inputs)
-    vars.push_back(graph.input(fmt::format("{}", vars.size()), spec));
-  const std::vector<Var> outputs = graph.add(op, vars, attributes);
+  const Op& kind = find_op(op);
+  // How many outputs there are decides which inputs are written over, so those are found first.
+  std::vector<bool> updated(specs.size(), false);
+  if (!kind.updates.empty()) {
+    Graph trial;
+    std::vector<Var> inputs;
+    for (const TensorSpec& spec : specs)
+      inputs.push_back(trial.input(fmt::format("{}", inputs.size()), spec));
+    const std::size_t outputs = trial.add(op, inputs, attributes).size();
+    for (const Alias& alias : updates_of(kind, outputs))
+      updated[static_cast<std::size_t>(alias.input)] = true;
+  }
+  std::vector<Var> inputs;
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    inputs.push_back(updated[i] ? graph.state(fmt::format("{}", i), specs[i])
+                                : graph.input(fmt::format("{}", i), specs[i]));
+  const std::vector<Var> outputs = graph.add(op, inputs, attributes);
   for (std::size_t i = 0; i < outputs.size(); ++i)
     graph.set_output(fmt::format("y{}", i), outputs[i]);
   return graph;

@@ -169,9 +169,7 @@ std::string store_tuning(const DeviceInfo& info, const Tuning& tuning) {
     throw Error("tuning",
                 "there is no folder for results, expected the variable "
                 "TESSERA_TUNING_DIR, XDG_CONFIG_HOME or HOME");
-  std::error_code error;
-  fs::create_directories(tuning_folder(), error);
-  if (error) throw Error(tuning_folder(), "cannot be made: " + error.message());
+  make_folder(tuning_folder());
   const Lock lock(path + ".lock");
   Tuning all = tuning;
   if (auto stored = stored_tuning(info)) all.merge(stored->tuning);

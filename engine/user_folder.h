@@ -1,8 +1,11 @@
-// Where the files that the library keeps for a user stand.
+// Where the files that the library keeps for a user stand, and the folders for them.
 #pragma once
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
+
+#include "tessera/error.h"
 
 namespace tessera {
 
@@ -18,6 +21,13 @@ inline std::string user_folder(const char* variable, const char* base, const std
   if (const std::string home = value_of("HOME"); !home.empty())
     return home + "/" + in_home + "/tessera";
   return {};
+}
+
+/// With those around it. Throws Error when it cannot be made.
+inline void make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) throw Error(path, "cannot be made: " + error.message());
 }
 
 }  // namespace tessera

@@ -4,7 +4,6 @@
 
 #include <cctype>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -47,15 +46,18 @@ std::optional<Verdict> load_verdict(const DeviceInfo& info) {
   return Verdict{j["avoid"].get<std::string>()};
 }
 
+std::string reason_to_avoid(const DeviceInfo& info) {
+  const auto verdict = load_verdict(info);
+  return verdict ? verdict->avoid : std::string();
+}
+
 std::string store_verdict(const DeviceInfo& info, const Verdict& verdict) {
   const std::string path = path_of(info);
   if (path.empty())
     throw Error("doctor",
                 "there is no folder for results, expected the variable TESSERA_DOCTOR_DIR, "
                 "XDG_CONFIG_HOME or HOME");
-  std::error_code error;
-  std::filesystem::create_directories(folder(), error);
-  if (error) throw Error(folder(), "cannot be made: " + error.message());
+  make_folder(folder());
   const std::string text = ordered_json({{"subject", subject(info)}, {"avoid", verdict.avoid}})
                                .dump(2, ' ', false, ordered_json::error_handler_t::replace) +
                            "\n";

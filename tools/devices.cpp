@@ -35,12 +35,11 @@ void print_text(const DeviceInfo& info) {
                info.vendor, info.driver, info.compute_units,
                static_cast<double>(info.memory_bytes) / gibibyte);
   }
-  const auto verdict = load_verdict(info);
-  const bool avoided = verdict && !verdict->avoid.empty();
+  const std::string avoid = reason_to_avoid(info);
   fmt::print("{:<12} {}\n", "",
-             !info.usable ? "not usable: " + info.reason
-             : avoided    ? "to be avoided: " + verdict->avoid
-                          : "usable");
+             !info.usable    ? "not usable: " + info.reason
+             : avoid.empty() ? "usable"
+                             : "to be avoided: " + avoid);
 }
 
 void run(bool json) {
@@ -58,8 +57,8 @@ void run(bool json) {
 
 void print_avoided() {
   for (const DeviceInfo& info : list_devices())
-    if (const auto verdict = load_verdict(info); verdict && !verdict->avoid.empty())
-      fmt::print("passed over {} ({}): {}\n", info.id, info.name, verdict->avoid);
+    if (const std::string avoid = reason_to_avoid(info); !avoid.empty())
+      fmt::print("passed over {} ({}): {}\n", info.id, info.name, avoid);
 }
 
 void add_devices_command(CLI::App& app) {

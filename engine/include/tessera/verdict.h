@@ -19,6 +19,8 @@ struct Verdict {
 /// there cannot be read. Files stand in TESSERA_DOCTOR_DIR, else tessera/doctor in XDG_CONFIG_HOME,
 /// else in ~/.config.
 TESSERA_API std::optional<Verdict> load_verdict(const DeviceInfo& info);
+/// Why the device is better not used, as far as load_verdict knows; else empty.
+TESSERA_API std::string reason_to_avoid(const DeviceInfo& info);
 /// Returns the file. Throws Error when it cannot be written.
 TESSERA_API std::string store_verdict(const DeviceInfo& info, const Verdict& verdict);
 
