@@ -2,6 +2,7 @@
 #include "tessera/custom_op.h"
 
 #include "backends/cpu/lowering.h"
+#include "engine/custom_node.h"
 
 namespace tessera::cpu {
 namespace {
@@ -11,16 +12,11 @@ std::string refuse(const NodeContext& node) {
 }
 
 CpuNode cpu_node(const NodeContext& context) {
-  CpuNode node;
-  node.attributes = context.attributes();
-  for (std::size_t i = 0; i < context.input_count(); ++i) {
-    node.inputs.push_back(context.input_spec(i));
+  CpuNode node{custom_node(context.graph(), context.node()), {}, {}};
+  for (std::size_t i = 0; i < context.input_count(); ++i)
     node.input_data.push_back(context.input<std::byte>(i));
-  }
-  for (std::size_t i = 0; i < context.output_count(); ++i) {
-    node.outputs.push_back(context.output_spec(i));
+  for (std::size_t i = 0; i < context.output_count(); ++i)
     node.output_data.push_back(context.output<std::byte>(i));
-  }
   return node;
 }
 

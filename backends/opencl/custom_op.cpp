@@ -4,20 +4,13 @@
 #include <algorithm>
 
 #include "backends/opencl/lowering.h"
+#include "engine/custom_node.h"
 
 namespace tessera::opencl {
 namespace {
 
 std::string refuse(const Lowering& l) {
   return l.node().op->custom->definition().opencl ? "" : "the op has no kernels for OpenCL devices";
-}
-
-CustomNode custom_node(const Lowering& l) {
-  CustomNode node;
-  node.attributes = l.attributes();
-  for (std::size_t i = 0; i < l.input_count(); ++i) node.inputs.push_back(l.input_spec(i));
-  for (std::size_t i = 0; i < l.output_count(); ++i) node.outputs.push_back(l.output_spec(i));
-  return node;
 }
 
 /// Throws Error when there are only `count` tensors of the kind.
@@ -62,7 +55,7 @@ void lower(Lowering& l) {
   const CustomOpDefinition& op = l.node().op->custom->definition();
   const std::string file = "custom/" + op.name + ".cl";
   l.device().programs().add_file(file, op.opencl->source);
-  for (const KernelLaunch& launch : op.opencl->launches(custom_node(l))) {
+  for (const KernelLaunch& launch : op.opencl->launches(custom_node(l.graph(), l.node()))) {
     Defines defines;
     for (const auto& [name, value] : launch.macros) defines.set(name, value);
     l.launch(file, defines, launch.kernel, {launch.global, group_of(l, launch)},
