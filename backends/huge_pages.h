@@ -11,11 +11,13 @@
 
 namespace tessera {
 
+inline constexpr std::size_t huge_page_bytes = std::size_t{1} << 21;
+
 /// Asks for huge pages in [data, data + bytes), before anything is written there. Where the system
 /// has none, nothing changes.
 inline void use_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes) {
 #ifdef __linux__
-  constexpr std::uintptr_t page = std::uintptr_t{1} << 21;
+  constexpr std::uintptr_t page = huge_page_bytes;
   const auto start = reinterpret_cast<std::uintptr_t>(data);
   const std::uintptr_t begin = (start + page - 1) / page * page,
                        end = (start + bytes) / page * page;

@@ -66,7 +66,7 @@ OpenclBuffer::OpenclBuffer(OpenclDevice& device, std::size_t bytes, cl_mem_flags
       return cl::Buffer(device.context(), flags, std::max<std::size_t>(bytes, 1),
                         const_cast<void*>(contents));
     });
-    if (device.traits().is_cpu && !contents) use_huge_pages();
+    if (device.traits().is_cpu && !contents && bytes >= huge_page_bytes) use_huge_pages();
   } catch (...) {
     device_.release(bytes);
     throw;
@@ -77,8 +77,8 @@ OpenclBuffer::OpenclBuffer(OpenclDevice& device, std::size_t bytes, cl_mem_flags
 void OpenclBuffer::use_huge_pages() {
   checked("huge pages", [&] {
     cl::CommandQueue& queue = device_.copy_queue();
-    void* const data = queue.enqueueMapBuffer(buffer_, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,
-                                              std::max<std::size_t>(bytes_, 1));
+    void* const data =
+        queue.enqueueMapBuffer(buffer_, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0, bytes_);
     tessera::use_huge_pages(data, bytes_);
     queue.enqueueUnmapMemObject(buffer_, data);
   });
