@@ -3,6 +3,7 @@ Runtime where that is installed, finds the same outputs, for batches of any size
 
 usage: test_export.py EXPORT_ONNX     (needs Python's onnx; the evaluator comes with 1.13)
 """
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,6 @@ try:
     from onnx.reference import ReferenceEvaluator
 except ImportError:
     ReferenceEvaluator = None
-import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/goldens"))

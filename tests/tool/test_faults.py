@@ -16,7 +16,7 @@ import unittest
 
 FAULTS = str(pathlib.Path(sys.argv.pop(2)).resolve())
 
-from tool_case import TOOL, ToolCase  # takes the other argument
+from tool_case import TOOL, ToolCase, opencl_device  # takes the other argument
 
 OUT_OF_MEMORY, OUT_OF_RESOURCES, BUILD_FAILURE, NOT_AVAILABLE, BAD_QUEUE = -4, -5, -11, -2, -36
 
@@ -25,9 +25,7 @@ class FaultsTest(ToolCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        devices = json.loads(cls.run_tool("devices", "--json").stdout)
-        usable = [d["id"] for d in devices if d["usable"] and d["id"] != "cpu"]
-        cls.opencl = usable[0] if usable else None
+        cls.opencl = opencl_device()
 
     def train(self, *arguments, device=None, fault="", **variables):
         environment = dict(os.environ, LD_PRELOAD=FAULTS, TESSERA_TUNING="off", **variables)

@@ -81,14 +81,7 @@ class LogTest(ToolCase):
 
     def test_interrupt_and_failure(self):
         log = self.folder / "interrupted.jsonl"
-        process = subprocess.Popen(
-            [TOOL, "train", *map(str, self.train_options()), "--epochs", "100000", "--log-every",
-             "5", "--log", log, "--out", "interrupted.safetensors"], stdout=subprocess.PIPE,
-            text=True, cwd=self.folder)
-        while "step" not in process.stdout.readline():
-            pass
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        self.interrupt(self.begin_training("--log", log, "--out", "interrupted.safetensors"))
         self.assertEqual(read(log)[-1]["event"], "interrupted")
         line = self.refused("train", *self.train_options()[:8], "--lr", "1e30", "--epochs", 1, "--log", log,
                             "--out", "failed.safetensors")

@@ -193,16 +193,9 @@ class ReportTest(ToolCase):
 
     def test_an_interrupted_run(self):
         path = self.folder / "interrupted.html"
-        process = subprocess.Popen(
-            [TOOL, "train", *map(str, self.train_options()), "--epochs", "100000", "--log-every",
-             "5", "--report", path, "--out", "interrupted.safetensors"], stdout=subprocess.PIPE,
-            text=True, cwd=self.folder)
-        while "step" not in process.stdout.readline():
-            pass
+        process = self.begin_training("--report", path, "--out", "interrupted.safetensors")
         self.assertEqual(path.read_text(), "")
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 0)
+        out = self.interrupt(process)
         self.assertIn("model: interrupted.safetensors", out)
         page = self.check_alone(path.read_text())
         self.assertIn("The training was interrupted.", page.text)

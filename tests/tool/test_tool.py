@@ -265,14 +265,7 @@ class ToolTest(ToolCase):
 
     def test_interrupt_saves(self):
         out = self.folder / "interrupted.safetensors"
-        process = subprocess.Popen(
-            [TOOL, "train", *map(str, self.train_options()), "--epochs", "100000", "--log-every",
-             "5", "--out", str(out)], stdout=subprocess.PIPE, text=True, cwd=self.folder)
-        while "step" not in process.stdout.readline():
-            pass
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 0)
+        rest = self.interrupt(self.begin_training("--out", out))
         self.assertIn("go on with --resume", rest)
         self.run_tool("eval", out, "--data-dir", self.data, "--device", "cpu")
 

@@ -12,16 +12,14 @@ import unittest
 
 KERNELS = pathlib.Path(sys.argv.pop(2)).resolve()
 
-from tool_case import ToolCase  # takes the other argument
+from tool_case import ToolCase, opencl_device  # takes the other argument
 
 
 class TrustTest(ToolCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        devices = json.loads(cls.run_tool("devices", "--json").stdout)
-        usable = [d["id"] for d in devices if d["usable"] and d["id"] != "cpu"]
-        cls.opencl = usable[0] if usable else None
+        cls.opencl = opencl_device()
 
     def setUp(self):
         if not self.opencl:

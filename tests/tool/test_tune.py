@@ -14,15 +14,11 @@ import tempfile
 import time
 import unittest
 
-TOOL = os.path.abspath(sys.argv.pop(1))
-KERNELS = pathlib.Path(sys.argv.pop(1)).resolve()
+KERNELS = pathlib.Path(sys.argv.pop(2)).resolve()
+
+from tool_case import TOOL, opencl_device  # takes the other argument
+
 NET = ["--model", "lenet5", "--batch", "4"]
-
-
-def opencl_device():
-    result = subprocess.run([TOOL, "devices", "--json"], capture_output=True, text=True, check=True)
-    usable = [d["id"] for d in json.loads(result.stdout) if d["usable"] and d["id"] != "cpu"]
-    return usable[0] if usable else None
 
 
 DEVICE = opencl_device()

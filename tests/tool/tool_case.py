@@ -2,9 +2,11 @@
 command is the first argument of the program that imports this.
 """
 import gzip
+import json
 import pathlib
 import random
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -34,6 +36,13 @@ def write_idx(folder, prefix, count, seed, compress):
         path.write_bytes(gzip.compress(data) if compress else data)
 
 
+def opencl_device():
+    """The first OpenCL device that is usable, or None."""
+    result = subprocess.run([TOOL, "devices", "--json"], capture_output=True, text=True, check=True)
+    return next((device["id"] for device in json.loads(result.stdout)
+                 if device["usable"] and device["id"] != "cpu"), None)
+
+
 class ToolCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -59,6 +68,22 @@ class ToolCase(unittest.TestCase):
         assert result.returncode == code, (arguments, result.returncode, result.stdout,
                                            result.stderr)
         return result
+
+    def begin_training(self, *options):
+        """A training without an end, which has shown its first steps."""
+        process = subprocess.Popen(
+            [TOOL, "train", *map(str, self.train_options()), "--epochs", "100000", "--log-every",
+             "5", *map(str, options)], stdout=subprocess.PIPE, text=True, cwd=self.folder)
+        while "step" not in process.stdout.readline():
+            pass
+        return process
+
+    def interrupt(self, process):
+        """As Ctrl-C does; what the training prints from then on."""
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        return out
 
     def refused(self, *arguments, code=1):
         """Runs the tool, which must fail with one line, and returns the line."""
