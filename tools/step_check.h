@@ -1,5 +1,5 @@
-// A step of training held against the reference, node by node: for `tessera bisect`, `tessera
-// doctor` and `tessera train --check-device`.
+// A step of training held against the reference, node by node: for `tessera bisect` and `tessera
+// doctor`.
 #pragma once
 
 #include <optional>
