@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -88,12 +89,34 @@ void check_jpeg(const Bytes& bytes) {
   throw Error(cut_short);
 }
 
+/// The decoder takes what lies in memory for what is missing. After P5 or P6 come width, height and
+/// the largest value, with comments between, one space, and the pixels.
+void check_pnm(const Bytes& bytes) {
+  const bool colour = bytes[1] == '6';
+  std::size_t at = 2;
+  const auto next = [&] { return at < bytes.size() ? bytes[at++] : throw Error(cut_short); };
+  const auto number = [&] {
+    std::uint8_t c = next();
+    for (; std::isspace(c) || c == '#'; c = next())
+      while (c == '#' && next() != '\n') {
+      }
+    std::uint64_t value = 0;
+    for (; std::isdigit(c) && value < 100'000'000; c = next()) value = 10 * value + (c - '0');
+    return value;
+  };
+  const std::uint64_t width = number(), height = number(), largest = number();
+  if (bytes.size() - at < width * height * (colour ? 3 : 1) * (largest > 255 ? 2 : 1))
+    throw Error(cut_short);
+}
+
 const stbi_uc* decodable(const Bytes& bytes) {
   if (starts_with(bytes, "\x89PNG\r\n\x1a\n"))
     check_png(bytes);
   else if (starts_with(bytes, "\xff\xd8"))
     check_jpeg(bytes);
-  else if (!starts_with(bytes, "P5") && !starts_with(bytes, "P6"))
+  else if (starts_with(bytes, "P5") || starts_with(bytes, "P6"))
+    check_pnm(bytes);
+  else
     throw Error("is not a PNG, JPEG, PGM or PPM picture");
   return bytes.data();
 }
@@ -121,6 +144,8 @@ void read(const std::string& path, const PictureSize& size, std::span<std::uint8
       stbi_load_from_memory(data, length, &width, &height, &channels_in_file, channels),
       stbi_image_free);
   if (!decoded) throw Error(fmt::format("cannot be decoded: {}", stbi_failure_reason()));
+  if (width < 1 || height < 1)
+    throw Error(fmt::format("is {}x{}, expected at least 1x1", height, width));
   const int orientation = starts_with(bytes, "\xff\xd8") ? orientation_of(bytes) : 1;
   if (orientation == 1) return scale(decoded.get(), height, width, size, pixels);
   const stbi_uc* const begin = decoded.get();

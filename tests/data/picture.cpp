@@ -2,6 +2,7 @@
 #include "engine/data/picture.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <stb/stb_image_write.h>
 
 #include "tests/data/files.h"
@@ -105,7 +106,12 @@ TEST_CASE("other sizes are scaled") {
 
 TEST_CASE("a picture cut short at any byte is named") {
   Folder folder;
-  for (const Bytes& file : {png(height, width, 3, 8, pixels_of(3)), jpeg(3)})
+  const std::string header = fmt::format("P6 # made up\n{} {}\n255\n", width, height);
+  Bytes ppm(header.begin(), header.end());
+  const Bytes pixels = pixels_of(3);
+  ppm.insert(ppm.end(), pixels.begin(), pixels.end());
+  CHECK(folder.error(ppm).empty());
+  for (const Bytes& file : {png(height, width, 3, 8, pixels), jpeg(3), ppm})
     for (std::size_t size = 0; size < file.size(); ++size) {
       CAPTURE(size);
       const std::string error =
@@ -133,6 +139,7 @@ TEST_CASE("what is no picture is refused in one line") {
   };
   says("", "is not a PNG, JPEG, PGM or PPM picture");
   says("GIF89a", "is not a PNG, JPEG, PGM or PPM picture");
+  says("P5\n5 0\n255\n", "is 0x5, expected at least 1x1");
   Bytes header = png(20000, 20000, 1, 8, {});
   CHECK(folder.error(header) ==
         where(folder.path) + "is 20000x20000, expected at most 268435456 pixels");
