@@ -5,6 +5,7 @@
 #include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <utility>
 
@@ -37,6 +38,7 @@ std::string name_of(const onnx::NodeProto& node) {
 
 File::File(std::string path) : path_(std::move(path)), model_(parse(path_)) {
   read_opset();
+  check_names();
   index();
   check_operators();
   for (const onnx::TensorProto& tensor : graph().initializer()) check_data(tensor, folder());
@@ -47,6 +49,24 @@ void File::read_opset() {
     if (is_onnx(set.domain())) opset_ = set.version();
   if (opset_ < 9 || opset_ > 21)
     throw Error("onnx", fmt::format("'{}' is of opset {}, expected 9 to 21", path_, opset_));
+}
+
+void File::check_names() const {
+  const auto check = [&](const std::string& name) {
+    if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::iscntrl(c); }))
+      throw Error("onnx", fmt::format("'{}' has a name with control characters", path_));
+  };
+  for (const onnx::NodeProto& node : graph().node()) {
+    check(node.name());
+    check(node.op_type());
+    check(node.domain());
+    for (const auto& attribute : node.attribute()) check(attribute.name());
+    for (const auto& names : {node.input(), node.output()})
+      std::for_each(names.begin(), names.end(), check);
+  }
+  for (const onnx::TensorProto& tensor : graph().initializer()) check(tensor.name());
+  for (const auto& values : {graph().input(), graph().output()})
+    for (const onnx::ValueInfoProto& value : values) check(value.name());
 }
 
 void File::index() {

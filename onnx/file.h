@@ -35,6 +35,8 @@ class File {
  private:
   void read_opset();
   void index();
+  /// Messages show them.
+  void check_names() const;
   void check_operators() const;
 
   std::string path_;

@@ -28,7 +28,7 @@ std::string logits_of(const File& file) {
   const std::string output = file.graph().output(0).name();
   const onnx::NodeProto* last = file.producer(output);
   const bool softmax = last && (last->op_type() == "Softmax" || last->op_type() == "LogSoftmax");
-  return softmax ? last->input(0) : output;
+  return softmax && last->input_size() > 0 ? last->input(0) : output;
 }
 
 using importer::Axes;
