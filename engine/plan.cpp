@@ -56,6 +56,15 @@ Plan::Plan(Graph graph, const PlanOptions& options) : graph_(std::move(graph)), 
   place_arena();
 }
 
+std::string_view Plan::idle(NodeId id) const {
+  const Node& node = graph_.node(id);
+  if (node.op->is_view) return "view";
+  const bool gives_nothing =
+      std::all_of(node.outputs.begin(), node.outputs.end(),
+                  [&](ValueId value) { return graph_.value(value).spec.elements() == 0; });
+  return gives_nothing ? "nothing to compute" : "";
+}
+
 const Placement& Plan::placement(ValueId value) const {
   return placements_.at(static_cast<std::size_t>(value));
 }

@@ -91,6 +91,8 @@ std::string refuse_unless_depthwise(const Conv2dGeometry& g);
 /// `pixels` pixels of C channels, each channel `times` times.
 void repeat_channels(const float* from, std::int64_t pixels, std::int64_t C, std::int64_t times,
                      float* to);
+/// Into how many sums the rows of dy go; one at least, for dw is 0 where there are none.
+std::int64_t depthwise_dw_chunks(const Conv2dGeometry& g);
 /// dw [K,taps] from `count` partial sums [taps,K], which are added up in the first.
 void add_depthwise_partials(float* partials, std::int64_t count, std::int64_t taps, std::int64_t K,
                             float* dw);

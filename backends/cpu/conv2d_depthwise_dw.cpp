@@ -123,6 +123,12 @@ void add_depthwise_partials(float* partials, std::int64_t count, std::int64_t ta
     for (std::int64_t tap = 0; tap < taps; ++tap) dw[k * taps + tap] = partials[tap * K + k];
 }
 
+std::int64_t depthwise_dw_chunks(const Conv2dGeometry& g) {
+  const std::int64_t rows = std::max<std::int64_t>(1, g.N * g.P);
+  return std::min<std::int64_t>(
+      16, chunk_count(rows, g.flops() / depthwise_flops_per_ns / static_cast<double>(rows)));
+}
+
 std::string refuse_conv2d_dw_depthwise(const NodeContext& node) {
   return refuse_unless_depthwise(conv2d_dw_geometry_of(node));
 }
@@ -147,8 +153,7 @@ Step prepare_conv2d_dw_depthwise(const NodeContext& node) {
   problem.x = node.input(0), problem.dy = node.input(1);
   float* dw = node.output(0);
   const std::int64_t rows = g.N * g.P, taps = g.R * g.S;
-  problem.chunks = std::min<std::int64_t>(
-      16, chunk_count(rows, g.flops() / depthwise_flops_per_ns / static_cast<double>(rows)));
+  problem.chunks = depthwise_dw_chunks(g);
   const auto run = [=](const StepContext& context) {
     float* partials = context.floats();
     float* slabs = partials + problem.chunks * problem.partial_floats();

@@ -178,10 +178,7 @@ Step prepare_conv2d_dw_slide(const NodeContext& node) {
   const Sums sums = {conv2d_dw_geometry_of(node), node.input(0), node.input(1)};
   const Conv2dGeometry& g = sums.g;
   float* dw = node.output(0);
-  const std::int64_t chunks = std::min<std::int64_t>(
-      16,
-      chunk_count(sums.rows(), g.flops() / depthwise_flops_per_ns /
-                                   static_cast<double>(std::max<std::int64_t>(1, sums.rows()))));
+  const std::int64_t chunks = depthwise_dw_chunks(g);
   const auto add = for_size(g.R, [](auto size) { return &add_chunk<size>; });
   const auto run = [=](const StepContext& context) {
     float* partials = context.floats();

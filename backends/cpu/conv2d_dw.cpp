@@ -162,12 +162,14 @@ void finish_block(const Problem& problem, std::int64_t i, float* partials) {
 void cut(Problem& problem) {
   constexpr double flops_per_ns = 60;
   constexpr std::int64_t most_partial_floats = 1 << 21;
-  const std::int64_t wanted = chunk_count(
-      problem.g.N * problem.blocks(),
-      problem.g.flops() / flops_per_ns / static_cast<double>(problem.g.N * problem.blocks()));
+  // A batch may be empty; the chunks then only fill dw with zeros.
+  const std::int64_t images = std::max<std::int64_t>(1, problem.g.N);
+  const std::int64_t wanted =
+      chunk_count(images * problem.blocks(), problem.g.flops() / flops_per_ns /
+                                                 static_cast<double>(images * problem.blocks()));
   problem.partial_floats = problem.blocks() * problem.most_rows * block_columns;
   problem.image_groups = std::min<std::int64_t>(
-      {problem.g.N, wanted, 16,
+      {images, wanted, 16,
        std::max<std::int64_t>(
            1, most_partial_floats / std::max<std::int64_t>(1, problem.partial_floats))});
   problem.block_ranges = std::clamp<std::int64_t>(

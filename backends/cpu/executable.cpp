@@ -103,8 +103,8 @@ std::vector<std::byte*> CpuExecutable::place_values(const Plan& plan, Params& pa
 
 void CpuExecutable::lower(NodeId id, const Plan& plan, const std::vector<std::byte*>& values) {
   const Node& node = graph_.node(id);
-  NodeChoice choice{node.name, std::string(node.op->name), "view", {}, {}};
-  if (node.op->is_view) {
+  NodeChoice choice{node.name, std::string(node.op->name), std::string(plan.idle(id)), {}, {}};
+  if (!choice.algorithm.empty()) {
     choices_.push_back(std::move(choice));
     return;
   }

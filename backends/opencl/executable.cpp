@@ -29,7 +29,7 @@ OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lo
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
   Lowering lowering(device_, plan);
   try {
-    choose(lowerings, tuning, lowering);
+    choose(plan, lowerings, tuning, lowering);
   } catch (const Error&) {
     check_memory(plan, lowering);  // what is too large to count is too large to hold: say that
     throw;
@@ -105,14 +105,14 @@ void OpenclExecutable::fill_constants(const Plan& plan) {
   }
 }
 
-void OpenclExecutable::choose(const LoweringTable& lowerings, const Tuning& tuning,
-                              Lowering& lowering) {
+void OpenclExecutable::choose(const Plan& plan, const LoweringTable& lowerings,
+                              const Tuning& tuning, Lowering& lowering) {
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
     const Node& node = graph_.node(id);
     lowering.begin(id, true);
-    if (node.op->is_view) {
+    if (const std::string_view idle = plan.idle(id); !idle.empty()) {
       chosen_.emplace_back();
-      choices_.push_back({node.name, std::string(node.op->name), "view", {}, {}});
+      choices_.push_back({node.name, std::string(node.op->name), std::string(idle), {}, {}});
       continue;
     }
     auto& choice = chosen_.emplace_back(lowerings.choose(lowering, tuning));

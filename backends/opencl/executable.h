@@ -62,7 +62,8 @@ class OpenclExecutable final : public Executable {
 
   void bind_values(const Plan& plan, Params& params);
   void fill_constants(const Plan& plan);
-  void choose(const LoweringTable& lowerings, const Tuning& tuning, Lowering& lowering);
+  void choose(const Plan& plan, const LoweringTable& lowerings, const Tuning& tuning,
+              Lowering& lowering);
   void check_memory(const Plan& plan, const Lowering& lowering);
   void lower(Lowering& lowering);
   void make_batches();

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tessera/graph.h"
@@ -48,6 +49,9 @@ class TESSERA_API Plan {
   bool is_fixed(ValueId value) const { return fixed_.at(static_cast<std::size_t>(value)); }
   /// Whether a node makes fixed values, which stay from run to run.
   bool runs_once(NodeId node) const { return is_fixed(graph_.node(node).outputs.at(0)); }
+  /// Why a node has nothing to run: it is a view, or all it gives is tensors without elements; else
+  /// empty.
+  std::string_view idle(NodeId node) const;
   /// Whether some node writes over parameters or states.
   bool updates() const { return updates_; }
 
