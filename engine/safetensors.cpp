@@ -230,7 +230,8 @@ std::string make_header(const TensorFile& file, const std::vector<const NamedTen
   if (!file.metadata.empty()) header[metadata_key] = file.metadata;
   std::uint64_t offset = 0;
   for (const NamedTensor* named : order) {
-    const auto& [name, tensor] = *named;
+    const std::string& name = named->first;
+    const TensorFile::Tensor& tensor = named->second;
     if (name == metadata_key) throw Error("a tensor cannot be called " + quoted(name));
     if (!fits(tensor.spec, tensor.bytes.size()))
       throw Error(fmt::format("tensor {} is {}, but has {} bytes", quoted(name),
