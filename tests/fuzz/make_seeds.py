@@ -1,0 +1,143 @@
+"""Writes the files that fuzzing starts from: make_seeds.py CHECKPOINT writes corpus/TARGET/NAME.
+
+CHECKPOINT is any that `tessera train` wrote; its metadata is taken. Needs numpy, onnx and Pillow.
+"""
+import gzip
+import io
+import json
+import pathlib
+import struct
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+VERSION = "0.1.0"
+
+
+def write(target, name, data):
+    path = CORPUS / target / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def two(first, second):
+    """Two files as one input: the length of the first, and both."""
+    assert len(first) < 256
+    return bytes([len(first)]) + first + second
+
+
+def idx(array):
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def safetensors(tensors, metadata=None):
+    header, data = ({"__metadata__": metadata} if metadata else {}), b""
+    for name, (dtype, array) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": array.shape,
+                        "data_offsets": [len(data), len(data) + array.nbytes]}
+        data += array.tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def picture(form, mode, **options):
+    pixels = np.random.default_rng(1).integers(0, 256, (6, 5, len(mode))).astype(np.uint8)
+    image = Image.fromarray(pixels.squeeze(), mode)
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def onnx_net(nodes, weights):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])
+    graph = helper.make_graph(nodes, "g", [x], [y], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)],
+                             ir_version=8).SerializeToString()
+
+
+def onnx_nets():
+    def tensor(name, *shape):
+        values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape) / 8 - 1
+        return numpy_helper.from_array(values, name)
+
+    node = helper.make_node
+    yield "conv", onnx_net(
+        [node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1]), node("Relu", ["c"], ["r"]),
+         node("MaxPool", ["r"], ["m"], kernel_shape=[2, 2], strides=[2, 2]),
+         node("GlobalAveragePool", ["m"], ["g"]), node("Flatten", ["g"], ["y"])],
+        [tensor("w", 2, 3, 3, 3), tensor("b", 2)])
+    yield "norm", onnx_net(
+        [node("BatchNormalization", ["x", "s", "s", "s", "s"], ["n"]),
+         node("Reshape", ["n", "shape"], ["f"]), node("Gemm", ["f", "w"], ["z"]),
+         node("Softmax", ["z"], ["y"], axis=1)],
+        [tensor("s", 3), numpy_helper.from_array(np.array([0, -1], np.int64), "shape"),
+         tensor("w", 192, 2)])
+    yield "shapes", onnx_net(
+        [node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]), node("Shape", ["t"], ["s"]),
+         node("Gather", ["s", "zero"], ["n"]), node("Concat", ["n", "rest"], ["shape"], axis=0),
+         node("Reshape", ["t", "shape"], ["f"]), node("Slice", ["f", "zero", "two", "one"], ["y"])],
+        [numpy_helper.from_array(np.array(values, np.int64), name) for name, values in
+         [("zero", [0]), ("one", [1]), ("two", [2]), ("rest", [-1])]])
+
+
+def main(checkpoint):
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (3, 2, 4)).astype(np.uint8), np.array([7, 0, 9], np.uint8)
+    write("idx", "plain", two(idx(labels), idx(images)))
+    write("idx", "packed", two(gzip.compress(idx(labels), mtime=0),
+                               gzip.compress(idx(images), mtime=0)))
+    write("npy", "bytes", two(npy(labels), npy(images)))
+    write("npy", "floats", two(npy(labels.astype(np.int64)),
+                               npy((images / 255).astype(np.float32)[..., None])))
+    write("csv", "grey", b"label,a,b,c,d\n1,0,255,3,4\n0,1,2,3,4\n")
+    write("csv", "colour", b"0,1,2,3\n1,4,5,6\n")
+    write("cifar", "one", gzip.compress(bytes([3]) + bytes(range(256)) * 12, mtime=0))
+    for mode in "L", "LA", "RGB", "RGBA":
+        write("picture", f"{mode}.png", picture("PNG", mode))
+    write("picture", "grey.jpg", picture("JPEG", "L", quality=50))
+    write("picture", "progressive.jpg", picture("JPEG", "RGB", quality=50, progressive=True))
+    write("picture", "colour.ppm", picture("PPM", "RGB"))
+    write("picture", "grey.pgm", picture("PPM", "L"))
+    write("safetensors", "three", safetensors(
+        {"a": ("U8", np.zeros(3, np.uint8)), "b": ("F32", np.ones((2, 3), np.float32)),
+         "c": ("I64", np.array(5, np.int64))}, {"format": "test"}))
+    data = pathlib.Path(checkpoint).read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    write("checkpoint", "metadata", safetensors({}, json.loads(data[8:8 + size])["__metadata__"]))
+    for name, net in onnx_nets():
+        write("onnx", name, net)
+    subject = {"tessera": VERSION, "device": "fuzzed", "driver": "1"}
+    write("tuning", "one", json.dumps(subject | {"results": {"matmul f32[4,4] f32[4,4]": {
+        "algorithm": "tile", "parameters": {"tile_m": 8}, "microseconds": 2.5,
+        "default_microseconds": 3}}}).encode())
+    write("verdict", "avoid", json.dumps({"subject": subject, "avoid": "wrong results"}).encode())
+    write("case", "matmul", two(
+        safetensors({"0": ("F32", np.ones((1, 2), np.float32)),
+                     "1": ("F32", np.ones((3, 2), np.float32))}), json.dumps({
+            "tessera": VERSION, "op": "matmul", "node": "c", "device": "d", "algorithm": "a",
+            "attributes": {"transpose_a": [0, 0], "transpose_b": [0, 1]},
+            "inputs": [{"dtype": "f32", "shape": [1, 2]}, {"dtype": "f32", "shape": [3, 2]}],
+        }).encode()))
+    # What fuzzing has found.
+    write("picture", "found-no-height", b"P5\n5 ")
+    write("onnx", "found-softmax-of-nothing", onnx_net([helper.make_node("Softmax", [], ["y"])], []))
+    write("onnx", "found-name-of-two-lines",
+          onnx_net([helper.make_node("Trans\npose", ["x"], ["y"])], []))
+    for seed in range(8):
+        write("graph", str(seed), rng.integers(0, 256, 40).astype(np.uint8).tobytes())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,170 @@
+// The readers of files: of data, weights, nets, and of what is kept between runs.
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "engine/data/cifar.h"
+#include "engine/data/csv.h"
+#include "engine/data/idx.h"
+#include "engine/data/npy.h"
+#include "engine/data/picture.h"
+#include "tessera/check.h"
+#include "tessera/checkpoint.h"
+#include "tessera/device.h"
+#include "tessera/error.h"
+#include "tessera/models.h"
+#include "tessera/onnx.h"
+#include "tessera/safetensors.h"
+#include "tessera/tuning.h"
+#include "tessera/verdict.h"
+#include "tests/data/temporary_folder.h"
+#include "tests/fuzz/target.h"
+
+namespace tessera::fuzz {
+namespace {
+
+/// A folder for the files of this process, in which most are overwritten again and again.
+std::string path(const std::string& name) {
+  static const tests::TemporaryFolder folder;
+  return folder / name;
+}
+
+std::string file(const std::string& name, Input bytes) {
+  const std::string written = path(name);
+  std::ofstream(written, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  return written;
+}
+
+/// An input that stands for two files: as many bytes as the first one says go into the first.
+std::pair<Input, Input> halves(Input input) {
+  if (input.empty()) return {};
+  const std::size_t first = std::min<std::size_t>(input[0], input.size() - 1);
+  return {input.subspan(1, first), input.subspan(1 + first)};
+}
+
+void read_idx(Input input) {
+  const auto [labels, images] = halves(input);
+  data::read_idx(file("images", images), file("labels", labels), 10);
+}
+
+void read_npy(Input input) {
+  const auto [labels, images] = halves(input);
+  data::read_npy(file("x.npy", images), file("y.npy", labels));
+}
+
+void read_csv(Input input) { data::read_csv(file("x.csv", input), 0, 0, 0); }
+
+void read_cifar(Input input) { data::read_cifar({file("x.bin", input)}, 1, 10); }
+
+void read_picture(Input input) {
+  std::vector<std::uint8_t> pixels(5 * 7 * 3);
+  data::read_picture(file("picture", input), {5, 7, 3}, pixels);
+}
+
+void read_tensors(Input input) { read_safetensors(file("x.safetensors", input)); }
+
+void read_network(Input input) {
+  static const auto device = open_device("cpu");
+  const Checkpoint checkpoint = read_checkpoint(file("x.safetensors", input));
+  try {
+    load_network(*device, checkpoint);
+  } catch (const Error&) {  // weights are missing: the files are small
+  }
+}
+
+void read_onnx(Input input) {
+  const Model model = onnx_model(file("x.onnx", input), {8, 8, 3, {}});
+  Graph graph;
+  const Var x = graph.input(
+      "x", {DType::f32, {1, model.input.height, model.input.width, model.input.channels}});
+  model.build(x);
+}
+
+DeviceInfo made_up_device() {
+  DeviceInfo info;
+  info.name = std::string("fuzzed");
+  info.driver = std::string("1");
+  return info;
+}
+
+/// Writes the input where `store` stores a file, and lets `load` read it.
+template <typename Store, typename Load>
+void read_stored(const char* variable, Input input, const Store& store, const Load& load) {
+  setenv(variable, path("stored").c_str(), 1);
+  static const std::string stored = store();
+  std::ofstream(stored, std::ios::binary)
+      .write(reinterpret_cast<const char*>(input.data()),
+             static_cast<std::streamsize>(input.size()));
+  load();
+}
+
+/// A file that is damaged is passed over, with the reason, which counts as an error here.
+void read_tuning(Input input) {
+  read_stored(
+      "TESSERA_TUNING_DIR", input, [] { return store_tuning(made_up_device(), {}); },
+      [] {
+        const auto found = stored_tuning(made_up_device());
+        if (!found->problem.empty()) throw Error("tuning", found->problem);
+      });
+}
+
+void read_verdict(Input input) {
+  read_stored(
+      "TESSERA_DOCTOR_DIR", input, [] { return store_verdict(made_up_device(), {}); },
+      [] {
+        if (!load_verdict(made_up_device())) throw Error("verdict", "none");
+      });
+}
+
+/// A node as `tessera bisect` keeps one, whose tensors are some of the seed's.
+void read_case(Input input) {
+  const auto [tensors, json] = halves(input);
+  file("node.safetensors", tensors);
+  file("node.json", json);
+  load_case(path("."));
+}
+
+}  // namespace
+
+const std::vector<Target>& targets() {
+  static const std::vector<Target> all = {
+      {"idx", read_idx, 2000},
+      {"npy", read_npy, 2000},
+      {"csv", read_csv, 2000},
+      {"cifar", read_cifar, 2000},
+      {"picture", read_picture, 2000},
+      {"safetensors", read_tensors, 2000},
+      {"checkpoint", read_network, 2000},
+      {"onnx", read_onnx, 2000},
+      {"tuning", read_tuning, 2000},
+      {"verdict", read_verdict, 2000},
+      {"case", read_case, 2000},
+      {"graph", run_graph, 30},
+  };
+  return all;
+}
+
+const Target& find_target(std::string_view name) {
+  std::string names;
+  for (const Target& target : targets()) {
+    if (target.name == name) return target;
+    names += fmt::format(" {}", target.name);
+  }
+  throw Error("fuzz", fmt::format("there is no target '{}', expected one of{}", name, names));
+}
+
+std::string outcome(const Target& target, Input input) {
+  try {
+    target.run(input);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (message.empty() || message.find('\n') != std::string::npos)
+      throw std::logic_error("expected a message of one line, found: " + message);
+    return message;
+  }
+  return {};
+}
+
+}  // namespace tessera::fuzz
