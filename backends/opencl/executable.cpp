@@ -252,7 +252,9 @@ void OpenclExecutable::enqueue(const Step& step) {
 }
 
 void OpenclExecutable::run() {
-  for (auto& [name, input] : inputs_) {
+  for (auto& entry : inputs_) {
+    const std::string& name = entry.first;
+    Input& input = entry.second;
     if (!input.ever_set) throw Error("opencl", "input '" + name + "' has not been set");
     if (input.pending) checked("input", [&] { take_input(name, input); });
   }
