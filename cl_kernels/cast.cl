@@ -10,7 +10,8 @@
     }                                                                                           \
   }
 
-CAST(f32_to_i32, float, int, convert_int_sat(x))
+// OpenCL only recommends that NaN becomes 0.
+CAST(f32_to_i32, float, int, isnan(x) ? 0 : convert_int_sat(x))
 CAST(f32_to_u8, float, uchar, (uchar)(convert_int_sat(x) & 255))
 CAST(i32_to_f32, int, float, (float)x)
 CAST(i32_to_u8, int, uchar, (uchar)(x & 255))
