@@ -11,7 +11,8 @@ namespace tessera {
 
 /// Checks each case that is not for the benchmark only, on each device: forward against the naive
 /// reference, gradients against finite differences of it, nothing written outside of the values,
-/// and the same bits each time.
+/// and the same bits each time. For implementations that are slow, the environment variable
+/// TESSERA_CASE_WORK bounds the operations and bytes of a case.
 void check_cases(const std::vector<cases::Case>& list,
                  const std::vector<std::unique_ptr<Device>>& devices);
 

@@ -25,6 +25,7 @@ inline std::vector<std::unique_ptr<Device>> open_usable_devices() {
     else if (only)
       skip_program(info.id + ": " + info.reason);
   }
+  if (only && devices.empty()) skip_program(std::string(only) + ": no such device");
   // The CPU backend is there always.
   if (!only) REQUIRE_FALSE(devices.empty());
   return devices;
