@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 #include <utility>
 
 #include "onnx/call.h"
@@ -83,12 +84,17 @@ void Importer::import_node(const onnx::NodeProto& node) {
         set(input, constant_of(*tensor, file_.folder()));
     }
   Call call(*this, node);
+  const auto refused = [&](const char* why) {
+    return Error(
+        fmt::format("{} ({} node '{}' of '{}')", why, node.op_type(), name_of(node), file_.path()));
+  };
   std::vector<Argument> results;
   try {
     results = import_call(call);
   } catch (const Error& error) {
-    throw Error(fmt::format("{} ({} node '{}' of '{}')", error.what(), node.op_type(),
-                            name_of(node), file_.path()));
+    throw refused(error.what());
+  } catch (const std::out_of_range&) {
+    throw refused("[onnx] there are too few inputs, outputs, dimensions or elements");
   }
   const auto count = std::min(results.size(), static_cast<std::size_t>(node.output_size()));
   for (std::size_t i = 0; i < count; ++i)

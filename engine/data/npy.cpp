@@ -62,11 +62,14 @@ class HeaderParser {
   }
 
  private:
-  [[noreturn]] void refuse(const char* expected) const {
-    std::string found(rest_.substr(0, 20));
+  static std::string printable(std::string_view found) {
+    std::string text(found);
     std::replace_if(
-        found.begin(), found.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-    throw Error(fmt::format("has '{}', expected {}", found, expected));
+        text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    return text;
+  }
+  [[noreturn]] void refuse(const char* expected) const {
+    throw Error(fmt::format("has '{}', expected {}", printable(rest_.substr(0, 20)), expected));
   }
   void skip_space() {
     const std::size_t first = rest_.find_first_not_of(" \n");
@@ -86,7 +89,7 @@ class HeaderParser {
     if (*quote == '"') expect("\"");
     const std::size_t end = rest_.find_first_of(quote);
     if (end == std::string_view::npos) refuse("the end of a string");
-    std::string text(rest_.substr(0, end));
+    std::string text = printable(rest_.substr(0, end));
     rest_.remove_prefix(end + 1);
     return text;
   }

@@ -44,6 +44,7 @@ Results splitting(Call& call) {
   auto sizes = call.setting("split", 1);
   if (!sizes) {
     const auto count = static_cast<std::int64_t>(call.outputs());
+    if (count == 0) throw Error("onnx", "there are no outputs, expected at least 1");
     const std::int64_t most = (size + count - 1) / count;
     sizes.emplace(at(count), most);
     sizes->back() = size - most * (count - 1);

@@ -135,6 +135,8 @@ def main(checkpoint):
     write("onnx", "found-softmax-of-nothing", onnx_net([helper.make_node("Softmax", [], ["y"])], []))
     write("onnx", "found-name-of-two-lines",
           onnx_net([helper.make_node("Trans\npose", ["x"], ["y"])], []))
+    write("onnx", "found-concat-of-nothing", onnx_net([helper.make_node("Concat", [], ["y"], axis=0)], []))
+    write("npy", "found-type-of-two-lines", two(npy(labels).replace(b"|u1", b"\nu1"), npy(images)))
     for seed in range(8):
         write("graph", str(seed), rng.integers(0, 256, 40).astype(np.uint8).tobytes())
 
