@@ -5,11 +5,9 @@ usage: test_log.py TESSERA
 import json
 import pathlib
 import re
-import signal
-import subprocess
 import unittest
 
-from tool_case import TOOL, ToolCase
+from tool_case import ToolCase
 
 
 def read(path):

@@ -7,12 +7,10 @@ import html.parser
 import json
 import random
 import re
-import signal
 import struct
-import subprocess
 import unittest
 
-from tool_case import SIDE, TOOL, ToolCase
+from tool_case import SIDE, ToolCase
 
 # Elements without an end.
 VOID = {"br", "img", "meta"}

@@ -3,12 +3,10 @@
 usage: test_tool.py TESSERA
 """
 import json
-import os
 import pathlib
 import random
 import re
 import shutil
-import signal
 import struct
 import subprocess
 import time
