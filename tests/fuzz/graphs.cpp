@@ -23,7 +23,9 @@
 #include "tessera/ops.h"
 #include "tessera/params.h"
 #include "tessera/plan.h"
+#include "tests/data/temporary_folder.h"
 #include "tests/fuzz/target.h"
+#include "tests/read_outputs.h"
 
 namespace tessera::fuzz {
 namespace {
@@ -282,8 +284,6 @@ Graph build(Input input, bool as_a_net) {
   return graph;
 }
 
-using Results = std::vector<std::vector<float>>;
-
 Results run_on(Device& device, const Graph& graph) {
   const Plan plan(graph, {.alignment = device.buffer_alignment()});
   Params params(device);
@@ -296,12 +296,7 @@ Results run_on(Device& device, const Graph& graph) {
     executable->set_input("x", std::as_bytes(std::span(x)));
   }
   executable->run();
-  Results results;
-  for (const Graph::Output& output : graph.outputs()) {
-    results.emplace_back(static_cast<std::size_t>(graph.value(output.value).spec.elements()));
-    executable->read_output(output.name, std::as_writable_bytes(std::span(results.back())));
-  }
-  return results;
+  return read_outputs(*executable, graph);
 }
 
 /// NaN is right where it is expected: as the mean of nothing.
@@ -309,7 +304,7 @@ bool is_near(float found, float expected, double bound) {
   return std::isnan(expected) ? std::isnan(found) : std::abs(found - expected) <= bound;
 }
 
-/// "x; %3 = relu(%0) f32[1,2]; ..."
+/// "%3 = relu(%0) f32[1,2]; ..."
 std::string listing(const Graph& graph) {
   std::string text;
   for (const Node& node : graph.nodes())
@@ -336,7 +331,8 @@ void compare(const Graph& graph, const Results& found, const Results& expected,
 const std::vector<std::unique_ptr<Device>>& devices() {
   static const auto all = [] {
     // Programs of made-up shapes are no use to anyone else.
-    setenv("TESSERA_CACHE_DIR", "", 1);
+    static const tests::TemporaryFolder cache;
+    setenv("TESSERA_CACHE_DIR", cache.path().c_str(), 1);
     std::vector<std::unique_ptr<Device>> opened;
     const char* const only = std::getenv("TESSERA_DEVICE");
     for (const DeviceInfo& info : list_devices())

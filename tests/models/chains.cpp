@@ -11,6 +11,7 @@
 #include "tessera/models.h"
 #include "tessera/plan.h"
 #include "tests/devices.h"
+#include "tests/read_outputs.h"
 
 namespace tessera {
 namespace {
@@ -38,8 +39,6 @@ Graph step_graph(const Model& model, bool joined) {
   return graph;
 }
 
-using Results = std::vector<std::vector<float>>;
-
 Results run(Device& device, const Model& model, const Graph& graph) {
   const Plan plan(graph, {.alignment = device.buffer_alignment()});
   Params params(device);
@@ -53,12 +52,7 @@ Results run(Device& device, const Model& model, const Graph& graph) {
   executable->set_input("image", std::as_bytes(std::span(pixels)));
   executable->set_input("label", std::as_bytes(std::span(labels)));
   executable->run();
-  Results results;
-  for (const Graph::Output& output : graph.outputs()) {
-    results.emplace_back(static_cast<std::size_t>(graph.value(output.value).spec.elements()));
-    executable->read_output(output.name, std::as_writable_bytes(std::span(results.back())));
-  }
-  return results;
+  return read_outputs(*executable, graph);
 }
 
 double difference(const std::vector<float>& a, const std::vector<float>& b) {
