@@ -1,6 +1,6 @@
 """Writes the files that fuzzing starts from: make_seeds.py CHECKPOINT writes corpus/TARGET/NAME.
 
-CHECKPOINT is any that `tessera train` wrote; its metadata is taken. Needs numpy, onnx and Pillow.
+CHECKPOINT is any that `tessera train` wrote; its metadata is taken. Needs numpy, onnx, Pillow and xxhash.
 """
 import gzip
 import io
@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import onnx
+import xxhash
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -92,6 +93,12 @@ def onnx_nets():
          [("zero", [0]), ("one", [1]), ("two", [2]), ("rest", [-1])]])
 
 
+def program(text, binary):
+    """An entry of the cache of compiled programs, backends/opencl/disk_cache.cpp."""
+    return (b"TSRPROG2" + xxhash.xxh3_128_hexdigest(text).encode() +
+            struct.pack("<QQ", len(binary), xxhash.xxh3_64_intdigest(binary)) + binary)
+
+
 def main(checkpoint):
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (3, 2, 4)).astype(np.uint8), np.array([7, 0, 9], np.uint8)
@@ -130,6 +137,14 @@ def main(checkpoint):
             "attributes": {"transpose_a": [0, 0], "transpose_b": [0, 1]},
             "inputs": [{"dtype": "f32", "shape": [1, 2]}, {"dtype": "f32", "shape": [3, 2]}],
         }).encode()))
+    write("config", "options", b'''# a comment
+model = "a net"
+epochs = 5
+lr = 0.1  # another
+augment = true
+milestones = [1, 2.5]
+''')
+    write("program", "one", program(b"fuzzed", b"program"))
     # What fuzzing has found.
     write("picture", "found-no-height", b"P5\n5 ")
     write("onnx", "found-softmax-of-nothing", onnx_net([helper.make_node("Softmax", [], ["y"])], []))

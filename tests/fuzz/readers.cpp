@@ -1,8 +1,10 @@
 // The readers of files: of data, weights, nets, and of what is kept between runs.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <fstream>
 
+#include "backends/opencl/disk_cache.h"
 #include "engine/data/cifar.h"
 #include "engine/data/csv.h"
 #include "engine/data/idx.h"
@@ -19,6 +21,7 @@
 #include "tessera/verdict.h"
 #include "tests/data/temporary_folder.h"
 #include "tests/fuzz/target.h"
+#include "tools/run_config.h"
 
 namespace tessera::fuzz {
 namespace {
@@ -126,6 +129,35 @@ void read_case(Input input) {
   load_case(path("."));
 }
 
+/// A file for --config, of a command that has an option of each kind.
+void read_config(Input input) {
+  CLI::App command("", "train");
+  tools::add_config_option(command);
+  std::string model;
+  std::int64_t epochs = 0;
+  double rate = 0;
+  bool augment = false;
+  std::vector<double> milestones;
+  command.add_option("--model", model);
+  command.add_option("--epochs", epochs)->check(CLI::PositiveNumber);
+  command.add_option("--lr", rate);
+  command.add_flag("--augment", augment);
+  command.add_option("--milestones", milestones)->delimiter(',');
+  try {
+    command.parse(std::vector<std::string>{file("run.toml", input), "--config"});  // last one first
+  } catch (const CLI::ParseError& error) {
+    throw Error("config", error.what());
+  }
+}
+
+/// A compiled program of the cache.
+void read_program(Input input) {
+  static const opencl::DiskCache cache(path("programs"));
+  static const std::string key = opencl::DiskCache::key("fuzzed");
+  file("programs/" + key + ".bin", input);
+  if (!cache.load(key)) throw Error("program", "none");
+}
+
 }  // namespace
 
 const std::vector<Target>& targets() {
@@ -141,6 +173,8 @@ const std::vector<Target>& targets() {
       {"tuning", read_tuning, 2000},
       {"verdict", read_verdict, 2000},
       {"case", read_case, 2000},
+      {"config", read_config, 2000},
+      {"program", read_program, 2000},
       {"graph", run_graph, 30},
   };
   return all;
