@@ -8,9 +8,12 @@
 #include <thread>
 #include <vector>
 
+#include "engine/machine.h"
+
 namespace tessera {
 
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work) {
+  const std::size_t most = static_cast<std::size_t>(thread_count());
   std::atomic<std::size_t> next = 0;
   std::mutex failing;
   std::exception_ptr failure;
@@ -30,7 +33,6 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& wor
   };
   {
     std::vector<std::jthread> threads;
-    const std::size_t most = std::max(1u, std::thread::hardware_concurrency());
     try {
       while (threads.size() + 1 < std::min(most, count)) threads.emplace_back(take);
     } catch (const std::system_error&) {  // fewer threads do the same

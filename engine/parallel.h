@@ -1,4 +1,4 @@
-// Independent pieces of work on all processors of the host.
+// Independent pieces of work on the processors of the host.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,9 @@
 
 namespace tessera {
 
-/// Calls work(0), ..., work(count - 1), each once, on several threads. What they throw, that of the
-/// lowest number, comes out when all that began have ended; the rest is not begun.
+/// Calls work(0), ..., work(count - 1), each once, on as many threads as thread_count() says. What
+/// they throw, that of the lowest number, comes out when all that began have ended; the rest is not
+/// begun.
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work);
 
 }  // namespace tessera

@@ -11,7 +11,7 @@
 
 #include "backends/backends.h"
 #include "backends/cpu/executable.h"
-#include "backends/cpu/machine.h"
+#include "engine/machine.h"
 #include "backends/huge_pages.h"
 #include "tessera/error.h"
 

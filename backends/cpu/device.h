@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "backends/cpu/isa.h"
-#include "backends/cpu/machine.h"
+#include "engine/machine.h"
 #include "backends/cpu/thread_pool.h"
 #include "tessera/device.h"
 

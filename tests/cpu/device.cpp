@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "backends/cpu/machine.h"
+#include "engine/machine.h"
 #include "tests/cpu/environment.h"
 #include "tests/cpu/workload.h"
 #include "tests/refusal.h"
@@ -31,12 +31,12 @@ TEST_CASE("the device describes the machine") {
 }
 
 TEST_CASE("the number of threads comes from the environment or from the machine") {
-  CHECK(cpu::thread_count() >= 1);
+  CHECK(thread_count() >= 1);
   {
     const Environment omp("OMP_NUM_THREADS", "5,2");
-    CHECK(cpu::thread_count() == 5);
+    CHECK(thread_count() == 5);
     const Environment threads("TESSERA_THREADS", "7");
-    CHECK(cpu::thread_count() == 7);
+    CHECK(thread_count() == 7);
   }
   for (const char* wrong : {"0", "-1", "many", "3x", "99999"}) {
     const Environment threads("TESSERA_THREADS", wrong);

@@ -6,7 +6,10 @@
 #include <atomic>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include "tests/cpu/environment.h"
 
 namespace tessera {
 namespace {
@@ -17,6 +20,13 @@ TEST_CASE("every piece is done once") {
     parallel_for(count, [&](std::size_t i) { ++done[i]; });
     for (const auto& times : done) CHECK(times == 1);
   }
+}
+
+TEST_CASE("no more threads work than the process may use") {
+  const Environment threads("TESSERA_THREADS", "1");
+  std::vector<std::thread::id> workers(10);
+  parallel_for(workers.size(), [&](std::size_t i) { workers[i] = std::this_thread::get_id(); });
+  for (const auto& worker : workers) CHECK(worker == std::this_thread::get_id());
 }
 
 TEST_CASE("of several failures the first one comes out") {

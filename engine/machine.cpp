@@ -1,4 +1,4 @@
-#include "backends/cpu/machine.h"
+#include "engine/machine.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@
 
 #include "tessera/error.h"
 
-namespace tessera::cpu {
+namespace tessera {
 namespace {
 
 constexpr int most_threads = 1024;
@@ -103,4 +103,4 @@ int thread_count() {
   return threads;
 }
 
-}  // namespace tessera::cpu
+}  // namespace tessera

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace tessera::cpu {
+namespace tessera {
 
 struct Machine {
   std::string name;  ///< of the processor
@@ -20,4 +20,4 @@ std::uint64_t last_cache_bytes();
 /// the first is not a number from 1 to 1024.
 int thread_count();
 
-}  // namespace tessera::cpu
+}  // namespace tessera
