@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/ops/op_table.h"
 #include "tessera/error.h"
-#include "tessera/op.h"
 #include "tessera/ops.h"
 
 namespace tessera {
@@ -119,6 +119,10 @@ std::vector<Var> gradients(Var loss, const std::vector<Var>& wrt) {
   if (loss.spec().elements() != 1)
     throw Error("gradients", "the loss has shape " + to_string(loss.shape()) + ", expected [1]");
   return gradients(loss, loss.graph().constant(loss.shape(), 1.0), wrt);
+}
+
+bool passes_gradients(const Op& op) {
+  return op.gradient != nullptr && op.gradient != ops::no_gradient;
 }
 
 void remove_dead_nodes(Graph& graph) {

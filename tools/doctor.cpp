@@ -55,7 +55,7 @@ std::string text_of(const Patient& patient) {
       fmt::format("{} {} ({}, driver {})\n", info.id, info.name, info.platform, info.driver);
   for (const Finding& f : patient.findings)
     text +=
-        fmt::format("  {:<28} {}\n", f.check,
+        fmt::format("  {:<34} {}\n", f.check,
                     f.kind == Kind::figure || f.text.empty()
                         ? words[static_cast<std::size_t>(f.kind)] + f.text
                         : fmt::format("{}: {}", words[static_cast<std::size_t>(f.kind)], f.text));

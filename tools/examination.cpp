@@ -12,6 +12,7 @@
 #include "tessera/error.h"
 #include "tessera/models.h"
 #include "tools/made_up.h"
+#include "tools/op_check.h"
 #include "tools/step_check.h"
 #include "tools/worker_process.h"
 
@@ -129,6 +130,15 @@ void report_check(const std::string& name, Kind failure,
   }
 }
 
+void report_ops(Device& device, Clock::time_point until) {
+  for (const FamilyCheck& check : check_ops(device, until)) {
+    if (check.cases == 0) continue;  // it was time
+    const bool right = check.wrong.empty();
+    report({"the cases of " + check.family, right ? Kind::right : Kind::wrong,
+            right ? fmt::format("{} of them", check.cases) : check.wrong});
+  }
+}
+
 void report_figures(Device& device) {
   const Ceilings c = device.measure_ceilings();
   report({"arithmetic", Kind::figure, fmt::format("{:.1f} GFLOP/s", 1e-9 * c.flops)});
@@ -168,6 +178,7 @@ void serve_examination(const std::string& name, double seconds) {
   report_check("ten steps of a training", Kind::wrong,
                [&] { return check_training(*device, *reference); });
   report_check("a gradient by differences", Kind::wrong, [&] { return check_gradient(*device); });
+  report_ops(*device, Clock::now() + duration(0.4 * seconds));
   for (const Net& net : nets())
     if (Clock::now() < until)
       report_check("the nodes of " + net.model.name, Kind::wrong,

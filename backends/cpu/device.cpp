@@ -11,8 +11,8 @@
 
 #include "backends/backends.h"
 #include "backends/cpu/executable.h"
-#include "engine/machine.h"
 #include "backends/huge_pages.h"
+#include "engine/machine.h"
 #include "tessera/error.h"
 
 namespace tessera::cpu {

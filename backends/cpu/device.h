@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "backends/cpu/isa.h"
-#include "engine/machine.h"
 #include "backends/cpu/thread_pool.h"
+#include "engine/machine.h"
 #include "tessera/device.h"
 
 namespace tessera::cpu {

@@ -204,12 +204,18 @@ std::optional<std::string> difference(const HostTensor& found, const HostTensor&
                      looked_at, worst, to_string(expected.spec), found[worst], expected[worst]);
 }
 
-std::vector<Case> all_cases() {
-  std::vector<Case> all;
-#define TESSERA_OP_FAMILY(family) \
-  for (Case & c : family##_cases()) all.push_back(std::move(c));
+std::vector<Family> all_families() {
+  return {
+#define TESSERA_OP_FAMILY(family) {#family, family##_cases()},
 #include "op_families.inc"
 #undef TESSERA_OP_FAMILY
+  };
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> all;
+  for (Family& family : all_families())
+    for (Case& c : family.cases) all.push_back(std::move(c));
   return all;
 }
 

@@ -104,6 +104,11 @@ Case with_epilogue(Case c, bool residual, double most = 0);
 #include "op_families.inc"
 #undef TESSERA_OP_FAMILY
 
+struct Family {
+  std::string name;
+  std::vector<Case> cases;
+};
+std::vector<Family> all_families();
 /// The cases of all families.
 std::vector<Case> all_cases();
 

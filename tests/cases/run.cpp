@@ -1,7 +1,6 @@
 // Runs a case; see run.h.
 #include "tests/cases/run.h"
 
-#include "engine/ops/op_table.h"
 #include "tessera/autograd.h"
 #include "tessera/op.h"
 
@@ -31,9 +30,7 @@ bool has_gradient(const Input& input) {
 }
 
 bool is_differentiable(const Case& c) {
-  if (!c.smooth || c.build) return c.smooth;
-  const auto gradient = find_op(c.op).gradient;
-  return gradient != nullptr && gradient != ops::no_gradient;
+  return c.smooth && (c.build || passes_gradients(find_op(c.op)));
 }
 
 CaseRun::CaseRun(const Case& c, Device& device, bool backward, const PlanOptions& options)

@@ -86,7 +86,8 @@ class TrustTest(ToolCase):
         found, environment = self.doctor(self.environment, "--report", report)
         results = {f["check"]: f["result"] for f in found["findings"]}
         self.assertNotIn("wrong", results.values(), found)
-        for check in ("ten steps of a training", "a gradient by differences", "the nodes of tutorial"):
+        for check in ("ten steps of a training", "a gradient by differences", "the cases of conv2d",
+                      "the nodes of tutorial"):
             self.assertEqual(results[check], "right")
         self.assertEqual(results["launch"], "figure")
         self.assertTrue(found["verdict"].startswith("usable"), found)
@@ -104,6 +105,10 @@ class TrustTest(ToolCase):
         for path in (self.folder / "verdicts").iterdir():
             path.write_text(path.read_text().replace('"driver": "', '"driver": "other '))
         self.assertNotIn("to be avoided", self.run_tool("devices", env=environment).stdout)
+
+    def test_doctor_catches_a_wrong_op_that_no_net_has(self):
+        found, _ = self.doctor(self.with_kernels("resample.cl", "sum +=", "sum -="))
+        self.assertRegex(found["verdict"], "^avoid: the cases of resample: resample .* elements differ")
 
     def test_doctor_survives_a_kernel_that_crashes(self):
         environment = self.with_kernels(

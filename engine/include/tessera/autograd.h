@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tessera/graph.h"
+#include "tessera/op.h"
 
 namespace tessera {
 
@@ -13,6 +14,10 @@ namespace tessera {
 TESSERA_API std::vector<Var> gradients(Var y, Var dy, const std::vector<Var>& wrt);
 /// The same for a loss of one element, weighted by 1.
 TESSERA_API std::vector<Var> gradients(Var loss, const std::vector<Var>& wrt);
+
+/// Whether gradients pass through an op: not where it counts, compares or cuts off, nor where it
+/// is not differentiable.
+TESSERA_API bool passes_gradients(const Op& op);
 
 /// Drops nodes that neither an output nor an update in place depends on.
 TESSERA_API void remove_dead_nodes(Graph& graph);
