@@ -211,7 +211,7 @@ class Blocking : public Eigen::internal::level3_blocking<float, float> {
     m_mc = rows, m_nc = columns, m_kc = depth;
     Eigen::internal::computeProductBlockingSizes<float, float>(m_kc, m_mc, m_nc, Eigen::Index{1});
     m_blockA = buffers;
-    m_blockB = buffers + aligned(m_mc * m_kc);
+    if (buffers) m_blockB = buffers + aligned(m_mc * m_kc);
   }
   std::int64_t floats() const { return aligned(m_mc * m_kc) + aligned(m_nc * m_kc); }
 

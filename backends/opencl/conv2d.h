@@ -61,7 +61,7 @@ struct PackedFilters {
 cl::Buffer packed_filters(Lowering& l, const cl::Buffer& w, const PackedFilters& p);
 
 /// The source with zeros where taps would leave it and `room` floats to read after its end; itself
-/// if there is need of neither. Moves the axes' bases.
+/// if there is need of neither, or nothing to read. Moves the axes' bases.
 Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room = 0);
 
 // One group, by tiles in local memory: cl_kernels/conv2d_local.cl. Constants, ready before any

@@ -25,7 +25,7 @@ cl::Buffer packed_filters(Lowering& l, const cl::Buffer& w, const PackedFilters&
 Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room) {
   const std::int64_t top = h.before(), left = w.before();
   const std::int64_t bottom = h.after(x.rows), right = w.after(x.columns);
-  if (top + bottom + left + right + room == 0) return x;
+  if (top + bottom + left + right + room == 0 || x.channels == 0) return x;
   Source y = {{}, x.N, x.rows + top + bottom, x.columns + left + right, x.channels};
   y.buffer = l.workspace(float_bytes(y.N * y.rows * y.columns * y.channels + room));
   const std::int64_t row = y.columns * y.channels;

@@ -218,6 +218,7 @@ const std::vector<Named>& small_convolutions() {
        {1, 7, 6, 4, 3, 4, 3, {2, 2}, {1, 2, 0, 3}, {1, 2}, 1, true}},
       {"depthwise, padding on one side", {2, 6, 5, 18, 18, 4, 2, {1, 1}, {2, 1, 0, 1}, {1, 1}, 18}},
       {"many images", {131, 3, 3, 1, 2, 2, 2}},
+      {"no channels, bias", {2, 8, 7, 0, 16, 3, 5, {1, 1}, {1, 1}, {1, 1}, 1, true}},
       {"no images, bias", {0, 8, 7, 5, 16, 3, 5, {1, 1}, {1, 1}, {1, 1}, 1, true}},
       {"depthwise, no images, C=18", {0, 6, 5, 18, 18, 3, 3, {1, 1}, {1, 1}, {1, 1}, 18}},
       {"depthwise, no images, stride 2", {0, 6, 5, 4, 8, 3, 3, {2, 2}, {1, 1}, {1, 1}, 4}},

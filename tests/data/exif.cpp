@@ -30,7 +30,7 @@ Bytes quarters() {
 /// With Exif data whose only entry is the orientation.
 Bytes with_orientation(int orientation, bool little) {
   Bytes exif = {'E', 'x', 'i', 'f', 0, 0};
-  const auto number = [&](unsigned value, int bytes) {
+  const auto number = [&](std::uint64_t value, int bytes) {
     for (int i = 0; i < bytes; ++i)
       exif.push_back(static_cast<std::uint8_t>(value >> 8 * (little ? i : bytes - 1 - i)));
   };

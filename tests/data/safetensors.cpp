@@ -29,11 +29,11 @@ TensorFile example() {
 void check_equal(const TensorFile& found, const TensorFile& expected) {
   CHECK(found.metadata == expected.metadata);
   REQUIRE(found.tensors.size() == expected.tensors.size());
-  for (const auto& [name, tensor] : expected.tensors) {
-    CAPTURE(name);
-    REQUIRE(found.tensors.count(name) == 1);
-    CHECK(found.tensors.at(name).spec == tensor.spec);
-    CHECK(found.tensors.at(name).bytes == tensor.bytes);
+  for (const auto& tensor : expected.tensors) {
+    CAPTURE(tensor.first);
+    REQUIRE(found.tensors.count(tensor.first) == 1);
+    CHECK(found.tensors.at(tensor.first).spec == tensor.second.spec);
+    CHECK(found.tensors.at(tensor.first).bytes == tensor.second.bytes);
   }
 }
 

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <functional>
 
 #include "engine/passes/passes.h"
@@ -71,9 +70,8 @@ class Builder {
            Philox random(1, name);
            for (float& number : numbers)
              number = static_cast<float>(step * (2 * static_cast<int>(random.below(2)) - 1));
-           std::vector<std::byte> bytes(count * sizeof(float));
-           std::memcpy(bytes.data(), numbers.data(), bytes.size());
-           return bytes;
+           const auto bytes = std::as_bytes(std::span(numbers));
+           return std::vector<std::byte>(bytes.begin(), bytes.end());
          }});
   }
 

@@ -129,18 +129,20 @@ TEST_CASE("optimisers follow PyTorch") {
   const auto optimizers = goldens.cases("options");
   CHECK(optimizers.size() >= 13);
   for (const auto& device : open_usable_devices())
-    for (const auto& [name, json] : optimizers) {
+    for (const auto& optimizer : optimizers) {
       INFO("device: ", device->info().id, " (", device->info().name, ")");
-      INFO("case: ", name);
-      for (bool joined : {false, true}) CHECK_NOTHROW(follow(goldens, name, json, *device, joined));
+      INFO("case: ", optimizer.first);
+      for (bool joined : {false, true})
+        CHECK_NOTHROW(follow(goldens, optimizer.first, optimizer.second, *device, joined));
     }
 }
 
 TEST_CASE("schedules follow PyTorch") {
   const auto schedules = Goldens().cases("schedule");
   CHECK(schedules.size() >= 10);
-  for (const auto& [name, json] : schedules) {
-    INFO("case: ", name);
+  for (const auto& schedule : schedules) {
+    INFO("case: ", schedule.first);
+    const Json& json = schedule.second;
     const ScheduleOptions options = schedule_of(json.at("schedule"));
     const std::vector<double> rates = json.at("rates");
     REQUIRE(rates.size() == steps);

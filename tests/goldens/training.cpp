@@ -44,7 +44,8 @@ std::vector<Batch> make_batches(const Dataset& data, const TensorFile& file) {
 
 /// The generator of initial weights was written a second time in Python.
 void check_initial_weights(const Network& network, const TensorFile& file) {
-  for (const auto& [name, entry] : network.params().entries()) {
+  for (const auto& entry : network.params().entries()) {
+    const std::string& name = entry.first;
     const auto found = network.params().read_floats(name), expected = numbers<float>(file, name);
     INFO(name);
     CHECK(std::equal(expected.begin(), expected.end(), found.begin()));

@@ -125,10 +125,10 @@ TEST_CASE("a state dict comes back as it was loaded") {
   file.tensors.erase("bn.num_batches_tracked");
   const TensorFile found = state_dict(graph, params);
   REQUIRE(found.tensors.size() == file.tensors.size());
-  for (const auto& [name, tensor] : file.tensors) {
-    CAPTURE(name);
-    CHECK(found.tensors.at(name).spec == tensor.spec);
-    CHECK(found.tensors.at(name).bytes == tensor.bytes);
+  for (const auto& tensor : file.tensors) {
+    CAPTURE(tensor.first);
+    CHECK(found.tensors.at(tensor.first).spec == tensor.second.spec);
+    CHECK(found.tensors.at(tensor.first).bytes == tensor.second.bytes);
   }
   CHECK(params.read_floats("conv.bias") != params.read_floats("bn.running_mean"));
 }

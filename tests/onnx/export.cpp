@@ -110,7 +110,7 @@ Var convolution_and_norm(Var x) {
 }  // namespace
 
 TEST_CASE("models come back from ONNX files") {
-  for (const auto& [name, side] :
+  for (const auto& net_of_side :
        std::vector<std::pair<std::string, std::int64_t>>{{"resnet20", 16},
                                                          {"mobilenet_v2", 33},
                                                          {"vit_tiny", 16},
@@ -118,8 +118,10 @@ TEST_CASE("models come back from ONNX files") {
                                                          {"squeezenet1_1", 35},
                                                          {"unet", 20},
                                                          {"efficientnet_b0", 33}}) {
+    const std::string& name = net_of_side.first;
+    const std::int64_t side = net_of_side.second;
     CAPTURE(name);
-    const auto net = [&name = name](Var x) { return append_model(name, x, 5); };
+    const auto net = [&](Var x) { return append_model(name, x, 5); };
     for (bool folded : {true, false}) check_round_trip({1, side, side, 3}, net, folded);
   }
 }

@@ -294,8 +294,9 @@ TEST_CASE("a checkpoint that does not fit is refused whole") {
         {R"("epoch":0)", R"("epoch":0.5)"}, {R"("step":0)", R"("step":9223372036854775807)"},
         {R"("seed":0)", R"("seed":-1)"},    {R"("lr":0.0)", R"("lr":"fast")"},
         {R"("batch_in_epoch":0,)", ""}};
-    for (const auto& [from, to] : changes) {
-      CAPTURE(to);
+    for (const auto& change : changes) {
+      const auto [from, to] = change;
+      CAPTURE(change.second);
       std::string changed = good;
       REQUIRE(changed.find(from) != std::string::npos);
       changed.replace(changed.find(from), std::string(from).size(), to);

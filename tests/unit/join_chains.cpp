@@ -164,7 +164,8 @@ TEST_CASE("gradients are chains, too") {
   const Var w = net.graph.parameter("w", {4, 6, 5}, {});
   const Var scale = net.graph.parameter("scale", {4, 1, 5}, {});
   const Var a = silu(w);
-  const Var y = add(mul(a, scale), mean(a, {1}, {.keepdim = true}));
+  const Var middle = mean(a, {1}, {.keepdim = true});
+  const Var y = add(mul(a, scale), middle);
   net.graph.set_output("y", y);
   const auto dw = gradients(y, net.other, {w, scale});
   net.graph.set_output("dw", dw[0]);
