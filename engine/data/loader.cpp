@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/machine.h"
 #include "engine/parallel.h"
 #include "engine/philox.h"
 #include "tessera/data.h"
@@ -20,6 +21,17 @@ constexpr std::size_t ring_size = 4;
 
 std::int64_t sample_count(const Dataset& dataset, const LoaderOptions& options) {
   return options.order.empty() ? dataset.size() : std::ssize(options.order);
+}
+
+/// Before it is taken: the system would give more than there is, and end the process later.
+void check_memory(std::int64_t images, std::int64_t image_bytes) {
+  const double gib = 1 << 30, memory = static_cast<double>(read_machine().memory_bytes);
+  const double bytes = static_cast<double>(ring_size) * static_cast<double>(images) *
+                       static_cast<double>(image_bytes);
+  if (bytes <= memory) return;
+  throw Error("loader", fmt::format("{} batches of {} images of {} bytes are {:.1f} GiB, the "
+                                    "machine has {:.1f} GiB",
+                                    ring_size, images, image_bytes, bytes / gib, memory / gib));
 }
 
 }  // namespace
@@ -48,6 +60,7 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options)
     throw Error("loader", fmt::format("first batch is {}, expected 0 to {}", options_.first_batch,
                                       batches()));
   const std::int64_t most = std::min(options_.batch, sample_count(dataset_, options_));
+  check_memory(most, dataset_.image_bytes());
   ring_.resize(ring_size);
   for (Batch& batch : ring_) {
     batch.images.resize(static_cast<std::size_t>(most * dataset_.image_bytes()));

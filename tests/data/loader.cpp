@@ -200,6 +200,15 @@ TEST_CASE("options that make no sense are refused") {
   CHECK(error({.batch = INT64_MAX}) == "");
 }
 
+TEST_CASE("batches that the machine has no memory for are refused before any is taken") {
+  constexpr std::int64_t size = std::int64_t{1} << 50;
+  const Counting dataset(size);
+  const std::string error = error_of([&] { const Loader loader(dataset, {.batch = size}); });
+  CHECK(
+      error.starts_with("[loader] 4 batches of 1125899906842624 images of 6 bytes are 25165824.0 "
+                        "GiB, the machine has "));
+}
+
 TEST_CASE("a shuffled order is a permutation that seed and epoch decide") {
   for (std::int64_t size : {0, 1, 2, 1000}) {
     auto order = shuffled_order(size, 7, 3);
