@@ -19,8 +19,7 @@ struct Finding {
 nlohmann::ordered_json to_json(const Finding& finding);
 Finding finding_of(const nlohmann::ordered_json& j);
 
-/// In a process of its own, which is to take about so many seconds; a check that says nothing for
-/// as long hangs.
+/// In a process of its own, which is to take about so many seconds.
 std::vector<Finding> examine(const DeviceInfo& info, double seconds);
 
 /// In the process: examines the device and prints the findings, for about so many seconds.
