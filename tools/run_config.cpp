@@ -100,10 +100,12 @@ std::vector<OptionValue> option_values(const CLI::App& command) {
 }
 
 void write_config(const std::string& path, const std::vector<OptionValue>& options) {
+  static const std::set<std::string> records = {"--report", "--log", "--trace", "--tensorboard"};
   std::ofstream file(path);
   for (const OptionValue& option : options)
-    file << option.name.substr(2) << " = "
-         << (option.values.empty() ? "true" : CLI::detail::ini_join(option.values)) << '\n';
+    if (!records.contains(option.name))
+      file << option.name.substr(2) << " = "
+           << (option.values.empty() ? "true" : CLI::detail::ini_join(option.values)) << '\n';
   check_written(file, path);
 }
 

@@ -23,7 +23,8 @@ struct OptionValue {
 /// out.
 std::vector<OptionValue> option_values(const CLI::App& command);
 
-/// Writes a file for --config. Throws Error that names it when it cannot be written.
+/// Writes a file for --config, without the files in which the run was recorded: those of another
+/// run would take their place. Throws Error that names it when it cannot be written.
 void write_config(const std::string& path, const std::vector<OptionValue>& options);
 
 }  // namespace tessera::tools

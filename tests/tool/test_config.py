@@ -18,7 +18,7 @@ class ConfigTest(ToolCase):
         self.run_tool("train", *self.train_options(), "--epochs", 2, "--normalize", "--optimizer",
                       "adamw", "--schedule", "multi-step", "--milestones", "1,2", "--warmup", 7,
                       "--augment", "crop=3,flip=0.3", "--weight-decay", 0.012345678901234567,
-                      "--out", out)
+                      "--log", self.folder / "first.jsonl", "--out", out)
         weights = out.read_bytes()
         config = self.folder / (out.name + ".toml")
         text = config.read_text()
@@ -26,6 +26,8 @@ class ConfigTest(ToolCase):
                      "warmup-factor = 0.3333333333333333", 'model = "tutorial"',
                      "log-every = 500"):
             self.assertIn(line + "\n", text)
+        # The same run again writes over the model, not over the records of the first.
+        self.assertNotIn("first.jsonl", text)
         out.unlink()
         self.run_tool("train", "--config", config)
         self.assertEqual(out.read_bytes(), weights)
