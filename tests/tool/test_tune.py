@@ -129,7 +129,7 @@ class TuneTest(unittest.TestCase):
         self.assertEqual(self.tune("--seconds", "0")["known"], 0)
 
     def test_a_device_without_a_choice(self):
-        self.assertIn("0 kinds of node", self.run_tool(*NET, device="cpu").stdout)
+        self.assertIn("has nothing to tune: one way", self.run_tool(*NET, device="cpu").stdout)
 
 
 if __name__ == "__main__":
