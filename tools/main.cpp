@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "tools/commands.h"
+#include "tools/interrupt.h"
 #include "tools/nearest.h"
 
 namespace {
@@ -61,7 +62,7 @@ int main(int argc, char** argv) {
   try {
     check_command(app, argc, argv);
     app.parse(argc, argv);
-    return 0;
+    return tessera::tools::interrupted() ? 130 : 0;  // as shells have it: 128 + SIGINT
   } catch (const CLI::ExtrasError& error) {
     fmt::print(stderr, "tessera: {}{}\n", error.what(), suggestion(app));
     return 2;

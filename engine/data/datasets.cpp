@@ -130,8 +130,8 @@ std::vector<std::string> find_files(const Source& source, const std::vector<std:
   std::vector<std::string> looked_in;
   for (const fs::path& folder : folders) looked_in.push_back(folder.string());
   throw Error(std::string(source.name),
-              fmt::format("found no {} (or .gz) in {}", fmt::join(least_missing, ", "),
-                          fmt::join(looked_in, ", ")));
+              fmt::format("found no {} (or .gz) in {}; docs/data.md says where to get them",
+                          fmt::join(least_missing, ", "), fmt::join(looked_in, ", ")));
 }
 
 /// The names of the classes that lie beside the data, if they do.

@@ -105,17 +105,18 @@ TEST_CASE("missing files are named with the folders that were searched") {
   const TemporaryFolder folder;
   const std::string root = folder.path().string();
   const auto error = [&] { return error_of([&] { load_dataset("mnist", Split::test, root); }); };
+  const std::string hint = "; docs/data.md says where to get them";
   CHECK(error() == "[mnist] found no t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (or .gz) in " +
-                       root + "/mnist, " + root);
+                       root + "/mnist, " + root + hint);
   write_idx_test_split(folder.path(), 1);
   std::filesystem::remove(folder / "t10k-labels-idx1-ubyte");
   CHECK(error() ==
-        "[mnist] found no t10k-labels-idx1-ubyte (or .gz) in " + root + "/mnist, " + root);
+        "[mnist] found no t10k-labels-idx1-ubyte (or .gz) in " + root + "/mnist, " + root + hint);
   if (std::filesystem::exists("/usr/share/datasets/mnist")) return;
   const Environment environment(root);
   CHECK(error_of([] { load_dataset("mnist", Split::test); }) ==
         "[mnist] found no t10k-labels-idx1-ubyte (or .gz) in " + root + "/mnist, " + root +
-            ", /usr/share/datasets/mnist, /usr/share/datasets");
+            ", /usr/share/datasets/mnist, /usr/share/datasets" + hint);
 }
 
 TEST_CASE("CIFAR-10 is found where its archive unpacks to") {

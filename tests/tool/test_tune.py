@@ -88,7 +88,7 @@ class TuneTest(unittest.TestCase):
                 lines.append(line)
             process.send_signal(signal.SIGINT)
             process.stdout.read()
-        self.assertEqual(process.wait(), 0)
+        self.assertIn(process.wait(), (0, 130))  # 0: it was done before
         return lines
 
     def test_faults_of_candidates_are_survived(self):

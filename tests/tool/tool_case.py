@@ -82,7 +82,7 @@ class ToolCase(unittest.TestCase):
         """As Ctrl-C does; what the training prints from then on."""
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 0)
+        self.assertEqual(process.returncode, 130)
         return out
 
     def refused(self, *arguments, code=1):
