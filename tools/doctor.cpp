@@ -44,7 +44,7 @@ struct Patient {
     if (!info.usable) return "not usable: " + info.reason;
     if (const std::string reason = avoid(); !reason.empty()) return "avoid: " + reason;
     const std::vector<std::string> lacks = checks(Kind::lacks);
-    return lacks.empty() ? "usable" : fmt::format("usable without {}", fmt::join(lacks, "; "));
+    return lacks.empty() ? "usable" : fmt::format("usable without {}", fmt::join(lacks, ", "));
   }
 };
 

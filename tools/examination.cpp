@@ -191,7 +191,7 @@ void serve_examination(const std::string& name, double seconds) {
                    [&] { return check_net(*device, *reference, net); });
   report_figures(*device);
   for (const MatmulPrecision precision : {MatmulPrecision::tf32, MatmulPrecision::bf16})
-    report_check(fmt::format("matrix units, {}", to_string(precision)), Kind::lacks,
+    report_check(fmt::format("matrix units for {}", to_string(precision)), Kind::lacks,
                  [&] { return device->set_matmul_precision(precision); });
   fmt::print("{}\n", end);
   std::fflush(stdout);

@@ -79,7 +79,7 @@ void add_config_option(CLI::App& command) {
   command
       .add_option_function<std::string>(
           "--config", [&command](const std::string& path) { read_config(command, path); },
-          "read options from this TOML file, e.g. epochs = 5; those on the command line go before "
+          "read options from this TOML file, e.g. epochs = 5; those on the command line override "
           "it")
       ->configurable(false);
 }

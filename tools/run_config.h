@@ -9,7 +9,7 @@
 namespace tessera::tools {
 
 /// Adds --config: a TOML file whose keys are names of options, without their dashes. What stands on
-/// the command line goes before it. Must be the first option of the command, for it fills those
+/// the command line overrides it. Must be the first option of the command, for it fills those
 /// that come after it.
 void add_config_option(CLI::App& command);
 
