@@ -132,6 +132,23 @@ TEST_CASE("each damaged byte of a PNG file is noticed") {
   }
 }
 
+TEST_CASE("a JPEG of four inks becomes one of three colours") {
+  // 8 x 8 pixels of cyan 40, magenta 120, yellow 200 and black 30, written by Pillow.
+  const Bytes file = {
+      255, 216, 255, 238, 0,  14, 65, 100, 111, 98,  101, 0,   100, 0,  0,   0,   0,   0,
+      255, 219, 0,   67,  0,  3,  2,  2,   3,   2,   2,   3,   3,   3,  3,   4,   3,   3,
+      4,   5,   8,   5,   5,  4,  4,  5,   10,  7,   7,   6,   8,   12, 10,  12,  12,  11,
+      10,  11,  11,  13,  14, 18, 16, 13,  14,  17,  14,  11,  11,  16, 22,  16,  17,  19,
+      20,  21,  21,  21,  12, 15, 23, 24,  22,  20,  24,  18,  20,  21, 20,  255, 192, 0,
+      20,  8,   0,   8,   0,  8,  4,  67,  17,  0,   77,  17,  0,   89, 17,  0,   75,  17,
+      0,   255, 196, 0,   22, 0,  1,  1,   1,   0,   0,   0,   0,   0,  0,   0,   0,   0,
+      0,   0,   0,   0,   8,  5,  9,  255, 196, 0,   20,  16,  1,   0,  0,   0,   0,   0,
+      0,   0,   0,   0,   0,  0,  0,  0,   0,   0,   0,   255, 218, 0,  14,  4,   67,  0,
+      77,  0,   89,  0,   75, 0,  0,  63,  0,   116, 41,  135, 141, 3,  127, 255, 217};
+  // (255 - ink) (255 - black) / 255, as Pillow has it too.
+  check_near(Folder().read(file, {1, 1, 3}), {190, 119, 49}, 2);
+}
+
 TEST_CASE("what is no picture is refused in one line") {
   Folder folder;
   const auto says = [&](const std::string& text, const std::string& message) {
