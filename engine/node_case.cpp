@@ -116,6 +116,14 @@ std::vector<double> moves_of(Device& reference, const NodeCase& c,
 std::string json_path(const std::string& folder) { return folder + "/node.json"; }
 std::string tensor_path(const std::string& folder) { return folder + "/node.safetensors"; }
 
+/// Throws Error for what is not whole: a number that is too large is read as one that is not.
+Shape shape_of(const ordered_json& sizes) {
+  for (const auto& size : sizes)
+    if (!size.is_number_integer())
+      throw Error(fmt::format("shape is {}, expected whole numbers", sizes.dump()));
+  return sizes.get<Shape>();
+}
+
 }  // namespace
 
 NodeCase node_case(const NodeRun& run, const DeviceInfo& device) {
@@ -194,7 +202,7 @@ NodeCase load_case(const std::string& folder) {
     std::vector<TensorSpec> specs;
     for (const auto& input : j.at("inputs"))
       specs.push_back({value_of(dtypes, "dtype", input.at("dtype").get<std::string>()),
-                       input.at("shape").get<Shape>()});
+                       shape_of(input.at("shape"))});
     NodeCase c{
         graph_of_one(j.at("op").get<std::string>(), specs, attributes_of(j.at("attributes"))),
         {},
