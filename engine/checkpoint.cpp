@@ -84,6 +84,8 @@ json optimizer_json(const TrainerOptions& o) {
           {"ema", o.ema},
           {"on_nan", to_string(o.on_nan)},
           {"augment", to_string(o.augment)},
+          {"label_smoothing", o.loss.label_smoothing},
+          {"class_weights", o.loss.class_weights},
           {"seed", o.seed}};
 }
 
@@ -151,7 +153,8 @@ TrainerOptions options_of(const json& training) {
   j.at("clip_norm").get_to(o.clip_norm);
   o.accumulate = whole(j, "accumulate", 1);
   j.at("ema").get_to(o.ema);
-  o.augment = augmentation_of(j.value("augment", ""));  // newer than the rest
+  o.augment = augmentation_of(j.value("augment", ""));  // newer than the rest, as what follows
+  o.loss = {j.value("label_smoothing", 0.0), j.value("class_weights", std::vector<double>{})};
   o.seed = j.value("seed", std::uint64_t{0});
   o.on_nan = on_nan_of(j.value("on_nan", "stop"));
   o.schedule = schedule_of(training.at("schedule"));
@@ -178,11 +181,12 @@ TrainingState training_of(const json& j) {
 
 Checkpoint checkpoint_of(const Network& network, const TrainingState& training) {
   const Model& model = network.model();
-  Checkpoint checkpoint{model.name, model.input, model.classes, training, {}};
+  Checkpoint checkpoint{model.name, model.input, model.classes, training, {}, model.loss};
   for (const auto& [name, entry] : network.params().entries())
     if (is_saved(name)) checkpoint.file.tensors[name] = {entry.spec, network.params().read(name)};
   checkpoint.file.metadata = {{"format", format_name},
                               {"model", model.name},
+                              {"loss", to_string(model.loss)},
                               {"input", input_json(model.input).dump()},
                               {"classes", json(model.classes).dump()},
                               {"training", training_json(training).dump()}};
@@ -215,6 +219,7 @@ Checkpoint read_checkpoint(const std::string& path) {
                                   format == metadata.end() ? "" : format->second, format_name));
   try {
     checkpoint.model = metadata.at("model");
+    if (metadata.contains("loss")) checkpoint.loss = loss_of(metadata.at("loss"));
     checkpoint.input = input_of(json::parse(metadata.at("input")));
     checkpoint.classes = json::parse(metadata.at("classes")).get<std::vector<std::string>>();
     checkpoint.training = training_of(json::parse(metadata.at("training")));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/names.h"
 #include "engine/passes/passes.h"
 #include "tessera/autograd.h"
 #include "tessera/error.h"
@@ -38,17 +39,49 @@ Var numbers_of(Var image, const ImageInput& input, const Augmentation& a) {
   return x;
 }
 
-/// Labels, or the shares of two labels.
-Var targets_of(Var label, std::int64_t classes, const Augmentation& a) {
-  if (!a.mixes()) return label;
-  const Var share = label.graph().input("augment.target", {DType::f32, {1}});
-  return mixup(one_hot(label, classes, "one_hot"), share, "targets");
+constexpr Names<Loss, 2> loss_names = {
+    {{Loss::cross_entropy, "cross-entropy"}, {Loss::bce, "bce"}}};
+
+/// For each class its share of the image, where batches are mixed that of two labels.
+Var shares_of(Var label, std::int64_t classes, const Augmentation& a) {
+  const Var own = one_hot(label, classes, "one_hot");
+  if (!a.mixes()) return own;
+  return mixup(own, label.graph().input("augment.target", {DType::f32, {1}}), "targets");
+}
+
+CrossEntropy cross_entropy(Var logits, Var label, const Augmentation& a, const LossOptions& loss) {
+  const Var target = a.mixes() ? shares_of(label, logits.shape()[1], a) : label;
+  return softmax_cross_entropy(
+      logits, target, {.label_smoothing = loss.label_smoothing, .weights = loss.class_weights},
+      "loss");
+}
+
+CrossEntropy binary_cross_entropy(Var logits, Var label, const Augmentation& a,
+                                  const LossOptions& loss) {
+  const std::int64_t classes = logits.shape()[1];
+  Var target = shares_of(label, classes, a);
+  if (const double e = loss.label_smoothing; e > 0)
+    target = add(mul(target, 1 - e, "smoothed"), e / static_cast<double>(classes), "smoothed");
+  return {bce_with_logits_loss(logits, target, {}, "loss"), sigmoid(logits, "probabilities")};
+}
+
+void check(const LossOptions& options, const Model& model) {
+  const auto& weights = options.class_weights;
+  if (weights.empty()) return;
+  if (model.loss != Loss::cross_entropy)
+    throw Error("class_weights", "are for the loss cross-entropy, found " + to_string(model.loss));
+  if (weights.size() != model.classes.size())
+    throw Error("class_weights", fmt::format("are {}, expected {}, one for each class",
+                                             weights.size(), model.classes.size()));
 }
 
 }  // namespace
 
+std::string to_string(Loss loss) { return name_of(loss_names, loss); }
+Loss loss_of(const std::string& name) { return value_of(loss_names, "loss", name); }
+
 CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch,
-                               const Augmentation& augmentation) {
+                               const Augmentation& augmentation, const LossOptions& loss) {
   const ImageInput& input = model.input;
   if (!model.build) throw Error("model", "'" + model.name + "' has no build function");
   if (input.height < 1 || input.width < 1 || input.channels < 1 || model.classes.empty())
@@ -64,7 +97,9 @@ CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t ba
   if (logits.shape() != expected)
     throw Error("model", fmt::format("'{}' gives {}, expected logits {}", model.name,
                                      to_string(logits.spec()), to_string(expected)));
-  return softmax_cross_entropy(logits, targets_of(label, expected[1], augmentation), "loss");
+  check(loss, model);
+  return model.loss == Loss::bce ? binary_cross_entropy(logits, label, augmentation, loss)
+                                 : cross_entropy(logits, label, augmentation, loss);
 }
 
 namespace {

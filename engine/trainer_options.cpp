@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "engine/names.h"
 #include "tessera/trainer.h"
 
@@ -42,6 +44,10 @@ TrainerOptions with_defaults(TrainerOptions options) {
   check(options.ema >= 0 && options.ema < 1, "ema", options.ema, "0 to less than 1");
   learning_rate(options.schedule, *options.lr, 0);  // checks the schedule
   check(options.augment);
+  const double smoothing = options.loss.label_smoothing;
+  check(smoothing >= 0 && smoothing <= 1, "label_smoothing", smoothing, "0 to 1");
+  for (const double weight : options.loss.class_weights)
+    check(std::isfinite(weight) && weight >= 0, "class_weights", weight, "numbers of at least 0");
   return options;
 }
 

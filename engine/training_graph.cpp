@@ -87,7 +87,7 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
                      bool updates) {
   Graph graph(Mode::training, options.seed);
   if (options.accumulate > 1) graph.input(draw_name, {DType::i32, {1}});
-  Var loss = append_classifier(graph, model, images, options.augment).loss;
+  Var loss = append_classifier(graph, model, images, options.augment, options.loss).loss;
   fuse(graph);
   const std::vector<Var> weights = parameters(graph);
   std::vector<Var> dw = gradients(loss, weights);

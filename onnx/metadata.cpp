@@ -32,9 +32,10 @@ std::vector<double> numbers_of(const Metadata& metadata, const char* key) {
 
 }  // namespace
 
-Metadata onnx_metadata(const ImageInput& input, const std::vector<std::string>& classes) {
-  const ImageOptions& options = input.options;
-  return {{"tessera.classes", fmt::format("{}", fmt::join(classes, "\n"))},
+Metadata onnx_metadata(const Model& model) {
+  const ImageOptions& options = model.input.options;
+  return {{"tessera.classes", fmt::format("{}", fmt::join(model.classes, "\n"))},
+          {"tessera.loss", to_string(model.loss)},
           {"tessera.mean", fmt::format("{}", fmt::join(options.mean, "\n"))},
           {"tessera.deviation", fmt::format("{}", fmt::join(options.deviation, "\n"))},
           {"tessera.padding", fmt::format("{}", options.padding)}};
@@ -46,6 +47,13 @@ ImageOptions image_options(const Metadata& metadata) {
   return {.padding = known ? static_cast<std::int64_t>(padding[0]) : 0,
           .mean = numbers_of(metadata, "tessera.mean"),
           .deviation = numbers_of(metadata, "tessera.deviation")};
+}
+
+std::optional<Loss> loss_of(const Metadata& metadata) {
+  const auto found = metadata.find("tessera.loss");
+  for (const Loss loss : {Loss::cross_entropy, Loss::bce})
+    if (found != metadata.end() && found->second == to_string(loss)) return loss;
+  return {};
 }
 
 std::vector<std::string> class_names(const Metadata& metadata) {

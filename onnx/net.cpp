@@ -7,6 +7,7 @@
 #include "onnx/metadata.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"
+#include "tessera/layers.h"
 #include "tessera/onnx.h"
 #include "tessera/ops.h"
 
@@ -23,12 +24,34 @@ OnnxNet::Tensor tensor_of(const onnx::ValueInfoProto& value) {
   return tensor;
 }
 
-/// The first output, or what a softmax makes it of.
+/// A node at the end that makes probabilities of logits, or nothing.
+const onnx::NodeProto* final_activation(const File& file) {
+  const onnx::NodeProto* last = file.producer(file.graph().output(0).name());
+  if (!last || last->input_size() == 0) return nullptr;
+  const std::string& op = last->op_type();
+  return op == "Softmax" || op == "LogSoftmax" || op == "Sigmoid" ? last : nullptr;
+}
+
+/// The first output, or what a softmax or sigmoid makes it of.
 std::string logits_of(const File& file) {
-  const std::string output = file.graph().output(0).name();
-  const onnx::NodeProto* last = file.producer(output);
-  const bool softmax = last && (last->op_type() == "Softmax" || last->op_type() == "LogSoftmax");
-  return softmax && last->input_size() > 0 ? last->input(0) : output;
+  const onnx::NodeProto* activation = final_activation(file);
+  return activation ? activation->input(0) : file.graph().output(0).name();
+}
+
+/// The layer that gives the logits: a Gemm, or a MatMul whose bias may be added after it.
+const onnx::NodeProto& head_of(const File& file) {
+  const auto is_layer = [](const onnx::NodeProto* node) {
+    return node && node->input_size() > 1 &&
+           (node->op_type() == "Gemm" || node->op_type() == "MatMul");
+  };
+  const onnx::NodeProto* last = file.producer(logits_of(file));
+  if (is_layer(last)) return *last;
+  if (last && last->op_type() == "Add")
+    for (const std::string& input : last->input())
+      if (const onnx::NodeProto* node = file.producer(input); is_layer(node)) return *node;
+  throw Error("onnx", fmt::format("the logits of '{}' come from {}, expected Gemm or MatMul to put "
+                                  "a new layer in its place",
+                                  file.path(), last ? last->op_type() : "no node"));
 }
 
 using importer::Axes;
@@ -89,6 +112,15 @@ Imported as_declared(Var x, const Shape& declared) {
   return importer::reshaped(image, shape);
 }
 
+/// The output of a net whose one input takes images [N,H,W,C].
+Imported append_to_images(Var x, const File& file, const std::vector<OnnxNet::Tensor>& declared,
+                          const std::string& output) {
+  if (declared.size() != 1)
+    throw Error("onnx", fmt::format("'{}' has {} inputs, expected one, of images", file.path(),
+                                    declared.size()));
+  return append_to(x.graph(), file, declared, {as_declared(x, declared[0].shape)}, {output})[0];
+}
+
 std::string missing(std::int64_t size) { return size > 0 ? std::to_string(size) : "?"; }
 
 /// What the caller leaves open is the file's.
@@ -137,29 +169,46 @@ std::vector<Var> OnnxNet::append(Graph& graph, const std::vector<Var>& inputs,
 }
 
 Var OnnxNet::append_classifier(Var x) const {
-  if (inputs_.size() != 1)
-    throw Error("onnx", fmt::format("'{}' has {} inputs, expected one, of images", file_->path(),
-                                    inputs_.size()));
-  const Imported logits = append_to(x.graph(), *file_, inputs_, {as_declared(x, inputs_[0].shape)},
-                                    {logits_of(*file_)})[0];
+  const Imported logits = append_to_images(x, *file_, inputs_, logits_of(*file_));
   const Shape shape = importer::shape_of(logits);
   const bool pixel = shape.size() > 2 && element_count(shape) == shape[0] * shape[1];
   return importer::plain_var(pixel ? importer::reshaped(logits, {shape[0], shape[1]}) : logits);
 }
 
-Model onnx_model(const std::string& path, ImageInput input, std::vector<std::string> classes) {
+Var OnnxNet::append_classifier(Var x, std::int64_t classes) const {
+  const Var features =
+      importer::plain_var(append_to_images(x, *file_, inputs_, head_of(*file_).input(0)));
+  if (features.spec().rank() != 2)
+    throw Error("onnx", fmt::format("the last layer of '{}' takes {}, expected [N,features] to put "
+                                    "a new layer in its place",
+                                    file_->path(), to_string(features.spec())));
+  return layers::dense(features, "new_head", classes);
+}
+
+Loss OnnxNet::loss() const {
+  const onnx::NodeProto* activation = final_activation(*file_);
+  const bool sigmoid = activation && activation->op_type() == "Sigmoid";
+  return loss_of(metadata_).value_or(sigmoid ? Loss::bce : Loss::cross_entropy);
+}
+
+Model onnx_model(const std::string& path, ImageInput input, std::vector<std::string> classes,
+                 Head head) {
   const OnnxNet net(path);
   complete(input.options, image_options(net.metadata()));
   if (net.inputs().size() == 1) complete(input, net.inputs()[0].shape, path);
   Model model{path, std::move(input), std::move(classes),
-              [net](Var x) { return net.append_classifier(x); }};
-  if (!model.classes.empty()) return model;
+              [net](Var x) { return net.append_classifier(x); }, net.loss()};
+  const auto wanted = static_cast<std::int64_t>(model.classes.size());
+  if (wanted > 0 && head == Head::kept) return model;
   Graph graph;
   const ImageInput& image = model.input;
   const std::int64_t padding = 2 * image.options.padding;
   const Shape one = {1, image.height + padding, image.width + padding, image.channels};
   const Var logits = model.build(graph.input("image", {DType::f32, one}));
   const std::int64_t count = logits.spec().dim(-1);
+  if (wanted > 0 && wanted != count)
+    model.build = [net, wanted](Var images) { return net.append_classifier(images, wanted); };
+  if (wanted > 0) return model;
   model.classes = class_names(net.metadata());
   if (std::ssize(model.classes) == count) return model;
   model.classes.clear();

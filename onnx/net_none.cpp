@@ -24,8 +24,12 @@ std::vector<Var> OnnxNet::append(Graph&, const std::vector<Var>&,
 }
 
 Var OnnxNet::append_classifier(Var x) const { return x; }
+Var OnnxNet::append_classifier(Var x, std::int64_t) const { return x; }
+Loss OnnxNet::loss() const { return Loss::cross_entropy; }
 
-Model onnx_model(const std::string& path, ImageInput, std::vector<std::string>) { refuse(path); }
+Model onnx_model(const std::string& path, ImageInput, std::vector<std::string>, Head) {
+  refuse(path);
+}
 
 void write_onnx(const std::string& path, const Network&, const OnnxOptions&) { refuse(path); }
 

@@ -75,7 +75,7 @@ void write_onnx(const std::string& path, const Network& network, const OnnxOptio
     graph.set_output("logits", net.build(graph.input("image", {DType::f32, images})));
   };
   onnx::ModelProto model = model_of(build, network.params(), options);
-  for (const auto& [key, value] : onnx_metadata(input, net.classes)) {
+  for (const auto& [key, value] : onnx_metadata(net)) {
     auto& entry = *model.add_metadata_props();
     entry.set_key(key);
     entry.set_value(value);

@@ -7,16 +7,22 @@
 
 #include "tessera/error.h"
 #include "tessera/models.h"
-#include "tessera/onnx.h"
 #include "tools/image_size.h"
 
 namespace tessera::tools {
 
 bool is_onnx(const std::string& name) { return name.ends_with(".onnx"); }
 
-Model open_model(const std::string& name, ImageInput input, std::vector<std::string> classes) {
-  return is_onnx(name) ? onnx_model(name, std::move(input), std::move(classes))
+Model open_model(const std::string& name, ImageInput input, std::vector<std::string> classes,
+                 Head head) {
+  return is_onnx(name) ? onnx_model(name, std::move(input), std::move(classes), head)
                        : make_model(name, std::move(input), std::move(classes));
+}
+
+Model model_of(const Checkpoint& checkpoint) {
+  Model model = open_model(checkpoint.model, checkpoint.input, checkpoint.classes, Head::fitted);
+  model.loss = checkpoint.loss;
+  return model;
 }
 
 ImageInput published_input(const std::string& name) {
@@ -70,6 +76,7 @@ OpenedNetwork open_network(const std::string& path, const DataOptions& data,
   if (!mean.empty() || !deviation.empty())
     checkpoint.input.options = {checkpoint.input.options.padding, mean, deviation};
   checkpoint.classes = model.classes;
+  checkpoint.loss = model.loss;
   opened.model->input = checkpoint.input;
   return opened;
 }
@@ -110,10 +117,8 @@ std::int64_t evaluation_batch(const Dataset& dataset) {
 }
 
 std::unique_ptr<Network> load(Device& device, const Checkpoint& checkpoint) {
-  if (!is_onnx(checkpoint.model)) return load_network(device, checkpoint);
-  auto network = std::make_unique<Network>(
-      device, onnx_model(checkpoint.model, checkpoint.input, checkpoint.classes));
-  if (!checkpoint.file.tensors.empty()) restore(checkpoint, *network);
+  auto network = std::make_unique<Network>(device, model_of(checkpoint));
+  restore(checkpoint, *network);
   return network;
 }
 

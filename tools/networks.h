@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tessera/checkpoint.h"
+#include "tessera/onnx.h"
 #include "tools/commands.h"
 #include "tools/data_options.h"
 
@@ -18,7 +19,10 @@ namespace tessera::tools {
 bool is_onnx(const std::string& name);
 
 /// One of the library's models, or that of an ONNX file.
-Model open_model(const std::string& name, ImageInput input, std::vector<std::string> classes);
+Model open_model(const std::string& name, ImageInput input, std::vector<std::string> classes,
+                 Head head = Head::kept);
+/// The one that was trained.
+Model model_of(const Checkpoint& checkpoint);
 /// Rows, columns and channels of the images that a model was published for; 0 where an ONNX file
 /// leaves them open.
 ImageInput published_input(const std::string& name);

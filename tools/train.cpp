@@ -270,11 +270,22 @@ void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, c
   fmt::print("{}; the training goes on on the CPU from step {}\n", failed.what(),
              failed.last().training.step);
   const auto cpu = open_device("cpu");
-  Network network(*cpu, open_model(arguments.model, failed.last().input, train.classes()));
+  Network network(*cpu, model_of(failed.last()));
   Training training(arguments, network, train, test, failed.last().training, failed.saved(),
                     values);
   restore(failed.last(), network);
   training.run();
+}
+
+/// The model of a run that begins.
+Model new_model(const TrainArguments& arguments, const Dataset& train) {
+  ImageInput input{train.height(), train.width(), train.channels(),
+                   arguments.pixels.options(train.channels())};
+  if (arguments.normalize) normalize(train, input.options);
+  Model model = open_model(arguments.model, input, train.classes(),
+                           arguments.new_head ? Head::fitted : Head::kept);
+  if (!arguments.loss.empty()) model.loss = loss_of(arguments.loss);
+  return model;
 }
 
 void run(TrainArguments arguments, const TrainOptions& options,
@@ -307,17 +318,13 @@ void run(TrainArguments arguments, const TrainOptions& options,
   if (arguments.batch > train->size())
     throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
                                      arguments.batch, train->size()));
-  ImageInput input{train->height(), train->width(), train->channels(),
-                   arguments.pixels.options(train->channels())};
-  if (arguments.normalize && !resumes) normalize(*train, input.options);
-  if (resumes) input = checkpoint.input;
-  Model model = open_model(arguments.model, input, train->classes());
+  Model model = resumes ? model_of(checkpoint) : new_model(arguments, *train);
   const auto device = arguments.device.open(arguments.verbose);
   fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
              train->size(), skipped_text(skipped), device->info().name, device->info().id);
 
   Network network(*device, std::move(model), arguments.seed);
-  if (!arguments.weights.empty()) load_weights(arguments.weights, network);
+  if (!arguments.weights.empty()) load_weights(arguments.weights, network, arguments.new_head);
   TrainingState state = checkpoint.training;
   if (!resumes) {
     state.data = arguments.data.name;

@@ -82,6 +82,27 @@ void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) 
   for (CLI::Option* option : options.fixed) option->group(group);
 }
 
+void add_loss(CLI::App& command, TrainArguments& a, TrainOptions& options) {
+  LossOptions& loss = a.trainer.loss;
+  for (CLI::Option* option :
+       {command.add_option("--loss", a.loss,
+                           "cross-entropy (softmax), or bce: binary cross-entropy of each class "
+                           "(sigmoid) (default: cross-entropy, of an ONNX file that ends with a "
+                           "sigmoid bce)"),
+        command
+            .add_option("--label-smoothing", loss.label_smoothing,
+                        "share of the target that is spread over all classes")
+            ->check(CLI::Range(0.0, 1.0)),
+        command
+            .add_option("--class-weights", loss.class_weights,
+                        "with cross-entropy, how much images of each class count, with commas, in "
+                        "the order of the classes (default: 1)")
+            ->delimiter(',')}) {
+    option->group("Loss");
+    options.fixed.push_back(option);
+  }
+}
+
 void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   ScheduleOptions& s = a.trainer.schedule;
   for (CLI::Option* option :
@@ -106,6 +127,13 @@ void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   }
 }
 
+std::vector<std::string> classifier_names() {
+  std::vector<std::string> names;
+  for (const ModelInfo& model : list_models())
+    if (model.classifier) names.push_back(model.name);
+  return names;
+}
+
 }  // namespace
 
 TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
@@ -113,7 +141,7 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
   add_config_option(command);
   options.model = command.add_option(
       "--model", a.model,
-      fmt::format("the network: an ONNX file, or one of {}", fmt::join(model_names(), ", ")));
+      fmt::format("the network: an ONNX file, or one of {}", fmt::join(classifier_names(), ", ")));
   options.data = a.data.add(command);
   a.device.add(command);
   options.epochs =
@@ -138,11 +166,16 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
   options.fixed.push_back(command.add_option(
       "--weights", a.weights,
       "begin with these weights: a safetensors file of PyTorch's state_dict of the model"));
+  options.fixed.push_back(
+      command.add_flag("--new-head", a.new_head,
+                       "where the data have another number of classes than the ONNX file or the "
+                       "--weights: begin with a new last layer"));
   options.fixed.push_back(command.add_option(
       "--augment", a.augment,
       "change the training images at random, e.g. crop=4,flip,cutout=8: crop=PIXELS, "
       "flip[=PROBABILITY], resized-crop=LEAST-AREA, rotate=DEGREES, cutout=PIXELS, "
       "brightness=, contrast=, saturation=STRENGTH, mixup=, cutmix=ALPHA"));
+  add_loss(command, a, options);
   add_schedule(command, a, options);
   add_files(command, a, options);
   return options;

@@ -28,8 +28,10 @@ struct TrainArguments {
   std::string trace;
   ObserverOptions observers;
   std::string weights;  ///< of PyTorch, to begin with
+  bool new_head = false;
   TrainerOptions trainer;
   std::string augment;
+  std::string loss;  ///< empty: the model's
   std::string optimizer = "sgd";
   std::string on_nan = "stop";
   std::string fallback;

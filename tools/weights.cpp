@@ -53,13 +53,21 @@ std::map<std::string, TorchLayout> layouts_of(const std::string& model, const Im
   return torch_layouts(graph);
 }
 
+/// Names of the tensors that grow with the number of classes.
+std::vector<std::string> names_of_head(const std::string& model, const ImageInput& input) {
+  std::vector<std::string> names;
+  const auto layouts = layouts_of(model, input, 3);
+  for (const auto& [name, layout] : layouts_of(model, input, 2))
+    if (layout.shape != layouts.at(name).shape) names.push_back(name);
+  return names;
+}
+
 /// The classes that the weights are for: the first dimension of what grows with their number.
 std::int64_t count_classes(const std::string& model, const ImageInput& input,
                            const TensorFile& file) {
-  const auto layouts = layouts_of(model, input, 3);
-  for (const auto& [name, layout] : layouts_of(model, input, 2)) {
+  for (const std::string& name : names_of_head(model, input)) {
     const auto found = file.tensors.find(name);
-    if (layout.shape == layouts.at(name).shape || found == file.tensors.end()) continue;
+    if (found == file.tensors.end()) continue;
     const TensorSpec& spec = found->second.spec;
     if (spec.rank() > 0 && spec.elements() > 0) return spec.shape[0];
   }
@@ -110,9 +118,11 @@ void export_onnx(const ExportArguments& arguments) {
 void run_export(const ExportArguments& arguments) {
   check_checkpoint_path(arguments.out);
   if (is_onnx(arguments.out)) return export_onnx(arguments);
+  if (!arguments.out.ends_with(".safetensors"))
+    throw Error("--out", fmt::format("is '{}', expected a name that ends in .onnx or .safetensors",
+                                     arguments.out));
   if (arguments.keep_norms)
-    throw Error("--keep-norms",
-                fmt::format("is for ONNX files, and '{}' does not end in .onnx", arguments.out));
+    throw Error("--keep-norms", fmt::format("is for ONNX files, found '{}'", arguments.out));
   const auto device = open_device("cpu");
   const auto network = load_any(*device, arguments.model);
   Params& params = network->params();
@@ -130,8 +140,17 @@ void run_export(const ExportArguments& arguments) {
 
 }  // namespace
 
-void load_weights(const std::string& path, Network& network) {
-  write_tensors(path, read_state_dict(path), network);
+void load_weights(const std::string& path, Network& network, bool new_head) {
+  TensorFile file = read_state_dict(path);
+  const Model& model = network.model();
+  if (new_head && !is_onnx(model.name)) {
+    const TensorFile own = state_dict(network);
+    for (const std::string& name : names_of_head(model.name, model.input))
+      if (const auto found = file.tensors.find(name);
+          found != file.tensors.end() && found->second.spec != own.tensors.at(name).spec)
+        found->second = own.tensors.at(name);
+  }
+  write_tensors(path, file, network);
 }
 
 void add_import_command(CLI::App& app) {

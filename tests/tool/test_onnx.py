@@ -3,10 +3,11 @@
 usage: test_onnx.py TESSERA
 """
 import json
+import random
 import struct
 import unittest
 
-from tool_case import ToolCase
+from tool_case import ToolCase, picture
 
 
 def varint(n):
@@ -64,6 +65,10 @@ class OnnxTest(ToolCase):
         cls.run_tool("export", "net.safetensors", "--out", "net.onnx")
         cls.run_tool("export", "net.safetensors", "--out", "averaged.onnx", "--ema")
 
+        noise = random.Random(3)
+        rows = [(i % 3, *picture(3 * (i % 3), noise)) for i in range(90)]
+        (cls.folder / "three.csv").write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
+
     def evaluated(self, *arguments):
         return self.run_tool("eval", *arguments, "--data-dir", self.data, "--device", "cpu").stdout
 
@@ -94,6 +99,78 @@ class OnnxTest(ToolCase):
         self.assertIn("accuracy", self.evaluated("tuned.safetensors"))
         self.run_tool("export", "tuned.safetensors", "--out", "tuned.onnx")
         self.assertIn("accuracy", self.evaluated("tuned.onnx", "--data", "fashion-mnist"))
+
+    def test_a_sigmoid_at_the_end_asks_for_its_own_loss(self):
+        nodes = [node("Flatten", ["x"], "f"), node("MatMul", ["f", "w"], "z"),
+                 node("Sigmoid", ["z"], "y")]
+        weights = [(i * 7919 % 101 - 50) / 5000 for i in range(7840)]
+        (self.folder / "sigmoid.onnx").write_bytes(model(nodes, [floats("w", (784, 10), weights)]))
+        for options, loss, is_one in (((), "bce", False), (("--loss", "cross-entropy"),
+                                                           "cross-entropy", True)):
+            self.run_tool("train", *self.train_options(), "--model", "sigmoid.onnx", "--epochs", "1",
+                          "--steps", "2", "--label-smoothing", "0.1", "--out", "s.safetensors", *options)
+            self.assertIn(f'"loss":"{loss}"'.encode(), (self.folder / "s.safetensors").read_bytes())
+            self.run_tool("train", *self.train_options(), "--resume", "s.safetensors", "--steps", "3")
+            self.run_tool("export", "s.safetensors", "--out", "s.onnx")
+            for net in "s.safetensors", "s.onnx":
+                result = self.run_tool("predict", net, "3", "--data", "fashion-mnist", "--data-dir",
+                                       self.data, "--device", "cpu", "--json", "--top", "10")
+                shares = [c["probability"] for c in json.loads(result.stdout)["images"][0]["classes"]]
+                self.assertEqual(abs(sum(shares) - 1) < 1e-4, is_one, net)
+
+    def test_losses_that_make_no_sense(self):
+        for options, problem in (
+                (("--loss", "hinge"), "there is no 'hinge'; there are: cross-entropy, bce"),
+                (("--class-weights", "1,2"), "are 2, expected 10, one for each class")):
+            self.assertIn(problem, self.refused("train", *self.train_options(), "--model", "net.onnx",
+                                                "--out", "l.safetensors", *options))
+
+    def tensor(self, path, name):
+        """Shape and bytes of a tensor of a safetensors file."""
+        data = (self.folder / path).read_bytes()
+        size = struct.unpack("<Q", data[:8])[0]
+        entry = json.loads(data[8:8 + size])[name]
+        begin, end = (8 + size + offset for offset in entry["data_offsets"])
+        return entry["shape"], data[begin:end]
+
+    def train_on_three(self, *options, refused=False):
+        command = ["train", "--data", "csv:three.csv", "--device", "cpu", "--batch", "10", "--seed",
+                   "2", "--out", "three.safetensors", *options]
+        return self.refused(*command) if refused else self.run_tool(*command).stdout
+
+    def is_good(self, *net):
+        result = self.run_tool("eval", *net, "--device", "cpu", "--json")
+        self.assertGreater(json.loads(result.stdout)["accuracy"], 0.9)
+
+    def test_a_net_for_other_classes_gets_a_new_last_layer(self):
+        self.assertIn("gives f32[1,10], expected logits [1,3]",
+                      self.train_on_three("--model", "net.onnx", refused=True))
+        self.train_on_three("--model", "net.onnx", "--new-head", "--lr", "0", "--steps", "1")
+        shape, start = self.tensor("three.safetensors", "new_head.weight")
+        self.assertEqual(shape, [3, 84])
+        out = self.train_on_three("--model", "net.onnx", "--new-head", "--epochs", "6", "--steps", "20")
+        self.assertIn("--resume", out)
+        self.run_tool("train", "--resume", "three.safetensors", "--device", "cpu")
+        self.is_good("three.safetensors")
+        self.assertNotEqual(self.tensor("three.safetensors", "new_head.weight")[1], start)
+        self.run_tool("export", "three.safetensors", "--out", "three.onnx")
+        self.is_good("three.onnx", "--data", "csv:three.csv")
+
+    def test_weights_for_other_classes_but_the_last_layer(self):
+        self.run_tool("export", "net.safetensors", "--out", "weights.safetensors")
+        weights = ["--model", "lenet5", "--weights", "weights.safetensors", "--lr", "0", "--steps", "1"]
+        self.assertIn("'fc3.weight' is f32[10,84], expected f32[3,84]",
+                      self.train_on_three(*weights, refused=True))
+        self.train_on_three(*weights, "--new-head")
+        for name in "conv1.weight", "fc2.bias":
+            self.assertEqual(self.tensor("three.safetensors", name),
+                             self.tensor("net.safetensors", name))
+        self.assertEqual(self.tensor("three.safetensors", "fc3.weight")[0], [3, 84])
+
+    def test_a_last_layer_that_cannot_be_replaced(self):
+        (self.folder / "flat.onnx").write_bytes(model([node("Flatten", ["x"], "f"), node("Relu", ["f"], "y")]))
+        self.assertIn("come from Relu, expected Gemm or MatMul",
+                      self.train_on_three("--model", "flat.onnx", "--new-head", refused=True))
 
     def test_profile_and_tune_take_it(self):
         result = self.run_tool("profile", "--model", "net.onnx", "--device", "cpu", "--steps", "1",

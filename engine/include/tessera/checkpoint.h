@@ -35,6 +35,7 @@ struct Checkpoint {
   std::vector<std::string> classes;
   TrainingState training;
   TensorFile file;
+  Loss loss = Loss::cross_entropy;
 };
 
 /// What a checkpoint of a network holds at this moment.

@@ -26,6 +26,26 @@ struct ImageInput {
   ImageOptions options = {};
 };
 
+/// How far a classifier's logits are from the labels, and what makes probabilities of them.
+enum class Loss : std::uint8_t {
+  cross_entropy,  ///< softmax_cross_entropy: one class fits each image
+  bce,  ///< bce_with_logits_loss of each class, the mean over all: each is judged for itself
+};
+/// "cross-entropy" or "bce"; `loss_of` throws Error that lists them.
+TESSERA_API std::string to_string(Loss loss);
+/// The inverse of to_string.
+TESSERA_API Loss loss_of(const std::string& name);
+
+/// How a training bends the loss; evaluation does not.
+struct LossOptions {
+  double label_smoothing = 0;  ///< the share of the target spread over all classes
+  /// Of the images of each class, as in torch.nn.CrossEntropyLoss; empty: 1. Not for Loss::bce.
+  std::vector<double> class_weights = {};
+
+  /// Whether all options are equal.
+  bool operator==(const LossOptions&) const = default;
+};
+
 /// A classifier of images.
 struct Model {
   std::string name;
@@ -33,11 +53,12 @@ struct Model {
   std::vector<std::string> classes;
   /// Numbers f32 [N,H,W,C], padded and normalised, to logits f32 [N,classes].
   std::function<Var(Var x)> build;
+  Loss loss = Loss::cross_entropy;
 };
 
 /// How well a network does on a data set.
 struct Evaluation {
-  double loss = 0;      ///< mean cross-entropy
+  double loss = 0;      ///< the mean, as the model's loss says
   double accuracy = 0;  ///< fraction of images whose most probable class is their label
   std::int64_t images = 0;
 };
@@ -98,8 +119,9 @@ class TESSERA_API Network {
 /// probabilities. An augmentation adds the inputs that it needs: "augment.transform" f32 [N,6],
 /// "augment.cutout" [N,4], "augment.brightness", ".contrast" and ".saturation" [N,1,1,1],
 /// "augment.share", "augment.box" [1,4] and "augment.target". Throws Error when the model does not
-/// give logits [N,classes].
+/// give logits [N,classes], or `loss` does not fit it.
 TESSERA_API CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch,
-                                           const Augmentation& augmentation = {});
+                                           const Augmentation& augmentation = {},
+                                           const LossOptions& loss = {});
 
 }  // namespace tessera

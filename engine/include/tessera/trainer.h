@@ -53,6 +53,7 @@ struct TrainerOptions {
   bool decay_all = false;
   ScheduleOptions schedule = {};
   Augmentation augment = {};
+  LossOptions loss = {};
   std::uint64_t seed = 0;       ///< of augmentation and dropout
   double clip_value = 0;        ///< no element of a gradient is larger than this; 0: any
   double clip_norm = 0;         ///< nor the norm of all gradients than this; 0: any

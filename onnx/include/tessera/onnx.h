@@ -45,8 +45,14 @@ class TESSERA_API OnnxNet {
                           const std::vector<std::string>& outputs = {}) const;
 
   /// For nets of one input: images f32 [N,H,W,C] to logits f32 [N,classes], the first output; a
-  /// softmax at the end is left out.
+  /// softmax or sigmoid at the end is left out.
   Var append_classifier(Var x) const;
+  /// The same for so many classes: a dense layer "new_head" in the place of the last layer, which
+  /// has to be a Gemm or MatMul.
+  Var append_classifier(Var x, std::int64_t classes) const;
+  /// What such a net was trained with: bce where it ends with a sigmoid, or where its metadata say
+  /// so.
+  Loss loss() const;
 
  private:
   std::shared_ptr<const importer::File> file_;  ///< read when parameters take their first values
@@ -54,11 +60,17 @@ class TESSERA_API OnnxNet {
   std::map<std::string, std::string> metadata_;
 };
 
-/// A classifier of images. What `input` leaves open (size, mean, deviation, padding), and the names
-/// of the classes, are the file's; without any the classes are numbers. Throws Error when the file
-/// leaves open what is missing.
+/// What becomes of the last layer of a net that is wanted for another number of classes.
+enum class Head : std::uint8_t {
+  kept,   ///< nothing: the model does not fit its classes then, and networks refuse it
+  fitted  ///< a new one is put in its place
+};
+
+/// A classifier of images. What `input` leaves open (size, mean, deviation, padding), the loss, and
+/// the names of the classes, are the file's; without any the classes are numbers. Throws Error when
+/// the file leaves open what is missing.
 TESSERA_API Model onnx_model(const std::string& path, ImageInput input = {},
-                             std::vector<std::string> classes = {});
+                             std::vector<std::string> classes = {}, Head head = Head::kept);
 
 /// How a net is written to a file.
 struct OnnxOptions {
@@ -70,9 +82,9 @@ struct OnnxOptions {
 
 /// Writes the model of a network to an ONNX file (opset 17), for any size of a batch. Its input is
 /// "image" f32 [N,C,H,W], padded and normalised as the model's input says, its output "logits"
-/// [N,classes]. How pixels become numbers and the names of the classes stand in the file's
-/// metadata, where onnx_model finds them. Throws Error that lists all nodes that cannot be written,
-/// or when the file cannot be.
+/// [N,classes]. How pixels become numbers, the loss and the names of the classes stand in the
+/// file's metadata, where onnx_model finds them. Throws Error that lists all nodes that cannot be
+/// written, or when the file cannot be.
 TESSERA_API void write_onnx(const std::string& path, const Network& network,
                             const OnnxOptions& options = {});
 
