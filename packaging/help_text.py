@@ -14,14 +14,16 @@ def help_of(tool, *command):
 def sections(text):
     """Heading -> rows of what stands at the left and what it means."""
     found, rows = {}, None
-    lines = text.splitlines()
-    for line, after in zip(lines, [*lines[1:], ""]):
+    for line in text.splitlines():
         if re.fullmatch(r"\S.*:", line):
             rows = found.setdefault(line[:-1], [])
-        elif rows is None or not line.startswith("  ") or line.startswith(INDENT):
+        elif rows is None or not line.startswith("  "):
             continue
-        elif after.startswith(INDENT):
-            rows.append((line.strip(), after.strip()))
-        else:
+        elif line.startswith(INDENT):
+            left, meaning = rows[-1]
+            rows[-1] = left, f"{meaning} {line.strip()}".strip()
+        elif line[len(INDENT) - 2:len(INDENT)] == "  ":
             rows.append((line[:len(INDENT)].strip(), line[len(INDENT):]))
+        else:
+            rows.append((line.strip(), ""))
     return found

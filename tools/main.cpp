@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "tools/commands.h"
+#include "tools/help.h"
 #include "tools/interrupt.h"
 #include "tools/nearest.h"
 
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
                "tessera"};
   app.require_subcommand(1);
   app.set_version_flag("--version", TESSERA_VERSION);
+  app.formatter(std::make_shared<tessera::tools::Help>());
   app.option_defaults()->always_capture_default();
   tessera::tools::add_devices_command(app);
   tessera::tools::add_models_command(app);
