@@ -93,10 +93,12 @@ void run(const Arguments& arguments) {
   if (arguments.worker) return serve_examination(arguments.device, arguments.seconds);
   std::string report = fmt::format("Tessera {}\n", TESSERA_VERSION);
   Json all = Json::array();
+  std::vector<std::string> wrong;
   for (const DeviceInfo& info : devices_of(arguments)) {
     Patient patient{info, {}};
     if (info.usable) patient.findings = examine(info, arguments.seconds);
     keep(patient);
+    if (!patient.avoid().empty()) wrong.push_back(info.id);
     const std::string text = text_of(patient);
     if (!arguments.json) fmt::print("{}", text);
     std::fflush(stdout);
@@ -104,10 +106,13 @@ void run(const Arguments& arguments) {
     all.push_back(json_of(patient));
   }
   if (arguments.json) fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
-  if (arguments.report.empty()) return;
-  std::ofstream file(arguments.report);
-  file << report << std::flush;
-  check_written(file, arguments.report);
+  if (!arguments.report.empty()) {
+    std::ofstream file(arguments.report);
+    file << report << std::flush;
+    check_written(file, arguments.report);
+  }
+  if (!wrong.empty())
+    throw Error("doctor", fmt::format("to be avoided: {}", fmt::join(wrong, ", ")));
 }
 
 }  // namespace

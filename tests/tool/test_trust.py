@@ -74,10 +74,10 @@ class TrustTest(ToolCase):
             (folder / "node.json").write_text(text)
             self.refused("bisect", folder)
 
-    def doctor(self, environment, *arguments):
+    def doctor(self, environment, *arguments, code=0):
         environment = dict(environment, TESSERA_DOCTOR_DIR=str(self.folder / "verdicts"))
         out = self.run_tool("doctor", "--device", self.opencl, "--json", "--seconds", 12, *arguments,
-                            env=environment).stdout
+                            env=environment, code=code).stdout
         [found] = json.loads(out)
         return found, environment
 
@@ -95,7 +95,7 @@ class TrustTest(ToolCase):
         self.assertNotIn("passed over", self.run_tool("devices", env=environment).stdout)
 
     def test_doctor_catches_a_wrong_kernel_and_auto_avoids_the_device(self):
-        found, environment = self.doctor(self.broken_pool())
+        found, environment = self.doctor(self.broken_pool(), code=1)
         self.assertTrue(found["verdict"].startswith("avoid: "), found)
         wrong = [f for f in found["findings"] if f["result"] == "wrong"]
         self.assertTrue(any("max_pool2d" in f["text"] for f in wrong), wrong)
@@ -107,13 +107,13 @@ class TrustTest(ToolCase):
         self.assertNotIn("to be avoided", self.run_tool("devices", env=environment).stdout)
 
     def test_doctor_catches_a_wrong_op_that_no_net_has(self):
-        found, _ = self.doctor(self.with_kernels("resample.cl", "sum +=", "sum -="))
+        found, _ = self.doctor(self.with_kernels("resample.cl", "sum +=", "sum -="), code=1)
         self.assertRegex(found["verdict"], "^avoid: the cases of resample: resample .* elements differ")
 
     def test_doctor_survives_a_kernel_that_crashes(self):
         environment = self.with_kernels(
             "optimizer_step.cl", "if (isnan(lr)) return;", "*(volatile __global int*)0 = 1;")
-        found, environment = self.doctor(environment)
+        found, environment = self.doctor(environment, code=1)
         self.assertRegex(found["verdict"], "^avoid: the process: after '.*' it ended by signal 11")
 
 
