@@ -34,6 +34,22 @@ int preference(const DeviceInfo& info) {
   return info.id == "cpu" ? 2 : 3;
 }
 
+/// The one with this name, or the usable one that has these words in its name; of several of the
+/// same name the first.
+const DeviceInfo* choose_by_name(const std::vector<DeviceInfo>& devices, const std::string& words) {
+  const DeviceInfo *named = nullptr, *not_usable = nullptr;
+  for (const DeviceInfo& info : devices) {
+    if (lower(info.name) == words) return &info;
+    if (lower(info.name).find(words) == std::string::npos) continue;
+    if (info.usable && named && named->name != info.name)
+      throw Error("device", fmt::format("'{}' fits {} ({}) and {} ({}), expected one", words,
+                                        named->id, named->name, info.id, info.name));
+    const DeviceInfo*& place = info.usable ? named : not_usable;
+    if (!place) place = &info;
+  }
+  return named ? named : not_usable;
+}
+
 const DeviceInfo* choose(const std::vector<DeviceInfo>& devices, const std::string& selector) {
   if (selector == "auto") {
     const DeviceInfo* best = nullptr;
@@ -47,11 +63,7 @@ const DeviceInfo* choose(const std::vector<DeviceInfo>& devices, const std::stri
     if (info.id == selector) return &info;
   for (const DeviceInfo& info : devices)
     if (info.usable && info.id.starts_with(selector + ":")) return &info;
-  const DeviceInfo* named = nullptr;  // a usable one, if there is any
-  for (const DeviceInfo& info : devices)
-    if (lower(info.name).find(selector) != std::string::npos && (!named || !named->usable))
-      named = named && !info.usable ? named : &info;
-  return named;
+  return choose_by_name(devices, selector);
 }
 
 }  // namespace

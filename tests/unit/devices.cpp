@@ -8,6 +8,7 @@
 
 #include "tessera/device.h"
 #include "tessera/error.h"
+#include "tests/refusal.h"
 
 namespace tessera {
 namespace {
@@ -68,12 +69,23 @@ TEST_CASE("devices are opened by a part of their name, in any case") {
     std::string name = info.name;
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    // Names may contain each other: the first in the list is opened.
     const auto first = std::find_if(devices.begin(), devices.end(), [&](const DeviceInfo& other) {
-      return other.name.find(info.name) != std::string::npos;
+      return other.name == info.name;
     });
     if (first->usable) CHECK(open_device(name)->info().id == first->id);
   }
+}
+
+TEST_CASE("a part of several names is refused") {
+  const auto devices = list_devices();
+  const auto other = std::find_if(devices.begin(), devices.end(), [&](const DeviceInfo& info) {
+    return info.usable && info.name != devices[0].name &&
+           info.name.find(devices[0].name.substr(0, 5)) != std::string::npos;
+  });
+  if (other == devices.end()) return;
+  CHECK(refusal([&] {
+          open_device(devices[0].name.substr(0, 5));
+        }).find("fits cpu (" + devices[0].name + ") and ") != std::string::npos);
 }
 
 TEST_CASE("auto opens a GPU if there is one, else the CPU backend") {
