@@ -1,4 +1,5 @@
-// `tessera-bench`: times steps of nets (`train`, `infer`) and single ops (`ops`) on a device.
+// `tessera-bench`: times steps of nets (`train`, `infer`), single ops (`ops`) and the loading of
+// `pictures`, on a device.
 #include <fmt/core.h>
 
 #include <exception>
@@ -10,6 +11,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   tessera::bench::add_net_commands(app);
   tessera::bench::add_ops_command(app);
+  tessera::bench::add_pictures_command(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -1,9 +1,6 @@
-// `tessera-bench train` and `infer`: whole steps of a model on made-up images. With --serve they
-// answer each line "STEPS" on their input with the seconds that these took, so that another program
-// can alternate between this one and a peer.
+// `tessera-bench train` and `infer`: whole steps of a model on made-up images.
 #include <fmt/core.h>
 
-#include <iostream>
 #include <string>
 
 #include "bench/bench.h"
@@ -88,15 +85,6 @@ class InferenceBench : public NetBench {
   }
 };
 
-void serve(NetBench& bench) {
-  fmt::print("ready {}\n", bench.flops());
-  std::fflush(stdout);
-  for (std::int64_t steps; std::cin >> steps;) {
-    fmt::print("{}\n", time_of([&] { bench.run(steps); }));
-    std::fflush(stdout);
-  }
-}
-
 template <typename Bench>
 void run(const char* what, const Arguments& arguments) {
   const auto device = open_device(arguments.device);
@@ -105,7 +93,9 @@ void run(const char* what, const Arguments& arguments) {
   for (std::int64_t batch : arguments.batches) {
     Bench bench(*device, arguments, batch);
     bench.run(1);
-    if (arguments.serve) return serve(bench);
+    if (arguments.serve)
+      return serve(fmt::format("ready {}", bench.flops()),
+                   [&](std::int64_t runs) { bench.run(runs); });
     const auto steps =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(0.05 / time_of([&] { bench.run(1); })));
     const double seconds =

@@ -2,9 +2,10 @@
 
 usage: pytorch_bench.py train|infer --model MODEL --batch N [--size N] [--classes N]
        pytorch_bench.py memory           (likewise: prints the peak of training steps in bytes)
+       pytorch_bench.py pictures --data FOLDER --batch N --size N
        pytorch_bench.py ops              (all: [--layout channels_last] [--torch-device cuda] ...)
 Prints "ready", then answers lines of its input with seconds: "STEPS" with those of that many
-steps; of ops, "RUNS OP SHAPE" with those of the runs, where SHAPE is "SIZE" of a matmul,
+steps, or passes over all pictures; of ops, "RUNS OP SHAPE" with those of the runs, where SHAPE is "SIZE" of a matmul,
 "N C H K R STRIDE PADDING GROUPS" of conv2d, conv2d_dx and conv2d_dw.
 """
 import argparse
@@ -13,6 +14,8 @@ import time
 
 import torch
 import torch.nn.functional as F
+import torchvision
+from torchvision import transforms
 
 import pytorch_nets
 
@@ -137,13 +140,34 @@ def serve_ops(arguments):
     return answer
 
 
+def serve_pictures(arguments):
+    """torchvision's own way, as its reference training of classifiers goes."""
+    transform = transforms.Compose([
+        transforms.RandomResizedCrop(arguments.size), transforms.RandomHorizontalFlip(),
+        transforms.ToTensor(), transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))])
+    loader = torch.utils.data.DataLoader(
+        torchvision.datasets.ImageFolder(arguments.data, transform), arguments.batch, shuffle=True,
+        num_workers=arguments.threads, persistent_workers=True, drop_last=True)
+
+    def answer(line):
+        start = time.perf_counter()
+        for _ in range(int(line)):
+            for _ in loader:
+                pass
+        return time.perf_counter() - start
+
+    answer("1")
+    return answer
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["train", "infer", "memory", "ops"])
+    parser.add_argument("command", choices=["train", "infer", "memory", "pictures", "ops"])
     parser.add_argument("--model", default="tutorial")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--data", help="folder of pictures")
     parser.add_argument("--layout", choices=list(LAYOUTS), default="channels_first")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--torch-device", choices=["cpu", "cuda"], default="cpu")
@@ -155,7 +179,8 @@ def main():
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = arguments.tf32
     if arguments.command == "memory":
         return print(peak_memory(arguments))
-    answer = serve_ops(arguments) if arguments.command == "ops" else serve_net(arguments)
+    serve = {"ops": serve_ops, "pictures": serve_pictures}.get(arguments.command, serve_net)
+    answer = serve(arguments)
     print("ready", flush=True)
     for line in sys.stdin:
         print(answer(line), flush=True)

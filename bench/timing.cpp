@@ -1,5 +1,8 @@
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <chrono>
+#include <iostream>
 
 #include "bench/bench.h"
 
@@ -9,6 +12,15 @@ double time_of(const std::function<void()>& run) {
   const auto start = std::chrono::steady_clock::now();
   run();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void serve(const std::string& ready, const std::function<void(std::int64_t count)>& run) {
+  fmt::print("{}\n", ready);
+  std::fflush(stdout);
+  for (std::int64_t count; std::cin >> count;) {
+    fmt::print("{}\n", time_of([&] { run(count); }));
+    std::fflush(stdout);
+  }
 }
 
 double median_time(const std::function<void()>& run, double seconds) {

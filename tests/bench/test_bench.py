@@ -41,7 +41,7 @@ class CompareTest(unittest.TestCase):
             result = subprocess.run([sys.executable, BENCH / "compare_pytorch", "--work", work],
                                     capture_output=True, text=True)
             self.assertEqual(result.returncode, 2)
-            self.assertIn(f"unknown work {work!r}, expected 'sgemm', 'conv' or", result.stderr)
+            self.assertIn(f"unknown work {work!r}, expected 'sgemm', 'conv', 'pictures' or", result.stderr)
 
     def compare(self, *options):
         command = [sys.executable, BENCH / "compare_pytorch", "--build", BUILD, *options]
@@ -66,6 +66,13 @@ class CompareTest(unittest.TestCase):
         time = json.loads(self.compare("--rounds", "1", *work).stdout)[0]
         self.assertGreater(time["share"], 0)
         self.assertLess(time["share"], 1)
+
+    def test_pictures(self):
+        result = self.compare("--rounds", "1", "--work", "pictures", "--json")
+        if result.stdout.startswith("skipped"):
+            self.skipTest(result.stdout.strip())
+        speed = json.loads(result.stdout)[0]
+        self.assertAlmostEqual(speed["ratio"], speed["tessera"] / speed["pytorch"], places=3)
 
     def test_the_benchmark_has_the_cases(self):
         compare = load_compare_pytorch()
