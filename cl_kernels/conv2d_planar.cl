@@ -6,7 +6,7 @@
 // source that they read as planes [row, channel, plane_row], with zeros around. A tile of ROWS rows,
 // COLUMNS vectors of pixels and all OUTS result channels is summed in registers, and turned to
 // channels last behind the planes. Weights are read as they lie.
-#include "common.h"
+#include "planes.h"
 
 #ifndef OUTS
 #define OUTS 6  // result channels
@@ -19,19 +19,6 @@
 #endif
 #define PIXELS (ROWS * COLUMNS)  // vectors of pixels in a tile
 #define ROW_FLOATS (COLUMNS * V * OUTS)
-
-// Row `h` of x [H,W,ins] as planes from column -before_w on.
-static inline void copy_planes(__global const float* restrict x, int h, int H, int W, int ins,
-                               int before_w, int plane_row, __global float* restrict planes) {
-  const bool is_inside = h >= 0 && h < H;
-  for (int c = 0; c < ins; ++c, planes += plane_row) {
-    __global const float* from = x + (size_t)(is_inside ? h : 0) * W * ins + c;
-    const int width = is_inside ? W : 0;
-    for (int i = 0; i < before_w; ++i) planes[i] = 0.0f;
-    for (int i = 0; i < width; ++i) planes[before_w + i] = from[i * ins];
-    for (int i = before_w + width; i < plane_row; ++i) planes[i] = 0.0f;
-  }
-}
 
 // y[p, q, OUTS] of one image for the rows [p, P) and columns [q, Q) that a tile covers. `planes` is
 // what the first weight of the tile's first pixel reads.
@@ -63,7 +50,7 @@ static inline void make_tile(__global const float* restrict planes, int plane_ro
         }
       }
     }
-  __global float* sum_planes = turned + ROWS * ROW_FLOATS + V;
+  float sum_planes[OUTS * PIXELS * V];  // private, for the compiler to see that nothing overlaps
   UNROLL(OUTS)
   for (int k = 0; k < OUTS; ++k)
     UNROLL(PIXELS)

@@ -1,25 +1,45 @@
 // y = x * scale[c] + shift[c], with `padding` rows and columns of byte 0 on each side. `table` holds
-// scale and shift of each channel. An item is `segment` pixels of one output row.
+// the scales of C + V floats side by side, which those of the channels repeat, then the shifts. An
+// item is `segment` pixels of one output row.
 #include "common.h"
+
+#if V == 1
+#define FLOATS(x) ((float)(x))
+#else
+#define FLOATS(x) JOIN(convert_float, V)(x)
+#endif
+
+// Floats [begin, end) of a row for bytes 0.
+static inline void write_border(__global float* restrict y, __global const float* restrict shifts,
+                                int C, int begin, int end) {
+  for (int i = begin; i < end; ++i) y[i] = shifts[i % C];
+}
 
 __kernel GROUP void image_to_float(__global const uchar* restrict x, __global float* restrict y,
                                    __global const float* restrict table, int H, int W, int C,
                                    int padding, int segment, int items, int chunk) {
   const int P = H + 2 * padding, Q = W + 2 * padding;
   const int segments = (Q + segment - 1) / segment;
+  __global const float* shifts = table + C + V;
   FOR_ITEMS(i) {
-    const int row = i / segments, begin = i % segments * segment;
-    const int end = min(begin + segment, Q);
+    const int row = i / segments, begin = i % segments * segment * C;
+    const int end = min(begin + segment * C, Q * C);
     const int h = row % P - padding;
     const bool inside = h >= 0 && h < H;
-    const size_t x_row = ((size_t)(row / P) * H + (inside ? h : 0)) * W;
-    for (int q = begin; q < end; ++q) {
-      const int w = q - padding;
-      const bool pixel = inside && w >= 0 && w < W;
-      for (int c = 0; c < C; ++c) {
-        const float value = pixel ? (float)x[(x_row + w) * C + c] : 0.0f;
-        y[((size_t)row * Q + q) * C + c] = value * table[2 * c] + table[2 * c + 1];
-      }
+    // Floats of pixels of x, and the first of these pixels' bytes.
+    const int from = inside ? clamp(padding * C, begin, end) : end;
+    const int to = inside ? clamp((padding + W) * C, begin, end) : end;
+    __global const uchar* bytes = x + ((size_t)(row / P) * H + (inside ? h : 0)) * W * C;
+    __global float* out = y + (size_t)row * Q * C;
+    write_border(out, shifts, C, begin, from);
+    int j = from, c = from % C;
+    for (; j <= to - V; j += V) {
+      STORE(FLOATS(LOAD_BYTES(bytes + (j - padding * C))) * LOAD(table + c) + LOAD(shifts + c),
+            out + j);
+      c = (c + V) % C;
     }
+    for (; j < to; ++j, ++c)
+      out[j] = (float)bytes[j - padding * C] * table[c] + shifts[c];
+    write_border(out, shifts, C, to, end);
   }
 }

@@ -73,6 +73,20 @@ __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
       }
 }
 
+// Adds the products of `count` elements from k on, at most V.
+static inline void add_dots(__global const float* const* rows, __global const float* const* columns,
+                            int k, int count, floatv (*sums)[TILE_N]) {
+  floatv left[TILE_M];
+  UNROLL(TILE_M)
+  for (int i = 0; i < TILE_M; ++i) left[i] = load_lanes(rows[i] + k, count);
+  UNROLL(TILE_N)
+  for (int j = 0; j < TILE_N; ++j) {
+    const floatv right = load_lanes(columns[j] + k, count);
+    UNROLL(TILE_M)
+    for (int i = 0; i < TILE_M; ++i) sums[i][j] = MULTIPLY_ADD(left[i], right, sums[i][j]);
+  }
+}
+
 // Dimensions: tiles of rows, tiles of columns, batch.
 __kernel TILE_GROUP void matmul_dots(__global const float* restrict a,
                                      __global const float* restrict b,
@@ -91,18 +105,9 @@ __kernel TILE_GROUP void matmul_dots(__global const float* restrict a,
     UNROLL(TILE_N)
     for (int j = 0; j < TILE_N; ++j) sums[i][j] = (floatv)(0.0f);
   }
-  for (int k = 0; k < K; k += V) {
-    const int count = K - k;
-    floatv left[TILE_M];
-    UNROLL(TILE_M)
-    for (int i = 0; i < TILE_M; ++i) left[i] = load_lanes(rows[i] + k, count);
-    UNROLL(TILE_N)
-    for (int j = 0; j < TILE_N; ++j) {
-      const floatv right = load_lanes(columns[j] + k, count);
-      UNROLL(TILE_M)
-      for (int i = 0; i < TILE_M; ++i) sums[i][j] = MULTIPLY_ADD(left[i], right, sums[i][j]);
-    }
-  }
+  int k = 0;
+  for (; k <= K - V; k += V) add_dots(rows, columns, k, V, sums);
+  if (k < K) add_dots(rows, columns, k, K - k, sums);
   UNROLL(TILE_M)
   for (int i = 0; i < TILE_M; ++i)
     UNROLL(TILE_N)

@@ -2,8 +2,19 @@
 // Vectors may reach into the next pixel, never past the end of a tensor.
 #include "common.h"
 
+#ifndef WINDOW_R
+#define WINDOW_R 0  // rows of a window that is taken apart at compile time, 0: of none
+#endif
+#ifndef WINDOW_S
+#define WINDOW_S 0  // and its columns
+#endif
+
+// Of `elements`, or where no vector leaves them, of ANY number: then, inlined, they do not check.
+#define ANY (~(size_t)0)
+#define INLINE __attribute__((always_inline)) static inline
+
 static inline intv load_bytes(__global const uchar* p, size_t offset, size_t elements) {
-  if (offset + V <= elements) return LOAD_BYTES(p + offset);
+  if (elements == ANY || offset + V <= elements) return LOAD_BYTES(p + offset);
   uchar lanes[V];
   UNROLL(V)
   for (int lane = 0; lane < V; ++lane) lanes[lane] = offset + lane < elements ? p[offset + lane] : 0;
@@ -11,7 +22,7 @@ static inline intv load_bytes(__global const uchar* p, size_t offset, size_t ele
 }
 
 static inline floatv load_floats(__global const float* p, size_t offset, size_t elements) {
-  if (offset + V <= elements) return LOAD(p + offset);
+  if (elements == ANY || offset + V <= elements) return LOAD(p + offset);
   return load_first(p + offset, (int)(elements - offset), 0.0f);
 }
 
@@ -34,6 +45,50 @@ static inline void store_bytes(intv value, __global uchar* p, int count) {
   const int begin = i / spans % segments * segment, end = min(begin + segment, (WIDTH));         \
   const int row = i / spans / segments;
 
+// The element at `offset`, which is the window's at `here`, may be larger than all before it. The
+// first NaN wins over numbers and stays.
+static inline void take(__global const float* restrict x, size_t offset, size_t elements, int here,
+                        floatv* best, intv* place) {
+  const floatv value = load_floats(x, offset, elements);
+  const intv better =
+      (intv)isgreater(value, *best) | ((intv)isnan(value) & (intv)isequal(*best, *best));
+  *best = select(*best, value, better);
+  *place = select(*place, (intv)(here), better);
+}
+
+// The windows [begin, end) of a row, whose first element is h0*W - padding_w of the image x [H,W,C];
+// y and index from those of the first window on. `elements` is what is left of x.
+static inline void pool_row(__global const float* restrict x, __global float* restrict y,
+                            __global uchar* restrict index, int h0, int H, int W, int C, int R,
+                            int S, int stride_w, int padding_w, size_t elements, int begin, int end,
+                            int c0, int c1) {
+  const int r0 = max(0, -h0), r1 = min(R, H - h0);
+  for (int q = begin; q < end; ++q) {
+    const int w0 = q * stride_w - padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);
+    for (int c = c0; c < c1; c += V) {
+      floatv best = (floatv)(-INFINITY);
+      intv place = (intv)(r0 * S + s0);
+      if (r1 - r0 == WINDOW_R && s1 - s0 == WINDOW_S) {
+        UNROLL(WINDOW_R + 1)
+        for (int r = 0; r < WINDOW_R; ++r)
+          UNROLL(WINDOW_S + 1)
+          for (int s = 0; s < WINDOW_S; ++s)
+            take(x, ((size_t)(h0 + r) * W + w0 + s) * C + c, elements, r * WINDOW_S + s, &best,
+                 &place);
+      } else {
+        for (int r = r0; r < r1; ++r)
+          for (int s = s0; s < s1; ++s)
+            take(x, ((size_t)(h0 + r) * W + w0 + s) * C + c, elements, r * S + s, &best, &place);
+      }
+      // A vector may reach into the item's next pixel, which is written after it.
+      const size_t offset = (size_t)q * C + c;
+      const int count = (c1 - c0 < C ? q * C + c1 : end * C) - (int)offset;
+      store_lanes(best, y + offset, count);
+      store_bytes(place, index + offset, count);
+    }
+  }
+}
+
 __kernel GROUP void max_pool2d(__global const float* restrict x, __global float* restrict y,
                                __global uchar* restrict index, int H, int W, int C, int P, int Q,
                                int R, int S, int stride_h, int stride_w, int padding_h,
@@ -41,28 +96,11 @@ __kernel GROUP void max_pool2d(__global const float* restrict x, __global float*
                                int chunk) {
   FOR_ITEMS(i) {
     ITEM(Q)
-    const int h0 = row % P * stride_h - padding_h, r0 = max(0, -h0), r1 = min(R, H - h0);
-    const size_t image = (size_t)(row / P) * H * W;
-    for (int q = begin; q < end; ++q) {
-      const int w0 = q * stride_w - padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);
-      for (int c = c0; c < c1; c += V) {
-        floatv best = (floatv)(-INFINITY);
-        intv place = (intv)(r0 * S + s0);
-        for (int r = r0; r < r1; ++r)
-          for (int s = s0; s < s1; ++s) {
-            const size_t offset = (image + (size_t)(h0 + r) * W + w0 + s) * C + c;
-            const floatv value = load_floats(x, offset, (size_t)elements);
-            // The first NaN wins over numbers and stays.
-            const intv better = (intv)isgreater(value, best) |
-                                ((intv)isnan(value) & (intv)isequal(best, best));
-            best = select(best, value, better);
-            place = select(place, (intv)(r * S + s), better);
-          }
-        const size_t offset = ((size_t)row * Q + q) * C + c;
-        store_lanes(best, y + offset, C - c);
-        store_bytes(place, index + offset, C - c);
-      }
-    }
+    const int h0 = row % P * stride_h - padding_h;
+    const size_t image = (size_t)(row / P) * H * W * C, left = (size_t)elements - image;
+    const size_t out = (size_t)row * Q * C;
+    pool_row(x + image, y + out, index + out, h0, H, W, C, R, S, stride_w, padding_w, left, begin,
+             end, c0, c1);
   }
 }
 
@@ -93,6 +131,72 @@ __kernel GROUP void max_pool2d_dx(__global const float* restrict dy,
           }
         store_lanes(sum, dx + ((size_t)row * W + column) * C + c, C - c);
       }
+    }
+  }
+}
+
+static inline void store_zeros(__global float* p, int count) {
+  for (int i = 0; i < count; i += V) store_lanes((floatv)(0.0f), p + i, count - i);
+}
+
+// A pixel of dx, the element `here` of its window, whose gradient is the first of `elements`; vectors
+// end before `count` floats.
+INLINE void store_pixel(__global const float* restrict dy,
+                               __global const uchar* restrict index, size_t elements, int here,
+                               int C, __global float* restrict dx, int count) {
+  for (int c = 0; c < C; c += V) {
+    const intv chosen = (intv)(load_bytes(index, c, elements) == here);
+    const floatv gradient = load_floats(dy, c, elements);
+    store_lanes(select((floatv)(0.0f), gradient, chosen), dx + c, count - c);
+  }
+}
+
+// Row `r` of a row of windows, dx [W,C] from left to right, so that vectors may reach into what
+// follows.
+INLINE void scatter_row(__global const float* restrict dy,
+                               __global const uchar* restrict index, __global float* restrict dx,
+                               int r, int W, int C, int Q, int S, int stride_w, int padding_w,
+                               size_t elements) {
+  int done = 0;  // floats
+  for (int q = 0; q < Q; ++q, dy += C, index += C) {
+    const int w0 = q * stride_w - padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);
+    const size_t left = elements == ANY ? ANY : elements - (size_t)q * C;
+    if (s0 >= s1) continue;
+    store_zeros(dx + done, (w0 + s0) * C - done);
+    done = (w0 + s1) * C;
+    if (s1 - s0 == WINDOW_S) {
+      UNROLL(WINDOW_S + 1)
+      for (int s = 0; s < WINDOW_S; ++s)
+        store_pixel(dy, index, left, r * WINDOW_S + s, C, dx + (w0 + s) * C, (W - w0 - s) * C);
+    } else {
+      for (int s = s0; s < s1; ++s)
+        store_pixel(dy, index, left, r * S + s, C, dx + (w0 + s) * C, (W - w0 - s) * C);
+    }
+  }
+  store_zeros(dx + done, W * C - done);
+}
+
+// Where no two windows share an element: each window writes its own part of dx. An item is the rows
+// of dx from those of a row of windows to the next.
+__kernel GROUP void max_pool2d_dx_scatter(__global const float* restrict dy,
+                                          __global const uchar* restrict index,
+                                          __global float* restrict dx, int H, int W, int C, int P,
+                                          int Q, int R, int S, int stride_h, int stride_w,
+                                          int padding_h, int padding_w, int elements, int items,
+                                          int chunk) {
+  FOR_ITEMS(i) {
+    const int p = i % P, h0 = p * stride_h - padding_h;
+    const int begin = p == 0 ? 0 : min(H, h0), end = p == P - 1 ? H : min(H, h0 + stride_h);
+    const size_t offset = (size_t)i * Q * C, left = (size_t)elements - offset;
+    for (int h = begin; h < end; ++h) {
+      const int r = h - h0;
+      __global float* row = dx + ((size_t)(i / P) * H + h) * W * C;
+      if (r < 0 || r >= R)
+        store_zeros(row, W * C);
+      else if ((size_t)Q * C + V <= left)  // no vector leaves dy
+        scatter_row(dy + offset, index + offset, row, r, W, C, Q, S, stride_w, padding_w, ANY);
+      else
+        scatter_row(dy + offset, index + offset, row, r, W, C, Q, S, stride_w, padding_w, left);
     }
   }
 }

@@ -282,6 +282,7 @@ std::vector<OpLowering> conv2d_lowerings() {
             {"depthwise", refuse_conv2d_dw_depthwise, lower_conv2d_dw_depthwise, depthwise_waves},
             {"winograd", refuse_conv2d_dw_winograd, lower_conv2d_dw_winograd,
              conv2d_dw_winograd_candidates},
+            {"planar", refuse_conv2d_dw_planar, lower_conv2d_dw_planar},
             {"blocked", refuse_conv2d_dw_blocked, lower_conv2d_dw_blocked, dw_blocked_tiles},
             conv2d_dw_local.matrix_units,
             conv2d_dw_winograd_local,

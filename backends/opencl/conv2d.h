@@ -88,6 +88,8 @@ std::string refuse_conv2d_planar(const Lowering& l);
 void lower_conv2d_planar(Lowering& l);
 std::string refuse_conv2d_dx_planar(const Lowering& l);
 void lower_conv2d_dx_planar(Lowering& l);
+std::string refuse_conv2d_dw_planar(const Lowering& l);
+void lower_conv2d_dw_planar(Lowering& l);
 std::vector<Parameters> conv2d_planar_tiles(const Lowering& l);
 std::vector<Parameters> conv2d_dx_planar_tiles(const Lowering& l);
 

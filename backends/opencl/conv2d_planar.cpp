@@ -1,4 +1,5 @@
-// Convolutions with few result channels, on CPUs: cl_kernels/conv2d_planar.cl.
+// Convolutions with few result channels, on CPUs: cl_kernels/conv2d_planar.cl and
+// conv2d_dw_planar.cl.
 #include "backends/opencl/conv2d.h"
 
 namespace tessera::opencl {
@@ -54,10 +55,9 @@ void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, const Sli
   const std::int64_t shares = ceil_div(s.P, share), row = columns * width;
   // Tiles read whole vectors behind the last pixel.
   const std::int64_t plane_row = std::max(ceil_div(s.Q, row) * row + g.S - 1, s.before_w + s.W);
-  // The planes; the sums of a tile, as they are and turned, each with a vector that is read past
-  // them.
+  // The planes; the sums of a tile, turned, with a vector that is read past them.
   const std::int64_t scratch_size =
-      (share + g.R - 1) * s.ins * plane_row + 2 * (rows * row * s.outs + width);
+      (share + g.R - 1) * s.ins * plane_row + rows * row * s.outs + width;
   const cl::Buffer scratch = l.workspace(float_bytes(s.N * shares * scratch_size));
   const Bias bias = bias_of(l);
   l.launch("conv2d_planar.cl",
@@ -90,6 +90,39 @@ std::string refuse_conv2d_dx_planar(const Lowering& l) {
 void lower_conv2d_dx_planar(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   slide(l, g, gradient_slide(g), gradient_weights(g));
+}
+
+std::string refuse_conv2d_dw_planar(const Lowering& l) {
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  if (g.N * g.P * g.Q * g.C * g.R * g.S == 0) return "nothing to sum";
+  return refuse(l, g, forward_slide(g));
+}
+
+void lower_conv2d_dw_planar(Lowering& l) {
+  const Conv2dGeometry g = conv2d_dw_geometry_of(l);
+  const std::int64_t width = l.width(), taps = g.R * g.S * g.C, all_rows = g.N * g.P;
+  const std::int64_t tile =
+      std::clamp<std::int64_t>(most_sums(l) / g.K, 1, std::min<std::int64_t>(8, taps));
+  // Pieces for all compute units, of no less than an image where there are enough: each has sums of
+  // its own.
+  const std::int64_t units = l.traits().compute_units;
+  const std::int64_t share =
+      std::max(ceil_div(all_rows, 8 * units), std::min(g.P, ceil_div(all_rows, units)));
+  const std::int64_t pieces = ceil_div(all_rows, share), rows = std::min(share, g.P);
+  const std::int64_t dy_row = ceil_div(g.Q, width) * width;
+  const std::int64_t x_row = std::max(dy_row + g.S - 1, g.padding_w + g.W);
+  const std::int64_t sums = ceil_div(taps, tile) * tile * g.K * width;
+  const std::int64_t planes = rows * g.K * dy_row + (rows + g.R - 1) * g.C * x_row;
+  const std::int64_t scratch_size = sums + ceil_div(planes, width) * width;
+  const cl::Buffer scratch = l.workspace(float_bytes(pieces * scratch_size));
+  const Defines defines = l.defines().set("OUTS", g.K).set("TAPS", tile);
+  l.launch("conv2d_dw_planar.cl", defines, "conv2d_dw_planar",
+           {{static_cast<std::size_t>(pieces), 1, 1}}, l.input(0), l.input(1), scratch,
+           l.to_int(g.N), l.to_int(g.H), l.to_int(g.W), l.to_int(g.C), l.to_int(g.P), l.to_int(g.Q),
+           l.to_int(g.R), l.to_int(g.S), l.to_int(g.padding_h), l.to_int(g.padding_w),
+           l.to_int(share), l.to_int(x_row), l.to_int(dy_row), l.to_int(scratch_size));
+  l.launch_items("conv2d_dw_planar.cl", defines, "conv2d_dw_planar_finish", taps * g.K, 64, scratch,
+                 l.output(0), l.to_int(taps), l.to_int(pieces), l.to_int(scratch_size));
 }
 
 std::vector<Parameters> conv2d_planar_tiles(const Lowering& l) {

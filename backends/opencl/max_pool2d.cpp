@@ -8,26 +8,39 @@
 namespace tessera::opencl {
 namespace {
 
-/// `x` [N,H,W,C], `y` [N,P,Q,C]; `result` is the one that is made, `read` the one that vectors must
-/// not leave. An item is a row of the result on a CPU, a vector of channels of a pixel on a GPU.
-void launch(Lowering& l, const std::string& kernel, const Shape& x, const Shape& y,
-            const Shape& result, const TensorSpec& read, const cl::Buffer& first,
-            const cl::Buffer& second, const cl::Buffer& third) {
+std::int64_t width_of(const Lowering& l, std::int64_t channels) {
+  return l.traits().is_cpu && channels <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
+}
+
+/// `x` [N,H,W,C], `y` [N,P,Q,C]; `read` is the one that vectors must not leave. `more`: what is the
+/// kernel's own.
+template <class... More>
+void launch_windows(Lowering& l, const char* kernel, std::int64_t items, const Shape& x,
+                    const Shape& y, const TensorSpec& read, const cl::Buffer& first,
+                    const cl::Buffer& second, const cl::Buffer& third, const More&... more) {
   const auto& size = l.attributes().integers("kernel");
   const auto& stride = l.attributes().integers("stride");
   const auto& padding = l.attributes().integers("padding");
-  const std::int64_t width =
-      l.traits().is_cpu && x[3] <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
-  const std::int64_t segment = l.traits().is_cpu ? std::max<std::int64_t>(1, result[2]) : 1;
-  const std::int64_t span = l.traits().is_cpu ? std::max<std::int64_t>(1, x[3]) : width;
-  const std::int64_t items = result[0] * result[1] * ((result[2] + segment - 1) / segment) *
-                             ((result[3] + span - 1) / span);
+  Defines defines = l.defines(static_cast<std::size_t>(width_of(l, x[3])));
+  if (size[0] * size[1] <= 9) defines.set("WINDOW_R", size[0]).set("WINDOW_S", size[1]);
   l.elements(l.output_spec(0));
-  l.launch_items("max_pool2d.cl", l.defines(static_cast<std::size_t>(width)), kernel, items, 1,
-                 first, second, third, l.to_int(x[1]), l.to_int(x[2]), l.to_int(x[3]),
-                 l.to_int(y[1]), l.to_int(y[2]), l.to_int(size[0]), l.to_int(size[1]),
-                 l.to_int(stride[0]), l.to_int(stride[1]), l.to_int(padding[0]),
-                 l.to_int(padding[1]), l.elements(read), l.to_int(segment), l.to_int(span));
+  l.launch_items("max_pool2d.cl", defines, kernel, items, 1, first, second, third, l.to_int(x[1]),
+                 l.to_int(x[2]), l.to_int(x[3]), l.to_int(y[1]), l.to_int(y[2]), l.to_int(size[0]),
+                 l.to_int(size[1]), l.to_int(stride[0]), l.to_int(stride[1]), l.to_int(padding[0]),
+                 l.to_int(padding[1]), l.elements(read), more...);
+}
+
+/// An item is a row of the `result` on a CPU, a vector of channels of a pixel on a GPU.
+void launch(Lowering& l, const char* kernel, const Shape& x, const Shape& y, const Shape& result,
+            const TensorSpec& read, const cl::Buffer& first, const cl::Buffer& second,
+            const cl::Buffer& third) {
+  const bool is_cpu = l.traits().is_cpu;
+  const std::int64_t segment = is_cpu ? std::max<std::int64_t>(1, result[2]) : 1;
+  const std::int64_t span = is_cpu ? std::max<std::int64_t>(1, x[3]) : width_of(l, x[3]);
+  const std::int64_t items =
+      result[0] * result[1] * ceil_div(result[2], segment) * ceil_div(result[3], span);
+  launch_windows(l, kernel, items, x, y, read, first, second, third, l.to_int(segment),
+                 l.to_int(span));
 }
 
 void lower(Lowering& l) {
@@ -40,6 +53,19 @@ void lower_dx(Lowering& l) {
   const Shape& dx = l.output_spec(0).shape;
   launch(l, "max_pool2d_dx", dx, l.input_spec(0).shape, dx, l.input_spec(0), l.input(0), l.input(1),
          l.output(0));
+}
+
+std::string refuse_scatter(const Lowering& l) {
+  const auto& size = l.attributes().integers("kernel");
+  const auto& stride = l.attributes().integers("stride");
+  if (!l.traits().is_cpu) return "made for CPUs";
+  return stride[0] < size[0] || stride[1] < size[1] ? "windows overlap" : "";
+}
+
+void lower_scatter(Lowering& l) {
+  const Shape &dx = l.output_spec(0).shape, &dy = l.input_spec(0).shape;
+  launch_windows(l, "max_pool2d_dx_scatter", dy[0] * dy[1], dx, dy, l.input_spec(0), l.input(0),
+                 l.input(1), l.output(0));
 }
 
 /// Windows given by tables; an item is a vector of channels of a pixel of the result.
@@ -68,7 +94,8 @@ void lower_windows(Lowering& l) {
 
 std::vector<OpLowering> max_pool2d_lowerings() {
   return {{"max_pool2d", {{"windows", never_refuses, lower}}},
-          {"max_pool2d_dx", {{"gather", never_refuses, lower_dx}}},
+          {"max_pool2d_dx",
+           {{"scatter", refuse_scatter, lower_scatter}, {"gather", never_refuses, lower_dx}}},
           {"max_pool2d_windows", {{"tables", never_refuses, lower_windows}}},
           {"max_pool2d_windows_dx", {{"tables", never_refuses, lower_windows}}}};
 }

@@ -1,0 +1,91 @@
+// The gradient of few filters (OUTS), NHWC, stride 1, on CPUs: dw[k, r, s, c] is the sum over pixels
+// (p, q) of dy[p, q, k] * x[p + r, q + s, c]. Vectors lie along a row of pixels of dy, for vectors of
+// filters would be mostly empty.
+//
+// An item takes a piece of the rows of dy of all images. Its part of `scratch` holds a vector of sums
+// for each weight, then, image by image, the rows of dy and of x that it reads as planes [row,
+// channel, plane row] with zeros around. TAPS weights of all filters are summed in registers over
+// the rows of an image, lane by lane. The second kernel adds up pieces and lanes.
+#include "planes.h"
+
+#ifndef OUTS
+#define OUTS 6  // filters
+#endif
+#ifndef TAPS
+#define TAPS 4  // weights of a filter that are summed at once
+#endif
+
+// Adds to sums[TAPS, OUTS] what `rows` rows of planes give. Tap t reads x from offsets[t] on.
+static inline void add_rows(__global const float* restrict x, __global const float* restrict dy,
+                            const int* offsets, int rows, int x_row, int dy_row, int Q,
+                            __global float* restrict sums) {
+  floatv total[TAPS][OUTS];
+  UNROLL(TAPS)
+  for (int t = 0; t < TAPS; ++t)
+    UNROLL(OUTS)
+    for (int k = 0; k < OUTS; ++k) total[t][k] = LOAD(sums + (t * OUTS + k) * V);
+  for (int p = 0; p < rows; ++p, x += x_row, dy += OUTS * dy_row)
+    for (int q = 0; q < Q; q += V) {
+      floatv gradient[OUTS];
+      UNROLL(OUTS)
+      for (int k = 0; k < OUTS; ++k) gradient[k] = LOAD(dy + k * dy_row + q);
+      UNROLL(TAPS)
+      for (int t = 0; t < TAPS; ++t) {
+        const floatv value = LOAD(x + offsets[t] + q);
+        UNROLL(OUTS)
+        for (int k = 0; k < OUTS; ++k)
+          total[t][k] = MULTIPLY_ADD(gradient[k], value, total[t][k]);
+      }
+    }
+  UNROLL(TAPS)
+  for (int t = 0; t < TAPS; ++t)
+    UNROLL(OUTS)
+    for (int k = 0; k < OUTS; ++k) STORE(total[t][k], sums + (t * OUTS + k) * V);
+}
+
+// x [N,H,W,ins], dy [N,P,Q,OUTS]; the sums of weight k of tap (r*S + s)*ins + c begin at
+// (tap*OUTS + k)*V. A piece is `share` of the N*P rows of dy. `x_row` and `dy_row` are the floats of a
+// row of a plane.
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_dw_planar(
+    __global const float* restrict x, __global const float* restrict dy,
+    __global float* restrict scratch, int N, int H, int W, int ins, int P, int Q, int R, int S,
+    int before_h, int before_w, int share, int x_row, int dy_row, int scratch_size) {
+  const int item = (int)get_global_id(0), taps = R * S * ins;
+  const int tiles = (taps + TAPS - 1) / TAPS, planes_row = ins * x_row;
+  __global float* sums = scratch + (size_t)item * scratch_size;
+  __global float* gradients = sums + tiles * TAPS * OUTS * V;
+  __global float* planes = gradients + min(share, P) * OUTS * dy_row;
+  for (int i = 0; i < tiles * TAPS * OUTS * V; i += V) STORE((floatv)(0.0f), sums + i);
+  const int last = min((item + 1) * share, N * P);
+  for (int row = item * share; row < last;) {
+    const int n = row / P, p = row % P, rows = min(P - p, last - row);
+    for (int i = 0; i < rows; ++i)
+      copy_planes(dy + (size_t)n * P * Q * OUTS, p + i, P, Q, OUTS, 0, dy_row,
+                  gradients + i * OUTS * dy_row);
+    for (int i = 0; i < rows + R - 1; ++i)
+      copy_planes(x + (size_t)n * H * W * ins, p + i - before_h, H, W, ins, before_w, x_row,
+                  planes + i * planes_row);
+    for (int tile = 0; tile < tiles; ++tile) {
+      int offsets[TAPS];
+      for (int t = 0; t < TAPS; ++t) {
+        const int tap = min(tile * TAPS + t, taps - 1), c = tap % ins, s = tap / ins % S;
+        offsets[t] = tap / ins / S * planes_row + c * x_row + s;
+      }
+      add_rows(planes, gradients, offsets, rows, planes_row, dy_row, Q,
+               sums + tile * TAPS * OUTS * V);
+    }
+    row += rows;
+  }
+}
+
+// dw[k, tap] is the sum over pieces and lanes. An item is one weight.
+__kernel GROUP void conv2d_dw_planar_finish(__global const float* restrict scratch,
+                                            __global float* restrict dw, int taps, int pieces,
+                                            int scratch_size, int items, int chunk) {
+  FOR_ITEMS(i) {
+    __global const float* from = scratch + (i % taps * OUTS + i / taps) * V;
+    floatv sum = LOAD(from);
+    for (int piece = 1; piece < pieces; ++piece) sum += LOAD(from + (size_t)piece * scratch_size);
+    dw[i] = lane_sum(sum);
+  }
+}
