@@ -29,6 +29,21 @@ struct Images {
     const bool inside = h >= 0 && h < H && w >= 0 && w < W;
     return inside ? static_cast<float>(x[((n * H + h) * W + w) * C + c]) : 0.0f;
   }
+  /// Whether there are four pixels around a place, all in the image.
+  bool surrounds(const Place& h, const Place& w) const {
+    if (h.part == 0 && w.part == 0) return false;
+    return h.at >= 0 && h.at < H - 1 && w.at >= 0 && w.at < W - 1;
+  }
+  /// As between(), there.
+  float between_inside(std::int64_t n, const Place& h, const Place& w, std::int64_t c) const {
+    const std::uint8_t* at = x + ((n * H + h.at) * W + w.at) * C + c;
+    const auto mean = [&](const std::uint8_t* left) {
+      const auto value = static_cast<float>(left[0]);
+      return value + w.part * (static_cast<float>(left[C]) - value);
+    };
+    const float upper = mean(at);
+    return upper + h.part * (mean(at + W * C) - upper);
+  }
   float between(std::int64_t n, const Place& h, const Place& w, std::int64_t c) const {
     const float upper = pixel(n, h.at, w.at, c);
     if (h.part == 0 && w.part == 0) return upper;
@@ -60,9 +75,12 @@ Step prepare_transform(const NodeContext& node) {
           const auto q = static_cast<float>(j - padding);
           const Place w = place(t[0] * q + t[1] * p + t[2], images.W, replicate);
           const Place h = place(t[3] * q + t[4] * p + t[5], images.H, replicate);
+          const bool inside = images.surrounds(h, w);
           for (std::int64_t c = 0; c < images.C; ++c) {
             const float* factor = &factors[static_cast<std::size_t>(2 * c)];
-            *out++ = images.between(row / P, h, w, c) * factor[0] + factor[1];
+            const float value =
+                inside ? images.between_inside(row / P, h, w, c) : images.between(row / P, h, w, c);
+            *out++ = value * factor[0] + factor[1];
           }
         }
       }

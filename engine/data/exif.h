@@ -3,18 +3,14 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
+
+#include "engine/data/picture.h"
 
 namespace tessera::data {
 
 /// Exif's orientation of a JPEG file, 1 to 8; 1, as it is, where nothing sensible is said.
 int orientation_of(std::span<const std::uint8_t> jpeg);
 
-/// Bytes [H,W,C].
-struct Decoded {
-  std::int64_t height, width, channels;
-  std::vector<std::uint8_t> pixels;
-};
 /// The picture the right way up.
 Decoded upright(const Decoded& picture, int orientation);
 

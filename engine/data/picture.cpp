@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <stb/stb_image.h>
-#include <stb/stb_image_resize.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include <string_view>
 
 #include "engine/data/exif.h"
+#include "engine/data/jpeg.h"
+#include "engine/data/resize.h"
 #include "tessera/error.h"
 
 namespace tessera::data {
@@ -109,52 +110,55 @@ void check_pnm(const Bytes& bytes) {
     throw Error(cut_short);
 }
 
-const stbi_uc* decodable(const Bytes& bytes) {
+bool is_jpeg(const Bytes& bytes) { return starts_with(bytes, "\xff\xd8"); }
+
+void check_file(const Bytes& bytes) {
   if (starts_with(bytes, "\x89PNG\r\n\x1a\n"))
     check_png(bytes);
-  else if (starts_with(bytes, "\xff\xd8"))
+  else if (is_jpeg(bytes))
     check_jpeg(bytes);
   else if (starts_with(bytes, "P5") || starts_with(bytes, "P6"))
     check_pnm(bytes);
   else
     throw Error("is not a PNG, JPEG, PGM or PPM picture");
-  return bytes.data();
 }
 
-void scale(const stbi_uc* from, std::int64_t height, std::int64_t width, const PictureSize& size,
-           std::span<std::uint8_t> pixels) {
-  if (height == size.height && width == size.width)
-    std::copy_n(from, pixels.size(), pixels.begin());
-  else if (!stbir_resize_uint8(from, static_cast<int>(width), static_cast<int>(height), 0,
-                               pixels.data(), static_cast<int>(size.width),
-                               static_cast<int>(size.height), 0, static_cast<int>(size.channels)))
-    throw Error(
-        fmt::format("{}x{} cannot be scaled to {}x{}", height, width, size.height, size.width));
-}
-
-void read(const std::string& path, const PictureSize& size, std::span<std::uint8_t> pixels) {
-  const Bytes bytes = read_bytes(path);
-  const stbi_uc* data = decodable(bytes);
-  const int length = static_cast<int>(bytes.size()), channels = static_cast<int>(size.channels);
+Decoded decode(const Bytes& bytes, std::int64_t channels) {
+  if (is_jpeg(bytes))
+    if (auto picture = decode_jpeg(bytes, channels)) return std::move(*picture);
+  const int length = static_cast<int>(bytes.size());
   int width = 0, height = 0, channels_in_file = 0;
-  if (stbi_info_from_memory(data, length, &width, &height, &channels_in_file) &&
-      std::int64_t{width} * height > most_pixels)
-    throw Error(fmt::format("is {}x{}, expected at most {} pixels", height, width, most_pixels));
+  if (stbi_info_from_memory(bytes.data(), length, &width, &height, &channels_in_file))
+    check_pixels(height, width);
   const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(
-      stbi_load_from_memory(data, length, &width, &height, &channels_in_file, channels),
+      stbi_load_from_memory(bytes.data(), length, &width, &height, &channels_in_file,
+                            static_cast<int>(channels)),
       stbi_image_free);
   if (!decoded) throw Error(fmt::format("cannot be decoded: {}", stbi_failure_reason()));
   if (width < 1 || height < 1)
     throw Error(fmt::format("is {}x{}, expected at least 1x1", height, width));
-  const int orientation = starts_with(bytes, "\xff\xd8") ? orientation_of(bytes) : 1;
-  if (orientation == 1) return scale(decoded.get(), height, width, size, pixels);
-  const stbi_uc* const begin = decoded.get();
-  const stbi_uc* const end = begin + std::int64_t{height} * width * channels;
-  const Decoded turned = upright({height, width, size.channels, Bytes(begin, end)}, orientation);
-  scale(turned.pixels.data(), turned.height, turned.width, size, pixels);
+  return {height, width, channels,
+          Bytes(decoded.get(), decoded.get() + std::int64_t{height} * width * channels)};
+}
+
+void read(const std::string& path, const PictureSize& size, std::span<std::uint8_t> pixels) {
+  const Bytes bytes = read_bytes(path);
+  check_file(bytes);
+  Decoded picture = decode(bytes, size.channels);
+  const int orientation = is_jpeg(bytes) ? orientation_of(bytes) : 1;
+  if (orientation != 1) picture = upright(picture, orientation);
+  if (picture.height == size.height && picture.width == size.width)
+    std::copy(picture.pixels.begin(), picture.pixels.end(), pixels.begin());
+  else
+    resize(picture, size.height, size.width, pixels);
 }
 
 }  // namespace
+
+void check_pixels(std::int64_t height, std::int64_t width) {
+  if (width > 0 && height > most_pixels / width)
+    throw Error(fmt::format("is {}x{}, expected at most {} pixels", height, width, most_pixels));
+}
 
 void check(const PictureSize& size) {
   if (size.height < 1 || size.width < 1 || size.height > most_pixels / size.width)

@@ -16,6 +16,15 @@ struct PictureSize {
   std::int64_t bytes() const { return height * width * channels; }
 };
 
+/// Bytes [H,W,C].
+struct Decoded {
+  std::int64_t height, width, channels;
+  std::vector<std::uint8_t> pixels;
+};
+
+/// Throws Error, without the name of the file, for a picture with more pixels than are decoded.
+void check_pixels(std::int64_t height, std::int64_t width);
+
 /// Throws Error for what read_picture cannot give.
 void check(const PictureSize& size);
 

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <stb/stb_image_write.h>
 
+#include <algorithm>
+
 #include "tests/data/files.h"
 #include "tests/data/png.h"
 
@@ -91,6 +93,18 @@ TEST_CASE("JPEG and PNM files") {
   Bytes ppm(header.begin(), header.end());
   for (std::uint8_t byte : pixels_of(3)) ppm.push_back(byte);
   CHECK(folder.read(ppm, {height, width, 3}) == pixels_of(3));
+}
+
+TEST_CASE("a JPEG file is damaged where its pixels are, not where nothing is read") {
+  Folder folder;
+  Bytes file = jpeg(3);
+  Bytes padded = file;  // as some cameras do it
+  padded.insert(padded.end() - 2, {1, 2, 3, 4});
+  CHECK(folder.read(padded, {height, width, 3}) == folder.read(file, {height, width, 3}));
+  const Bytes scan = {0xff, 0xda};
+  const auto start = std::search(file.begin(), file.end(), scan.begin(), scan.end());
+  std::fill(start + 14, file.end() - 2, std::uint8_t{0xfe});  // a code that no table has
+  CHECK(contains(folder.error(file), "cannot be decoded: "));
 }
 
 TEST_CASE("other sizes are scaled") {
