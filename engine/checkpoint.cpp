@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "engine/atomic_file.h"
 #include "engine/ops/dropout.h"
@@ -26,12 +30,20 @@ bool is_saved(const std::string& name) { return !name.starts_with("trainer."); }
 std::string not_finite(const std::string& name, const TensorSpec& spec,
                        const std::vector<std::byte>& bytes) {
   if (spec.dtype != DType::f32) return {};
-  for (std::size_t offset = 0; offset < bytes.size(); offset += sizeof(float)) {
-    float x;
-    std::memcpy(&x, bytes.data() + offset, sizeof x);
-    if (!std::isfinite(x))
-      return fmt::format("'{}' has the element {} at {}, expected finite numbers", name, x,
-                         offset / sizeof(float));
+  constexpr std::uint32_t exponent = 0x7f800000;  // all ones: infinite, or not a number
+  std::array<std::uint32_t, 1024> block;
+  for (std::size_t offset = 0; offset < bytes.size(); offset += sizeof block) {
+    const std::size_t size = std::min(sizeof block, bytes.size() - offset);
+    std::memcpy(block.data(), bytes.data() + offset, size);
+    const auto numbers = std::span(block).first(size / sizeof(float));
+    const auto is_bad = [](std::uint32_t bits) { return (bits & exponent) == exponent; };
+    bool any = false;
+    for (const std::uint32_t bits : numbers) any |= is_bad(bits);
+    if (!any) continue;
+    const auto bad = std::find_if(numbers.begin(), numbers.end(), is_bad);
+    return fmt::format("'{}' has the element {} at {}, expected finite numbers", name,
+                       std::bit_cast<float>(*bad),
+                       offset / sizeof(float) + static_cast<std::size_t>(bad - numbers.begin()));
   }
   return {};
 }

@@ -112,7 +112,7 @@ void read_averages(Graph& graph) {
 
 }  // namespace
 
-Network::Network(Device& device, Model model, std::uint64_t seed)
+Network::Network(Device& device, Model model, std::optional<std::uint64_t> seed)
     : model_(std::move(model)), params_(device) {
   Graph graph;
   append_classifier(graph, model_, 1);

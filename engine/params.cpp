@@ -59,7 +59,7 @@ std::vector<std::byte> initial_bytes(const Value& value, std::uint64_t seed) {
 
 }  // namespace
 
-void Params::add(const Graph& graph, std::uint64_t seed) {
+void Params::add(const Graph& graph, std::optional<std::uint64_t> seed) {
   std::vector<const Value*> absent;
   for (const Value& value : graph.values()) {
     if (value.role != Role::parameter && value.role != Role::state) continue;
@@ -69,7 +69,9 @@ void Params::add(const Graph& graph, std::uint64_t seed) {
       absent.push_back(&value);
   }
   allocate(absent);
-  for (const Value* value : absent) write(value->name, initial_bytes(*value, seed));
+  for (const Value* value : absent)
+    if (seed || value->initializer.kind == Initializer::Kind::constant)
+      write(value->name, initial_bytes(*value, seed.value_or(0)));
 }
 
 void Params::add_state(const std::string& name, const TensorSpec& spec,

@@ -116,7 +116,7 @@ Model make_model(std::string_view name, ImageInput input, std::vector<std::strin
 std::unique_ptr<Network> load_network(Device& device, const Checkpoint& checkpoint) {
   Model model = make_model(checkpoint.model, checkpoint.input, checkpoint.classes);
   model.loss = checkpoint.loss;
-  auto network = std::make_unique<Network>(device, std::move(model));
+  auto network = std::make_unique<Network>(device, std::move(model), std::nullopt);
   restore(checkpoint, *network);
   return network;
 }

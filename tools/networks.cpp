@@ -117,7 +117,7 @@ std::int64_t evaluation_batch(const Dataset& dataset) {
 }
 
 std::unique_ptr<Network> load(Device& device, const Checkpoint& checkpoint) {
-  auto network = std::make_unique<Network>(device, model_of(checkpoint));
+  auto network = std::make_unique<Network>(device, model_of(checkpoint), std::nullopt);
   restore(checkpoint, *network);
   return network;
 }

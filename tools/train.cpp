@@ -270,7 +270,7 @@ void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, c
   fmt::print("{}; the training goes on on the CPU from step {}\n", failed.what(),
              failed.last().training.step);
   const auto cpu = open_device("cpu");
-  Network network(*cpu, model_of(failed.last()));
+  Network network(*cpu, model_of(failed.last()), std::nullopt);
   Training training(arguments, network, train, test, failed.last().training, failed.saved(),
                     values);
   restore(failed.last(), network);
@@ -323,7 +323,8 @@ void run(TrainArguments arguments, const TrainOptions& options,
   fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
              train->size(), skipped_text(skipped), device->info().name, device->info().id);
 
-  Network network(*device, std::move(model), arguments.seed);
+  Network network(*device, std::move(model),
+                  resumes ? std::nullopt : std::optional(arguments.seed));
   if (!arguments.weights.empty()) load_weights(arguments.weights, network, arguments.new_head);
   TrainingState state = checkpoint.training;
   if (!resumes) {

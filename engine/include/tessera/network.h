@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -69,9 +70,10 @@ enum class Weights : std::uint8_t { last, averaged };
 /// A model and its weights on a device.
 class TESSERA_API Network {
  public:
-  /// Weights are initialised from `seed`. The device must outlive the network. Throws Error when
-  /// the model does not fit its input.
-  Network(Device& device, Model model, std::uint64_t seed = 0);
+  /// Weights are initialised from `seed`; without one they have no values until a checkpoint is
+  /// restored. The device must outlive the network. Throws Error when the model does not fit its
+  /// input.
+  Network(Device& device, Model model, std::optional<std::uint64_t> seed = 0);
 
   /// As it was given.
   const Model& model() const { return model_; }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,9 +23,10 @@ class TESSERA_API Params {
 
   /// Allocates and initialises the parameters and states of a graph that are not here yet, side by
   /// side in one buffer, or in as few as the device allows, so that one kernel reaches them all.
-  /// Equal seeds give equal values on every device (Philox keyed by seed and name). Throws Error
-  /// when one is here with another spec.
-  void add(const Graph& graph, std::uint64_t seed);
+  /// Equal seeds give equal values on every device (Philox keyed by seed and name). Without a seed
+  /// those that would be drawn or read from a file have no values until they are written. Throws
+  /// Error when one is here with another spec.
+  void add(const Graph& graph, std::optional<std::uint64_t> seed);
 
   /// Adds a state with these values, for a graph to come that has it. Throws Error when the name is
   /// here or the size does not fit.
