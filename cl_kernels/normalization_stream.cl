@@ -7,6 +7,15 @@
 // rstd * w, b, and for dx also q and r (see stream_gradient).
 #include "common.h"
 
+#ifndef WHOLE
+#define WHOLE 0  // 1: the floats of x fill vectors
+#endif
+#if WHOLE
+#define LANES(left) V
+#else
+#define LANES(left) (left)
+#endif
+
 // `value` of the channels from c on, wherever they come in a row of a period.
 static inline void store_operand(floatv value, __global float* row, int c, int C, int period) {
   for (int at = c; at < period; at += C) store_lanes(value, row + at, C - c);
@@ -37,7 +46,7 @@ __kernel GROUP void stream_moments(__global const float* restrict x, __global fl
     }
     for (int row = 0; row < count; row += period)
       for (int c = 0, end = min(period, count - row); c < end; c += V) {
-        const floatv d = difference(from + row + c, LOAD(pivot + c), end - c);
+        const floatv d = difference(from + row + c, LOAD(pivot + c), LANES(end - c));
         STORE(LOAD(first + c) + d, first + c);
         STORE(MULTIPLY_ADD(d, d, LOAD(second + c)), second + c);
       }
@@ -120,10 +129,10 @@ __kernel GROUP void stream_normalize(__global const float* restrict x,
     const int begin = i * span, last = begin + min(span, size - begin);
     for (int row = begin; row < last; row += period)
       for (int c = 0, end = min(period, last - row); c < end; c += V) {
-        const floatv centered = load_lanes(x + row + c, end - c) - LOAD(mean + c);
+        const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c);
         floatv value = MULTIPLY_ADD(centered, LOAD(scale + c), LOAD(shift + c));
-        if (add_residual) value += load_lanes(residual + row + c, end - c);
-        store_output(clamped(value, low, high), y + row + c, end - c, past_cache);
+        if (add_residual) value += load_lanes(residual + row + c, LANES(end - c));
+        store_output(clamped(value, low, high), y + row + c, LANES(end - c), past_cache);
       }
   }
 }
@@ -141,9 +150,9 @@ __kernel GROUP void stream_sums(__global const float* restrict x, __global const
     for (int c = 0; c < 2 * period; c += V) STORE((floatv)(0.0f), dw + c);
     for (int row = begin; row < last; row += period)
       for (int c = 0, end = min(period, last - row); c < end; c += V) {
-        const floatv centered = load_lanes(x + row + c, end - c) - LOAD(mean + c);
+        const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c);
         const floatv y = MULTIPLY_ADD(centered, LOAD(scale + c), LOAD(shift + c));
-        const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, end - c));
+        const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, LANES(end - c)));
         STORE(MULTIPLY_ADD(gradient, centered, LOAD(dw + c)), dw + c);
         STORE(LOAD(db + c) + gradient, db + c);
       }
@@ -185,10 +194,10 @@ __kernel GROUP void stream_dx(__global const float* restrict x, __global const f
     const int begin = i * span, last = begin + min(span, size - begin);
     for (int row = begin; row < last; row += period)
       for (int c = 0, end = min(period, last - row); c < end; c += V) {
-        const floatv centered = load_lanes(x + row + c, end - c) - LOAD(mean + c), p = LOAD(scale + c);
+        const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c), p = LOAD(scale + c);
         const floatv y = MULTIPLY_ADD(centered, p, LOAD(shift + c));
-        const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, end - c));
-        store_output(gradient * p - centered * LOAD(q + c) - LOAD(r + c), dx + row + c, end - c,
+        const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, LANES(end - c)));
+        store_output(gradient * p - centered * LOAD(q + c) - LOAD(r + c), dx + row + c, LANES(end - c),
                      past_cache);
       }
   }

@@ -13,7 +13,7 @@ constexpr const char* dw_file = "conv2d_winograd_dw.cl";
 std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 
 /// Channels and tiles from which on it pays.
-constexpr std::int64_t fewest_channels = 32, fewest_tiles = 48;
+constexpr std::int64_t fewest_channels = 16, fewest_tiles = 48;
 
 std::int64_t choose_results(const Lowering& l, const Conv2dSlide& s) {
   return l.parameter("results", winograd_results(s));

@@ -34,6 +34,10 @@ struct Stream {
   }
 };
 
+Defines defines_of(const Lowering& l, const Stream& s) {
+  return l.defines().set("WHOLE", s.size % l.width() == 0 ? 1 : 0);
+}
+
 /// Memory for `rows` rows of `period` floats, and a vector more to read past them.
 cl::Buffer rows_of_period(Lowering& l, const Stream& s, std::int64_t rows) {
   return l.workspace(float_bytes(rows * s.period + l.width()));
@@ -42,7 +46,7 @@ cl::Buffer rows_of_period(Lowering& l, const Stream& s, std::int64_t rows) {
 cl::Buffer launch_operands(Lowering& l, const Stream& s, const cl::Buffer& mean,
                            const cl::Buffer& rstd, bool affine, std::size_t w, std::size_t b) {
   cl::Buffer operands = rows_of_period(l, s, 5);
-  l.launch_items(file, l.defines(), "stream_operands", s.vectors(l), 16, mean, rstd,
+  l.launch_items(file, defines_of(l, s), "stream_operands", s.vectors(l), 16, mean, rstd,
                  input_or_unused(l, affine, w), input_or_unused(l, affine, b), operands,
                  cl_int{affine}, l.to_int(s.C), l.to_int(s.period));
   return operands;
@@ -54,7 +58,7 @@ void launch_normalize(Lowering& l, const Stream& s, const cl::Buffer& mean,
   const cl::Buffer operands = launch_operands(l, s, mean, rstd, inputs.affine, 3, 4);
   const Clamp clamp = activation_clamp(l.attributes());
   const std::int64_t span = s.span_of_elements();
-  l.launch_items(file, l.defines(), "stream_normalize", s.spans(span), 1, l.input(0), operands,
+  l.launch_items(file, defines_of(l, s), "stream_normalize", s.spans(span), 1, l.input(0), operands,
                  input_or_unused(l, inputs.residual > 0, inputs.residual), l.output(0),
                  cl_int{inputs.residual > 0}, clamp.low, clamp.high, l.past_cache(0),
                  l.to_int(s.size), l.to_int(s.period), l.to_int(span));
@@ -72,9 +76,9 @@ void lower_batch_norm_stream(Lowering& l) {
   const Stream s(l);
   const std::int64_t span = s.span_of_sums(), parts = s.spans(span);
   const cl::Buffer moments = rows_of_period(l, s, 3 * parts);
-  l.launch_items(file, l.defines(), "stream_moments", parts, 1, l.input(0), moments,
+  l.launch_items(file, defines_of(l, s), "stream_moments", parts, 1, l.input(0), moments,
                  l.to_int(s.size), l.to_int(s.period), l.to_int(span));
-  l.launch_items(file, l.defines(), "stream_statistics", s.vectors(l), 1, moments, l.output(1),
+  l.launch_items(file, defines_of(l, s), "stream_statistics", s.vectors(l), 1, moments, l.output(1),
                  l.output(2), l.output(3), l.output(4), l.to_int(s.L), l.to_int(s.C),
                  l.to_int(s.period), l.to_int(span / s.C), l.to_int(parts), eps_of(l),
                  static_cast<cl_float>(l.attributes().number("momentum")));
@@ -96,13 +100,13 @@ void lower_dx_stream(Lowering& l) {
   const Clamp clamp = activation_clamp(l.attributes());
   const std::int64_t span = s.span_of_sums(), parts = s.spans(span);
   const cl::Buffer sums = rows_of_period(l, s, 2 * parts);
-  l.launch_items(file, l.defines(), "stream_sums", parts, 1, l.input(0), l.input(1), operands, sums,
-                 clamp.low, clamp.high, l.to_int(s.size), l.to_int(s.period), l.to_int(span));
-  l.launch_items(file, l.defines(), "stream_gradient", s.vectors(l), 1, sums, l.input(3),
+  l.launch_items(file, defines_of(l, s), "stream_sums", parts, 1, l.input(0), l.input(1), operands,
+                 sums, clamp.low, clamp.high, l.to_int(s.size), l.to_int(s.period), l.to_int(span));
+  l.launch_items(file, defines_of(l, s), "stream_gradient", s.vectors(l), 1, sums, l.input(3),
                  l.output(1), l.output(2), operands, l.to_int(s.C), l.to_int(s.period),
                  l.to_int(parts), share_of_element(l, normalization_geometry_of(l)));
   const std::int64_t slice = s.span_of_elements();
-  l.launch_items(file, l.defines(), "stream_dx", s.spans(slice), 1, l.input(0), l.input(1),
+  l.launch_items(file, defines_of(l, s), "stream_dx", s.spans(slice), 1, l.input(0), l.input(1),
                  operands, l.output(0), clamp.low, clamp.high, l.past_cache(0), l.to_int(s.size),
                  l.to_int(s.period), l.to_int(slice));
 }
