@@ -56,8 +56,8 @@ static inline void take(__global const float* restrict x, size_t offset, size_t 
   *place = select(*place, (intv)(here), better);
 }
 
-// The windows [begin, end) of a row, whose first element is h0*W - padding_w of the image x [H,W,C];
-// y and index from those of the first window on. `elements` is what is left of x.
+// The windows [begin, end) of a row of the image x [H,W,C], which begin in its row h0, to rows of y and
+// index. `elements` are left of x from the image on.
 static inline void pool_row(__global const float* restrict x, __global float* restrict y,
                             __global uchar* restrict index, int h0, int H, int W, int C, int R,
                             int S, int stride_w, int padding_w, size_t elements, int begin, int end,
