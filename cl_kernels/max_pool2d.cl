@@ -1,5 +1,4 @@
-// Maximum over windows, with the place of the maximum (r*S + s) for the gradient, which gathers.
-// Vectors may reach into the next pixel, never past the end of a tensor.
+// Maximum over windows, with the place of the maximum (r*S + s) for the gradient. Vectors may reach into the next pixel, never past the end of a tensor.
 #include "common.h"
 
 #ifndef WINDOW_R
@@ -56,39 +55,6 @@ static inline void take(__global const float* restrict x, size_t offset, size_t 
   *place = select(*place, (intv)(here), better);
 }
 
-// The windows [begin, end) of a row of the image x [H,W,C], which begin in its row h0, to rows of y and
-// index. `elements` are left of x from the image on.
-static inline void pool_row(__global const float* restrict x, __global float* restrict y,
-                            __global uchar* restrict index, int h0, int H, int W, int C, int R,
-                            int S, int stride_w, int padding_w, size_t elements, int begin, int end,
-                            int c0, int c1) {
-  const int r0 = max(0, -h0), r1 = min(R, H - h0);
-  for (int q = begin; q < end; ++q) {
-    const int w0 = q * stride_w - padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);
-    for (int c = c0; c < c1; c += V) {
-      floatv best = (floatv)(-INFINITY);
-      intv place = (intv)(r0 * S + s0);
-      if (r1 - r0 == WINDOW_R && s1 - s0 == WINDOW_S) {
-        UNROLL(WINDOW_R + 1)
-        for (int r = 0; r < WINDOW_R; ++r)
-          UNROLL(WINDOW_S + 1)
-          for (int s = 0; s < WINDOW_S; ++s)
-            take(x, ((size_t)(h0 + r) * W + w0 + s) * C + c, elements, r * WINDOW_S + s, &best,
-                 &place);
-      } else {
-        for (int r = r0; r < r1; ++r)
-          for (int s = s0; s < s1; ++s)
-            take(x, ((size_t)(h0 + r) * W + w0 + s) * C + c, elements, r * S + s, &best, &place);
-      }
-      // A vector may reach into the item's next pixel, which is written after it.
-      const size_t offset = (size_t)q * C + c;
-      const int count = (c1 - c0 < C ? q * C + c1 : end * C) - (int)offset;
-      store_lanes(best, y + offset, count);
-      store_bytes(place, index + offset, count);
-    }
-  }
-}
-
 __kernel GROUP void max_pool2d(__global const float* restrict x, __global float* restrict y,
                                __global uchar* restrict index, int H, int W, int C, int P, int Q,
                                int R, int S, int stride_h, int stride_w, int padding_h,
@@ -96,11 +62,34 @@ __kernel GROUP void max_pool2d(__global const float* restrict x, __global float*
                                int chunk) {
   FOR_ITEMS(i) {
     ITEM(Q)
-    const int h0 = row % P * stride_h - padding_h;
-    const size_t image = (size_t)(row / P) * H * W * C, left = (size_t)elements - image;
-    const size_t out = (size_t)row * Q * C;
-    pool_row(x + image, y + out, index + out, h0, H, W, C, R, S, stride_w, padding_w, left, begin,
-             end, c0, c1);
+    const int h0 = row % P * stride_h - padding_h, r0 = max(0, -h0), r1 = min(R, H - h0);
+    const size_t image = (size_t)(row / P) * H * W, result = (size_t)row * Q;
+    for (int q = begin; q < end; ++q) {
+      const int w0 = q * stride_w - padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);
+      // A vector may reach into the item's next pixel, which is written after it.
+      const int stop = span < C ? q * C + c1 : end * C;
+      for (int c = c0; c < c1; c += V) {
+        floatv best = (floatv)(-INFINITY);
+        intv place = (intv)(r0 * S + s0);
+        if (r1 - r0 == WINDOW_R && s1 - s0 == WINDOW_S) {
+          UNROLL(WINDOW_R + 1)
+          for (int r = 0; r < WINDOW_R; ++r)
+            UNROLL(WINDOW_S + 1)
+            for (int s = 0; s < WINDOW_S; ++s)
+              take(x, (image + (size_t)(h0 + r) * W + w0 + s) * C + c, (size_t)elements,
+                   r * WINDOW_S + s, &best, &place);
+        } else {
+          for (int r = r0; r < r1; ++r)
+            for (int s = s0; s < s1; ++s)
+              take(x, (image + (size_t)(h0 + r) * W + w0 + s) * C + c, (size_t)elements, r * S + s,
+                   &best, &place);
+        }
+        const size_t offset = (result + q) * C + c;
+        const int count = stop - q * C - c;
+        store_lanes(best, y + offset, count);
+        store_bytes(place, index + offset, count);
+      }
+    }
   }
 }
 
@@ -141,9 +130,8 @@ static inline void store_zeros(__global float* p, int count) {
 
 // A pixel of dx, the element `here` of its window, whose gradient is the first of `elements`; vectors
 // end before `count` floats.
-INLINE void store_pixel(__global const float* restrict dy,
-                               __global const uchar* restrict index, size_t elements, int here,
-                               int C, __global float* restrict dx, int count) {
+INLINE void store_pixel(__global const float* restrict dy, __global const uchar* restrict index,
+                        size_t elements, int here, int C, __global float* restrict dx, int count) {
   for (int c = 0; c < C; c += V) {
     const intv chosen = (intv)(load_bytes(index, c, elements) == here);
     const floatv gradient = load_floats(dy, c, elements);
@@ -153,10 +141,9 @@ INLINE void store_pixel(__global const float* restrict dy,
 
 // Row `r` of a row of windows, dx [W,C] from left to right, so that vectors may reach into what
 // follows.
-INLINE void scatter_row(__global const float* restrict dy,
-                               __global const uchar* restrict index, __global float* restrict dx,
-                               int r, int W, int C, int Q, int S, int stride_w, int padding_w,
-                               size_t elements) {
+INLINE void scatter_row(__global const float* restrict dy, __global const uchar* restrict index,
+                        __global float* restrict dx, int r, int W, int C, int Q, int S,
+                        int stride_w, int padding_w, size_t elements) {
   int done = 0;  // floats
   for (int q = 0; q < Q; ++q, dy += C, index += C) {
     const int w0 = q * stride_w - padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);

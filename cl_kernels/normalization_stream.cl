@@ -194,7 +194,8 @@ __kernel GROUP void stream_dx(__global const float* restrict x, __global const f
     const int begin = i * span, last = begin + min(span, size - begin);
     for (int row = begin; row < last; row += period)
       for (int c = 0, end = min(period, last - row); c < end; c += V) {
-        const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c), p = LOAD(scale + c);
+        const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c);
+        const floatv p = LOAD(scale + c);
         const floatv y = MULTIPLY_ADD(centered, p, LOAD(shift + c));
         const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, LANES(end - c)));
         store_output(gradient * p - centered * LOAD(q + c) - LOAD(r + c), dx + row + c, LANES(end - c),
