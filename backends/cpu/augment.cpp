@@ -25,31 +25,26 @@ Place place(float coordinate, std::int64_t size, bool replicate) {
 struct Images {
   const std::uint8_t* x;
   std::int64_t H, W, C;
-  float pixel(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) const {
-    const bool inside = h >= 0 && h < H && w >= 0 && w < W;
-    return inside ? static_cast<float>(x[((n * H + h) * W + w) * C + c]) : 0.0f;
-  }
-  /// Whether there are four pixels around a place, all in the image.
+  /// Whether the four pixels around a place lie in the image.
   bool surrounds(const Place& h, const Place& w) const {
-    if (h.part == 0 && w.part == 0) return false;
     return h.at >= 0 && h.at < H - 1 && w.at >= 0 && w.at < W - 1;
   }
-  /// As between(), there.
-  float between_inside(std::int64_t n, const Place& h, const Place& w, std::int64_t c) const {
-    const std::uint8_t* at = x + ((n * H + h.at) * W + w.at) * C + c;
-    const auto mean = [&](const std::uint8_t* left) {
-      const auto value = static_cast<float>(left[0]);
-      return value + w.part * (static_cast<float>(left[C]) - value);
-    };
-    const float upper = mean(at);
-    return upper + h.part * (mean(at + W * C) - upper);
+  template <bool is_inside>
+  float pixel(std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c) const {
+    const bool inside = is_inside || (h >= 0 && h < H && w >= 0 && w < W);
+    return inside ? static_cast<float>(x[((n * H + h) * W + w) * C + c]) : 0.0f;
   }
+  /// `is_inside`: the image surrounds the place, so that no pixel has to be checked.
+  template <bool is_inside>
   float between(std::int64_t n, const Place& h, const Place& w, std::int64_t c) const {
-    const float upper = pixel(n, h.at, w.at, c);
+    const auto at = [&](std::int64_t down, std::int64_t right) {
+      return pixel<is_inside>(n, h.at + down, w.at + right, c);
+    };
+    const float upper = at(0, 0);
     if (h.part == 0 && w.part == 0) return upper;
-    const float lower = pixel(n, h.at + 1, w.at, c);
-    const float upper_mean = upper + w.part * (pixel(n, h.at, w.at + 1, c) - upper);
-    const float lower_mean = lower + w.part * (pixel(n, h.at + 1, w.at + 1, c) - lower);
+    const float lower = at(1, 0);
+    const float upper_mean = upper + w.part * (at(0, 1) - upper);
+    const float lower_mean = lower + w.part * (at(1, 1) - lower);
     return upper_mean + h.part * (lower_mean - upper_mean);
   }
 };
@@ -78,8 +73,8 @@ Step prepare_transform(const NodeContext& node) {
           const bool inside = images.surrounds(h, w);
           for (std::int64_t c = 0; c < images.C; ++c) {
             const float* factor = &factors[static_cast<std::size_t>(2 * c)];
-            const float value =
-                inside ? images.between_inside(row / P, h, w, c) : images.between(row / P, h, w, c);
+            const float value = inside ? images.between<true>(row / P, h, w, c)
+                                       : images.between<false>(row / P, h, w, c);
             *out++ = value * factor[0] + factor[1];
           }
         }
