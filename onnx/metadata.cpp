@@ -5,6 +5,8 @@
 
 #include <sstream>
 
+#include "tessera/error.h"
+
 namespace tessera {
 namespace {
 
@@ -51,9 +53,12 @@ ImageOptions image_options(const Metadata& metadata) {
 
 std::optional<Loss> loss_of(const Metadata& metadata) {
   const auto found = metadata.find("tessera.loss");
-  for (const Loss loss : {Loss::cross_entropy, Loss::bce})
-    if (found != metadata.end() && found->second == to_string(loss)) return loss;
-  return {};
+  if (found == metadata.end()) return {};
+  try {
+    return loss_of(found->second);
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 std::vector<std::string> class_names(const Metadata& metadata) {

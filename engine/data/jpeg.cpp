@@ -1,6 +1,5 @@
 #include "engine/data/jpeg.h"
 
-#include <fmt/format.h>
 #include <turbojpeg.h>
 
 #include <memory>
@@ -14,10 +13,11 @@ namespace {
 /// Throws Error for a call that failed, but not for bytes that mean nothing between the parts of a
 /// file: some cameras leave them.
 void check(int result, tjhandle decoder) {
+  if (result == 0) return;
   const std::string message = tjGetErrorStr2(decoder);
   const bool is_harmless = tjGetErrorCode(decoder) == TJERR_WARNING &&
                            message.find("extraneous bytes") != std::string::npos;
-  if (result != 0 && !is_harmless) throw Error("cannot be decoded: " + message);
+  if (!is_harmless) throw Error("cannot be decoded: " + message);
 }
 
 }  // namespace

@@ -10,7 +10,8 @@
 namespace tessera::data {
 
 /// Grey (1 channel), colour (3), or colour with alpha (4). Nothing for what libjpeg-turbo does not
-/// convert to these: four inks. Throws Error when the file is damaged or too large.
+/// convert: grey with alpha (2), and files of four inks. Throws Error when the file is damaged or
+/// too large.
 std::optional<Decoded> decode_jpeg(std::span<const std::uint8_t> file, std::int64_t channels);
 
 }  // namespace tessera::data
