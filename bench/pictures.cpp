@@ -53,10 +53,9 @@ class PicturesBench {
   /// All images, so many times.
   void run(std::int64_t passes) {
     for (std::int64_t pass = 0; pass < passes; ++pass) {
-      Loader loader(*dataset_,
-                    {.batch = batch_,
-                     .order = shuffled_order(dataset_->size(), 1, static_cast<std::uint64_t>(pass)),
-                     .on_batch = {}});
+      Loader loader(*dataset_, {.batch = batch_,
+                                .order = shuffled_order(dataset_->size(), 1,
+                                                        static_cast<std::uint64_t>(pass))});
       for (std::int64_t step = 0; step < dataset_->size() / batch_; ++step)
         augment(*loader.next(), step);
     }
@@ -84,9 +83,8 @@ void run(const Arguments& arguments) {
   const auto device = open_device(arguments.device);
   PicturesBench bench(*device, arguments);
   bench.run(1);
-  const auto pass = [&] { bench.run(1); };
   if (arguments.serve) return serve("ready", [&](std::int64_t passes) { bench.run(passes); });
-  const double seconds = median_time(pass, arguments.seconds);
+  const double seconds = median_time([&] { bench.run(1); }, arguments.seconds);
   fmt::print("{:.0f} pictures/s  ({})\n", static_cast<double>(bench.images()) / seconds,
              device->info().name);
 }

@@ -5,7 +5,8 @@ usage: pytorch_bench.py train|infer --model MODEL --batch N [--size N] [--classe
        pytorch_bench.py pictures --data FOLDER --batch N --size N
        pytorch_bench.py ops              (all: [--layout channels_last] [--torch-device cuda] ...)
 Prints "ready", then answers lines of its input with seconds: "STEPS" with those of that many
-steps, or passes over all pictures; of ops, "RUNS OP SHAPE" with those of the runs, where SHAPE is "SIZE" of a matmul,
+steps, or passes over all pictures; of ops, "RUNS OP SHAPE" with those of the runs, where SHAPE is
+"SIZE" of a matmul,
 "N C H K R STRIDE PADDING GROUPS" of conv2d, conv2d_dx and conv2d_dw.
 """
 import argparse
