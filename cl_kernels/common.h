@@ -91,6 +91,17 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
     if (lane < count) p[lane] = lanes[lane];
 }
 
+// Asks for the line at p, wherever it is, where the compiler knows how: OpenCL's own prefetch() does
+// nothing on PoCL.
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(p) __builtin_prefetch((const void*)(size_t)(p))
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(p)
+#endif
+
 // For results so large that they have left the cache when they are read: where the compiler knows how,
 // lines are written without being read first. `p` is aligned to whole vectors.
 #ifdef __has_builtin

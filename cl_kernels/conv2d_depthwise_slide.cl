@@ -1,6 +1,8 @@
 // Depthwise convolution on CPUs, NHWC with a filter a channel, strides and dilations of 1, C a multiple
 // of V: a filter slides along a row, and each vector is loaded once for all S taps of a row of it.
-// The weights of a filter, [R*S, C] and after them the bias, and all sums stay in registers.
+// The weights of a filter, [R*S, C] and after them the bias, and all sums stay in registers. Pixels are
+// C floats apart, which processors do not foresee: each step asks for the line that the next item,
+// V channels on, needs at the same place.
 #include "common.h"
 
 #ifndef R
@@ -30,6 +32,7 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
     __global const float* from = x + ((size_t)n * H + p - top) * W * C + channel;
     const size_t to = ((size_t)n * P + p) * Q * C + channel;
     for (int column = -left; column < Q + S - 1 - left; ++column) {
+      PREFETCH(from + ((R - 1) * W + column) * C + V);
       if (column >= 0 && column < W) {
         UNROLL(R)
         for (int r = 0; r < R; ++r)
@@ -74,6 +77,8 @@ __kernel GROUP void conv2d_depthwise_slide_dw(__global const float* restrict x,
         for (int s = S - 1; s > 0; --s) gradients[s] = gradients[s - 1];
         const int q = column + left;
         gradients[0] = q < Q ? LOAD(dy_row + q * C) : (floatv)(0.0f);
+        PREFETCH(dy_row + q * C + V);
+        PREFETCH(from + ((R - 1) * W + column) * C + V);
         if (column < 0) continue;
         UNROLL(R)
         for (int r = 0; r < R; ++r)

@@ -15,6 +15,8 @@
 #define ROWS 8  // weights per output channel in a tile
 #endif
 
+#define AHEAD 8  // pixels to ask for before they are needed
+
 #define BLOCK (V * NV)
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
@@ -47,6 +49,8 @@ static inline void add_rows(__global const float* restrict x, __global const flo
   for (; row < end; ++row) {
     __global const float* from = image + p * x_p;
     for (int q = 0; q < Q; ++q, from += x_q, dy += dy_pixel) {
+      PREFETCH(from + AHEAD * x_q);
+      PREFETCH(dy + AHEAD * dy_pixel);
       floatv gradients[NV];
       UNROLL(NV)
       for (int v = 0; v < NV; ++v) gradients[v] = LOAD(dy + v * V);

@@ -27,7 +27,9 @@ static inline void multiply_tile(__global const float* restrict x, __global cons
     UNROLL(NV)
     for (int v = 0; v < NV; ++v) sums[i][v] = LOAD(bias + v * V);
   }
-  for (int c = 0; c < ins; ++c, ++x, w += BLOCK) {
+  __global const float* next = x + PIXELS * ins;  // the next tile's pixels
+  for (int c = 0; c < ins; ++c, ++x, w += BLOCK, next += PIXELS) {
+    PREFETCH(next);
     floatv weights[NV];
     UNROLL(NV)
     for (int v = 0; v < NV; ++v) weights[v] = LOAD(w + v * V);
@@ -45,6 +47,13 @@ static inline void multiply_tile(__global const float* restrict x, __global cons
       for (int v = 0; v < NV; ++v)
         sums[i][v] = finished(sums[i][v], at + min(i, rows - 1) * y_pixel + v * V, outs - v * V,
                               EPILOGUE_ARGUMENTS);
+  if (rows == PIXELS && outs >= BLOCK && !past_cache) {
+    UNROLL(PIXELS)
+    for (int i = 0; i < PIXELS; ++i)
+      UNROLL(NV)
+      for (int v = 0; v < NV; ++v) STORE(sums[i][v], y + at + i * y_pixel + v * V);
+    return;
+  }
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i)
     if (i < rows)

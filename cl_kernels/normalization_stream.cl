@@ -16,6 +16,8 @@
 #define LANES(left) (left)
 #endif
 
+#define AHEAD 1024  // floats: a page of memory, where a processor's own prefetching ends
+
 // `value` of the channels from c on, wherever they come in a row of a period.
 static inline void store_operand(floatv value, __global float* row, int c, int C, int period) {
   for (int at = c; at < period; at += C) store_lanes(value, row + at, C - c);
@@ -46,6 +48,7 @@ __kernel GROUP void stream_moments(__global const float* restrict x, __global fl
     }
     for (int row = 0; row < count; row += period)
       for (int c = 0, end = min(period, count - row); c < end; c += V) {
+        PREFETCH(from + row + c + AHEAD);
         const floatv d = difference(from + row + c, LOAD(pivot + c), LANES(end - c));
         STORE(LOAD(first + c) + d, first + c);
         STORE(MULTIPLY_ADD(d, d, LOAD(second + c)), second + c);
@@ -129,6 +132,7 @@ __kernel GROUP void stream_normalize(__global const float* restrict x,
     const int begin = i * span, last = begin + min(span, size - begin);
     for (int row = begin; row < last; row += period)
       for (int c = 0, end = min(period, last - row); c < end; c += V) {
+        PREFETCH(x + row + c + AHEAD);
         const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c);
         floatv value = MULTIPLY_ADD(centered, LOAD(scale + c), LOAD(shift + c));
         if (add_residual) value += load_lanes(residual + row + c, LANES(end - c));
@@ -150,6 +154,8 @@ __kernel GROUP void stream_sums(__global const float* restrict x, __global const
     for (int c = 0; c < 2 * period; c += V) STORE((floatv)(0.0f), dw + c);
     for (int row = begin; row < last; row += period)
       for (int c = 0, end = min(period, last - row); c < end; c += V) {
+        PREFETCH(x + row + c + AHEAD);
+        PREFETCH(dy + row + c + AHEAD);
         const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c);
         const floatv y = MULTIPLY_ADD(centered, LOAD(scale + c), LOAD(shift + c));
         const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, LANES(end - c)));
@@ -194,6 +200,8 @@ __kernel GROUP void stream_dx(__global const float* restrict x, __global const f
     const int begin = i * span, last = begin + min(span, size - begin);
     for (int row = begin; row < last; row += period)
       for (int c = 0, end = min(period, last - row); c < end; c += V) {
+        PREFETCH(x + row + c + AHEAD);
+        PREFETCH(dy + row + c + AHEAD);
         const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c);
         const floatv p = LOAD(scale + c);
         const floatv y = MULTIPLY_ADD(centered, p, LOAD(shift + c));

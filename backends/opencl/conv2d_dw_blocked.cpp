@@ -8,7 +8,6 @@ namespace tessera::opencl {
 namespace {
 
 constexpr const char* file = "conv2d_dw_blocked.cl";
-constexpr std::int64_t usual_rows = 8;
 constexpr std::int64_t usual_cache = 96 * 1024;  // floats, a part of a core's own
 constexpr std::int64_t usual_waves = 8;          // work-items of a core
 
@@ -34,10 +33,23 @@ Work divide(const Lowering& l, std::int64_t tiles, std::int64_t tile, std::int64
           std::max<std::int64_t>(1, cache / row)};
 }
 
-/// Three where they fill whole tiles and leave registers for the operands.
-std::int64_t usual_vectors(const Lowering& l, std::int64_t outs) {
-  const std::int64_t vectors = ceil_div(outs, l.width());
-  return vectors == 1 ? 1 : l.width() == 16 && vectors % 3 == 0 ? 3 : 2;
+/// Of the tiles with as many sums as leave registers for the operands the one that leaves the least
+/// of a run of weights empty.
+RegisterTile usual_tile(const Lowering& l, std::int64_t outs, std::int64_t run) {
+  const std::int64_t all = ceil_div(outs, l.width());
+  if (l.width() != 16) return {8, std::min<std::int64_t>(all, 2)};
+  const std::int64_t vectors = all == 1 ? 1 : all % 3 == 0 ? 3 : 2;
+  RegisterTile best{8, vectors};
+  for (std::int64_t rows : {12, 16, 24})
+    if (rows * vectors <= 24 && ceil_div(run, rows) * rows <= ceil_div(run, best.rows) * best.rows)
+      best.rows = rows;
+  return best;
+}
+
+/// The weights of an output channel that lie side by side in x and dw.
+std::int64_t run_of(const Conv2dGeometry& g) {
+  const Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
+  return g.C / g.groups * (merges(w, g.groups) ? g.S : 1);
 }
 
 }  // namespace
@@ -53,7 +65,7 @@ std::vector<Parameters> dw_blocked_tiles(const Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t outs = g.K / g.groups;
   std::vector<Parameters> all =
-      register_tiles(l, {usual_rows, usual_vectors(l, outs)}, ceil_div(outs, l.width()));
+      register_tiles(l, usual_tile(l, outs, run_of(g)), ceil_div(outs, l.width()));
   for (std::int64_t cache : {usual_cache / 4, usual_cache * 2}) all.push_back({{"cache", cache}});
   for (std::int64_t waves : {usual_waves / 4, usual_waves * 2}) all.push_back({{"waves", waves}});
   return all;
@@ -62,14 +74,14 @@ std::vector<Parameters> dw_blocked_tiles(const Lowering& l) {
 void lower_conv2d_dw_blocked(Lowering& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
-  const std::int64_t tile_rows = l.parameter("rows", usual_rows);
-  const std::int64_t vectors = l.parameter("vectors", usual_vectors(l, outs));
+  const std::int64_t run = run_of(g), taps_s = run == ins ? g.S : 1;
+  const RegisterTile usual = usual_tile(l, outs, run);
+  const std::int64_t tile_rows = l.parameter("rows", usual.rows);
+  const std::int64_t vectors = l.parameter("vectors", usual.vectors);
   const std::int64_t block = l.width() * vectors;
   const Defines defines = l.defines().set("NV", vectors).set("ROWS", tile_rows);
   Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
   Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
-  const bool merged = merges(w, g.groups);
-  const std::int64_t run = merged ? g.S * ins : ins, taps_s = merged ? 1 : g.S;
   const Source x =
       padded(l, {l.input(0), g.N, g.H, g.W, g.C}, h, w, run % tile_rows == 0 ? 0 : tile_rows);
   const std::int64_t blocks = ceil_div(outs, block), all = blocks * g.groups;

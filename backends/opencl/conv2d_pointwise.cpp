@@ -19,7 +19,10 @@ Tile usual_tile(const Lowering& l, std::int64_t outs) {
   const bool many_registers = l.width() == 16;
   const std::int64_t width = many_registers && outs < 32 && (outs - 1) % 16 < 8 ? 8 : l.width();
   const std::int64_t all = ceil_div(outs, width), sums = many_registers ? 24 : 12;
-  const std::int64_t vectors = all == 1 ? 1 : all % 3 == 0 ? 3 : 2;
+  const std::int64_t vectors = all == 1                         ? 1
+                               : many_registers && all % 4 == 0 ? 4
+                               : all % 3 == 0                   ? 3
+                                                                : 2;
   return {width, vectors, std::min<std::int64_t>(12, sums / vectors)};
 }
 

@@ -15,8 +15,8 @@ struct RegisterTile {
 /// 32 registers, others 16, of which the operands need a few.
 inline std::vector<Parameters> register_tiles(const Lowering& l, const RegisterTile& usual,
                                               std::int64_t vectors) {
-  constexpr RegisterTile tiles[] = {{4, 2}, {4, 3},  {6, 2},  {8, 1}, {8, 2},
-                                    {8, 3}, {12, 1}, {12, 2}, {14, 2}};
+  constexpr RegisterTile tiles[] = {{4, 2}, {4, 3},  {6, 2},  {6, 4},  {8, 1}, {8, 2},
+                                    {8, 3}, {12, 1}, {12, 2}, {14, 2}, {24, 1}};
   const std::int64_t most = l.width() == 16 ? 28 : 16;
   std::vector<Parameters> all;
   for (const RegisterTile& tile : tiles)
