@@ -44,6 +44,7 @@ void slide(const Window& o, const float* weights, std::int64_t n, std::int64_t p
   float* y = o.y + (n * o.P + p) * o.Q * o.outs + c;
   for (std::int64_t i = 0; i < o.Q + size - 1; ++i) {
     const std::int64_t column = i - o.before_w;
+    prefetch(x + ((size - 1) * o.W + column) * o.outs + lanes);
     if (column >= 0 && column < o.W)
       repeat<size>([&](auto r) {
         if (!inside[r]) return;
@@ -122,6 +123,8 @@ void add_rows(const Sums& o, Range rows, std::int64_t c, float* partial, const A
       repeat<size - 1>([&](auto s) { dy[size - 1 - s] = dy[size - 2 - s]; });
       const std::int64_t q = column + g.padding_w;
       dy[0] = q < g.Q ? access.load(dy_row + q * g.C) : Vec{};
+      prefetch(dy_row + q * g.C + lanes);
+      prefetch(x + ((size - 1) * g.W + column) * g.C + lanes);
       if (column < 0) continue;
       repeat<size>([&](auto r) {
         if (!inside[r]) return;

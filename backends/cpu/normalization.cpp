@@ -54,6 +54,7 @@ void slice_moments(const float* x, std::int64_t rows, std::int64_t C, const Tail
     for (; i + 4 <= block; i += 4, row += 4 * C)
       for_vectors(C, tail, [&](std::int64_t c, const auto& access) {
         const Vec center = access.load(mean + c);
+        repeat<4>([&](auto k) { prefetch(row + k * C + c + prefetch_floats); });
         const Vec a = access.load(row + c) - center, b = access.load(row + C + c) - center;
         const Vec d = access.load(row + 2 * C + c) - center;
         const Vec e = access.load(row + 3 * C + c) - center;
@@ -132,6 +133,7 @@ void normalize_slices(const Slices& s, ThreadPool& pool, const float* x, const f
     const Range rows = s.rows(slice);
     for (std::int64_t row = rows.begin; row < rows.end; ++row)
       for_vectors(C, tail, [&](std::int64_t c, const auto& access) {
+        prefetch(x + row * C + c + prefetch_floats);
         const Vec centered = access.load(x + row * C + c) - access.load(m + c);
         Vec v = centered * access.load(k + c) + access.load(shift + c);
         if (residual) v += access.load(residual + row * C + c);
@@ -259,6 +261,8 @@ struct Coefficients {
 template <bool cut_off, typename Access>
 Vec inner_dy(const Gradient& o, const Coefficients& t, std::int64_t at, std::int64_t c,
              const Access& access, Vec centered) {
+  prefetch(o.x + at + prefetch_floats);
+  prefetch(o.dy + at + prefetch_floats);
   const Vec dy = access.load(o.dy + at);
   if constexpr (!cut_off) return dy;
   return where_inside(centered * access.load(t.p + c) + access.load(t.b + c),

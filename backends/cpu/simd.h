@@ -37,6 +37,11 @@ inline Vec load(const float* from) {
   return v;
 }
 inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
+/// Asks for a line that is needed soon, wherever it is.
+inline void prefetch(const float* from) { __builtin_prefetch(from); }
+/// How far ahead of a stream: a page of memory, where a processor's own prefetching ends.
+inline constexpr std::int64_t prefetch_floats = 1024;
+
 inline Vec broadcast(float x) { return x - Vec{}; }
 
 /// An activation that cuts off (engine/ops/epilogue.h): NaN passes.
