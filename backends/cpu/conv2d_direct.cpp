@@ -61,8 +61,11 @@ struct ConvTile {
     const float* weights = a.weights;
     for (std::int64_t r = 0; r < a.row_taps; ++r)
       for (std::int64_t s = 0; s < a.runs; ++s) {
-        tile.accumulate(a.row + r * a.row_step + s * a.run_step, a.pixel_step, 1, weights,
-                        V * lanes, a.run_length);
+        const float* from = a.row + r * a.row_step + s * a.run_step;
+        const float* next = from + T * a.pixel_step;  // of the next tile
+        tile.accumulate(
+            from, a.pixel_step, 1, weights, V * lanes, a.run_length, nullptr,
+            [next](const float*, const float*, std::int64_t i) { prefetch(next + i * T); });
         weights += a.run_length * V * lanes;
       }
     a.epilogue->finish(tile, a.y, a.y_step, tail);

@@ -69,7 +69,11 @@ struct WeightTile {
     tile.fill(nullptr, tail);
     for (std::int64_t p = 0; p < a.rows; ++p)
       tile.accumulate(a.scalars.at + p * a.scalars.row, 1, a.scalars.pixel,
-                      a.vectors.at + p * a.vectors.row, a.vectors.pixel, a.columns, &tail);
+                      a.vectors.at + p * a.vectors.row, a.vectors.pixel, a.columns, &tail,
+                      [&](const float* scalars, const float* vectors, std::int64_t) {
+                        prefetch(scalars + 8 * a.scalars.pixel);
+                        prefetch(vectors + 8 * a.vectors.pixel);
+                      });
     repeat<T>([&](auto t) {
       repeat<V>([&](auto v) {
         float* at = a.partial + t * block_columns + v * lanes;

@@ -261,8 +261,6 @@ struct Coefficients {
 template <bool cut_off, typename Access>
 Vec inner_dy(const Gradient& o, const Coefficients& t, std::int64_t at, std::int64_t c,
              const Access& access, Vec centered) {
-  prefetch(o.x + at + prefetch_floats);
-  prefetch(o.dy + at + prefetch_floats);
   const Vec dy = access.load(o.dy + at);
   if constexpr (!cut_off) return dy;
   return where_inside(centered * access.load(t.p + c) + access.load(t.b + c),
@@ -280,6 +278,8 @@ void slice_sums(const Gradient& o, const Range& rows, std::int64_t C, const Tail
       const Vec center = access.load(t.mean + c);
       repeat<together>([&](auto i) {
         const std::int64_t at = (row + i) * C + c;
+        prefetch(o.x + at + prefetch_floats);
+        prefetch(o.dy + at + prefetch_floats);
         const Vec centered = access.load(o.x + at) - center;
         const Vec dy = inner_dy<cut_off>(o, t, at, c, access, centered);
         dw += dy * centered;

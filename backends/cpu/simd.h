@@ -171,16 +171,23 @@ template <int N, typename Function>
   (std::make_integer_sequence<int, N>{});
 }
 
+struct Nothing {
+  void operator()(const float*, const float*, std::int64_t) const {}
+};
+
 /// T x V accumulators: acc[t][v] += a[t*a_tile + i*a_loop] * b[i*b_loop + v*lanes ...] for i in
 /// [0, count). The last vector of b is loaded through `tail` if there is one.
+/// ahead(a, b, i) is called before each i, for prefetches.
 template <int T, int V>
 struct Tile {
   Vec acc[T][V];
 
+  template <typename Ahead = Nothing>
   [[gnu::always_inline]] void accumulate(const float* a, std::int64_t a_tile, std::int64_t a_loop,
                                          const float* b, std::int64_t b_loop, std::int64_t count,
-                                         const Tail* tail = nullptr) {
+                                         const Tail* tail = nullptr, const Ahead& ahead = {}) {
     for (std::int64_t i = 0; i < count; ++i, a += a_loop, b += b_loop) {
+      ahead(a, b, i);
       Vec row[V];
       repeat<V>([&](auto v) __attribute__((always_inline)) {
         row[v] = tail && v == V - 1 ? tail->load(b + v * lanes) : load(b + v * lanes);
