@@ -8,9 +8,9 @@ namespace tessera::opencl {
 namespace {
 
 constexpr const char* file = "matmul_packed.cl";
-constexpr RegisterTile usual_tile = {8, 2};
-// A block of a panel of a fits into a core's first cache, those of a work-item into its second.
-constexpr std::int64_t usual_k_block = 512, usual_a_share = 8, usual_b_share = 4;
+// A block of a panel of b stays in a core's first cache while those of a pass, which stay in its
+// second.
+constexpr std::int64_t usual_k_block = 256, usual_a_share = 8, usual_b_share = 4;
 
 /// `batch` matrices of `lines` lines, whose elements i, k are i*line + k*step apart, in panels of
 /// `width` lines.
@@ -19,6 +19,11 @@ struct Panels {
 
   std::int64_t count() const { return ceil_div(lines, width); }
 };
+
+/// As many sums as leave registers for the operands.
+RegisterTile usual_tile(const Lowering& l) {
+  return l.width() == 16 ? RegisterTile{12, 2} : RegisterTile{6, 2};
+}
 
 cl::Buffer packed(Lowering& l, const Defines& defines, const cl::Buffer& from, const Panels& p) {
   const cl::Buffer to = l.workspace(float_bytes(p.batch * p.count() * p.width * p.K));
@@ -42,8 +47,8 @@ std::string refuse_matmul_packed(const Lowering& l) {
 
 std::vector<Parameters> matmul_packed_candidates(const Lowering& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
-  std::vector<Parameters> all = register_tiles(l, usual_tile, ceil_div(g.N, l.width()));
-  for (std::int64_t k_block : {256, 1024})
+  std::vector<Parameters> all = register_tiles(l, usual_tile(l), ceil_div(g.N, l.width()));
+  for (std::int64_t k_block : {512, 1024})
     if (g.K > std::min(k_block, usual_k_block)) all.push_back({{"k_block", k_block}});
   for (std::int64_t a_share : {4, 16}) all.push_back({{"a_share", a_share}});
   all.push_back({{"b_share", 2 * usual_b_share}});
@@ -52,8 +57,8 @@ std::vector<Parameters> matmul_packed_candidates(const Lowering& l) {
 
 void lower_matmul_packed(Lowering& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
-  const std::int64_t tile_rows = l.parameter("rows", usual_tile.rows);
-  const std::int64_t tile_vectors = l.parameter("vectors", usual_tile.vectors);
+  const std::int64_t tile_rows = l.parameter("rows", usual_tile(l).rows);
+  const std::int64_t tile_vectors = l.parameter("vectors", usual_tile(l).vectors);
   const std::int64_t block = tile_vectors * l.width();
   const Defines defines = l.defines().set("TILE_M", tile_rows).set("NV", tile_vectors);
   const Panels a = {g.batch, g.M, g.K, g.transpose_a ? 1 : g.K, g.transpose_a ? g.M : 1, tile_rows};
