@@ -38,6 +38,18 @@ std::string logits_of(const File& file) {
   return activation ? activation->input(0) : file.graph().output(0).name();
 }
 
+bool ends_with_sigmoid(const File& file) {
+  const onnx::NodeProto* activation = final_activation(file);
+  return activation && activation->op_type() == "Sigmoid";
+}
+
+/// Whether the file says that one sigmoid is all it gives: the share of the second of two classes.
+bool is_binary(const File& file) {
+  const Shape shape = tensor_of(file.graph().output(0)).shape;
+  return ends_with_sigmoid(file) && shape.size() > 1 &&
+         std::all_of(shape.begin() + 1, shape.end(), [](std::int64_t size) { return size == 1; });
+}
+
 /// The layer that gives the logits: a Gemm, or a MatMul whose bias may be added after it.
 const onnx::NodeProto& head_of(const File& file) {
   const auto is_layer = [](const onnx::NodeProto* node) {
@@ -172,7 +184,11 @@ Var OnnxNet::append_classifier(Var x) const {
   const Imported logits = append_to_images(x, *file_, inputs_, logits_of(*file_));
   const Shape shape = importer::shape_of(logits);
   const bool pixel = shape.size() > 2 && element_count(shape) == shape[0] * shape[1];
-  return importer::plain_var(pixel ? importer::reshaped(logits, {shape[0], shape[1]}) : logits);
+  const Var found =
+      importer::plain_var(pixel ? importer::reshaped(logits, {shape[0], shape[1]}) : logits);
+  if (!is_binary(*file_) || found.shape() != Shape{shape[0], 1}) return found;
+  // sigmoid(z) and 1 - sigmoid(z) are the softmax of z and 0.
+  return concat({x.graph().constant(found.shape(), 0), found}, 1, "two_classes");
 }
 
 Var OnnxNet::append_classifier(Var x, std::int64_t classes) const {
@@ -186,9 +202,8 @@ Var OnnxNet::append_classifier(Var x, std::int64_t classes) const {
 }
 
 Loss OnnxNet::loss() const {
-  const onnx::NodeProto* activation = final_activation(*file_);
-  const bool sigmoid = activation && activation->op_type() == "Sigmoid";
-  return loss_of(metadata_).value_or(sigmoid ? Loss::bce : Loss::cross_entropy);
+  const bool of_each = ends_with_sigmoid(*file_) && !is_binary(*file_);
+  return loss_of(metadata_).value_or(of_each ? Loss::bce : Loss::cross_entropy);
 }
 
 Model onnx_model(const std::string& path, ImageInput input, std::vector<std::string> classes,

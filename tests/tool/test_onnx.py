@@ -3,6 +3,7 @@
 usage: test_onnx.py TESSERA
 """
 import json
+import math
 import random
 import struct
 import unittest
@@ -40,9 +41,9 @@ def node(op, inputs, output, name=""):
     return message(*((1, i) for i in inputs), (2, output), (3, name or output), (4, op))
 
 
-def model(nodes, initializers=()):
+def model(nodes, initializers=(), output=message((1, "y"))):
     graph = message(*((1, n) for n in nodes), (2, "net"), *((5, t) for t in initializers),
-                    (11, value_info("x", (1, 1, 28, 28))), (12, message((1, "y"))))
+                    (11, value_info("x", (1, 1, 28, 28))), (12, output))
     return message((1, 8), (7, graph), (8, message((2, 13))))
 
 
@@ -117,6 +118,28 @@ class OnnxTest(ToolCase):
                                        self.data, "--device", "cpu", "--json", "--top", "10")
                 shares = [c["probability"] for c in json.loads(result.stdout)["images"][0]["classes"]]
                 self.assertEqual(abs(sum(shares) - 1) < 1e-4, is_one, net)
+
+    def test_a_single_sigmoid_stands_for_two_classes(self):
+        nodes = [node("Flatten", ["x"], "f"), node("MatMul", ["f", "w"], "z"), node("Sigmoid", ["z"], "y")]
+        weights = [(i * 7919 % 101 - 48) / 5000 for i in range(784)]
+        (self.folder / "single.onnx").write_bytes(
+            model(nodes, [floats("w", (784, 1), weights)], value_info("y", (1, 1))))
+        grey = 200
+        (self.folder / "grey.pgm").write_bytes(b"P5 28 28 255\n" + bytes([grey] * 784))
+        share = 1 / (1 + math.exp(-sum(weights) * grey / 255))
+        result = self.run_tool("predict", "single.onnx", "grey.pgm", "--device", "cpu", "--json")
+        found = {c["name"]: c["probability"] for c in json.loads(result.stdout)["images"][0]["classes"]}
+        self.assertAlmostEqual(found["1"], share, places=4)
+        self.assertAlmostEqual(found["0"], 1 - share, places=4)
+
+        rows = (self.folder / "three.csv").read_text().splitlines(keepends=True)
+        (self.folder / "two.csv").write_text("".join(row for row in rows if row[0] != "2"))
+        data = ("--data", "csv:two.csv")
+        self.run_tool("train", *data, "--device", "cpu", "--model", "single.onnx", "--batch", "10",
+                      "--epochs", "6", "--steps", "40", "--normalize", "--out", "two.safetensors")
+        self.is_good("two.safetensors")
+        self.run_tool("export", "two.safetensors", "--out", "two.onnx")
+        self.is_good("two.onnx", *data)
 
     def test_losses_that_make_no_sense(self):
         for options, problem in (

@@ -45,13 +45,14 @@ class TESSERA_API OnnxNet {
                           const std::vector<std::string>& outputs = {}) const;
 
   /// For nets of one input: images f32 [N,H,W,C] to logits f32 [N,classes], the first output; a
-  /// softmax or sigmoid at the end is left out.
+  /// softmax or sigmoid at the end is left out. A single output with a sigmoid becomes the logits of
+  /// two classes, of which it is the probability of the second.
   Var append_classifier(Var x) const;
   /// The same for so many classes: a dense layer "new_head" in the place of the last layer, which
   /// has to be a Gemm or MatMul.
   Var append_classifier(Var x, std::int64_t classes) const;
-  /// What such a net was trained with: bce where it ends with a sigmoid, or where its metadata say
-  /// so.
+  /// What such a net was trained with: bce where it ends with sigmoids, or where its metadata say
+  /// so; of two classes by a single sigmoid the cross-entropy, which is the same.
   Loss loss() const;
 
  private:
