@@ -174,6 +174,7 @@ def main():
     parser.add_argument("--torch-device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--tf32", action="store_true", help="products in TF32 where a GPU has it")
     arguments = parser.parse_args()
+    torch.set_flush_denormal(True)  # before threads start, which take it over
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True

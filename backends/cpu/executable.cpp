@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "backends/cpu/denormals.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
 
@@ -171,6 +172,7 @@ void CpuExecutable::set_input(std::string_view name, std::span<const std::byte> 
 
 void CpuExecutable::run() {
   const std::lock_guard lock(device_.run_mutex());
+  [[maybe_unused]] const FlushDenormals flush{};
   const bool have_changed = params_.version() != seen_version_;
   for (const NodeStep& s : steps_) {
     if (s.runs_once && !have_changed) continue;

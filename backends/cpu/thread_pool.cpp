@@ -4,6 +4,7 @@
 #include <string>
 #include <system_error>
 
+#include "backends/cpu/denormals.h"
 #include "tessera/error.h"
 
 namespace tessera::cpu {
@@ -82,6 +83,7 @@ void ThreadPool::run(std::int64_t chunks, Task task, const void* context) {
 }
 
 void ThreadPool::work(int thread) {
+  [[maybe_unused]] const FlushDenormals flush{};
   std::uint32_t last = 0;
   while (wait_for_job(last)) {
     last = job_.load();

@@ -189,7 +189,7 @@ void append_unary_gradients(std::vector<Case>& cases) {
         std::move(attributes)));
   };
   const Function relu_dx = [](double y, double dy, double) { return y > 0 ? dy : 0; };
-  make("relu_dx", "zeros", {5, 13}, "y", repeated({0.0, 1.0, 0.5, 0.0, 1e-38}), relu_dx);
+  make("relu_dx", "zeros", {5, 13}, "y", repeated({0.0, 1.0, 0.5, 0.0, 1.2e-38}), relu_dx);
   make("relu6_dx", "zeros and sixes", {13}, "y", repeated({0.0, 1.0, 6.0, 5.5}),
        [](double y, double dy, double) { return y > 0 && y < 6 ? dy : 0; });
   make("abs_dx", "zeros", {13}, "x", repeated({0.0, 1.0, -2.0, -0.0}),

@@ -45,8 +45,8 @@ class TESSERA_API OnnxNet {
                           const std::vector<std::string>& outputs = {}) const;
 
   /// For nets of one input: images f32 [N,H,W,C] to logits f32 [N,classes], the first output; a
-  /// softmax or sigmoid at the end is left out. A single output with a sigmoid becomes the logits of
-  /// two classes, of which it is the probability of the second.
+  /// softmax or sigmoid at the end is left out. A single output with a sigmoid becomes the logits
+  /// of two classes, of which it is the probability of the second.
   Var append_classifier(Var x) const;
   /// The same for so many classes: a dense layer "new_head" in the place of the last layer, which
   /// has to be a Gemm or MatMul.
