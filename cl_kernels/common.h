@@ -93,9 +93,11 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
 
 // Asks for the line at p, wherever it is, where the compiler knows how: OpenCL's own prefetch() does
 // nothing on PoCL.
+#ifndef PREFETCH
 #ifdef __has_builtin
 #if __has_builtin(__builtin_prefetch)
 #define PREFETCH(p) __builtin_prefetch((const void*)(size_t)(p))
+#endif
 #endif
 #endif
 #ifndef PREFETCH
