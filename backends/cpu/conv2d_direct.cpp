@@ -26,12 +26,16 @@ struct Problem : ProductOperands {
   ColumnPadding padding;
   std::int64_t unit_rows = 0;  ///< the most output rows of a phase
   std::int64_t weight_floats = 0;
-  std::int64_t chunks = 1, slab_floats = 0;
+  std::int64_t chunks = 1;       ///< of the unit rows
+  std::int64_t block_parts = 1;  ///< in which each of them takes the blocks of output channels
+  std::int64_t slab_floats = 0;
   bool past_cache;  ///< the result has left the cache when it is read
 
   explicit Problem(const NodeContext& node)
       : ProductOperands(node), past_cache(node.past_cache(0)) {}
 
+  /// Of output channels, of all groups.
+  std::int64_t blocks() const { return groups * ((dst_group + block_columns - 1) / block_columns); }
   std::int64_t padded_row() const {
     return (src_columns + padding.left + padding.right) * src_channels;
   }
@@ -177,24 +181,31 @@ void run_rows(const Problem& problem, const Phase& phase, const Segment& segment
   }
 }
 
-/// Copies the source rows of a chunk with padding, if there is any, and runs its segments, the
-/// blocks of channels outermost: their weights stay in the cache.
-void run_chunk(const Problem& problem, std::int64_t chunk, const float* packed, float* slab) {
-  for (const Phase& phase : problem.phases)
+/// Copies the source rows of a chunk with padding, if there is any, and runs its segments for a
+/// part of the blocks of channels, those outermost: their weights stay in the cache.
+void run_chunk(const Problem& problem, std::int64_t chunk, std::int64_t part, const float* packed,
+               float* slab) {
+  bool is_first = true;
+  for (const Phase& phase : problem.phases) {
+    const Range blocks = chunk_range(problem.blocks(), problem.block_parts, part);
+    std::int64_t i = 0;
     for_blocks(problem, phase, [&](const Block& block) {
-      const bool first = &phase == problem.phases.data() && block.group == 0 && block.channel == 0;
+      const std::int64_t index = i++;
+      if (index < blocks.begin || index >= blocks.end) return;
       float* to = slab;
       for_segments(problem, chunk, [&](Segment segment) {
         const float* image = problem.x + (segment.n * problem.src_rows + segment.first_row) *
                                              problem.src_columns * problem.src_channels;
         segment.from = problem.padding.any() ? to : image;
         const std::int64_t rows = segment.last_row - segment.first_row;
-        if (problem.padding.any() && first)
+        if (problem.padding.any() && is_first)
           copy_padded(image, rows, problem.src_columns, problem.src_channels, problem.padding, to);
         to += problem.padding.any() ? rows * problem.padded_row() : 0;
         run_rows(problem, phase, segment, block, packed);
       });
+      is_first = false;
     });
+  }
 }
 
 /// Cuts the rows of all images into chunks that are worth a thread's while but whose padded copies
@@ -205,9 +216,19 @@ void cut(Problem& problem, double flops) {
   const std::int64_t rows = problem.N * problem.unit_rows;
   problem.chunks = chunk_count(rows, flops / static_cast<double>(rows) / flops_per_ns);
   const std::int64_t padded = rows * problem.padded_row();
-  if (problem.padding.any())
+  // Each chunk of rows passes over all weights: where these are more than the source, the chunks
+  // are of blocks, if there are enough for many threads.
+  const std::int64_t blocks = problem.blocks();
+  const std::int64_t parts =
+      chunk_count(blocks, flops / static_cast<double>(blocks) / flops_per_ns);
+  if (problem.weight_floats > problem.N * problem.src_rows * problem.padded_row() &&
+      parts >= std::min<std::int64_t>(problem.chunks, 8)) {
+    problem.chunks = 1;
+    problem.block_parts = parts;
+  } else if (problem.padding.any()) {
     problem.chunks = std::clamp<std::int64_t>(padded / most_slab, problem.chunks,
                                               std::min(rows, ThreadPool::most_chunks));
+  }
   if (!problem.padding.any()) return;
   for (std::int64_t chunk = 0; chunk < problem.chunks; ++chunk) {
     std::int64_t floats = 0;
@@ -256,8 +277,10 @@ Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
       });
   };
   const auto run = [problem, slab](const StepContext& context) {
-    context.pool.for_each(problem.chunks, [&](std::int64_t chunk, int thread) {
-      run_chunk(problem, chunk, context.prepared_floats(), context.floats() + thread * slab);
+    const std::int64_t parts = problem.block_parts;
+    context.pool.for_each(problem.chunks * parts, [&](std::int64_t chunk, int thread) {
+      run_chunk(problem, chunk / parts, chunk % parts, context.prepared_floats(),
+                context.floats() + thread * slab);
     });
   };
   return {run, static_cast<std::size_t>(slab * threads) * sizeof(float), prepare,
