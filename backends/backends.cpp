@@ -123,7 +123,8 @@ std::unique_ptr<Device> open_device(std::string_view selector) {
   if (!chosen) {
     std::vector<std::string> names;
     for (const DeviceInfo& info : devices)
-      names.push_back(fmt::format("{} ({})", info.id, info.name));
+      names.push_back(
+          fmt::format("{} ({}){}", info.id, info.name, info.usable ? "" : ": not usable"));
     throw Error("device", fmt::format("there is no device '{}'; there are: {}", wanted,
                                       fmt::join(names, ", ")));
   }

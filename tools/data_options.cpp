@@ -19,8 +19,8 @@ CLI::Option* DataOptions::add(CLI::App& command) {
                    "leave out pictures that cannot be read; they are named and counted");
   return command.add_option(
       "--data", name,
-      fmt::format("{}, or images of your own: folder:DIR (PNG and JPEG, one folder for each "
-                  "class), npy:DIR (x.npy and y.npy), csv:FILE",
+      fmt::format("{}, or images of your own: folder:DIR (PNG, JPEG, PGM and PPM, one folder for "
+                  "each class), npy:DIR (x.npy and y.npy), csv:FILE",
                   fmt::join(dataset_names(), ", ")));
 }
 

@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <exception>
+#include <string>
 
 #include "tools/commands.h"
 #include "tools/help.h"
@@ -41,6 +43,13 @@ std::string suggestion(const CLI::App& app) {
   return {};
 }
 
+/// After what has been printed so far, wherever the two go.
+int failed(const std::string& message, int exit_code) {
+  std::fflush(stdout);
+  fmt::print(stderr, "tessera: {}\n", message);
+  return exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -66,14 +75,11 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     return tessera::tools::interrupted() ? 130 : 0;  // as shells have it: 128 + SIGINT
   } catch (const CLI::ExtrasError& error) {
-    fmt::print(stderr, "tessera: {}{}\n", error.what(), suggestion(app));
-    return 2;
+    return failed(error.what() + suggestion(app), 2);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    fmt::print(stderr, "tessera: {}\n", error.what());
-    return 2;
+    return failed(error.what(), 2);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "tessera: {}\n", error.what());
-    return 1;
+    return failed(error.what(), 1);
   }
 }

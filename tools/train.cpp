@@ -98,8 +98,10 @@ class Training {
     }
     end(interrupted() ? Outcome::interrupted : Outcome::end);
     if (state_.epoch < arguments_.epochs)
-      fmt::print("stopped after step {} (epoch {}); go on with --resume {}\n", state_.step,
-                 state_.epoch + 1, arguments_.out);
+      fmt::print("stopped after step {} (epoch {}{}); go on with --resume {}\n", state_.step,
+                 state_.epoch + 1,
+                 state_.batch_in_epoch > 0 ? fmt::format(", mean loss {:.4f}", mean_loss()) : "",
+                 arguments_.out);
   }
 
  private:
@@ -164,7 +166,13 @@ class Training {
     Checkpoint checkpoint;
     guard([&] { checkpoint = checkpoint_of(network_, state_); });
     if (last_) last_ = checkpoint;
-    guard([&] { save_checkpoint(arguments_.out, checkpoint); }, /*of_device=*/false);
+    guard(
+        [&] {
+          save_checkpoint(arguments_.out, checkpoint);
+          // Not before: a run that fails leaves a model of the same name with its own settings.
+          if (checkpoint_.empty()) write_config(arguments_.out + ".toml", options_);
+        },
+        /*of_device=*/false);
     checkpoint_ = arguments_.out;
   }
 
@@ -316,8 +324,10 @@ void run(TrainArguments arguments, const TrainOptions& options,
     throw Error(arguments.data.name, fmt::format("has one class only, '{}', expected at least two",
                                                  train->classes().at(0)));
   if (arguments.batch > train->size())
-    throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
-                                     arguments.batch, train->size()));
+    throw Error(
+        "train",
+        fmt::format("--batch is {}{}, expected at most the {} training images", arguments.batch,
+                    options.batch->count() == 0 && !resumes ? " by default" : "", train->size()));
   Model model = resumes ? model_of(checkpoint) : new_model(arguments, *train);
   const auto device = arguments.device.open(arguments.verbose);
   fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
@@ -337,10 +347,7 @@ void run(TrainArguments arguments, const TrainOptions& options,
   state.options = resumes ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
   if (resumes) take_epochs(arguments, options, state.options.schedule, steps_per_epoch);
   Training training(arguments, network, *train, *test, state, resumes ? resumed : "", values);
-  if (resumes)
-    restore(checkpoint, network);
-  else
-    write_config(arguments.out + ".toml", values);
+  if (resumes) restore(checkpoint, network);
   catch_interrupts();
   if (arguments.tune) {
     TuningRun tuning(*device, arguments.tuning, false);

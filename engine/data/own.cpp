@@ -59,8 +59,8 @@ std::vector<std::size_t> choose_some(const std::string& path,
                                      const DatasetOptions& options) {
   auto some = choose_part(labels, split, options.held_out, options.seed);
   if (some.empty())
-    throw Error(path, fmt::format("has {} images, which leaves none for {}; {} of each class are "
-                                  "held out for testing",
+    throw Error(path, fmt::format("has {} images, which leaves none for {}; of each class a share "
+                                  "of {} is held out for testing",
                                   labels.size(), split == Split::train ? "training" : "testing",
                                   options.held_out));
   return some;

@@ -163,8 +163,8 @@ TEST_CASE("folders without what is needed are refused") {
   CHECK(error() == "");
   CHECK(error_of([&] { pets.load(Split::test); }) ==
         where(root) +
-            "has 1 images, which leaves none for testing; 0.1 of each class are held out "
-            "for testing");
+            "has 1 images, which leaves none for testing; of each class a share of 0.1 is "
+            "held out for testing");
   pets.options.height = 0;
   CHECK(error() == "[pictures] size is 0x3, expected at least 1x1");
   CHECK(error_of([] { load_dataset("folder:no/such", Split::train, DatasetOptions{}); }) ==

@@ -33,6 +33,19 @@ class ConfigTest(ToolCase):
         self.assertEqual(out.read_bytes(), weights)
         self.assertEqual(config.read_text(), text)
 
+    def test_a_run_that_fails_leaves_model_and_settings_of_the_same_name(self):
+        out = self.folder / "good.safetensors"
+        config = self.folder / (out.name + ".toml")
+        self.run_tool("train", *self.train_options(), "--steps", 3, "--out", out)
+        before = out.read_bytes(), config.read_text()
+        wild = ["1e30" if option == "0.02" else option for option in self.train_options()]
+        self.assertIn("1e30", wild)
+        self.assertIn("not finite", self.refused("train", *wild, "--out", out))
+        self.assertEqual((out.read_bytes(), config.read_text()), before)
+        other = self.folder / "other.safetensors"
+        self.refused("train", *wild, "--out", other)
+        self.assertEqual(list(self.folder.glob("other.*")), [])
+
     def test_a_file_is_a_command_line(self):
         options = dict(zip(*[iter(map(str, self.train_options()))] * 2))
         config = self.config("run.toml", "# a comment\n\n" + "".join(
