@@ -84,7 +84,13 @@ OpenedNetwork open_network(const std::string& path, const DataOptions& data,
 std::unique_ptr<Dataset> load_test(OpenedNetwork& opened, const std::string& name,
                                    const DataOptions& data) {
   if (opened.dataset) return std::move(opened.dataset);
-  return load_dataset(name, Split::test, dataset_options(data, opened.checkpoint));
+  try {
+    return load_dataset(name, Split::test, dataset_options(data, opened.checkpoint));
+  } catch (const Error& error) {
+    if (!data.name.empty()) throw;
+    throw Error(fmt::format("{} (the model was trained on '{}'; --data names other data)",
+                            error.what(), name));
+  }
 }
 
 DatasetOptions dataset_options(const DataOptions& data, const Checkpoint& checkpoint) {

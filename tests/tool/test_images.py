@@ -83,6 +83,14 @@ class ImagesTest(ToolCase):
             shown = self.run_tool("eval", "share.safetensors", "--device", "cpu").stdout
             self.assertIn(f"{count} ", shown)
 
+    def test_data_that_have_moved(self):
+        moved = self.pictures.rename(self.folder / "moved")
+        self.addCleanup(moved.rename, self.pictures)
+        self.assertIn("(the model was trained on 'folder:pictures'; --data names other data)",
+                      self.refused("eval", "net.safetensors"))
+        self.assertIn("accuracy",
+                      self.run_tool("eval", "net.safetensors", "--data", "folder:moved").stdout)
+
     def test_a_training_is_resumed(self):
         command = [*self.options("pictures"), "--out", "again.safetensors"]
         self.run_tool(*command, "--epochs", "2", "--steps", "3")
