@@ -237,11 +237,13 @@ class Training {
       action();
     } catch (const Error& error) {
       progress_.clear();
-      if (last_ && of_device && !dynamic_cast<const NotFinite*>(&error))
+      const bool is_not_finite = dynamic_cast<const NotFinite*>(&error);  // and names its step
+      if (last_ && of_device && !is_not_finite)
         throw DeviceFailed(error, std::move(*last_), checkpoint_);
       const std::string kept =
           checkpoint_.empty() ? "" : "; the last good checkpoint is " + checkpoint_;
-      throw Error(fmt::format("{} (step {}){}", error.what(), state_.step, kept));
+      const std::string step = is_not_finite ? "" : fmt::format(" (step {})", state_.step);
+      throw Error(error.what() + step + kept);
     }
   }
 
