@@ -11,6 +11,10 @@
 #define USE_FMA 1  // whether the device has a fused multiply-add in hardware
 #endif
 
+#ifndef USE_PREFETCH
+#define USE_PREFETCH 0  // whether clang's prefetch is known; OpenCL's own does nothing on PoCL
+#endif
+
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 
@@ -91,16 +95,10 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
     if (lane < count) p[lane] = lanes[lane];
 }
 
-// Asks for the line at p, wherever it is, where the compiler knows how: OpenCL's own prefetch() does
-// nothing on PoCL.
-#ifndef PREFETCH
-#ifdef __has_builtin
-#if __has_builtin(__builtin_prefetch)
+// Asks for the line at p, wherever it is.
+#if USE_PREFETCH
 #define PREFETCH(p) __builtin_prefetch((const void*)(size_t)(p))
-#endif
-#endif
-#endif
-#ifndef PREFETCH
+#else
 #define PREFETCH(p)
 #endif
 

@@ -73,7 +73,8 @@ Defines Lowering::defines(std::size_t width) const {
   return Defines()
       .set("V", width ? width : traits().float_width)
       .set("LOCAL", traits().work_group)
-      .set("USE_FMA", int{traits().fma});
+      .set("USE_FMA", int{traits().fma})
+      .set("USE_PREFETCH", int{traits().prefetches});
 }
 
 // On a CPU a work-item should be worth its start, and there should be a few for each core.

@@ -19,8 +19,8 @@ build = pathlib.Path(sys.argv[1])
 wanted = sys.argv[2:]
 
 # Its interpreter knows neither freeze nor noalias.scope.decl, which its compiler's optimiser makes,
-# the latter of restrict, nor prefetches. --uninitialized takes every sub-buffer for never written: see docs/devices.md.
-SIMULATOR = ["oclgrind", "--build-options", "-cl-opt-disable -Drestrict= -DPREFETCH(p)=", "--data-races",
+# the latter of restrict. --uninitialized takes every sub-buffer for never written: see docs/devices.md.
+SIMULATOR = ["oclgrind", "--build-options", "-cl-opt-disable -Drestrict=", "--data-races",
              "--max-errors", "1000000", "--num-threads", "1"]
 # The most operations and bytes of a case. Launches for GPUs have more work-items for the same.
 PROGRAMS = {"tests/test_ops": 3000, "tests/opencl/test_opencl_ops": 1000}
