@@ -33,6 +33,14 @@ std::int64_t element_count(const Shape& shape) {
   return count;
 }
 
+std::size_t TensorSpec::bytes() const {
+  const auto element = static_cast<std::int64_t>(size_of(dtype));
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(elements(), element, &bytes))
+    throw Error("shape", "too many bytes in " + to_string(*this));
+  return static_cast<std::size_t>(bytes);
+}
+
 std::int64_t TensorSpec::dim(std::int64_t axis) const {
   const std::int64_t index = axis < 0 ? axis + rank() : axis;
   if (index < 0 || index >= rank())

@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
+#include "engine/checked_size.h"
 #include "tessera/attributes.h"
 #include "tessera/error.h"
 
@@ -41,6 +44,22 @@ TEST_CASE("impossible shapes are refused") {
   const std::int64_t large = std::int64_t{1} << 32;
   CHECK_THROWS_WITH_AS(element_count({large, large}),
                        "[shape] too many elements in [4294967296,4294967296]", Error);
+  const std::int64_t most = std::int64_t{1} << 62;
+  CHECK(TensorSpec{DType::u8, {most}}.bytes() == std::size_t{1} << 62);
+  CHECK_THROWS_WITH_AS((TensorSpec{DType::f32, {most}}.bytes()),
+                       "[shape] too many bytes in [4611686018427387904]", Error);
+}
+
+TEST_CASE("sizes that do not fit throw and name themselves") {
+  const std::int64_t most = std::numeric_limits<std::int64_t>::max();
+  CHECK(checked_product({3, 5, 7}, "product") == 105);
+  CHECK(checked_product({}, "product") == 1);
+  CHECK(checked_add(most, 0, "sum") == most);
+  CHECK_THROWS_WITH_AS(checked_add(most, 1, "end of the window"),
+                       "[size] end of the window does not fit into 63 bits", Error);
+  CHECK_THROWS_AS(checked_sub(-most, 2, "difference"), Error);
+  CHECK_THROWS_AS(checked_mul(most, 2, "bytes"), Error);
+  CHECK_THROWS_AS(checked_product({1 << 20, most, 0}, "elements"), Error);
 }
 
 TEST_CASE("attributes are found by name and type") {

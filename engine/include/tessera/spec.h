@@ -33,8 +33,8 @@ struct TESSERA_API TensorSpec {
 
   /// Number of elements.
   std::int64_t elements() const { return element_count(shape); }
-  /// Size of the elements, which lie densely.
-  std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype); }
+  /// Size of the elements in bytes, stored densely. Throws Error when it does not fit into 63 bits.
+  std::size_t bytes() const;
   /// Number of dimensions.
   std::int64_t rank() const { return static_cast<std::int64_t>(shape.size()); }
   /// Dimension `axis`; negative axes count from the end.

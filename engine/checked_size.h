@@ -1,0 +1,47 @@
+// Arithmetic of sizes (elements, bytes, offsets, reach of a filter) that throws instead of
+// wrapping. Every size that comes from a file or from a user goes through here before it is used.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+
+#include "tessera/error.h"
+
+namespace tessera {
+
+/// Throws Error: `what` does not fit into 63 bits.
+[[noreturn]] inline void throw_too_large(std::string_view what) {
+  throw Error("size", std::string(what) + " does not fit into 63 bits");
+}
+
+/// Returns a + b. Throws Error that names `what` on overflow.
+inline std::int64_t checked_add(std::int64_t a, std::int64_t b, std::string_view what) {
+  std::int64_t result = 0;
+  if (__builtin_add_overflow(a, b, &result)) throw_too_large(what);
+  return result;
+}
+
+/// Returns a - b. Throws Error that names `what` on overflow.
+inline std::int64_t checked_sub(std::int64_t a, std::int64_t b, std::string_view what) {
+  std::int64_t result = 0;
+  if (__builtin_sub_overflow(a, b, &result)) throw_too_large(what);
+  return result;
+}
+
+/// Returns a * b. Throws Error that names `what` on overflow.
+inline std::int64_t checked_mul(std::int64_t a, std::int64_t b, std::string_view what) {
+  std::int64_t result = 0;
+  if (__builtin_mul_overflow(a, b, &result)) throw_too_large(what);
+  return result;
+}
+
+/// Returns the product of `factors`; 1 for none. Throws Error that names `what` on overflow.
+inline std::int64_t checked_product(std::initializer_list<std::int64_t> factors,
+                                    std::string_view what) {
+  std::int64_t result = 1;
+  for (std::int64_t factor : factors) result = checked_mul(result, factor, what);
+  return result;
+}
+
+}  // namespace tessera
