@@ -1,0 +1,207 @@
+#include "tools/training.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "tools/interrupt.h"
+#include "tools/networks.h"
+
+namespace tessera::tools {
+
+template <typename Action>
+void Training::explained(const Action& action) {
+  try {
+    action();
+  } catch (const NotFinite& error) {
+    // It is one of this epoch: at the end of each all losses are read.
+    Loader loader(train_, batches_from(state_.batch_in_epoch - (state_.step - error.step())));
+    throw NotFinite(
+        error.step(),
+        fmt::format("the loss or a gradient of step {} is not finite: {}", error.step() + 1,
+                    trainer_.find_not_finite(*loader.next(), error.step())));
+  }
+}
+
+template <typename Action>
+void Training::guard(const Action& action, bool of_device) {
+  try {
+    action();
+  } catch (const Error& error) {
+    progress_.clear();
+    const bool is_not_finite = dynamic_cast<const NotFinite*>(&error);  // and names its step
+    if (last_ && of_device && !is_not_finite)
+      throw DeviceFailed(error, std::move(*last_), checkpoint_);
+    const std::string kept =
+        checkpoint_.empty() ? "" : "; the last good checkpoint is " + checkpoint_;
+    const std::string step = is_not_finite ? "" : fmt::format(" (step {})", state_.step);
+    throw Error(error.what() + step + kept);
+  }
+}
+
+Training::Training(const TrainArguments& arguments, Network& network, const Dataset& train,
+                   const Dataset& test, const TrainingState& state, const std::string& checkpoint,
+                   const std::vector<OptionValue>& options)
+    : arguments_(arguments),
+      network_(network),
+      train_(train),
+      test_(test),
+      state_(state),
+      trainer_(network, state.options),
+      progress_(arguments.epochs, 1 + (train.size() - 1) / arguments.batch, arguments.log_every),
+      observers_(arguments.observers, arguments.log_every, !checkpoint.empty(), progress_),
+      options_(options),
+      checkpoint_(checkpoint),
+      trace_(arguments.trace) {}
+
+std::vector<Graph> Training::graphs() const {
+  std::vector<Graph> graphs = trainer_.graphs(std::min(arguments_.batch, train_.size()));
+  graphs.push_back(network_.evaluation_graph(std::min(evaluation_batch(test_), test_.size())));
+  return graphs;
+}
+
+void Training::run() {
+  network_.check_fits(train_);
+  network_.check_fits(test_);
+  if (state_.epoch >= arguments_.epochs)
+    fmt::print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch,
+               arguments_.epochs);
+  network_.device().set_profiling(trace_.on());
+  observers_.start(
+      {network_, train_, test_, tested(), options_, state_, /*resumes=*/!checkpoint_.empty()});
+  const bool on_cpu = network_.device().info().id == "cpu";
+  if (!arguments_.fallback.empty() && !on_cpu) last_ = checkpoint_of(network_, state_);
+  try {
+    while (state_.epoch < arguments_.epochs && !stopped()) run_epoch();
+    if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
+  } catch (const Error& error) {
+    end(Outcome::failed, error.what());
+    throw;
+  }
+  end(interrupted() ? Outcome::interrupted : Outcome::end);
+  if (state_.epoch < arguments_.epochs)
+    fmt::print("stopped after step {} (epoch {}{}); go on with --resume {}\n", state_.step,
+               state_.epoch + 1,
+               state_.batch_in_epoch > 0 ? fmt::format(", mean loss {:.4f}", mean_loss()) : "",
+               arguments_.out);
+}
+
+bool Training::stopped() const {
+  return interrupted() || (arguments_.steps > 0 && state_.step >= arguments_.steps);
+}
+
+void Training::run_epoch() {
+  LoaderOptions batches = batches_from(state_.batch_in_epoch);
+  batches.on_batch = trace_.of_loader();
+  Loader loader(train_, std::move(batches));
+  progress_.begin_epoch(state_.epoch + 1, state_.batch_in_epoch);
+  observers_.begin_epoch();
+  std::int64_t images = 0;
+  while (const Batch* batch = stopped() ? nullptr : next_batch(loader)) {
+    trace_.host("step", [&] { guard([&] { explained([&] { trainer_.step(*batch); }); }); });
+    if (trace_.on() && ++traced_ == most_traced) end_trace();
+    images += batch->size;
+    observers_.count(batch->size);
+    ++state_.step;
+    ++state_.batch_in_epoch;
+    const bool shown = progress_.due(state_.batch_in_epoch);
+    const bool reported = observers_.due(state_.step);
+    const bool kept = last_ && state_.batch_in_epoch % arguments_.log_every == 0;
+    if (shown || reported || kept) take_losses();
+    if (kept) guard([&] { last_ = checkpoint_of(network_, state_); });
+    if (shown) progress_.show(state_.batch_in_epoch, images, mean_loss());
+    if (reported)
+      observers_.step({.step = state_.step, .epoch = state_.epoch + 1, .lr = last_lr()});
+    if (arguments_.verbose) print_plan(batch->size);
+  }
+  end_trace();
+  take_losses();
+  if (state_.batch_in_epoch == loader.batches()) end_epoch(images);
+  save();
+}
+
+LoaderOptions Training::batches_from(std::int64_t first) const {
+  return {
+      .batch = arguments_.batch,
+      .order = shuffled_order(train_.size(), state_.seed, static_cast<std::uint64_t>(state_.epoch)),
+      .first_batch = first,
+      .on_batch = {}};
+}
+
+const Batch* Training::next_batch(Loader& loader) {
+  const Batch* batch = nullptr;
+  trace_.host("wait for batch", [&] { batch = loader.next(); });
+  return batch;
+}
+
+void Training::end_trace() {
+  if (!trace_.on()) return;
+  network_.device().set_profiling(false);
+  for (Executable* executable : trainer_.executables())
+    trace_.add(executable->graph(), executable->take_records());
+  trace_.finish();
+}
+
+void Training::save() {
+  Checkpoint checkpoint;
+  guard([&] { checkpoint = checkpoint_of(network_, state_); });
+  if (last_) last_ = checkpoint;
+  guard(
+      [&] {
+        save_checkpoint(arguments_.out, checkpoint);
+        // Not before: a run that fails leaves a model of the same name with its own settings.
+        if (checkpoint_.empty()) write_config(arguments_.out + ".toml", options_);
+      },
+      /*of_device=*/false);
+  checkpoint_ = arguments_.out;
+}
+
+void Training::end_epoch(std::int64_t images) {
+  Evaluation evaluation;
+  guard([&] { evaluation = network_.evaluate(test_, evaluation_batch(test_), tested()); });
+  progress_.end_epoch(images, mean_loss(), evaluation);
+  if (state_.skipped > 0)
+    fmt::print("skipped {} of {} steps, whose loss or gradients were not finite\n", state_.skipped,
+               state_.batch_in_epoch);
+  ++state_.epoch;
+  observers_.epoch(
+      {.step = state_.step, .epoch = state_.epoch, .train_loss = mean_loss(), .test = evaluation});
+  state_.batch_in_epoch = 0;
+  state_.epoch_loss_sum = 0;
+  state_.skipped = 0;
+}
+
+void Training::take_losses() {
+  guard([&] {
+    LossSum losses;
+    explained([&] { losses = trainer_.take_losses(); });
+    state_.epoch_loss_sum += losses.sum;
+    state_.skipped += losses.skipped;
+    observers_.add(losses);
+  });
+}
+
+Weights Training::tested() const {
+  return state_.options.ema > 0 ? Weights::averaged : Weights::last;
+}
+
+double Training::last_lr() const {
+  const TrainerOptions& options = trainer_.options();
+  return learning_rate(options.schedule, *options.lr, state_.step - 1);
+}
+
+void Training::end(Outcome outcome, const std::string& error) {
+  observers_.end({.outcome = outcome, .step = state_.step, .epochs = state_.epoch, .error = error});
+}
+
+double Training::mean_loss() const {
+  return LossSum{state_.epoch_loss_sum, state_.batch_in_epoch - state_.skipped}.mean();
+}
+
+void Training::print_plan(std::int64_t batch) {
+  if (!printed_)
+    for (const std::string& line : trainer_.describe(batch)) fmt::print("{}\n", line);
+  printed_ = true;
+}
+
+}  // namespace tessera::tools
