@@ -11,8 +11,8 @@
 #define USE_FMA 1  // whether the device has a fused multiply-add in hardware
 #endif
 
-#ifndef USE_PREFETCH
-#define USE_PREFETCH 0  // whether clang's prefetch is known; OpenCL's own does nothing on PoCL
+#ifndef USE_CLANG_BUILTINS
+#define USE_CLANG_BUILTINS 0  // whether the compiler is clang and translates its builtins
 #endif
 
 #define JOIN_(a, b) a##b
@@ -38,6 +38,12 @@ typedef JOIN(int, V) intv;
 #define MULTIPLY_ADD(a, b, c) fma(a, b, c)
 #else
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
+
+#if USE_CLANG_BUILTINS
+#if __has_builtin(__builtin_elementwise_fma)
+#include "clang_builtins.h"
+#endif
 #endif
 
 // What the tables of formulas call them.
@@ -95,8 +101,8 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
     if (lane < count) p[lane] = lanes[lane];
 }
 
-// Asks for the line at p, wherever it is.
-#if USE_PREFETCH
+// Prefetches the cache line at p. OpenCL's own prefetch does nothing on PoCL.
+#if USE_CLANG_BUILTINS
 #define PREFETCH(p) __builtin_prefetch((const void*)(size_t)(p))
 #else
 #define PREFETCH(p)

@@ -86,7 +86,7 @@ __kernel GROUP void stream_statistics(__global const float* restrict moments,
         }
       if (pass == 0) middle = center + middle / (float)L;
     }
-    m2 = fmax(m2, 0.0f);
+    m2 = fmax(m2, (floatv)(0.0f));
     const floatv before_mean = load_lanes(running_mean + c, C - c);
     const floatv before_var = load_lanes(running_var + c, C - c);
     const floatv unbiased = m2 / fmax((float)L - 1.0f, 1.0f);

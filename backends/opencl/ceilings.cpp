@@ -20,7 +20,7 @@ class Measurement {
     const std::size_t chains = traits_.is_cpu ? 12 : 4;
     const std::size_t items =
         traits_.compute_units * (traits_.is_cpu ? 4 : 32 * traits_.work_group);
-    const Defines set = defines().set("CHAINS", chains);
+    const Defines set = common_defines(traits_).set("CHAINS", chains);
     OpenclBuffer y(device_, items * sizeof(float));
     const auto seconds = [&](std::int64_t rounds) {
       const Launch launch = make("multiply_adds", set, items, y.cl_buffer(), 0.999f, 0.001f,
@@ -42,9 +42,9 @@ class Measurement {
     const std::size_t vectors = count / traits_.float_width;
     const std::size_t chunk =
         traits_.is_cpu ? vectors / (4 * std::size_t{traits_.compute_units}) + 1 : 1;
-    const Launch launch =
-        make("triad", defines(), (vectors + chunk - 1) / chunk, a.cl_buffer(), b.cl_buffer(),
-             c.cl_buffer(), 3.0f, static_cast<cl_int>(vectors), static_cast<cl_int>(chunk));
+    const Launch launch = make("triad", common_defines(traits_), (vectors + chunk - 1) / chunk,
+                               a.cl_buffer(), b.cl_buffer(), c.cl_buffer(), 3.0f,
+                               static_cast<cl_int>(vectors), static_cast<cl_int>(chunk));
     return 3.0 * static_cast<double>(array_bytes()) / best_time(repeats, [&] { run(launch); });
   }
 
@@ -70,7 +70,8 @@ class Measurement {
   double launch() {
     constexpr int count = 1000;
     OpenclBuffer y(device_, sizeof(float));
-    const Launch nothing = make("nothing", defines(), traits_.work_group, y.cl_buffer());
+    const Launch nothing =
+        make("nothing", common_defines(traits_), traits_.work_group, y.cl_buffer());
     return best_time(repeats,
                      [&] {
                        for (int i = 1; i < count; ++i) nothing.enqueue(device_.compute_queue());
@@ -80,13 +81,6 @@ class Measurement {
   }
 
  private:
-  Defines defines() const {
-    return Defines()
-        .set("V", traits_.float_width)
-        .set("LOCAL", traits_.work_group)
-        .set("USE_FMA", int{traits_.fma});
-  }
-
   template <class... Arguments>
   Launch make(const char* kernel, const Defines& set, std::size_t items,
               const Arguments&... arguments) {

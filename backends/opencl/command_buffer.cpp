@@ -24,10 +24,11 @@ bool can_record(const cl::Device& device) {
 CommandBuffer::CommandBuffer(const cl::Device& device, cl::CommandQueue& queue,
                              const std::vector<const Launch*>& launches) {
   if (!can_record(device)) return;
-  const auto platform = device.getInfo<CL_DEVICE_PLATFORM>();
+  // cl.hpp returns an object or an id, depending on its version; an object converts from both.
+  const cl::Platform platform(device.getInfo<CL_DEVICE_PLATFORM>());
   const auto find = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::decay_t<decltype(function)>>(
-        ::clGetExtensionFunctionAddressForPlatform(platform, name));
+        ::clGetExtensionFunctionAddressForPlatform(platform(), name));
     return function != nullptr;
   };
   clCreateCommandBufferKHR_fn create = nullptr;

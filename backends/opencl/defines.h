@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "backends/opencl/traits.h"
+
 namespace tessera::opencl {
 
 class Defines {
@@ -26,5 +28,15 @@ class Defines {
  private:
   std::map<std::string, std::string> values_;
 };
+
+/// Returns what common.h reads: vectors of `width` lanes (0: the device's) and how the compiler
+/// likes a kernel to be written.
+inline Defines common_defines(const Traits& traits, std::size_t width = 0) {
+  return Defines()
+      .set("V", width ? width : traits.float_width)
+      .set("LOCAL", traits.work_group)
+      .set("USE_FMA", int{traits.fma})
+      .set("USE_CLANG_BUILTINS", int{traits.clang_builtins});
+}
 
 }  // namespace tessera::opencl

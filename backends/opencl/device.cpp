@@ -176,8 +176,7 @@ void OpenclDevice::probe() {
   const std::array<float, 5> x = {0, 1, -2, 0.5f, 1024};
   const auto in = allocate(sizeof x), out = allocate(sizeof x);
   upload(*in, 0, std::as_bytes(std::span(x)));
-  const Defines defines =
-      Defines().set("LOCAL", traits_.work_group).set("USE_FMA", int{traits_.fma});
+  const Defines defines = common_defines(traits_);
   checked("probe", [&] {
     const Launch launch = make_launch(programs_.kernel("probe.cl", defines, "probe"),
                                       {{x.size(), 1, 1}, {traits_.work_group, 1, 1}}, device_,

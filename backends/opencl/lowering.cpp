@@ -69,13 +69,7 @@ cl::Buffer Lowering::table(const void* data, std::size_t bytes) {
   return tables_.back()->cl_buffer();
 }
 
-Defines Lowering::defines(std::size_t width) const {
-  return Defines()
-      .set("V", width ? width : traits().float_width)
-      .set("LOCAL", traits().work_group)
-      .set("USE_FMA", int{traits().fma})
-      .set("USE_PREFETCH", int{traits().prefetches});
-}
+Defines Lowering::defines(std::size_t width) const { return common_defines(traits(), width); }
 
 // On a CPU a work-item should be worth its start, and there should be a few for each core.
 std::int64_t Lowering::chunk_of(std::int64_t items, std::int64_t at_least) const {

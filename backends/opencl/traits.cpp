@@ -22,9 +22,9 @@ Traits query_traits(const cl::Device& device) {
   traits.is_cpu = (device.getInfo<CL_DEVICE_TYPE>() & CL_DEVICE_TYPE_CPU) != 0;
   traits.fma = (device.getInfo<CL_DEVICE_SINGLE_FP_CONFIG>() & CL_FP_FMA) != 0;
   const cl::Platform platform(device.getInfo<CL_DEVICE_PLATFORM>());
-  // PoCL's compiler is clang as it is. Others say that they have its builtins, and end the process
-  // where they translate one for prefetches.
-  traits.keeps_programs = traits.prefetches =
+  // PoCL compiles with clang for the processor. Other compilers claim clang's builtins too, but
+  // end the process when they translate one to SPIR-V.
+  traits.keeps_programs = traits.clang_builtins =
       platform.getInfo<CL_PLATFORM_NAME>() == "Portable Computing Language";
   traits.compute_units = std::max(1u, device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>());
   traits.max_work_group = device.getInfo<CL_DEVICE_MAX_WORK_GROUP_SIZE>();

@@ -19,7 +19,7 @@ struct Traits {
   /// The driver keeps compiled kernels on disk by itself, and compiles all of a program's once more
   /// when asked for its binary.
   bool keeps_programs = false;
-  bool prefetches = false;  ///< whether kernels may ask for memory ahead of its use
+  bool clang_builtins = false;  ///< whether kernels may use clang's own builtins
   std::uint32_t compute_units = 1;
   std::size_t float_width = 4;  ///< lanes of the vectors that kernels should use
   std::size_t work_group = 1;   ///< work-items in the groups of one-dimensional launches

@@ -44,7 +44,7 @@ const Role matrix_roles[] = {
 std::unique_ptr<OpenclDevice> open_in(const Role& role, const std::string& id) {
   const auto gpu = open_as_gpu(id);
   Traits traits = gpu->traits();
-  traits.prefetches = false;  // which only the compiler of the device underneath knows
+  traits.clang_builtins = false;  // which only the compiler of the device underneath knows
   traits.sub_group = role.sub_group;
   traits.tf32_units = role.tf32_units;
   traits.bf16_units = role.bf16_units;
