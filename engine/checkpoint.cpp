@@ -66,9 +66,11 @@ double finite(const json& j, const char* name) {
 }
 
 json input_json(const ImageInput& input) {
-  return {{"height", input.height},     {"width", input.width},
-          {"channels", input.channels}, {"padding", input.options.padding},
-          {"mean", input.options.mean}, {"deviation", input.options.deviation}};
+  json j = {{"height", input.height},     {"width", input.width},
+            {"channels", input.channels}, {"padding", input.options.padding},
+            {"mean", input.options.mean}, {"deviation", input.options.deviation}};
+  if (input.crop != Crop::none) j["crop"] = to_string(input.crop);
+  return j;
 }
 
 ImageInput input_of(const json& j) {
@@ -76,7 +78,8 @@ ImageInput input_of(const json& j) {
           whole(j, "width", 1),
           whole(j, "channels", 1),
           {whole(j, "padding", 0), j.at("mean").get<std::vector<double>>(),
-           j.at("deviation").get<std::vector<double>>()}};
+           j.at("deviation").get<std::vector<double>>()},
+          crop_of(j.value("crop", "none"))};
 }
 
 json optimizer_json(const TrainerOptions& o) {

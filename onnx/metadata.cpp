@@ -36,11 +36,13 @@ std::vector<double> numbers_of(const Metadata& metadata, const char* key) {
 
 Metadata onnx_metadata(const Model& model) {
   const ImageOptions& options = model.input.options;
-  return {{"tessera.classes", fmt::format("{}", fmt::join(model.classes, "\n"))},
-          {"tessera.loss", to_string(model.loss)},
-          {"tessera.mean", fmt::format("{}", fmt::join(options.mean, "\n"))},
-          {"tessera.deviation", fmt::format("{}", fmt::join(options.deviation, "\n"))},
-          {"tessera.padding", fmt::format("{}", options.padding)}};
+  Metadata metadata = {{"tessera.classes", fmt::format("{}", fmt::join(model.classes, "\n"))},
+                       {"tessera.loss", to_string(model.loss)},
+                       {"tessera.mean", fmt::format("{}", fmt::join(options.mean, "\n"))},
+                       {"tessera.deviation", fmt::format("{}", fmt::join(options.deviation, "\n"))},
+                       {"tessera.padding", fmt::format("{}", options.padding)}};
+  if (model.input.crop != Crop::none) metadata["tessera.crop"] = to_string(model.input.crop);
+  return metadata;
 }
 
 ImageOptions image_options(const Metadata& metadata) {
@@ -49,6 +51,11 @@ ImageOptions image_options(const Metadata& metadata) {
   return {.padding = known ? static_cast<std::int64_t>(padding[0]) : 0,
           .mean = numbers_of(metadata, "tessera.mean"),
           .deviation = numbers_of(metadata, "tessera.deviation")};
+}
+
+Crop crop_of(const Metadata& metadata) {
+  const auto found = metadata.find("tessera.crop");
+  return found != metadata.end() && found->second == "center" ? Crop::center : Crop::none;
 }
 
 std::optional<Loss> loss_of(const Metadata& metadata) {

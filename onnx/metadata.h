@@ -13,6 +13,7 @@ namespace tessera {
 std::map<std::string, std::string> onnx_metadata(const Model& model);
 /// What stands there; nothing where an entry is missing or does not make sense.
 ImageOptions image_options(const std::map<std::string, std::string>& metadata);
+Crop crop_of(const std::map<std::string, std::string>& metadata);
 std::optional<Loss> loss_of(const std::map<std::string, std::string>& metadata);
 std::vector<std::string> class_names(const std::map<std::string, std::string>& metadata);
 

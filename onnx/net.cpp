@@ -210,6 +210,7 @@ Model onnx_model(const std::string& path, ImageInput input, std::vector<std::str
                  Head head) {
   const OnnxNet net(path);
   complete(input.options, image_options(net.metadata()));
+  if (input.crop == Crop::none) input.crop = crop_of(net.metadata());
   if (net.inputs().size() == 1) complete(input, net.inputs()[0].shape, path);
   Model model{path, std::move(input), std::move(classes),
               [net](Var x) { return net.append_classifier(x); }, net.loss()};

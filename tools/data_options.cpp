@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tessera/error.h"
@@ -16,18 +17,40 @@ CLI::Option* DataOptions::add(CLI::App& command) {
                      "folder of a data set with a name (default: the variable TESSERA_DATA, or "
                      "where Debian's packages put it)");
   command.add_flag("--skip-bad", skip_bad,
-                   "leave out pictures that cannot be read; they are named and counted");
-  return command.add_option(
-      "--data", name,
-      fmt::format("{}, or images of your own: folder:DIR (PNG, JPEG, PGM and PPM, one folder for "
-                  "each class), npy:DIR (x.npy and y.npy), csv:FILE",
-                  fmt::join(dataset_names(), ", ")));
+                   "leave out images that cannot be read; they are named and counted");
+  command
+      .add_option("--max-image-pixels", max_image_pixels,
+                  "refuse image files of more pixels; decoding uses at most 6 bytes for each of "
+                  "these, on all threads together")
+      ->check(at_least<std::int64_t>(1));
+  return command
+      .add_option(
+          "--data", name,
+          fmt::format("{}, or your own images: folder:DIR (PNG, JPEG, WebP, TIFF, BMP, GIF, PGM "
+                      "and PPM files, one folder for each class), npy:DIR (x.npy and y.npy), "
+                      "csv:FILE, or the path alone",
+                      fmt::join(dataset_names(), ", ")))
+      ->transform(CLI::Validator(
+          [](std::string& text) {
+            text = full_dataset_name(text);
+            return std::string();
+          },
+          ""));
+}
+
+CLI::Option* add_crop_option(CLI::App& command, std::string& crop) {
+  return command
+      .add_option("--crop", crop,
+                  "center: scale the shorter side of an image file to the model's size and cut the "
+                  "center; none: squash it, scaling rows and columns apart (default: as the model "
+                  "was trained, else none)")
+      ->check(CLI::IsMember({"center", "none"}));
 }
 
 std::vector<CLI::Option*> DataOptions::add_shape(CLI::App& command) {
   CLI::Option* shape =
       add_size_option(command, size, "of folder: those the model was published for");
-  return {shape,
+  return {shape, add_crop_option(command, crop),
           command
               .add_option("--channels", channels,
                           "channels of an image of folder: and csv:, 1 is grey, 0: 3 (default)")
@@ -51,6 +74,8 @@ DatasetOptions DataOptions::options(const std::array<std::int64_t, 2>& side) con
   options.directory = directory;
   options.held_out = held_out;
   options.skip_bad = skip_bad;
+  options.max_image_pixels = max_image_pixels;
+  if (!crop.empty()) options.crop = crop_of(crop);
   const bool is_folder = name.starts_with("folder:");
   if (!is_folder && !name.starts_with("csv:") && (!size.empty() || channels > 0))
     throw Error("data", fmt::format("images of {} have a size of their own, expected no --size and "
@@ -63,10 +88,19 @@ DatasetOptions DataOptions::options(const std::array<std::int64_t, 2>& side) con
   return options;
 }
 
-std::size_t report_skipped(const Dataset& dataset) {
-  const std::vector<std::string> skipped = dataset.skipped();
-  for (const std::string& line : skipped) fmt::print(stderr, "skipped: {}\n", line);
-  return skipped.size();
+std::size_t report_skipped(std::initializer_list<const Dataset*> datasets) {
+  std::vector<std::string> notes;
+  std::size_t count = 0;
+  for (const Dataset* dataset : datasets) {
+    for (const std::string& line : dataset->notes())
+      if (std::find(notes.begin(), notes.end(), line) == notes.end()) notes.push_back(line);
+    for (const std::string& line : dataset->skipped()) {
+      fmt::print(stderr, "skipped: {}\n", line);
+      ++count;
+    }
+  }
+  for (const std::string& line : notes) fmt::print(stderr, "note: {}\n", line);
+  return count;
 }
 
 std::string skipped_text(std::size_t count) {

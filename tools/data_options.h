@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct DataOptions {
   std::int64_t channels = 0;  ///< of pictures; 0: colour
   double held_out = 0.1;
   bool skip_bad = false;
+  std::string crop = {};  ///< of image files; empty: as the model says
+  std::int64_t max_image_pixels = default_max_image_pixels;
 
   CLI::Option* add(CLI::App& command);
   /// What a trained model knows of its own data.
@@ -29,8 +32,10 @@ struct DataOptions {
   DatasetOptions options(const std::array<std::int64_t, 2>& side) const;
 };
 
-/// Names on stderr what was left out, and returns how much that is.
-std::size_t report_skipped(const Dataset& dataset);
+/// Adds --crop, which fills `crop`.
+CLI::Option* add_crop_option(CLI::App& command, std::string& crop);
+/// Names on stderr what was left out or passed over, and returns how much was left out.
+std::size_t report_skipped(std::initializer_list<const Dataset*> datasets);
 /// ", 3 skipped", or nothing.
 std::string skipped_text(std::size_t count);
 

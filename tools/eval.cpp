@@ -25,7 +25,7 @@ void run(const Arguments& arguments) {
   if (data.empty())
     throw Error(arguments.model, "names no data set it was trained on; choose one with --data");
   const auto dataset = load_test(opened, data, arguments.data);
-  const std::size_t skipped = report_skipped(*dataset);
+  const std::size_t skipped = report_skipped({dataset.get()});
   const auto device = arguments.device.open();
   const auto network = load(*device, opened);
   const Evaluation result = network->evaluate(
@@ -52,6 +52,7 @@ void add_eval_command(CLI::App& app) {
       ->required();
   arguments->data.add(*command)->description(
       "data set whose test images to use (default: the one the model was trained on)");
+  add_crop_option(*command, arguments->data.crop);
   arguments->pixels.add(*command);
   arguments->device.add(*command);
   command->add_flag("--ema", arguments->averaged,

@@ -100,6 +100,7 @@ DatasetOptions dataset_options(const DataOptions& data, const Checkpoint& checkp
   options.width = checkpoint.input.width;
   options.channels = checkpoint.input.channels;
   options.classes = checkpoint.classes;
+  if (data.crop.empty()) options.crop = checkpoint.input.crop;
   options.seed = training.seed;
   const bool is_trained_on = data.name.empty() || data.name == training.data;
   options.held_out = is_trained_on ? training.held_out : 1;
@@ -113,6 +114,8 @@ DatasetOptions dataset_options(const DataOptions& data, const std::string& model
   DatasetOptions options = data.options({input.height, input.width});
   const bool is_scaled = options.channels > 0 && input.channels > 0;
   if (data.channels == 0 && is_scaled) options.channels = input.channels;
+  if (data.crop.empty() && is_onnx(model) && is_own_dataset(data.name))
+    options.crop = published_input(model).crop;
   options.seed = seed;
   return options;
 }

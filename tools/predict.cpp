@@ -36,8 +36,9 @@ std::vector<std::string> list_images(const std::vector<std::string>& arguments) 
       for (std::string line; std::getline(std::cin, line);)
         if (!line.empty()) images.push_back(line);
     } else if (std::filesystem::is_directory(argument)) {
-      const std::vector<std::string> found = find_pictures(argument);
-      if (found.empty()) throw Error(argument, "has no pictures");
+      const auto [found, passed_over] = find_images(argument);
+      if (!passed_over.empty()) fmt::print(stderr, "note: {}\n", passed_over);
+      if (found.empty()) throw Error(argument, "has no images");
       images.insert(images.end(), found.begin(), found.end());
     } else {
       images.push_back(argument);
@@ -96,7 +97,7 @@ class Reader {
     }
     const auto files =
         load_pictures({images.begin(), images.end()}, dataset_options(data_, opened_.checkpoint));
-    pictures.skipped = report_skipped(*files);
+    pictures.skipped = report_skipped({files.get()});
     for (std::int64_t i = 0; i < files->size(); ++i) pictures.add(files->file_of(i), *files, i);
     return pictures;
   }
@@ -211,13 +212,15 @@ void add_predict_command(CLI::App& app) {
                    "file that `tessera train` wrote, or an ONNX file")
       ->required();
   command
-      ->add_option("images", arguments->images,
-                   "PNG, JPEG, PGM or PPM files (scaled to the model's size), folders of such, - "
-                   "for a list of paths on the standard input, or numbers of test images of the "
-                   "data set")
+      ->add_option(
+          "images", arguments->images,
+          "PNG, JPEG, WebP, TIFF, BMP, GIF, PGM or PPM files (scaled to the model's size), "
+          "folders of such, - for a list of paths on the standard input, or numbers of "
+          "test images of the data set")
       ->required();
   arguments->data.add(*command)->description(
       "data set that image numbers refer to (default: the one the model was trained on)");
+  add_crop_option(*command, arguments->data.crop);
   arguments->pixels.add(*command);
   arguments->device.add(*command);
   command->add_flag("--ema", arguments->averaged,

@@ -51,12 +51,13 @@ void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, c
 }
 
 /// The model of a run that begins.
-Model new_model(const TrainArguments& arguments, const Dataset& train) {
+Model new_model(const TrainArguments& arguments, const Dataset& train, Crop crop) {
   ImageInput input{train.height(), train.width(), train.channels(),
-                   arguments.pixels.options(train.channels())};
+                   arguments.pixels.options(train.channels()), crop};
   if (arguments.normalize) normalize(train, input.options);
   Model model = open_model(arguments.model, input, train.classes(),
                            arguments.new_head ? Head::fitted : Head::kept);
+  model.input.crop = crop;  // also where an ONNX file says otherwise
   if (!arguments.loss.empty()) model.loss = loss_of(arguments.loss);
   return model;
 }
@@ -84,7 +85,7 @@ void run(TrainArguments arguments, const TrainOptions& options,
   const auto train = load_dataset(arguments.data.name, Split::train, images);
   images.classes = train->classes();
   const auto test = load_dataset(arguments.data.name, Split::test, images);
-  const std::size_t skipped = report_skipped(*train) + report_skipped(*test);
+  const std::size_t skipped = report_skipped({train.get(), test.get()});
   if (train->classes().size() < 2)
     throw Error(arguments.data.name, fmt::format("has one class only, '{}', expected at least two",
                                                  train->classes().at(0)));
@@ -93,7 +94,7 @@ void run(TrainArguments arguments, const TrainOptions& options,
         "train",
         fmt::format("--batch is {}{}, expected at most the {} training images", arguments.batch,
                     options.batch->count() == 0 && !resumes ? " by default" : "", train->size()));
-  Model model = resumes ? model_of(checkpoint) : new_model(arguments, *train);
+  Model model = resumes ? model_of(checkpoint) : new_model(arguments, *train, images.crop);
   const auto device = arguments.device.open(arguments.verbose);
   fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
              train->size(), skipped_text(skipped), device->info().name, device->info().id);

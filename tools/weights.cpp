@@ -22,6 +22,7 @@ struct ImportArguments {
   std::string classes;  ///< file of names
   std::int64_t channels = 3;
   PixelOptions pixels;
+  std::string crop = "none";
 };
 
 struct ExportArguments {
@@ -89,7 +90,7 @@ void run_import(const ImportArguments& arguments) {
   const auto [height, width] =
       arguments.size.empty() ? std::array{side, side} : parse_size(arguments.size);
   const ImageInput input{height, width, arguments.channels,
-                         arguments.pixels.options(arguments.channels)};
+                         arguments.pixels.options(arguments.channels), crop_of(arguments.crop)};
   const std::vector<std::string> classes =
       arguments.classes.empty() ? numbers(count_classes(arguments.model, input, file))
                                 : read_class_names(arguments.classes);
@@ -170,6 +171,7 @@ void add_import_command(CLI::App& app) {
       ->check(at_least<std::int64_t>(1));
   command->add_option("--classes", arguments->classes,
                       "file of the names of the classes, one in each line (default: numbers)");
+  add_crop_option(*command, arguments->crop);
   arguments->pixels.add(*command);
   command->callback([arguments] { run_import(*arguments); });
 }

@@ -11,6 +11,7 @@
 #include "engine/data/idx.h"
 #include "engine/data/memory_dataset.h"
 #include "engine/data/own.h"
+#include "engine/names.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
 
@@ -146,7 +147,12 @@ std::vector<std::string> class_names(const Source& source, const fs::path& folde
   return names;
 }
 
+constexpr Names<Crop, 2> crop_names = {{{Crop::none, "none"}, {Crop::center, "center"}}};
+
 }  // namespace
+
+std::string to_string(Crop crop) { return name_of(crop_names, crop); }
+Crop crop_of(const std::string& name) { return value_of(crop_names, "crop", name); }
 
 std::vector<std::string> read_class_names(const std::string& path) {
   std::ifstream file(path);

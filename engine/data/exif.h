@@ -1,17 +1,15 @@
-// How a camera was held, as JPEG files say it in their Exif data.
+// How a camera was held, from Exif data.
 #pragma once
 
-#include <cstdint>
-#include <span>
-
-#include "engine/data/picture.h"
+#include "engine/data/image_format.h"
 
 namespace tessera::data {
 
-/// Exif's orientation of a JPEG file, 1 to 8; 1, as it is, where nothing sensible is said.
-int orientation_of(std::span<const std::uint8_t> jpeg);
+/// Exif's orientation, 1 to 8, of Exif data without a heading; 1, upright, where they say nothing
+/// or are damaged.
+int exif_orientation(FileBytes exif);
 
-/// The picture the right way up.
-Decoded upright(const Decoded& picture, int orientation);
+/// The image that is seen when it is turned and mirrored as the orientation says.
+Decoded upright(const Decoded& image, int orientation);
 
 }  // namespace tessera::data

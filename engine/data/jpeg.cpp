@@ -1,45 +1,154 @@
-#include "engine/data/jpeg.h"
-
+// JPEG files, by libjpeg-turbo.
 #include <turbojpeg.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
+#include "engine/data/exif.h"
+#include "engine/data/image_format.h"
 #include "tessera/error.h"
 
 namespace tessera::data {
 namespace {
 
-/// Throws Error for a call that failed, but not for bytes that mean nothing between the parts of a
-/// file: some cameras leave them.
+using Decoder = std::unique_ptr<void, int (*)(tjhandle)>;
+
+bool is_jpeg(FileBytes file) { return starts_with(file, "\xff\xd8"); }
+
+/// Follows the markers from one to the next.
+class Markers {
+ public:
+  explicit Markers(FileBytes file) : file_(file) {}
+
+  /// Goes to the next marker. False: the file ends before its end is marked.
+  bool next() {
+    at_ += size_;
+    for (; at_ + 1 < file_.size(); ++at_) {
+      marker = file_[at_ + 1];
+      if (file_[at_] != 0xff || marker == 0 || marker == 0xff) continue;  // pixels, or filling
+      const bool is_alone = marker == 0x01 || (marker >= 0xd0 && marker <= 0xd9);
+      if (!is_alone && at_ + 3 >= file_.size()) return false;
+      size_ = is_alone ? 2 : 2 + big_endian(file_, at_ + 2, 2);
+      return true;
+    }
+    return false;
+  }
+
+  /// What the segment holds, as far as the file goes.
+  FileBytes content() const {
+    const std::size_t begin = std::min(at_ + 4, file_.size());
+    return file_.subspan(begin, std::min(size_ > 4 ? size_ - 4 : 0, file_.size() - begin));
+  }
+
+  std::uint8_t marker = 0;
+
+ private:
+  FileBytes file_;
+  std::size_t at_ = 2, size_ = 0;
+};
+
+/// Bytes for each pixel of the coefficients, two for each, which the decoder keeps of images that
+/// are not decoded from top to bottom. `frame`: the segment that measures the image.
+std::int64_t coefficient_bytes(FileBytes frame) {
+  constexpr std::size_t components = 6, component_size = 3, sampling = 1;
+  std::int64_t all = 0, most = 1;
+  for (std::size_t at = components; at + component_size <= frame.size(); at += component_size) {
+    const std::int64_t factors = (frame[at + sampling] >> 4) * (frame[at + sampling] & 15);
+    all += factors;
+    most = std::max(most, factors);
+  }
+  return 2 * (all + most - 1) / most;
+}
+
+/// Some cameras leave bytes that mean nothing between the parts of a file.
 void check(int result, tjhandle decoder) {
   if (result == 0) return;
   const std::string message = tjGetErrorStr2(decoder);
   const bool is_harmless = tjGetErrorCode(decoder) == TJERR_WARNING &&
                            message.find("extraneous bytes") != std::string::npos;
-  if (!is_harmless) throw Error("cannot be decoded: " + message);
+  if (!is_harmless) throw_undecodable("JPEG", "libjpeg-turbo", message);
+}
+
+struct TurboHeader {
+  int width = 0, height = 0, sampling = 0, colors = 0;
+
+  TurboHeader(FileBytes file, tjhandle decoder) {
+    check(
+        tjDecompressHeader3(decoder, file.data(), file.size(), &width, &height, &sampling, &colors),
+        decoder);
+  }
+  bool has_inks() const { return colors == TJCS_CMYK || colors == TJCS_YCCK; }
+};
+
+Decoder make_decoder() {
+  Decoder decoder(tjInitDecompress(), tjDestroy);
+  if (!decoder) throw Error("there is no memory to decode it");
+  return decoder;
+}
+
+ImageHeader read_jpeg_header(FileBytes file, std::int64_t channels) {
+  bool is_sequential = true, measured = false, begun = false;
+  std::int64_t coefficients = 0;
+  int orientation = 1;
+  std::uint8_t components = 0;
+  Markers markers(file);
+  for (;;) {
+    if (!markers.next()) throw Error(cut_short);
+    const std::uint8_t marker = markers.marker;
+    const FileBytes content = markers.content();
+    constexpr std::string_view exif("Exif\0\0", 6);
+    const bool is_frame =
+        marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+    if (marker == 0xd9) break;
+    if (marker == 0xe1 && orientation == 1 && !begun && starts_with(content, exif))
+      orientation = exif_orientation(content.subspan(exif.size()));
+    if (is_frame && !measured && content.size() > 5) {
+      measured = true;
+      is_sequential = marker != 0xc2 && marker != 0xca;
+      components = content[5];
+      coefficients = coefficient_bytes(content);
+    }
+    if (marker == 0xda && !begun) {
+      begun = true;
+      is_sequential = is_sequential && !content.empty() && content[0] == components;
+    }
+  }
+  const Decoder decoder = make_decoder();
+  const TurboHeader header(file, decoder.get());
+  const std::int64_t decoded =
+      header.has_inks() ? 4 : (channels == 2 ? 3 : channels);  // gray, and gray with alpha
+  return {header.height, header.width, decoded + (is_sequential ? 0 : coefficients), orientation};
+}
+
+/// To RGB, of inks as Adobe's programs store them: 255 is none.
+void mix_inks(Decoded& image) {
+  const std::size_t count = image.pixels.size() / 4;
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t c = 0; c < 3; ++c) {
+      const int product = image.pixels[4 * i + c] * image.pixels[4 * i + 3] + 128;
+      image.pixels[3 * i + c] = static_cast<std::uint8_t>((product + (product >> 8)) >> 8);
+    }
+  image.pixels.resize(3 * count);
+  image.channels = 3;
+}
+
+Decoded decode_jpeg(FileBytes file, const ImageHeader& header, std::int64_t channels) {
+  constexpr int formats[] = {0, TJPF_GRAY, TJPF_GRAY, TJPF_RGB, TJPF_RGBA};
+  const Decoder decoder = make_decoder();
+  const TurboHeader turbo(file, decoder.get());
+  const bool has_inks = turbo.has_inks();
+  Decoded image = make_image(header, has_inks ? 4 : (channels == 2 ? 1 : channels));
+  check(tjDecompress2(decoder.get(), file.data(), file.size(), image.pixels.data(), turbo.width, 0,
+                      turbo.height, has_inks ? TJPF_CMYK : formats[channels],
+                      TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS),
+        decoder.get());
+  if (has_inks) mix_inks(image);
+  return image;
 }
 
 }  // namespace
 
-std::optional<Decoded> decode_jpeg(std::span<const std::uint8_t> file, std::int64_t channels) {
-  constexpr int formats[] = {0, TJPF_GRAY, 0, TJPF_RGB, TJPF_RGBA};
-  if (channels == 2) return {};
-  const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
-  if (!decoder) throw Error("cannot be decoded: there is no memory");
-  int width = 0, height = 0, sampling = 0, colours = 0;
-  check(tjDecompressHeader3(decoder.get(), file.data(), file.size(), &width, &height, &sampling,
-                            &colours),
-        decoder.get());
-  if (colours == TJCS_CMYK || colours == TJCS_YCCK) return {};
-  check_pixels(height, width);
-  Decoded picture{height, width, channels, {}};
-  picture.pixels.resize(static_cast<std::size_t>(height) * static_cast<std::size_t>(width) *
-                        static_cast<std::size_t>(channels));
-  check(tjDecompress2(decoder.get(), file.data(), file.size(), picture.pixels.data(), width, 0,
-                      height, formats[channels], TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS),
-        decoder.get());
-  return picture;
-}
+const ImageFormat jpeg_format{"JPEG", is_jpeg, read_jpeg_header, decode_jpeg};
 
 }  // namespace tessera::data

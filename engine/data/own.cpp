@@ -1,6 +1,7 @@
 #include "engine/data/own.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +9,7 @@
 #include <map>
 
 #include "engine/data/csv.h"
+#include "engine/data/folders.h"
 #include "engine/data/memory_dataset.h"
 #include "engine/data/npy.h"
 #include "engine/data/pictures.h"
@@ -32,18 +34,15 @@ constexpr struct {
 struct Part {
   fs::path path;
   fs::path train;  ///< the other part's classes count; empty where both are one
+  std::vector<std::string> notes;
 };
 
-/// `path`, or in it train and val, or test, where there are both.
+/// `path`, or one of the parts in it.
 Part find_part(const fs::path& path, Split split, const std::string& suffix) {
-  std::error_code ignored;
-  const fs::path train = path / ("train" + suffix);
-  for (const char* name : {"val", "test"}) {
-    const fs::path test = path / (name + suffix);
-    if (fs::exists(train, ignored) && fs::exists(test, ignored))
-      return {split == Split::train ? train : test, train};
-  }
-  return {path, {}};
+  auto parts = find_parts(path, suffix);
+  if (!parts) return {path, {}, {}};
+  return {split == Split::train ? parts->train : parts->test, parts->train,
+          std::move(parts->notes)};
 }
 
 template <typename T>
@@ -72,9 +71,11 @@ std::unique_ptr<Dataset> load_folder(const Part& part, Split split, const Datase
   PictureFiles files = find_classes(part.path.string(), classes);
   if (part.train.empty()) {
     const auto some = choose_some(part.path.string(), files.labels, split, options);
-    files = {chosen(files.paths, some), chosen(files.labels, some)};
+    files = {chosen(files.paths, some), chosen(files.labels, some), std::move(files.notes)};
   }
-  return open_pictures(std::move(files), std::move(classes), options);
+  files.notes.insert(files.notes.end(), part.notes.begin(), part.notes.end());
+  return open_pictures(std::move(files), std::move(classes), options,
+                       /*needs_all=*/split == Split::train);
 }
 
 void check_labels(const std::string& path, const Images& images, std::int64_t classes) {
@@ -157,7 +158,7 @@ std::unique_ptr<Dataset> load_own(std::string_view name, Split split,
     std::error_code ignored;
     if (!fs::exists(path, ignored)) throw Error(path.string(), "there is no such file or folder");
     if (format == Format::csv && !fs::is_directory(path, ignored))
-      return load_array(format, {path, {}}, path.parent_path(), split, options);
+      return load_array(format, {path, {}, {}}, path.parent_path(), split, options);
     const Part part = find_part(path, split, format == Format::csv ? ".csv" : "");
     if (format == Format::folder) return load_folder(part, split, options);
     if (format == Format::csv && part.train.empty())
@@ -167,7 +168,37 @@ std::unique_ptr<Dataset> load_own(std::string_view name, Split split,
   throw Error("dataset", fmt::format("'{}' is no data set of one's own", name));
 }
 
+namespace {
+
+/// Whether it holds arrays, or parts of arrays, of a file name.
+bool has_file(const fs::path& folder, const std::string& name, const std::string& suffix) {
+  std::error_code ignored;
+  if (fs::exists(folder / name, ignored)) return true;
+  const auto parts = find_parts(folder, suffix);
+  return parts && (!suffix.empty() || fs::exists(parts->train / name, ignored));
+}
+
+}  // namespace
+
 }  // namespace data
+
+std::string full_dataset_name(const std::string& name) {
+  namespace fs = std::filesystem;
+  const auto& known = dataset_names();
+  if (name.empty() || is_own_dataset(name) ||
+      std::find(known.begin(), known.end(), name) != known.end())
+    return name;
+  std::error_code ignored;
+  if (fs::is_directory(name, ignored)) {
+    if (data::has_file(name, "x.npy", "")) return "npy:" + name;
+    return (data::has_file(name, "train.csv", ".csv") ? "csv:" : "folder:") + name;
+  }
+  const bool is_csv = name.ends_with(".csv") || name.ends_with(".csv.gz");
+  if (is_csv && fs::exists(name, ignored)) return "csv:" + name;
+  throw Error("dataset", fmt::format("there is no data set, folder or CSV file '{}'; there are: "
+                                     "{}, folder:DIR, npy:DIR and csv:FILE",
+                                     name, fmt::join(known, ", ")));
+}
 
 bool is_own_dataset(std::string_view name) {
   return std::any_of(std::begin(data::formats), std::end(data::formats),

@@ -1,13 +1,13 @@
 #include "engine/data/pictures.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
-#include <filesystem>
+#include <new>
+#include <set>
 
 #include "engine/data/memory_dataset.h"
+#include "engine/data/picture.h"
 #include "engine/parallel.h"
 #include "tessera/error.h"
 
@@ -15,16 +15,18 @@ namespace tessera {
 namespace data {
 namespace {
 
-namespace fs = std::filesystem;
-
 class Pictures : public Dataset {
  public:
-  Pictures(PictureFiles files, std::vector<std::string> classes, const DatasetOptions& options)
+  Pictures(PictureFiles files, std::vector<std::string> classes, const DatasetOptions& options,
+           bool needs_all)
       : files_(std::move(files)),
         classes_(std::move(classes)),
-        size_{options.height, options.width, options.channels} {
+        size_{options.height, options.width, options.channels, options.crop,
+              options.max_image_pixels} {
     check(size_);
+    const std::set<std::int32_t> before(files_.labels.begin(), files_.labels.end());
     decode_all(options);
+    if (needs_all && !skipped_.empty()) check_all_are_left(before);
   }
 
   std::int64_t size() const override { return std::ssize(files_.paths); }
@@ -37,6 +39,7 @@ class Pictures : public Dataset {
     return files_.paths.at(static_cast<std::size_t>(index));
   }
   std::vector<std::string> skipped() const override { return skipped_; }
+  std::vector<std::string> notes() const override { return files_.notes; }
 
   std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const override {
     check_read(*this, index, pixels);
@@ -54,7 +57,12 @@ class Pictures : public Dataset {
     const auto bytes = static_cast<std::size_t>(size_.bytes());
     kept_ = std::min(count,
                      static_cast<std::size_t>(std::max<std::int64_t>(0, options.memory)) / bytes);
-    pixels_.resize(kept_ * bytes);
+    try {
+      pixels_.resize(kept_ * bytes);
+    } catch (const std::bad_alloc&) {
+      throw Error("images",
+                  fmt::format("there is no memory for {} images of {} bytes", kept_, bytes));
+    }
     std::vector<std::string> problems(count);
     parallel_for(count, [&](std::size_t i) {
       std::vector<std::uint8_t> passing(i < kept_ ? 0 : bytes);
@@ -92,6 +100,13 @@ class Pictures : public Dataset {
     pixels_.resize(kept_ * bytes);
   }
 
+  void check_all_are_left(std::set<std::int32_t> labels) const {
+    for (const std::int32_t label : files_.labels) labels.erase(label);
+    if (labels.empty()) return;
+    const std::string& name = classes_.at(static_cast<std::size_t>(*labels.begin()));
+    throw Error("data", fmt::format("no image of class {} can be read: {}", name, skipped_[0]));
+  }
+
   PictureFiles files_;
   std::vector<std::string> classes_;
   PictureSize size_;
@@ -100,80 +115,19 @@ class Pictures : public Dataset {
   std::vector<std::string> skipped_;
 };
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
-
-bool is_picture(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::string_view known[] = {".png", ".jpg", ".jpeg", ".pgm", ".ppm"};
-  return !is_hidden(path) &&
-         std::find(std::begin(known), std::end(known), extension) != std::end(known);
-}
-
-/// The names of the folders in a folder, in order.
-std::vector<std::string> folders_in(const std::string& folder) {
-  std::vector<std::string> names;
-  try {
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-      if (entry.is_directory() && !is_hidden(entry.path()))
-        names.push_back(entry.path().filename().string());
-  } catch (const fs::filesystem_error& error) {
-    throw Error(folder, "cannot be read: " + error.code().message());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 }  // namespace
 
 std::unique_ptr<Dataset> open_pictures(PictureFiles files, std::vector<std::string> classes,
-                                       const DatasetOptions& options) {
-  return std::make_unique<Pictures>(std::move(files), std::move(classes), options);
-}
-
-PictureFiles find_classes(const std::string& folder, std::vector<std::string>& classes) {
-  const std::vector<std::string> names = folders_in(folder);
-  if (names.empty()) throw Error(folder, "has no folders, expected one for each class");
-  if (classes.empty()) classes = names;
-  PictureFiles files;
-  std::vector<std::string> unknown;
-  for (const std::string& name : names) {
-    const auto found = std::find(classes.begin(), classes.end(), name);
-    if (found == classes.end()) unknown.push_back(name);
-    const auto label = static_cast<std::int32_t>(found - classes.begin());
-    for (std::string& path : find_pictures((fs::path(folder) / name).string())) {
-      files.paths.push_back(std::move(path));
-      files.labels.push_back(label);
-    }
-  }
-  if (!unknown.empty())
-    throw Error(folder, fmt::format("has folders of no known class: {}; the classes are {}",
-                                    fmt::join(unknown, ", "), fmt::join(classes, ", ")));
-  if (files.paths.empty())
-    throw Error(folder, "has no pictures in its folders, expected PNG, JPEG, PGM or PPM files");
-  return files;
+                                       const DatasetOptions& options, bool needs_all) {
+  return std::make_unique<Pictures>(std::move(files), std::move(classes), options, needs_all);
 }
 
 }  // namespace data
 
-std::vector<std::string> find_pictures(const std::string& folder) {
-  std::vector<std::string> paths;
-  try {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-      if (entry.is_regular_file() && data::is_picture(entry.path()))
-        paths.push_back(entry.path().string());
-  } catch (const std::filesystem::filesystem_error& error) {
-    throw Error(folder, "cannot be read: " + error.code().message());
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 std::unique_ptr<Dataset> load_pictures(std::vector<std::string> paths,
                                        const DatasetOptions& options) {
   std::vector<std::int32_t> labels(paths.size(), 0);
-  return data::open_pictures({std::move(paths), std::move(labels)}, {""}, options);
+  return data::open_pictures({std::move(paths), std::move(labels), {}}, {""}, options);
 }
 
 }  // namespace tessera

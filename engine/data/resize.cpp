@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace tessera::data {
@@ -17,12 +18,23 @@ struct Taps {
   const float* of(std::int64_t i) const { return weights.data() + i * count; }
 };
 
-Taps taps_of(std::int64_t from, std::int64_t to) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
+/// How an axis is scaled, and which of the new positions are wanted.
+struct Axis {
+  std::int64_t from = 0;
+  std::int64_t to = 0;
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+Taps taps_of(const Axis& axis) {
+  const std::int64_t from = axis.from;
+  const double scale = static_cast<double>(from) / static_cast<double>(axis.to);
   const double reach = std::max(scale, 1.0);
   Taps taps;
   taps.count = std::min(from, static_cast<std::int64_t>(std::ceil(2 * reach)) + 1);
-  for (std::int64_t i = 0; i < to; ++i) {
+  taps.first.reserve(static_cast<std::size_t>(axis.count));
+  taps.weights.reserve(static_cast<std::size_t>(axis.count * taps.count));
+  for (std::int64_t i = axis.first; i < axis.first + axis.count; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale - 0.5;
     const auto first = std::clamp<std::int64_t>(
         static_cast<std::int64_t>(std::ceil(centre - reach)), 0, from - taps.count);
@@ -58,21 +70,39 @@ void blend_columns(const float* row, const Taps& taps, std::uint8_t* to) {
   }
 }
 
+/// The middle of an axis that is longer than wanted.
+Axis middle(std::int64_t from, std::int64_t to, std::int64_t count) {
+  const auto first = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(to - count) / 2));
+  return {from, to, first, count};
+}
+
+/// Rows and columns.
+std::pair<Axis, Axis> axes_of(const Decoded& image, std::int64_t height, std::int64_t width,
+                              Crop crop) {
+  std::int64_t rows = height, columns = width;
+  if (crop == Crop::center && height * image.width >= width * image.height)
+    columns = height * image.width / image.height;
+  else if (crop == Crop::center)
+    rows = width * image.height / image.width;
+  return {middle(image.height, rows, height), middle(image.width, columns, width)};
+}
+
 }  // namespace
 
-void resize(const Decoded& picture, std::int64_t height, std::int64_t width,
+void resize(const Decoded& image, std::int64_t height, std::int64_t width, Crop crop,
             std::span<std::uint8_t> pixels) {
   constexpr decltype(&blend_columns<1>) blends[] = {blend_columns<1>, blend_columns<2>,
                                                     blend_columns<3>, blend_columns<4>};
-  const auto blend = blends[picture.channels - 1];
-  const Taps rows = taps_of(picture.height, height), columns = taps_of(picture.width, width);
-  const auto row_bytes = static_cast<std::size_t>(picture.width * picture.channels);
+  const auto blend = blends[image.channels - 1];
+  const auto [vertical, horizontal] = axes_of(image, height, width, crop);
+  const Taps rows = taps_of(vertical), columns = taps_of(horizontal);
+  const auto row_bytes = static_cast<std::size_t>(image.width * image.channels);
   std::vector<float> row(row_bytes);
   for (std::int64_t h = 0; h < height; ++h) {
     const auto first = static_cast<std::size_t>(rows.first[static_cast<std::size_t>(h)]);
-    blend_rows(picture.pixels.data() + first * row_bytes, rows.of(h), rows.count, row_bytes,
+    blend_rows(image.pixels.data() + first * row_bytes, rows.of(h), rows.count, row_bytes,
                row.data());
-    blend(row.data(), columns, pixels.data() + h * width * picture.channels);
+    blend(row.data(), columns, pixels.data() + h * width * image.channels);
   }
 }
 

@@ -27,9 +27,9 @@ Bytes quarters() {
   return file;
 }
 
-/// With Exif data whose only entry is the orientation.
-Bytes with_orientation(int orientation, bool little) {
-  Bytes exif = {'E', 'x', 'i', 'f', 0, 0};
+/// Exif data whose only entry is the orientation.
+Bytes exif_of(int orientation, bool little) {
+  Bytes exif;
   const auto number = [&](std::uint64_t value, int bytes) {
     for (int i = 0; i < bytes; ++i)
       exif.push_back(static_cast<std::uint8_t>(value >> 8 * (little ? i : bytes - 1 - i)));
@@ -43,8 +43,13 @@ Bytes with_orientation(int orientation, bool little) {
   number(1, 4);
   number(static_cast<unsigned>(orientation), 2);
   number(0, 6);
-  const Bytes file = quarters();
-  Bytes result = {0xff, 0xd8, 0xff, 0xe1, 0, static_cast<std::uint8_t>(exif.size() + 2)};
+  return exif;
+}
+
+Bytes with_orientation(int orientation, bool little) {
+  const Bytes exif = exif_of(orientation, little), file = quarters();
+  Bytes result = {0xff, 0xd8, 0xff, 0xe1, 0, static_cast<std::uint8_t>(exif.size() + 8),
+                  'E',  'x',  'i',  'f',  0, 0};
   for (const Bytes& part : {exif, Bytes(file.begin() + 2, file.end())})
     for (std::uint8_t byte : part) result.push_back(byte);
   return result;
@@ -80,17 +85,17 @@ TEST_CASE("rows become columns where the camera was held sideways") {
 }
 
 TEST_CASE("damaged notes turn nothing and read nothing outside") {
-  const Bytes whole = with_orientation(6, true);
-  CHECK(data::orientation_of(whole) == 6);
-  CHECK(data::orientation_of(with_orientation(9, true)) == 1);
-  CHECK(data::orientation_of(quarters()) == 1);
-  for (std::size_t size = 0; size < 34; ++size)
-    CHECK(data::orientation_of(std::span(whole).first(size)) == 1);
-  for (std::size_t at = 2; at < 40; ++at)
+  const Bytes whole = exif_of(6, true);
+  CHECK(data::exif_orientation(whole) == 6);
+  CHECK(data::exif_orientation(exif_of(9, true)) == 1);
+  CHECK(data::exif_orientation({}) == 1);
+  for (std::size_t size = 0; size < 20; ++size)
+    CHECK(data::exif_orientation(std::span(whole).first(size)) == 1);
+  for (std::size_t at = 0; at < whole.size(); ++at)
     for (int bit = 0; bit < 8; ++bit) {
       Bytes damaged = whole;
       damaged[at] = static_cast<std::uint8_t>(damaged[at] ^ 1 << bit);
-      const int found = data::orientation_of(damaged);
+      const int found = data::exif_orientation(damaged);
       CHECK((found >= 1 && found <= 8));
     }
 }

@@ -2,11 +2,13 @@
 #include "engine/data/own.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
 
+#include "engine/data/picture.h"
 #include "tests/data/files.h"
 #include "tests/data/png.h"
 
@@ -99,6 +101,117 @@ TEST_CASE("folders train and val are the parts") {
   }
 }
 
+TEST_CASE("parts are known by other names, in any case of their letters") {
+  constexpr const char* names[][2] = {{"Train", "Val"},           {"train", "valid"},
+                                      {"TRAIN", "Validation"},    {"training", "test"},
+                                      {"Training", "validation"}, {"train", "TESTING"}};
+  for (const auto& [train, test] : names) {
+    CAPTURE(train);
+    CAPTURE(test);
+    Pets pets;
+    pets.add(std::string(train) + "/cat/1.png", 1);
+    pets.add(std::string(train) + "/dog/2.png", 2);
+    pets.add(std::string(test) + "/dog/3.png", 3);
+    CHECK(files_of(*pets.load(Split::train)) ==
+          std::map<std::string, std::int32_t>{{"1.png", 0}, {"2.png", 1}});
+    CHECK(files_of(*pets.load(Split::test)) == std::map<std::string, std::int32_t>{{"3.png", 1}});
+    CHECK(pets.load(Split::train)->notes().empty());
+  }
+}
+
+TEST_CASE("a third part and other folders beside the parts are named") {
+  Pets pets;
+  const std::string root = where(pets.folder.path().string());
+  for (const char* part : {"train", "valid", "test", "notes"})
+    pets.add(std::string(part) + "/cat/1.png", 1);
+  const auto test = pets.load(Split::test);
+  CHECK(test->file_of(0) == pets.path("valid/cat/1.png"));
+  CHECK(test->notes() ==
+        std::vector<std::string>{
+            root + "valid is for validation; " + pets.path("test") +
+                " is not used, `tessera eval --data` of it measures a trained model",
+            root + "passed over beside the parts: notes"});
+  pets.add("Val/cat/1.png", 1);
+  CHECK(error_of([&] { pets.load(Split::test); }) ==
+        root + "has both Val and valid, expected one of them");
+}
+
+TEST_CASE("parts without the other one are no classes") {
+  Pets pets;
+  pets.add("valid/cat/1.png", 1);
+  pets.add("test/cat/2.png", 2);
+  CHECK(error_of([&] { pets.load(Split::train); }) ==
+        where(pets.folder.path().string()) +
+            "has no folders but test, valid, expected train and val (or valid, validation, test), "
+            "or a folder for each class");
+  pets.add("bus/3.png", 3);
+  CHECK(pets.load(Split::train)->classes() == std::vector<std::string>{"bus", "test", "valid"});
+}
+
+TEST_CASE("classes without an image are refused, files that are no images are named") {
+  Pets pets;
+  const std::string root = where(pets.folder.path().string());
+  pets.options.held_out = 0;
+  pets.add("cat/1.png", 1);
+  for (const char* name : {"cat/a.heic", "cat/sub/b.avif", "cat/notes.txt", "cat/.DS_Store",
+                           "cat/Thumbs.db", "__MACOSX/cat/._1.png", ".git/x.png", "README.md"})
+    write_file(pets.path(name), {'x'});
+  CHECK(pets.load(Split::train)->notes() ==
+        std::vector<std::string>{
+            root + "passed over 4 files of other types: README.md, a.heic, notes.txt, b.avif; "
+                   "4 hidden or system entries: .git, __MACOSX, .DS_Store, Thumbs.db"});
+  CHECK(pets.load(Split::train)->classes() == std::vector<std::string>{"cat"});
+  std::filesystem::create_directory(pets.path("dog"));
+  write_file(pets.path("eel/1.heic"), {'x'});
+  CHECK(contains(error_of([&] { pets.load(Split::train); }),
+                 root + "has no images of class dog, eel, expected PNG"));
+}
+
+TEST_CASE("a class whose images cannot be read ends a training") {
+  Pets pets;
+  pets.options = {.height = 4, .width = 3, .channels = 3, .held_out = 0, .skip_bad = true};
+  pets.add("cat/1.png", 1);
+  write_file(pets.path("dog/2.png"), {'x'});
+  const std::string error = error_of([&] { pets.load(Split::train); });
+  CHECK(contains(error, "no image of class dog can be read: " + where(pets.path("dog/2.png"))));
+}
+
+TEST_CASE("links to folders are followed once, broken ones are named") {
+  namespace fs = std::filesystem;
+  Pets pets;
+  pets.options.held_out = 0;
+  pets.add("cat/1.png", 1);
+  pets.add("elsewhere/cats/2.png", 2);
+  fs::create_directory_symlink(pets.path("elsewhere/cats"), pets.path("cat/more"));
+  fs::create_directory_symlink(pets.path("cat"), pets.path("cat/round"));
+  CHECK(find_images(pets.path("cat")).paths ==
+        std::vector<std::string>{pets.path("cat/1.png"), pets.path("cat/more/2.png")});
+  fs::create_symlink(pets.path("nothing.png"), pets.path("cat/3.png"));
+  CHECK(error_of([&] { pets.load(Split::train); }) ==
+        where(pets.path("cat/3.png")) + "there is no such file");
+}
+
+TEST_CASE("paths of folders and files get the name of a data set") {
+  Pets pets;
+  pets.add("photos/cat/1.png", 1);
+  for (const char* name : {"arrays/x.npy", "parts/train/x.npy", "parts/val/x.npy", "rows.csv",
+                           "tables/train.csv", "tables/val.csv", "notes.txt"})
+    write_file(pets.path(name), {'x'});
+  for (const char* name : {"photos", "photos/cat"})
+    CHECK(full_dataset_name(pets.path(name)) == "folder:" + pets.path(name));
+  for (const char* name : {"arrays", "parts"})
+    CHECK(full_dataset_name(pets.path(name)) == "npy:" + pets.path(name));
+  for (const char* name : {"rows.csv", "tables"})
+    CHECK(full_dataset_name(pets.path(name)) == "csv:" + pets.path(name));
+  for (const char* name : {"mnist", "cifar10", "folder:x", "csv:x"})
+    CHECK(full_dataset_name(name) == name);
+  for (const std::string& name : {pets.path("notes.txt"), pets.path("missing.csv")})
+    CHECK(error_of([&] { full_dataset_name(name); }) ==
+          "[dataset] there is no data set, folder or CSV file '" + name +
+              "'; there are: mnist, fashion-mnist, cifar10, cifar100, folder:DIR, npy:DIR and "
+              "csv:FILE");
+}
+
 TEST_CASE("classes that a model has keep its order") {
   Pets pets;
   pets.add("cat/1.png", 1);
@@ -157,8 +270,8 @@ TEST_CASE("folders without what is needed are refused") {
   const auto error = [&] { return error_of([&] { pets.load(Split::train); }); };
   CHECK(error() == where(root) + "has no folders, expected one for each class");
   std::filesystem::create_directory(pets.path("a"));
-  CHECK(error() ==
-        where(root) + "has no pictures in its folders, expected PNG, JPEG, PGM or PPM files");
+  CHECK(error() == where(root) + fmt::format("has no images of class a, expected {} files",
+                                             data::picture_formats));
   pets.add("a/1.png", 1);
   CHECK(error() == "");
   CHECK(error_of([&] { pets.load(Split::test); }) ==
@@ -166,7 +279,7 @@ TEST_CASE("folders without what is needed are refused") {
             "has 1 images, which leaves none for testing; of each class a share of 0.1 is "
             "held out for testing");
   pets.options.height = 0;
-  CHECK(error() == "[pictures] size is 0x3, expected at least 1x1");
+  CHECK(error() == "[images] size is 0x3, expected at least 1x1");
   CHECK(error_of([] { load_dataset("folder:no/such", Split::train, DatasetOptions{}); }) ==
         "[no/such] there is no such file or folder");
 }

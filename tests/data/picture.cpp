@@ -38,6 +38,16 @@ Bytes jpeg(std::int64_t channels) {
   return file;
 }
 
+Bytes bmp(const Bytes& pixels) {
+  Bytes file;
+  const auto write = [](void* to, void* data, int size) {
+    const auto* bytes = static_cast<std::uint8_t*>(data);
+    static_cast<Bytes*>(to)->insert(static_cast<Bytes*>(to)->end(), bytes, bytes + size);
+  };
+  REQUIRE(stbi_write_bmp_to_func(write, &file, width, height, 3, pixels.data()));
+  return file;
+}
+
 struct Folder {
   TemporaryFolder folder;
   std::string path = folder / "picture";
@@ -104,7 +114,7 @@ TEST_CASE("a JPEG file is damaged where its pixels are, not where nothing is rea
   const Bytes scan = {0xff, 0xda};
   const auto start = std::search(file.begin(), file.end(), scan.begin(), scan.end());
   std::fill(start + 14, file.end() - 2, std::uint8_t{0xfe});  // a code that no table has
-  CHECK(contains(folder.error(file), "cannot be decoded: "));
+  CHECK(contains(folder.error(file), "cannot be decoded as JPEG (libjpeg-turbo: "));
 }
 
 TEST_CASE("other sizes are scaled") {
@@ -125,7 +135,7 @@ TEST_CASE("a picture cut short at any byte is named") {
   const Bytes pixels = pixels_of(3);
   ppm.insert(ppm.end(), pixels.begin(), pixels.end());
   CHECK(folder.error(ppm).empty());
-  for (const Bytes& file : {png(height, width, 3, 8, pixels), jpeg(3), ppm})
+  for (const Bytes& file : {png(height, width, 3, 8, pixels), jpeg(3), ppm, bmp(pixels)})
     for (std::size_t size = 0; size < file.size(); ++size) {
       CAPTURE(size);
       const std::string error =
@@ -163,22 +173,78 @@ TEST_CASE("a JPEG of four inks becomes one of three colours") {
   check_near(Folder().read(file, {1, 1, 3}), {190, 119, 49}, 2);
 }
 
+TEST_CASE("samples of PGM and PPM files are scaled to 255, as Pillow scales them") {
+  Folder folder;
+  const auto read = [&](const std::string& text, std::int64_t channels) {
+    return folder.read(Bytes(text.begin(), text.end()), {1, 2, channels});
+  };
+  CHECK(read(std::string("P5 2 1 15\n\x03\x0f", 12), 1) == Bytes{51, 255});
+  CHECK(read(std::string("P5 2 1 15\n\x01\x20", 12), 1) == Bytes{17, 255});  // more than is said
+  CHECK(read(std::string("P5 2 1 1000\n\x01\xf4\x03\xe8", 16), 1) == Bytes{128, 255});
+  CHECK(read(std::string("P6 2 1 65535\n\x01\x2c\x20\x6c\x3f\xac\0\0\xff\xff\x80\0", 25), 3) ==
+        Bytes{1, 32, 63, 0, 255, 128});
+  CHECK(read("P2 # plain\n2 # wide\n1\n# deep\n7\n 0 # black\n7", 1) == Bytes{0, 255});
+  CHECK(read("P3 2 1 255 1 2 3 4 5 6", 3) == Bytes{1, 2, 3, 4, 5, 6});
+  CHECK(read("P1 2 1 10", 1) == Bytes{0, 255});
+  CHECK(read("P4 2 1\n\x40", 3) == Bytes{255, 255, 255, 0, 0, 0});
+  const auto says = [&](const std::string& text, const std::string& message) {
+    CHECK(folder.error(Bytes(text.begin(), text.end())) == where(folder.path) + message);
+  };
+  says("P2 2 1 7 0 8", "has a sample of 8, expected at most 7");
+  says("P2 2 1 7 0", "is cut short");
+  says("P5 2 1 65536\n", "has a largest value of 65536, expected 1 to 65535");
+  says("P5 2 1 0\n", "has a largest value of 0, expected 1 to 65535");
+  says("P3 2 x 1", "is damaged: expected a whole number in the header or among plain samples");
+}
+
+TEST_CASE("the camera's orientation is read from PNG files") {
+  Folder folder;
+  const Bytes plain = png(1, 2, 1, 8, {10, 20});
+  Bytes chunk = {0, 0, 0,  26, 'e', 'X', 'I', 'f', 'M', 'M', 0, 42, 0, 0, 0, 8, 0,
+                 1, 1, 18, 0,  3,   0,   0,   0,   1,   0,   6, 0,  0, 0, 0, 0, 0};
+  const auto sum = crc32(0, chunk.data() + 4, static_cast<uInt>(chunk.size() - 4));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    chunk.push_back(static_cast<std::uint8_t>(sum >> shift));
+  Bytes turned = plain;
+  turned.insert(turned.begin() + 33, chunk.begin(), chunk.end());
+  CHECK(folder.read(plain, {1, 2, 1}) == Bytes{10, 20});
+  CHECK(folder.read(turned, {2, 1, 1}) == Bytes{10, 20});
+}
+
+TEST_CASE("what needs too much memory is refused before it is decoded") {
+  Folder folder;
+  const auto error = [&](const Bytes& file, std::int64_t most) {
+    return error_of(
+        [&] { folder.read(file, {.height = 1, .width = 1, .channels = 3, .max_pixels = most}); });
+  };
+  const Bytes small = png(5, 7, 3, 8, pixels_of(3));
+  CHECK(error(small, 35).empty());
+  CHECK(error(small, 34) ==
+        where(folder.path) + "is 5x7, expected at most 34 pixels (--max-image-pixels)");
+  const Bytes large = png(16384, 16384, 1, 16, {});
+  CHECK(contains(error(large, default_max_image_pixels), "is 16384x16384, expected at most"));
+  const std::string animation("GIF89a\x10\x27\x10\x27\0\0\0,\0\0\0\0\x10\x27\x10\x27\0\x02\0;", 26);
+  CHECK(error({animation.begin(), animation.end()}, 100'000'000) ==
+        where(folder.path) +
+            "is 10000x10000 and needs 953 MiB (1000280026 bytes) to decode, expected at most 572 "
+            "MiB (6 bytes for each of --max-image-pixels)");
+}
+
 TEST_CASE("what is no picture is refused in one line") {
   Folder folder;
   const auto says = [&](const std::string& text, const std::string& message) {
     CHECK(folder.error(Bytes(text.begin(), text.end())) == where(folder.path) + message);
   };
-  says("", "is not a PNG, JPEG, PGM or PPM picture");
-  says("GIF89a", "is not a PNG, JPEG, PGM or PPM picture");
+  const std::string unknown = fmt::format("is not a {} image", data::picture_formats);
+  says("", unknown);
+  says("%PDF-1.4", unknown);
+  says("P7\nWIDTH 1\n", unknown);
   says("P5\n5 0\n255\n", "is 0x5, expected at least 1x1");
-  Bytes header = png(20000, 20000, 1, 8, {});
-  CHECK(folder.error(header) ==
-        where(folder.path) + "is 20000x20000, expected at most 268435456 pixels");
   CHECK(error_of([&] {
           Bytes pixels(3);
           data::read_picture(folder.folder / "none", {1, 1, 3}, pixels);
         }) == where(folder.folder / "none") + "there is no such file");
-  CHECK(error_of([] { data::check({4, 4, 5}); }) == "[pictures] channels are 5, expected 1 to 4");
+  CHECK(error_of([] { data::check({4, 4, 5}); }) == "[images] channels are 5, expected 1 to 4");
 }
 
 }  // namespace tessera::tests

@@ -45,7 +45,7 @@ TEST_CASE("pictures become smaller and larger") {
       for (std::int64_t i = 0; i < from_height * from_width * channels; ++i)
         picture.pixels.push_back(static_cast<std::uint8_t>(random.below(256)));
       Bytes found(static_cast<std::size_t>(height * width * channels));
-      data::resize(picture, height, width, found);
+      data::resize(picture, height, width, Crop::none, found);
       for (std::int64_t i = 0; i < std::ssize(found); ++i) {
         const std::int64_t pixel = i / channels;
         CHECK(std::abs(found[static_cast<std::size_t>(i)] - expected(picture, height, width,
@@ -53,6 +53,22 @@ TEST_CASE("pictures become smaller and larger") {
                                                                      i % channels)) < 0.51);
       }
     }
+}
+
+TEST_CASE("the center is cut of an image scaled to fill the size") {
+  data::Decoded wide{2, 9, 1, {}};  // scaled by 2: columns 4 to 13 of 18 are left, with 10 of them
+  for (int i = 0; i < 18; ++i) wide.pixels.push_back(static_cast<std::uint8_t>(i % 9 * 20));
+  data::Decoded doubled{4, 18, 1, Bytes(72)};
+  data::resize(wide, 4, 18, Crop::none, doubled.pixels);
+  Bytes found(4 * 10);
+  data::resize(wide, 4, 10, Crop::center, found);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    CHECK(found[i] == doubled.pixels[i / 10 * 18 + 4 + i % 10]);
+  data::Decoded tall{9, 2, 1, wide.pixels};
+  for (std::size_t i = 0; i < 18; ++i) tall.pixels[i] = static_cast<std::uint8_t>(i / 2 * 20);
+  Bytes turned(10 * 4);
+  data::resize(tall, 10, 4, Crop::center, turned);
+  for (std::size_t i = 0; i < turned.size(); ++i) CHECK(turned[i] == found[i % 4 * 10 + i / 4]);
 }
 
 }  // namespace tessera::tests

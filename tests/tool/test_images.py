@@ -135,11 +135,89 @@ class ImagesTest(ToolCase):
             (one / path.name).write_bytes(path.read_bytes())
         self.assertIn("has no folders, expected one for each class",
                       self.refused(*self.options("nothing")))
-        self.assertIn("has no pictures in its folders", self.refused(*self.options("no pictures")))
+        self.assertIn("has no images of class a, expected PNG",
+                      self.refused(*self.options("no pictures")))
         self.assertIn("has one class only, 'rows', expected at least two",
                       self.refused(*self.options("one class")))
         self.assertIn("there is no such file or folder",
                       self.refused(*self.options("not there")))
+
+
+    def test_other_formats_give_the_same_answer(self):
+        """Of the same pixels: a BMP file of 24 bits, from below, and a plain PGM file of 16 bits."""
+        pixel = stripes("rows", 0)
+        rows = [bytes(v for w in range(SIDE) for v in [pixel(h, w)] * 3) for h in range(SIDE)]
+        data = b"".join(reversed(rows))
+        (self.folder / "same.bmp").write_bytes(
+            struct.pack("<2sIIIIiiHHIIiiII", b"BM", 54 + len(data), 0, 54, 40, SIDE, SIDE, 1, 24, 0,
+                        len(data), 0, 0, 0, 0) + data)
+        (self.folder / "same.pgm").write_text(
+            f"P2\n# plain\n{SIDE} {SIDE} 65535\n"
+            + "\n".join(str(257 * pixel(h, w)) for h in range(SIDE) for w in range(SIDE)))
+        answers = self.predict(self.pictures / "rows" / "00.png", "same.bmp", "same.pgm")["images"]
+        for answer in answers[1:]:
+            self.assertEqual(answer["classes"], answers[0]["classes"])
+
+    def test_a_folder_without_its_kind(self):
+        self.run_tool("train", "--data", "pictures/", "--model", "tutorial", "--size", "12",
+                      "--channels", "1", "--device", "cpu", "--batch", "8", "--epochs", "1", "--lr",
+                      "0.02")
+        self.assertTrue((self.folder / "tutorial-pictures.safetensors").exists())
+        shown = self.run_tool("eval", "tutorial-pictures.safetensors", "--device", "cpu").stdout
+        self.assertIn("folder:pictures/", shown)
+        self.assertIn("there is no data set, folder or CSV file '../phtos'; there are: mnist,",
+                      self.refused("train", "--data", "../phtos", "--model", "tutorial"))
+
+    def test_files_that_are_passed_over_are_named(self):
+        folder = self.with_picture("a.heic", b"x")
+        (folder / "rows" / ".DS_Store").write_bytes(b"x")
+        line = (f"note: [{folder.name}] passed over 1 file of another type: a.heic; "
+                "1 hidden or system entry: .DS_Store\n")
+        result = self.run_tool(*self.options(folder.name), "--epochs", "1", "--out",
+                               "noted.safetensors")
+        self.assertEqual(result.stderr.count(line), 1, result.stderr)
+        result = self.run_tool("predict", "net.safetensors", f"{folder.name}/rows")
+        self.assertIn("1 file of another type: a.heic", result.stderr)
+
+    def test_the_cut_center_is_kept_with_the_model(self):
+        """A wide image: squashed its stripes are fine, cut they are coarse."""
+        wide = self.folder / "wide" / "rows"
+        wide.mkdir(parents=True)
+        (wide.parent / "columns").mkdir()
+        for i in range(6):
+            for label, vertical in (("rows", False), ("columns", True)):
+                pixels = [[250 if (w if vertical else h) // 3 % 2 else 5 for w in range(36)]
+                          for h in range(12)]
+                (wide.parent / label / f"{i}.pgm").write_bytes(
+                    b"P5 36 12 255\n" + bytes(v for row in pixels for v in row))
+        for crop in ("none", "center"):
+            self.run_tool(*self.options("wide"), "--epochs", "1", "--crop", crop,
+                          "--out", f"{crop}.safetensors")
+        image = "wide/columns/0.pgm"
+
+        def answer(model, *options):
+            result = self.run_tool("predict", model, image, "--device", "cpu", "--json", *options)
+            return json.loads(result.stdout)["images"][0]["classes"]
+
+        kept = answer("center.safetensors")
+        self.assertEqual(kept, answer("center.safetensors", "--crop", "center"))
+        self.assertNotEqual(kept, answer("center.safetensors", "--crop", "none"))
+        self.assertNotEqual(answer("none.safetensors"),
+                            answer("none.safetensors", "--crop", "center"))
+        middle = b"P5 12 12 255\n" + bytes(250 if w // 3 % 2 else 5 for _ in range(12)
+                                           for w in range(12, 24))
+        (self.folder / "middle.pgm").write_bytes(middle)
+        image = "middle.pgm"
+        self.assertEqual(kept, answer("center.safetensors"))
+
+    def test_large_images_are_refused_before_they_are_decoded(self):
+        header = struct.pack(">IIBBBBB", 16384, 16384, 16, 0, 0, 0, 0)
+        (self.folder / "large.png").write_bytes(
+            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+        self.assertIn("is 16384x16384, expected at most 178956970 pixels (--max-image-pixels)",
+                      self.refused("predict", "net.safetensors", "large.png"))
+        self.assertIn("is 12x12, expected at most 100 pixels",
+                      self.refused(*self.options("pictures"), "--max-image-pixels", "100"))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,9 @@ class TESSERA_API Dataset {
   virtual std::string file_of(std::int64_t) const { return {}; }
   /// What was left out (DatasetOptions::skip_bad): a line for each.
   virtual std::vector<std::string> skipped() const { return {}; }
+  /// What the user should know of where the images come from, such as files of other types that are
+  /// passed over: a line for each.
+  virtual std::vector<std::string> notes() const { return {}; }
 
   /// Of one image.
   std::int64_t image_bytes() const { return height() * width() * channels(); }
@@ -59,6 +62,19 @@ TESSERA_API const std::vector<std::string>& dataset_names();
 TESSERA_API std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
                                                   const std::string& directory = {});
 
+/// How an image file becomes an image of the size that a model takes.
+enum class Crop : std::uint8_t {
+  none,    ///< rows and columns are scaled apart: an image of another shape is squashed
+  center,  ///< both are scaled by one factor, the smallest that fills the size; the center is cut
+};
+/// "none" or "center".
+TESSERA_API std::string to_string(Crop crop);
+/// The inverse of to_string. Throws Error that lists the names.
+TESSERA_API Crop crop_of(const std::string& name);
+
+/// Pixels of an image file, at which Pillow's default limit is too: 2^30 / 6.
+constexpr std::int64_t default_max_image_pixels = 178'956'970;
+
 /// How images of one's own are read.
 struct DatasetOptions {
   std::string directory = {};  ///< of a data set with a name
@@ -71,9 +87,14 @@ struct DatasetOptions {
   std::uint64_t seed = 0;  ///< of the choice of that share
   bool skip_bad = false;   ///< leave out pictures that cannot be read
   std::int64_t memory = std::int64_t{1} << 30;  ///< bytes of decoded pictures to keep
+  Crop crop = Crop::none;                       ///< of image files
+  /// Image files of more pixels are refused. All threads together use at most 6 bytes for each of
+  /// these pixels, 1 GiB by default, and at least 64 MiB, to decode.
+  std::int64_t max_image_pixels = default_max_image_pixels;
 };
 
-/// Also images of one's own, by name: "folder:DIR" pictures in folders called after their classes,
+/// Also images of one's own, by name: "folder:DIR" image files in folders called after their
+/// classes,
 /// "npy:DIR" the arrays x.npy and y.npy, "csv:FILE" rows of a label and pixels. docs/data.md says
 /// how files are found. Pictures are all decoded here once, so that a damaged one is known before
 /// training; those for which there is no memory are decoded again each time. Throws Error that
@@ -82,11 +103,21 @@ TESSERA_API std::unique_ptr<Dataset> load_dataset(std::string_view name, Split s
                                                   const DatasetOptions& options);
 /// "folder:DIR", "npy:DIR" or "csv:FILE".
 TESSERA_API bool is_own_dataset(std::string_view name);
-/// Pictures (PNG, JPEG, PGM, PPM) of files, all with label 0.
+/// The full name of a data set: "folder:", "npy:" or "csv:" is put before the path of a folder or a
+/// CSV file that exists, other names stay. Throws Error that lists the names where there is neither
+/// a data set nor a file of that name.
+TESSERA_API std::string full_dataset_name(const std::string& name);
+/// Image files (PNG, JPEG, WebP, TIFF, BMP, GIF, PBM, PGM, PPM), all with label 0.
 TESSERA_API std::unique_ptr<Dataset> load_pictures(std::vector<std::string> paths,
                                                    const DatasetOptions& options);
-/// The paths of all pictures in a folder and its subfolders, by name, in order.
-TESSERA_API std::vector<std::string> find_pictures(const std::string& folder);
+/// The image files of a folder.
+struct FoundImages {
+  std::vector<std::string> paths;  ///< in order
+  std::string passed_over;  ///< names other and hidden files, in a line; empty: there is none
+};
+/// Finds the image files in a folder and its subfolders, by their names. Throws Error that names a
+/// folder that cannot be read.
+TESSERA_API FoundImages find_images(const std::string& folder);
 
 /// Names of classes, one in each line of a file. Throws Error when there are none.
 TESSERA_API std::vector<std::string> read_class_names(const std::string& path);

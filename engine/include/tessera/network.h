@@ -25,6 +25,7 @@ struct ImageInput {
   std::int64_t width = 0;
   std::int64_t channels = 0;
   ImageOptions options = {};
+  Crop crop = Crop::none;  ///< of image files, DatasetOptions::crop
 };
 
 /// How far a classifier's logits are from the labels, and what makes probabilities of them.
