@@ -41,7 +41,8 @@ ImageHeader read_bmp_header(FileBytes file, std::int64_t channels) {
   if (width < 1) throw Error(fmt::format("has a width of {}, expected at least 1", width));
   const std::int64_t row_bytes = (width * bits + 31) / 32 * 4;
   if (std::ssize(file) - little_endian(file, 10, 4) < row_bytes * height) throw Error(cut_short);
-  return {height, width, 4 + 2 * channels, 1};
+  // The pixels as stored, where they are converted, and the result twice.
+  return {height, width, (channels < 3 ? 4 : 0) + 2 * channels, 1};
 }
 
 /// What follows in a GIF file: blocks, each with its length before it, up to an empty one.

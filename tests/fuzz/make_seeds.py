@@ -93,6 +93,38 @@ def onnx_nets():
          [("zero", [0]), ("one", [1]), ("two", [2]), ("rest", [-1])]])
 
 
+def write_pictures():
+    for mode in "L", "LA", "RGB", "RGBA":
+        write("png", f"{mode}.png", picture("PNG", mode))
+    write("jpeg", "grey.jpg", picture("JPEG", "L", quality=50))
+    write("jpeg", "progressive.jpg", picture("JPEG", "RGB", quality=50, progressive=True))
+    write("jpeg", "inks.jpg", picture("JPEG", "CMYK", quality=50))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    write("png", "turned.png", picture("PNG", "RGB", exif=exif))
+    write("jpeg", "turned.jpg", picture("JPEG", "RGB", exif=exif, quality=50))
+    write("webp", "turned.webp", picture("WebP", "RGB", exif=exif, lossless=True))
+    write("pnm", "colour.ppm", picture("PPM", "RGB"))
+    write("pnm", "grey.pgm", picture("PPM", "L"))
+    write("pnm", "plain.ppm", b"P3\n# made up\n2 2\n15\n 0 1 2 3 4 5\n6 7 8 9 10 11\n")
+    write("pnm", "plain.pbm", b"P1 3 2\n101\n0 1 0\n")
+    write("pnm", "deep.pgm", b"P5 2 2 1000\n" + struct.pack(">4H", 0, 1, 500, 1000))
+    write("webp", "lossy.webp", picture("WebP", "RGB", quality=50))
+    write("webp", "alpha.webp", picture("WebP", "RGBA", quality=50))
+    frames = [Image.new("RGB", (5, 6), color) for color in ("red", "blue")]
+    for form in "WebP", "GIF":
+        file = io.BytesIO()
+        frames[0].save(file, form, save_all=True, append_images=frames[1:])
+        write(form.lower(), f"moving.{form.lower()}", file.getvalue())
+    for compression in "raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg":
+        write("tiff", f"{compression}.tif", picture("TIFF", "RGB", compression=compression))
+    for mode in "L", "LA", "RGBA", "CMYK":
+        write("tiff", f"{mode}.tif", picture("TIFF", mode))
+    for mode in "L", "RGB", "RGBA":
+        write("bmp", f"{mode}.bmp", picture("BMP", mode))
+    write("gif", "grey.gif", picture("GIF", "L"))
+
+
 def program(text, binary):
     """An entry of the cache of compiled programs, backends/opencl/disk_cache.cpp."""
     return (b"TSRPROG2" + xxhash.xxh3_128_hexdigest(text).encode() +
@@ -111,12 +143,7 @@ def main(checkpoint):
     write("csv", "grey", b"label,a,b,c,d\n1,0,255,3,4\n0,1,2,3,4\n")
     write("csv", "colour", b"0,1,2,3\n1,4,5,6\n")
     write("cifar", "one", gzip.compress(bytes([3]) + bytes(range(256)) * 12, mtime=0))
-    for mode in "L", "LA", "RGB", "RGBA":
-        write("picture", f"{mode}.png", picture("PNG", mode))
-    write("picture", "grey.jpg", picture("JPEG", "L", quality=50))
-    write("picture", "progressive.jpg", picture("JPEG", "RGB", quality=50, progressive=True))
-    write("picture", "colour.ppm", picture("PPM", "RGB"))
-    write("picture", "grey.pgm", picture("PPM", "L"))
+    write_pictures()
     write("safetensors", "three", safetensors(
         {"a": ("U8", np.zeros(3, np.uint8)), "b": ("F32", np.ones((2, 3), np.float32)),
          "c": ("I64", np.array(5, np.int64))}, {"format": "test"}))
@@ -146,7 +173,7 @@ milestones = [1, 2.5]
 ''')
     write("program", "one", program(b"fuzzed", b"program"))
     # What fuzzing has found.
-    write("picture", "found-no-height", b"P5\n5 ")
+    write("pnm", "found-no-height", b"P5\n5 ")
     write("onnx", "found-softmax-of-nothing", onnx_net([helper.make_node("Softmax", [], ["y"])], []))
     write("onnx", "found-name-of-two-lines",
           onnx_net([helper.make_node("Trans\npose", ["x"], ["y"])], []))

@@ -1,5 +1,6 @@
 // The readers of files: of data, weights, nets, and of what is kept between runs.
 #include <fmt/format.h>
+#include <zlib.h>
 
 #include <CLI/CLI.hpp>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include "engine/data/cifar.h"
 #include "engine/data/csv.h"
 #include "engine/data/idx.h"
+#include "engine/data/image_format.h"
 #include "engine/data/npy.h"
 #include "engine/data/picture.h"
 #include "tessera/check.h"
@@ -64,6 +66,21 @@ void read_cifar(Input input) { data::read_cifar({file("x.bin", input)}, 1, 10); 
 void read_picture(Input input) {
   std::vector<std::uint8_t> pixels(5 * 7 * 3);
   data::read_picture(file("picture", input), {5, 7, 3}, pixels);
+}
+
+/// A PNG file whose check sums are made right, so that damage gets to the decoder.
+void read_png(Input input) {
+  constexpr std::size_t frame = 12;
+  std::vector<std::uint8_t> bytes(input.begin(), input.end());
+  for (std::size_t at = 8; at + frame <= bytes.size();) {
+    const std::uint32_t length = data::big_endian(bytes, at, 4);
+    if (length > bytes.size() - at - frame) break;
+    const auto sum = static_cast<std::uint32_t>(crc32(0, bytes.data() + at + 4, length + 4));
+    for (std::size_t i = 0; i < 4; ++i)
+      bytes[at + 8 + length + i] = static_cast<std::uint8_t>(sum >> (24 - 8 * i));
+    at += frame + length;
+  }
+  read_picture(bytes);
 }
 
 void read_tensors(Input input) { read_safetensors(file("x.safetensors", input)); }
@@ -166,7 +183,13 @@ const std::vector<Target>& targets() {
       {"npy", read_npy, 2000},
       {"csv", read_csv, 2000},
       {"cifar", read_cifar, 2000},
-      {"picture", read_picture, 2000},
+      {"png", read_png, 2000},
+      {"jpeg", read_picture, 2000},
+      {"pnm", read_picture, 2000},
+      {"webp", read_picture, 2000},
+      {"tiff", read_picture, 2000},
+      {"bmp", read_picture, 2000},
+      {"gif", read_picture, 2000},
       {"safetensors", read_tensors, 2000},
       {"checkpoint", read_network, 2000},
       {"onnx", read_onnx, 2000},
