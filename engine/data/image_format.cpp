@@ -70,7 +70,9 @@ void convert_channels(Decoded& image, std::int64_t channels) {
 }
 
 void throw_undecodable(std::string_view format, std::string_view library, std::string_view reason) {
+  while (reason.starts_with(':') || reason.starts_with(' ')) reason.remove_prefix(1);
   std::string line(reason.substr(0, std::min<std::size_t>(reason.find('\n'), 200)));
+  if (line.empty()) line = "no reason given";
   std::replace_if(
       line.begin(), line.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   throw Error(fmt::format("cannot be decoded as {} ({}: {})", format, library, line));

@@ -73,10 +73,10 @@ class TiffFile {
   static int map(thandle_t, void**, toff_t*) { return 0; }
   static void unmap(thandle_t, void*, toff_t) {}
 
-  /// Keeps the first one, which is the cause.
+  /// Keeps the last one: those before may be of fields that are not needed.
   static int keep_error(TIFF*, void* user, const char*, const char* text, va_list arguments) {
     auto& problem = static_cast<TiffFile*>(user)->problem_;
-    if (problem[0] == 0) std::vsnprintf(problem, sizeof problem, text, arguments);
+    std::vsnprintf(problem, sizeof problem, text, arguments);
     return 1;
   }
 
