@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 
@@ -139,6 +140,13 @@ std::vector<Entry> class_folders(const std::string& folder, PassedOver& passed_o
     throw Error(folder,
                 fmt::format("has no folders, expected one for each class{}",
                             images > 0 ? fmt::format("; found {} image files", images) : ""));
+  for (const Entry& entry : classes)
+    if (!is_utf8(entry.name()))
+      throw Error(
+          folder,
+          fmt::format("the folder '{}' has a name that is not UTF-8: rename it, for example "
+                      "with convmv -f latin1 -t utf8 --notest -r FOLDER",
+                      entry.name()));
   return classes;
 }
 
@@ -170,6 +178,15 @@ void check_no_lone_parts(const std::string& folder, const std::vector<Entry>& cl
 }
 
 }  // namespace
+
+bool is_utf8(const std::string& text) {
+  try {
+    nlohmann::json(text).dump();  // which writes nothing else
+    return true;
+  } catch (const nlohmann::json::type_error&) {
+    return false;
+  }
+}
 
 PictureFiles find_classes(const std::string& folder, std::vector<std::string>& classes) {
   PassedOver passed_over;

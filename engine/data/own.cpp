@@ -155,6 +155,11 @@ std::unique_ptr<Dataset> load_own(std::string_view name, Split split,
   for (const auto& [prefix, format] : formats) {
     if (!name.starts_with(prefix)) continue;
     const fs::path path(name.substr(prefix.size()));
+    if (split == Split::train && !is_utf8(path.string()))
+      throw Error("data",
+                  fmt::format("the path '{}' is not UTF-8, so that no model file can hold "
+                              "it: rename its folders, or change to it and name it folder:.",
+                              path.string()));
     std::error_code ignored;
     if (!fs::exists(path, ignored)) throw Error(path.string(), "there is no such file or folder");
     if (format == Format::csv && !fs::is_directory(path, ignored))

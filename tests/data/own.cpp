@@ -167,6 +167,19 @@ TEST_CASE("classes without an image are refused, files that are no images are na
                  root + "has no images of class dog, eel, expected PNG"));
 }
 
+TEST_CASE("names that no model file can hold are refused") {
+  Pets pets;
+  pets.add("\xc3\x84pfel/1.png", 1);
+  CHECK(pets.load(Split::train)->classes() == std::vector<std::string>{"\xc3\x84pfel"});
+  pets.add("\xc4pfel/1.png", 1);
+  const std::string error = error_of([&] { pets.load(Split::train); });
+  CHECK(error.starts_with(where(pets.folder.path().string()) + "the folder '"));
+  CHECK(contains(error, "pfel' has a name that is not UTF-8: rename it"));
+  const std::string path = error_of(
+      [&] { load_dataset("folder:" + pets.path("\xc4pfel"), Split::train, pets.options); });
+  CHECK(contains(path, "is not UTF-8, so that no model file can hold it"));
+}
+
 TEST_CASE("a class whose images cannot be read ends a training") {
   Pets pets;
   pets.options = {.height = 4, .width = 3, .channels = 3, .held_out = 0, .skip_bad = true};
