@@ -58,6 +58,22 @@ def external(name, dims, location):
 
 
 class OnnxTest(ToolCase):
+    def test_the_cut_center_goes_into_the_file(self):
+        (self.folder / "wide.pgm").write_bytes(
+            b"P5 84 28 255\n" + bytes(w * 3 for _ in range(28) for w in range(84)))
+        self.run_tool("train", *self.train_options(), "--model", "tutorial", "--steps", "3",
+                      "--crop", "center", "--out", "cut.safetensors")
+        self.run_tool("export", "cut.safetensors", "--out", "cut.onnx")
+
+        def answer(*arguments):
+            return json.loads(self.run_tool("predict", *arguments, "wide.pgm", "--device", "cpu",
+                                            "--json").stdout)["images"][0]["classes"][0]
+
+        kept, squashed = answer("cut.onnx"), answer("cut.onnx", "--crop", "none")
+        self.assertEqual(kept["name"], answer("cut.safetensors")["name"])
+        self.assertAlmostEqual(kept["probability"], answer("cut.safetensors")["probability"], 4)
+        self.assertNotEqual(kept["probability"], squashed["probability"])
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
