@@ -14,6 +14,7 @@
 
 #include "engine/atomic_file.h"
 #include "engine/ops/dropout.h"
+#include "engine/training_json.h"
 #include "tessera/error.h"
 
 namespace tessera {
@@ -48,23 +49,6 @@ std::string not_finite(const std::string& name, const TensorSpec& spec,
   return {};
 }
 
-/// A whole number from `least` to 2^31 - 1.
-std::int64_t whole(const json& j, const char* name, std::int64_t least) {
-  const json& value = j.at(name);
-  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
-  if (!value.is_number_integer() || value > most || value < least)
-    throw Error(fmt::format("'{}' is {}, expected a whole number from {} to {}", name, value.dump(),
-                            least, most));
-  return value;
-}
-
-double finite(const json& j, const char* name) {
-  const json& value = j.at(name);
-  if (!value.is_number() || !std::isfinite(value.get<double>()))
-    throw Error(fmt::format("'{}' is {}, expected a finite number", name, value.dump()));
-  return value;
-}
-
 json input_json(const ImageInput& input) {
   json j = {{"height", input.height},     {"width", input.width},
             {"channels", input.channels}, {"padding", input.options.padding},
@@ -77,134 +61,49 @@ ImageInput input_of(const json& j) {
   return {whole(j, "height", 1),
           whole(j, "width", 1),
           whole(j, "channels", 1),
-          {whole(j, "padding", 0), j.at("mean").get<std::vector<double>>(),
-           j.at("deviation").get<std::vector<double>>()},
+          {whole(j, "padding", 0), finite_numbers(j, "mean"), finite_numbers(j, "deviation")},
           crop_of(j.value("crop", "none"))};
 }
 
-json optimizer_json(const TrainerOptions& o) {
-  return {{"name", to_string(o.optimizer)},
-          {"lr", o.lr.value()},
-          {"momentum", o.momentum.value()},
-          {"nesterov", o.nesterov},
-          {"beta1", o.beta1},
-          {"beta2", o.beta2},
-          {"alpha", o.alpha},
-          {"eps", o.eps.value()},
-          {"weight_decay", o.weight_decay.value()},
-          {"decay_all", o.decay_all},
-          {"clip_value", o.clip_value},
-          {"clip_norm", o.clip_norm},
-          {"accumulate", o.accumulate},
-          {"ema", o.ema},
-          {"on_nan", to_string(o.on_nan)},
-          {"augment", to_string(o.augment)},
-          {"label_smoothing", o.loss.label_smoothing},
-          {"class_weights", o.loss.class_weights},
-          {"seed", o.seed}};
+using Metadata = std::map<std::string, std::string>;
+
+Metadata metadata_of(const Model& model, const TrainingState& training) {
+  return {{"format", format_name},
+          {"model", model.name},
+          {"loss", to_string(model.loss)},
+          {"input", input_json(model.input).dump()},
+          {"classes", json(model.classes).dump()},
+          {"training", training_json(training).dump()}};
 }
 
-json schedule_json(const ScheduleOptions& o) {
-  return {{"name", to_string(o.kind)},
-          {"steps", o.steps},
-          {"period", o.period},
-          {"milestones", o.milestones},
-          {"gamma", o.gamma},
-          {"power", o.power},
-          {"min_lr", o.min_lr},
-          {"rise", o.rise},
-          {"initial_divisor", o.initial_divisor},
-          {"final_divisor", o.final_divisor},
-          {"warmup", o.warmup},
-          {"warmup_factor", o.warmup_factor}};
-}
-
-json training_json(const TrainingState& t) {
-  const TrainerOptions options = with_defaults(t.options);
-  return {{"data", t.data},
-          {"generator", {{"algorithm", "philox4x32-10"}, {"seed", t.seed}}},
-          {"optimizer", optimizer_json(options)},
-          {"schedule", schedule_json(options.schedule)},
-          {"batch", t.batch},
-          {"step", t.step},
-          {"epoch", t.epoch},
-          {"batch_in_epoch", t.batch_in_epoch},
-          {"epoch_loss_sum", t.epoch_loss_sum},
-          {"held_out", t.held_out},
-          {"skipped", t.skipped}};
-}
-
-ScheduleOptions schedule_of(const json& j) {
-  return {tessera::schedule_of(j.at("name").get<std::string>()),
-          whole(j, "steps", 0),
-          whole(j, "period", 1),
-          j.at("milestones").get<std::vector<std::int64_t>>(),
-          j.at("gamma"),
-          j.at("power"),
-          j.at("min_lr"),
-          j.at("rise"),
-          j.at("initial_divisor"),
-          j.at("final_divisor"),
-          whole(j, "warmup", 0),
-          j.at("warmup_factor")};
-}
-
-/// The first checkpoints knew sgd with momentum only.
-TrainerOptions options_of(const json& training) {
-  const json& j = training.at("optimizer");
-  TrainerOptions o;
-  o.optimizer = optimizer_of(j.at("name"));
-  o.lr = finite(j, "lr");
-  o.momentum = finite(j, "momentum");
-  if (!training.contains("schedule")) return with_defaults(o);
-  j.at("nesterov").get_to(o.nesterov);
-  j.at("beta1").get_to(o.beta1);
-  j.at("beta2").get_to(o.beta2);
-  j.at("alpha").get_to(o.alpha);
-  o.eps = finite(j, "eps");
-  o.weight_decay = finite(j, "weight_decay");
-  j.at("decay_all").get_to(o.decay_all);
-  j.at("clip_value").get_to(o.clip_value);
-  j.at("clip_norm").get_to(o.clip_norm);
-  o.accumulate = whole(j, "accumulate", 1);
-  j.at("ema").get_to(o.ema);
-  o.augment = augmentation_of(j.value("augment", ""));  // newer than the rest, as what follows
-  o.loss = {j.value("label_smoothing", 0.0), j.value("class_weights", std::vector<double>{})};
-  o.seed = j.value("seed", std::uint64_t{0});
-  o.on_nan = on_nan_of(j.value("on_nan", "stop"));
-  o.schedule = schedule_of(training.at("schedule"));
-  return with_defaults(o);
-}
-
-TrainingState training_of(const json& j) {
-  const json& seed = j.at("generator").at("seed");
-  if (!seed.is_number_unsigned())
-    throw Error(fmt::format("'seed' is {}, expected a whole number from 0", seed.dump()));
-  return {j.at("data"),
-          seed,
-          whole(j, "batch", 0),
-          options_of(j),
-          whole(j, "step", 0),
-          whole(j, "epoch", 0),
-          whole(j, "batch_in_epoch", 0),
-          finite(j, "epoch_loss_sum"),
-          j.contains("held_out") ? finite(j, "held_out") : 0.1,
-          j.contains("skipped") ? whole(j, "skipped", 0) : 0};
+/// All but the tensors.
+Checkpoint parse(const Metadata& metadata) {
+  Checkpoint checkpoint;
+  checkpoint.model = metadata.at("model");
+  if (metadata.contains("loss")) checkpoint.loss = loss_of(metadata.at("loss"));
+  checkpoint.input = input_of(json::parse(metadata.at("input")));
+  checkpoint.classes = json::parse(metadata.at("classes")).get<std::vector<std::string>>();
+  checkpoint.training = training_of(json::parse(metadata.at("training")));
+  return checkpoint;
 }
 
 }  // namespace
 
+void check_checkpoint(const Model& model, const TrainingState& training) {
+  try {
+    parse(metadata_of(model, training));
+  } catch (const std::exception& error) {  // json's too
+    throw Error("checkpoint", std::string("could not be read back: ") + error.what());
+  }
+}
+
 Checkpoint checkpoint_of(const Network& network, const TrainingState& training) {
   const Model& model = network.model();
+  check_checkpoint(model, training);
   Checkpoint checkpoint{model.name, model.input, model.classes, training, {}, model.loss};
   for (const auto& [name, entry] : network.params().entries())
     if (is_saved(name)) checkpoint.file.tensors[name] = {entry.spec, network.params().read(name)};
-  checkpoint.file.metadata = {{"format", format_name},
-                              {"model", model.name},
-                              {"loss", to_string(model.loss)},
-                              {"input", input_json(model.input).dump()},
-                              {"classes", json(model.classes).dump()},
-                              {"training", training_json(training).dump()}};
+  checkpoint.file.metadata = metadata_of(model, training);
   return checkpoint;
 }
 
@@ -224,23 +123,20 @@ void save_checkpoint(const std::string& path, const Network& network,
 void check_checkpoint_path(const std::string& path) { check_writable(path); }
 
 Checkpoint read_checkpoint(const std::string& path) {
+  TensorFile file = read_safetensors(path);
+  const auto format = file.metadata.find("format");
+  if (format == file.metadata.end() || format->second != format_name)
+    throw Error(path,
+                fmt::format("is safetensors with format '{}', expected a checkpoint with "
+                            "format '{}'",
+                            format == file.metadata.end() ? "" : format->second, format_name));
   Checkpoint checkpoint;
-  checkpoint.file = read_safetensors(path);
-  const auto& metadata = checkpoint.file.metadata;
-  const auto format = metadata.find("format");
-  if (format == metadata.end() || format->second != format_name)
-    throw Error(path, fmt::format("is safetensors with format '{}', expected a checkpoint with "
-                                  "format '{}'",
-                                  format == metadata.end() ? "" : format->second, format_name));
   try {
-    checkpoint.model = metadata.at("model");
-    if (metadata.contains("loss")) checkpoint.loss = loss_of(metadata.at("loss"));
-    checkpoint.input = input_of(json::parse(metadata.at("input")));
-    checkpoint.classes = json::parse(metadata.at("classes")).get<std::vector<std::string>>();
-    checkpoint.training = training_of(json::parse(metadata.at("training")));
+    checkpoint = parse(file.metadata);
   } catch (const std::exception& error) {  // json's, and std::out_of_range
     throw Error(path, std::string("has damaged metadata: ") + error.what());
   }
+  checkpoint.file = std::move(file);
   for (const auto& [name, tensor] : checkpoint.file.tensors) {
     const std::string problem = not_finite(name, tensor.spec, tensor.bytes);
     if (!problem.empty()) throw Error(path, problem);

@@ -93,6 +93,11 @@ CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t ba
       graph.input("image", {DType::u8, {batch, input.height, input.width, input.channels}});
   const Var label = graph.input("label", {DType::i32, {batch}});
   const Var logits = model.build(numbers_of(image, input, augmentation));
+  if (logits.spec().rank() == 2 && logits.shape()[1] != std::ssize(model.classes))
+    throw Error("model",
+                fmt::format("'{}' gives {} classes, but the data has {}; with `tessera train "
+                            "--new-head` it gets a new last layer for any number",
+                            model.name, logits.shape()[1], model.classes.size()));
   const Shape expected = {batch, static_cast<std::int64_t>(model.classes.size())};
   if (logits.shape() != expected)
     throw Error("model", fmt::format("'{}' gives {}, expected logits {}", model.name,

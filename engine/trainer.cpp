@@ -108,6 +108,7 @@ void Trainer::step(const Batch& batch) {
   const std::int64_t part = part_of(batch.size);
   for (std::int64_t begin = 0; begin < batch.size; begin += part)
     run_part(batch, begin, std::min(part, batch.size - begin));
+  unread_.push_back(batch.size);
   ++started_;
   if (started_ - read_ == history_size) read_history();
 }
@@ -147,12 +148,13 @@ std::string Trainer::find_not_finite(const Batch& batch, std::int64_t step) {
 void Trainer::read_history() {
   if (started_ == read_) return;
   const std::vector<float> history = network_.params().read_floats(history_name);
-  for (; read_ < started_; ++read_) {
+  for (; read_ < started_; ++read_, unread_.pop_front()) {
     const std::int64_t step = first_step_ + read_;
     const float loss = history[static_cast<std::size_t>(step % history_size)];
     if (std::isfinite(loss)) {
-      pending_.sum += static_cast<double>(loss);
-      ++pending_.steps;
+      pending_ += {.sum = static_cast<double>(loss) * static_cast<double>(unread_.front()),
+                   .images = unread_.front(),
+                   .steps = 1};
     } else if (options_.on_nan == OnNan::skip) {
       ++pending_.skipped;
     } else {

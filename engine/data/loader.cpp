@@ -36,6 +36,13 @@ void check_memory(std::int64_t images, std::int64_t image_bytes) {
 
 }  // namespace
 
+std::vector<std::int32_t> Dataset::labels() const {
+  std::vector<std::int32_t> all;
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(image_bytes()));
+  for (std::int64_t i = 0; i < size(); ++i) all.push_back(read(i, pixels));
+  return all;
+}
+
 std::vector<std::uint32_t> shuffled_order(std::int64_t size, std::uint64_t seed,
                                           std::uint64_t epoch) {
   if (size < 0 || size > std::numeric_limits<std::uint32_t>::max())

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/data/images.h"
+#include "engine/data/split.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
 
@@ -27,8 +28,9 @@ inline void check_read(const Dataset& dataset, std::int64_t index,
 
 class MemoryDataset : public Dataset {
  public:
-  MemoryDataset(Images images, std::vector<std::string> classes)
-      : images_(std::move(images)), classes_(std::move(classes)) {}
+  /// `contents`: of all images that these were chosen from; nothing where these are all.
+  MemoryDataset(Images images, std::vector<std::string> classes, DataContents contents = {})
+      : images_(std::move(images)), classes_(std::move(classes)), contents_(std::move(contents)) {}
 
   std::int64_t size() const override { return std::ssize(images_.labels); }
   std::int64_t height() const override { return images_.height; }
@@ -42,9 +44,19 @@ class MemoryDataset : public Dataset {
     return images_.labels[static_cast<std::size_t>(index)];
   }
 
+  std::vector<std::int32_t> labels() const override { return images_.labels; }
+  DataContents contents() const override {
+    if (!contents_.hashes.empty()) return contents_;
+    return {content_hashes(images_.pixels, static_cast<std::size_t>(image_bytes())),
+            images_.labels,
+            /*divided=*/false,
+            {}};
+  }
+
  private:
   Images images_;
   std::vector<std::string> classes_;
+  DataContents contents_;
 };
 
 }  // namespace tessera::data

@@ -4,15 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <map>
 
 #include "engine/data/csv.h"
 #include "engine/data/folders.h"
 #include "engine/data/memory_dataset.h"
 #include "engine/data/npy.h"
 #include "engine/data/pictures.h"
+#include "engine/data/split.h"
 #include "tessera/error.h"
 
 namespace tessera {
@@ -53,15 +52,16 @@ std::vector<T> chosen(const std::vector<T>& all, const std::vector<std::size_t>&
   return some;
 }
 
-std::vector<std::size_t> choose_some(const std::string& path,
-                                     const std::vector<std::int32_t>& labels, Split split,
+std::vector<std::size_t> choose_some(const std::string& path, DataContents& contents,
+                                     std::size_t classes, Split split,
                                      const DatasetOptions& options) {
-  auto some = choose_part(labels, split, options.held_out, options.seed);
+  auto some = choose_part(contents, classes, split, options);
   if (some.empty())
-    throw Error(path, fmt::format("has {} images, which leaves none for {}; of each class a share "
-                                  "of {} is held out for testing",
-                                  labels.size(), split == Split::train ? "training" : "testing",
-                                  options.held_out));
+    throw Error(path,
+                fmt::format("has {} images, which leaves none for {}; of each class a share "
+                            "of {} is held out for testing",
+                            contents.labels.size(), split == Split::train ? "training" : "testing",
+                            options.held_out));
   return some;
 }
 
@@ -69,12 +69,13 @@ std::unique_ptr<Dataset> load_folder(const Part& part, Split split, const Datase
   std::vector<std::string> classes = options.classes;
   if (!part.train.empty()) find_classes(part.train.string(), classes);
   PictureFiles files = find_classes(part.path.string(), classes);
+  DataContents contents{content_hashes(files.paths), files.labels, /*divided=*/false, {}};
   if (part.train.empty()) {
-    const auto some = choose_some(part.path.string(), files.labels, split, options);
+    const auto some = choose_some(part.path.string(), contents, classes.size(), split, options);
     files = {chosen(files.paths, some), chosen(files.labels, some), std::move(files.notes)};
   }
   files.notes.insert(files.notes.end(), part.notes.begin(), part.notes.end());
-  return open_pictures(std::move(files), std::move(classes), options,
+  return open_pictures(std::move(files), std::move(classes), options, std::move(contents),
                        /*needs_all=*/split == Split::train);
 }
 
@@ -123,32 +124,18 @@ std::unique_ptr<Dataset> load_array(Format format, const Part& part, const fs::p
                                       ? images
                                       : read_array(format, part.train, options));
   check_labels(part.path.string(), images, std::ssize(classes));
-  if (part.train.empty())
-    images = take(images, choose_some(part.path.string(), images.labels, split, options));
-  return std::make_unique<MemoryDataset>(std::move(images), std::move(classes));
+  DataContents contents;
+  if (part.train.empty()) {
+    const auto bytes = static_cast<std::size_t>(images.height * images.width * images.channels);
+    contents = {content_hashes(images.pixels, bytes), images.labels, /*divided=*/true, {}};
+    images =
+        take(images, choose_some(part.path.string(), contents, classes.size(), split, options));
+  }
+  return std::make_unique<MemoryDataset>(std::move(images), std::move(classes),
+                                         std::move(contents));
 }
 
 }  // namespace
-
-std::vector<std::size_t> choose_part(std::span<const std::int32_t> labels, Split split,
-                                     double held_out, std::uint64_t seed) {
-  if (!(held_out >= 0 && held_out <= 1))
-    throw Error("data", fmt::format("the share held out is {}, expected 0 to 1", held_out));
-  std::map<std::int32_t, std::vector<std::size_t>> by_class;
-  for (std::size_t i = 0; i < labels.size(); ++i) by_class[labels[i]].push_back(i);
-  std::vector<std::size_t> part;
-  for (const auto& [label, samples] : by_class) {
-    const auto count = std::ssize(samples);
-    const auto order = shuffled_order(count, seed, static_cast<std::uint64_t>(label));
-    auto tests = static_cast<std::int64_t>(std::llround(held_out * static_cast<double>(count)));
-    if (held_out > 0 && count > 1) tests = std::max<std::int64_t>(1, tests);
-    for (std::int64_t i = 0; i < count; ++i)
-      if ((i < tests) == (split == Split::test))
-        part.push_back(samples[order[static_cast<std::size_t>(i)]]);
-  }
-  std::sort(part.begin(), part.end());
-  return part;
-}
 
 std::unique_ptr<Dataset> load_own(std::string_view name, Split split,
                                   const DatasetOptions& options) {

@@ -18,9 +18,10 @@ namespace {
 class Pictures : public Dataset {
  public:
   Pictures(PictureFiles files, std::vector<std::string> classes, const DatasetOptions& options,
-           bool needs_all)
+           DataContents contents, bool needs_all)
       : files_(std::move(files)),
         classes_(std::move(classes)),
+        contents_(std::move(contents)),
         size_{options.height, options.width, options.channels, options.crop,
               options.max_image_pixels} {
     check(size_);
@@ -40,6 +41,8 @@ class Pictures : public Dataset {
   }
   std::vector<std::string> skipped() const override { return skipped_; }
   std::vector<std::string> notes() const override { return files_.notes; }
+  std::vector<std::int32_t> labels() const override { return files_.labels; }
+  DataContents contents() const override { return contents_; }
 
   std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const override {
     check_read(*this, index, pixels);
@@ -109,6 +112,7 @@ class Pictures : public Dataset {
 
   PictureFiles files_;
   std::vector<std::string> classes_;
+  DataContents contents_;
   PictureSize size_;
   std::size_t kept_ = 0;              ///< how many, from the first, are in memory
   std::vector<std::uint8_t> pixels_;  ///< [kept_,H,W,C]
@@ -118,8 +122,10 @@ class Pictures : public Dataset {
 }  // namespace
 
 std::unique_ptr<Dataset> open_pictures(PictureFiles files, std::vector<std::string> classes,
-                                       const DatasetOptions& options, bool needs_all) {
-  return std::make_unique<Pictures>(std::move(files), std::move(classes), options, needs_all);
+                                       const DatasetOptions& options, DataContents contents,
+                                       bool needs_all) {
+  return std::make_unique<Pictures>(std::move(files), std::move(classes), options,
+                                    std::move(contents), needs_all);
 }
 
 }  // namespace data

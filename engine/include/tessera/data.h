@@ -19,6 +19,16 @@
 
 namespace tessera {
 
+/// What a data set was made of: to know it again, and to hold out the same images.
+struct DataContents {
+  /// Of each image's file or pixels, in order. Of a part that is a share of some files, those of
+  /// both parts.
+  std::vector<std::uint64_t> hashes;
+  std::vector<std::int32_t> labels;   ///< as many
+  bool divided = false;               ///< the part is a share of these images
+  std::vector<std::int64_t> cutoffs;  ///< of such: see DatasetOptions
+};
+
 /// Labelled images of one size, as bytes, channels last. Implementations are read-only after
 /// construction, so that threads may share one.
 class TESSERA_API Dataset {
@@ -47,6 +57,11 @@ class TESSERA_API Dataset {
   /// passed over: a line for each.
   virtual std::vector<std::string> notes() const { return {}; }
 
+  /// Of all images, in order. Reads them, unless an implementation knows better.
+  virtual std::vector<std::int32_t> labels() const;
+  /// What it was made of; nothing where that is not known. May read all images.
+  virtual DataContents contents() const { return {}; }
+
   /// Of one image.
   std::int64_t image_bytes() const { return height() * width() * channels(); }
 };
@@ -74,6 +89,11 @@ TESSERA_API Crop crop_of(const std::string& name);
 
 /// Pixels of an image file, at which Pillow's default limit is too: 2^30 / 6.
 constexpr std::int64_t default_max_image_pixels = 178'956'970;
+/// How the share held out for testing is chosen.
+enum class SplitRule : std::uint8_t {
+  by_content,  ///< by a hash of each image's file or pixels: no image moves another
+  by_order,    ///< by the order of all images, as checkpoints without a fingerprint had it
+};
 
 /// How images of one's own are read.
 struct DatasetOptions {
@@ -85,7 +105,10 @@ struct DatasetOptions {
   std::vector<std::string> classes = {};  ///< those of a model; none: what the data has
   double held_out = 0.1;   ///< share of each class that is for testing, where the data says nothing
   std::uint64_t seed = 0;  ///< of the choice of that share
-  bool skip_bad = false;   ///< leave out pictures that cannot be read
+  SplitRule split_rule = SplitRule::by_content;
+  /// By class, of DataContents: the choice of an earlier run, for data that may have changed since.
+  std::vector<std::int64_t> cutoffs = {};
+  bool skip_bad = false;                        ///< leave out pictures that cannot be read
   std::int64_t memory = std::int64_t{1} << 30;  ///< bytes of decoded pictures to keep
   Crop crop = Crop::none;                       ///< of image files
   /// Image files of more pixels are refused. All threads together use at most 6 bytes for each of

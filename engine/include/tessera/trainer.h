@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,13 +82,24 @@ class TESSERA_API NotFinite : public Error {
   std::int64_t step_;
 };
 
-/// Sum of the mean losses of some steps.
+/// The losses of some steps.
 struct LossSum {
-  double sum = 0;
-  std::int64_t steps = 0;
+  double sum = 0;  ///< of the images of `steps`: the mean loss of each step times its images
+  std::int64_t images = 0;   ///< of `steps`
+  std::int64_t steps = 0;    ///< with a finite loss
   std::int64_t skipped = 0;  ///< others, which had none that was finite
-  /// Per step; 0 of none.
-  double mean() const { return steps == 0 ? 0.0 : sum / static_cast<double>(steps); }
+  /// Per image; NaN of none.
+  double mean() const {
+    return images == 0 ? std::numeric_limits<double>::quiet_NaN()
+                       : sum / static_cast<double>(images);
+  }
+  LossSum& operator+=(const LossSum& other) {
+    sum += other.sum;
+    images += other.images;
+    steps += other.steps;
+    skipped += other.skipped;
+    return *this;
+  }
 };
 
 /// Trains a network.
@@ -146,10 +159,11 @@ class TESSERA_API Trainer {
   Network& network_;
   TrainerOptions options_;
   std::map<std::pair<std::int64_t, bool>, Plan> plans_;  ///< by images and `updates`
-  std::int64_t first_step_ = 0;  ///< of the state "step" when this trainer began
-  std::int64_t started_ = 0;     ///< steps of this trainer
-  std::int64_t read_ = 0;        ///< steps whose losses have been read
-  LossSum pending_;              ///< read but not taken
+  std::int64_t first_step_ = 0;      ///< of the state "step" when this trainer began
+  std::int64_t started_ = 0;         ///< steps of this trainer
+  std::int64_t read_ = 0;            ///< steps whose losses have been read
+  std::deque<std::int64_t> unread_;  ///< images of each step after those
+  LossSum pending_;                  ///< read but not taken
 };
 
 }  // namespace tessera
