@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "tessera/error.h"
+#include "tools/data_changes.h"
 #include "tools/networks.h"
+#include "tools/number_text.h"
 
 namespace tessera::tools {
 namespace {
@@ -26,6 +28,8 @@ void run(const Arguments& arguments) {
     throw Error(arguments.model, "names no data set it was trained on; choose one with --data");
   const auto dataset = load_test(opened, data, arguments.data);
   const std::size_t skipped = report_skipped({dataset.get()});
+  if (data == opened.checkpoint.training.data)
+    warn_of_changes(opened.checkpoint.training, *dataset);
   const auto device = arguments.device.open();
   const auto network = load(*device, opened);
   const Evaluation result = network->evaluate(
@@ -36,8 +40,9 @@ void run(const Arguments& arguments) {
     if (arguments.data.skip_bad) j["skipped"] = skipped;
     fmt::print("{}\n", j.dump());
   } else {
-    fmt::print("{}: accuracy {:.4f}, loss {:.4f} on {} test images of {}{}\n", arguments.model,
-               result.accuracy, result.loss, result.images, data, skipped_text(skipped));
+    fmt::print("{}: accuracy {:.4f}, loss {} on {} test images of {}{}\n", arguments.model,
+               result.accuracy, number_text(result.loss), result.images, data,
+               skipped_text(skipped));
   }
 }
 

@@ -166,8 +166,12 @@ std::string axes(const Axis& x, const Axis& y, const std::string& x_name) {
 
 std::string line_chart(const ChartAxes& names, const std::vector<Series>& all) {
   std::vector<Series> series;
-  std::copy_if(all.begin(), all.end(), std::back_inserter(series),
-               [](const Series& one) { return !one.points.empty(); });
+  for (Series one : all) {
+    std::erase_if(one.points, [](const auto& point) {
+      return !std::isfinite(point.first) || !std::isfinite(point.second);
+    });
+    if (!one.points.empty()) series.push_back(std::move(one));
+  }
   if (series.empty()) return {};
   Range of_x = range_of(series, &std::pair<double, double>::first);
   Range of_y = range_of(series, &std::pair<double, double>::second);

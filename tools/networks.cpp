@@ -104,6 +104,8 @@ DatasetOptions dataset_options(const DataOptions& data, const Checkpoint& checkp
   options.seed = training.seed;
   const bool is_trained_on = data.name.empty() || data.name == training.data;
   options.held_out = is_trained_on ? training.held_out : 1;
+  options.split_rule = training.split_rule;
+  if (is_trained_on && training.train_data) options.cutoffs = training.train_data->cutoffs;
   return options;
 }
 

@@ -11,6 +11,7 @@
 
 #include "tessera/error.h"
 #include "tools/networks.h"
+#include "tools/number_text.h"
 
 namespace tessera::tools {
 namespace {
@@ -154,7 +155,8 @@ class Printer {
       if (arguments_.json)
         found.push_back({{"name", classes_[i]}, {"probability", probabilities[i]}});
       else
-        fmt::print("  {:6.2f} %  {}\n", 100.0 * static_cast<double>(probabilities[i]), classes_[i]);
+        fmt::print("  {:>6} %  {}\n", percent_text(static_cast<double>(probabilities[i]), 2),
+                   classes_[i]);
     }
     if (!arguments_.json) return;
     nlohmann::ordered_json answer = {{"image", image}, {"classes", found}};

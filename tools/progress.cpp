@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <string>
 
+#include "tools/number_text.h"
+
 namespace tessera::tools {
 namespace {
 
@@ -55,11 +57,11 @@ void Progress::show(std::int64_t step, std::int64_t images, double loss) {
     const double left =
         seconds() / static_cast<double>(step - first_step_) * static_cast<double>(steps_left);
     const double fraction = static_cast<double>(step) / static_cast<double>(steps_per_epoch_);
-    fmt::print("\repoch {}/{} [{}] {:3.0f} %  {:.0f} images/s  loss {:.4f}  {} left \x1b[K", epoch_,
-               epochs_, bar(fraction), 100 * fraction, rate, loss, minutes(left));
+    fmt::print("\repoch {}/{} [{}] {:3.0f} %  {:.0f} images/s  loss {}  {} left \x1b[K", epoch_,
+               epochs_, bar(fraction), 100 * fraction, rate, number_text(loss), minutes(left));
   } else {
-    fmt::print("epoch {}/{} step {}/{} loss {:.4f} {:.0f} images/s\n", epoch_, epochs_, step,
-               steps_per_epoch_, loss, rate);
+    fmt::print("epoch {}/{} step {}/{} loss {} {:.0f} images/s\n", epoch_, epochs_, step,
+               steps_per_epoch_, number_text(loss), rate);
   }
   std::fflush(stdout);
 }
@@ -67,10 +69,10 @@ void Progress::show(std::int64_t step, std::int64_t images, double loss) {
 void Progress::end_epoch(std::int64_t images, double loss, const Evaluation& test) {
   clear();
   fmt::print(
-      "epoch {}/{} train loss {:.4f} test loss {:.4f} test accuracy {:.4f} "
+      "epoch {}/{} train loss {} test loss {} test accuracy {:.4f} "
       "({:.0f} images/s, {})\n",
-      epoch_, epochs_, loss, test.loss, test.accuracy, static_cast<double>(images) / seconds(),
-      minutes(seconds()));
+      epoch_, epochs_, number_text(loss), number_text(test.loss), test.accuracy,
+      static_cast<double>(images) / seconds(), minutes(seconds()));
   std::fflush(stdout);
 }
 

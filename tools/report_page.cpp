@@ -4,10 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
+#include "tools/epoch_verdict.h"
 #include "tools/html.h"
+#include "tools/number_text.h"
 #include "tools/png.h"
 #include "tools/report_style.h"
 
@@ -18,6 +21,9 @@ constexpr std::size_t most_mistakes = 24, most_layers = 30, most_confusions = 30
 constexpr std::size_t most_classes_of_a_matrix = 30;
 constexpr std::size_t longest_level_name = 3;  // longer ones stand upright above a matrix
 constexpr std::int64_t most_rows_of_large_pixels = 128;
+
+/// Of a clock too coarse for a layer nothing is a share.
+double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 /// A word of a command for a shell.
 std::string quoted(const std::string& word) {
@@ -110,9 +116,13 @@ class Page {
     add_fact("training images", fmt::format("{}", c_.start.train.size()));
     add_fact("test images", fmt::format("{}", c_.start.test.size()));
     add_fact("epochs done", fmt::format("{}", c_.end.epochs));
+    if (c_.end.best.value) add_fact("best", escape_html(to_string(c_.end.best)));
     add_fact("steps", fmt::format("{}", c_.end.step));
     add_fact("time", duration(c_.end.seconds));
     add("</dl>\n");
+    if (c_.end.early)
+      add("<p>The training stopped early: no better epoch came after {}.</p>\n",
+          to_string(c_.end.best));
     if (c_.end.outcome == Outcome::interrupted) add("<p>The training was interrupted.</p>\n");
     if (c_.end.outcome == Outcome::failed)
       add("<p>The training failed: {}</p>\n", escape_html(c_.end.error));
@@ -152,10 +162,11 @@ class Page {
   void add_epochs() {
     if (c_.epochs.empty()) return;
     add("<h2>Epochs</h2>\n<div class=\"scroll\"><table id=\"epochs\">\n<tr><th>epoch</th><th>train "
-        "loss</th><th>test loss</th><th>test accuracy</th><th>seconds</th></tr>\n");
+        "loss</th><th>test loss</th><th>test accuracy</th><th>seconds</th><th></th></tr>\n");
     for (const EpochReport& e : c_.epochs)
-      add("<tr><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.2f} %</td><td>{:.1f}</td></tr>\n",
-          e.epoch, e.train_loss, e.test.loss, 100 * e.test.accuracy, e.seconds);
+      add("<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.2f} %</td><td>{:.1f}</td><td>{}</td></tr>\n",
+          e.epoch, number_text(e.train_loss), number_text(e.test.loss), 100 * e.test.accuracy,
+          e.seconds, e.epoch == c_.end.best.epoch ? "best" : "");
     add("</table></div>\n");
   }
 
@@ -229,7 +240,8 @@ class Page {
                  [](const Prediction& p) { return p.best != p.label; });
     std::stable_sort(mistakes.begin(), mistakes.end(),
                      [](const Prediction& a, const Prediction& b) {
-                       return a.label_probability < b.label_probability;
+                       const auto order = [](float p) { return std::isnan(p) ? -1.0F : p; };
+                       return order(a.label_probability) < order(b.label_probability);
                      });
     const std::size_t all = mistakes.size();
     mistakes.resize(std::min(all, most_mistakes));
@@ -250,10 +262,12 @@ class Page {
     add("<figure title=\"{}\">", escape_html(title));
     if (is_picture(test))
       add("<img alt=\"{}\" src=\"{}\">", escape_html(title), data_uri(encode_png(test, p.image)));
-    add("<figcaption><b>{}</b> ({:.1f}&nbsp;%)<br>taken for <b>{}</b> ({:.1f}&nbsp;%)<br>image "
+    add("<figcaption><b>{}</b> ({}&nbsp;%)<br>taken for <b>{}</b> ({}&nbsp;%)<br>image "
         "{}</figcaption></figure>\n",
-        name(static_cast<std::size_t>(p.label)), 100 * p.label_probability,
-        name(static_cast<std::size_t>(p.best)), 100 * p.probability, p.image);
+        name(static_cast<std::size_t>(p.label)),
+        percent_text(static_cast<double>(p.label_probability), 1),
+        name(static_cast<std::size_t>(p.best)), percent_text(static_cast<double>(p.probability), 1),
+        p.image);
   }
 
   void add_layers() {
@@ -262,8 +276,8 @@ class Page {
                         [](double sum, const LayerTime& layer) { return sum + layer.seconds; });
     const auto row = [&](const std::string& layer, const std::string& how, double seconds) {
       add("<tr><td>{}</td><td class=\"text\">{}</td><td>{:.3f}</td><td>{:.1f} %</td>{}</tr>\n",
-          escape_html(layer), escape_html(how), 1e3 * seconds, 100 * seconds / all,
-          bar(std::min(1.0, seconds / c_.layers.front().seconds)));
+          escape_html(layer), escape_html(how), 1e3 * seconds, 100 * share(seconds, all),
+          bar(std::min(1.0, share(seconds, c_.layers.front().seconds))));
     };
     add("<h2>Time by layer</h2>\n<p class=\"soft\">Of a training step of {} images, {:.3f} ms in "
         "all; .dx, .dw and the like are gradients.</p>\n<div class=\"wide\"><table "

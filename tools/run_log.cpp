@@ -66,6 +66,7 @@ class RunLog final : public RunObserver {
            {"train_loss", epoch.train_loss},
            {"test_loss", epoch.test.loss},
            {"test_accuracy", epoch.test.accuracy},
+           {"best", epoch.best},
            {"seconds", epoch.seconds}});
   }
 
@@ -76,6 +77,9 @@ class RunLog final : public RunObserver {
                  {"step", end.step},
                  {"epochs", end.epochs},
                  {"seconds", end.seconds}};
+    if (end.best.value)
+      line["best"] = {{"epoch", end.best.epoch}, {to_string(end.best.by), *end.best.value}};
+    if (end.early) line["stopped_early"] = true;
     if (end.outcome == Outcome::failed) line["error"] = end.error;
     write(line);
   }

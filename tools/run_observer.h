@@ -31,7 +31,7 @@ struct RunStart {
 struct StepReport {
   std::int64_t step = 0;   ///< steps done in all
   std::int64_t epoch = 0;  ///< counted from 1
-  double loss = 0;         ///< mean of the steps since the last report
+  double loss = 0;         ///< mean of the images since the last report; NaN of none
   double lr = 0;           ///< of this step
   double images_per_second = 0;
 };
@@ -39,8 +39,9 @@ struct StepReport {
 struct EpochReport {
   std::int64_t step = 0;
   std::int64_t epoch = 0;
-  double train_loss = 0;  ///< mean of its steps
+  double train_loss = 0;  ///< mean of its images
   Evaluation test;
+  bool best = false;   ///< so far
   double seconds = 0;  ///< with the evaluation; since the run went on, if it did in this epoch
 };
 
@@ -52,6 +53,8 @@ struct RunEnd {
   std::int64_t epochs = 0;  ///< done
   double seconds = 0;
   std::string error;  ///< of one that failed
+  BestEpoch best;
+  bool early = false;  ///< out of patience
 };
 
 /// Throws Error when its record cannot be written; it is then told no more.

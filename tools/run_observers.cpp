@@ -60,10 +60,7 @@ void RunObservers::begin_epoch() {
   images_ = 0;
 }
 
-void RunObservers::add(const LossSum& losses) {
-  losses_.sum += losses.sum;
-  losses_.steps += losses.steps;
-}
+void RunObservers::add(const LossSum& losses) { losses_ += losses; }
 
 void RunObservers::step(StepReport report) {
   report.loss = std::exchange(losses_, {}).mean();

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <utility>
 
 #include "event.pb.h"
 #include "tessera/error.h"
+#include "tools/number_text.h"
 #include "tools/png.h"
 #include "tools/predictions.h"
 #include "tools/record_file.h"
@@ -128,7 +130,9 @@ class TensorBoard final : public RunObserver {
       value.set_tag(tag);
       return value;
     }
+    /// None where there is no number, as of steps that were all skipped.
     void scalar(const std::string& tag, double number) {
+      if (std::isnan(number)) return;
       add(tag).set_simple_value(static_cast<float>(number));
     }
     /// Markdown.
@@ -158,8 +162,8 @@ class TensorBoard final : public RunObserver {
          predict(start_->network, test, std::min(sample_images, test.size()), start_->weights)) {
       if (is_picture(test))
         fill(*step.add(fmt::format("test images/{}", p.image)).mutable_image(), test, p.image);
-      table += fmt::format("{} | {} | {} | {:.4f}\n", p.image, name(p.label), name(p.best),
-                           p.probability);
+      table += fmt::format("{} | {} | {} | {}\n", p.image, name(p.label), name(p.best),
+                           number_text(static_cast<double>(p.probability)));
     }
     step.text("test predictions", table);
   }

@@ -1,5 +1,6 @@
 // `tessera train`: what a run is made of, from the command line or a checkpoint.
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,8 +9,11 @@
 #include <utility>
 
 #include "tessera/error.h"
+#include "tools/data_changes.h"
+#include "tools/epoch_verdict.h"
 #include "tools/interrupt.h"
 #include "tools/networks.h"
+#include "tools/train_defaults.h"
 #include "tools/train_options.h"
 #include "tools/training.h"
 #include "tools/weights.h"
@@ -62,8 +66,36 @@ Model new_model(const TrainArguments& arguments, const Dataset& train, Crop crop
   return model;
 }
 
-void run(TrainArguments arguments, const TrainOptions& options,
-         const std::vector<OptionValue>& values) {
+TrainingState new_state(const TrainArguments& arguments, const Dataset& train,
+                        const Dataset& test) {
+  TrainingState state{
+      .data = arguments.data.name, .seed = arguments.seed, .batch = arguments.batch};
+  state.held_out = arguments.data.held_out;
+  state.plateau = plateau_of(arguments.plateau);
+  keep_fingerprints(state, train, test);
+  return state;
+}
+
+/// Of a run that continues, on data that are the same or accepted.
+TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& checkpoint,
+                            const Dataset& train, const Dataset& test) {
+  TrainingState state = checkpoint.training;
+  warn_of_split_rule(state, test);
+  const std::string changed = data_changes(state, train, test);
+  if (!changed.empty()) {
+    const std::string message = "the data have changed since the checkpoint: " + changed;
+    if (!arguments.accept_changed_data)
+      throw Error("resume", message + "; --accept-changed-data resumes with the data as they are");
+    fmt::print(stderr, "warning: {}\n", message);
+    // The order of an epoch is drawn for its number of images: the one begun begins anew.
+    state.batch_in_epoch = state.skipped = state.epoch_images = 0;
+    state.epoch_loss_sum = 0;
+  }
+  keep_fingerprints(state, train, test);
+  return state;
+}
+
+void run(TrainArguments arguments, const TrainOptions& options, std::vector<OptionValue> values) {
   Checkpoint checkpoint;
   const bool resumes = options.resume->count() > 0;
   const std::string default_out =
@@ -89,11 +121,7 @@ void run(TrainArguments arguments, const TrainOptions& options,
   if (train->classes().size() < 2)
     throw Error(arguments.data.name, fmt::format("has one class only, '{}', expected at least two",
                                                  train->classes().at(0)));
-  if (arguments.batch > train->size())
-    throw Error(
-        "train",
-        fmt::format("--batch is {}{}, expected at most the {} training images", arguments.batch,
-                    options.batch->count() == 0 && !resumes ? " by default" : "", train->size()));
+  if (arguments.batch_text != "auto" || resumes) take_batch(arguments, *train);
   Model model = resumes ? model_of(checkpoint) : new_model(arguments, *train, images.crop);
   const auto device = arguments.device.open(arguments.verbose);
   fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
@@ -102,16 +130,25 @@ void run(TrainArguments arguments, const TrainOptions& options,
   Network network(*device, std::move(model),
                   resumes ? std::nullopt : std::optional(arguments.seed));
   if (!arguments.weights.empty()) load_weights(arguments.weights, network, arguments.new_head);
-  TrainingState state = checkpoint.training;
-  if (!resumes) {
-    state.data = arguments.data.name;
-    state.seed = arguments.seed;
-    state.batch = arguments.batch;
-    state.held_out = arguments.data.held_out;
+  if (!resumes && arguments.batch_text == "auto")
+    take_batch_of_device(arguments, *train, *test, network);
+  TrainingState state = resumes ? resumed_state(arguments, checkpoint, *train, *test)
+                                : new_state(arguments, *train, *test);
+  state.best = best_epoch(arguments, options, state.best);
+  if (state.best.keep) check_checkpoint_path(best_path(arguments.out));
+  if (arguments.balance) {
+    arguments.trainer.loss.class_weights = balanced_weights(*train);
+    fmt::print("class weights: {:.4g}\n", fmt::join(arguments.trainer.loss.class_weights, ", "));
   }
   const std::int64_t steps_per_epoch = 1 + (train->size() - 1) / arguments.batch;
   state.options = resumes ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
-  if (resumes) take_epochs(arguments, options, state.options.schedule, steps_per_epoch);
+  if (resumes) {
+    const std::int64_t planned_for = checkpoint.training.train_images;
+    take_epochs(arguments, options, state.options.schedule,
+                planned_for > 0 ? 1 + (planned_for - 1) / arguments.batch : steps_per_epoch);
+  }
+  take_log_every(arguments, steps_per_epoch);
+  record_choices(arguments, values);
   Training training(arguments, network, *train, *test, state, resumes ? resumed : "", values);
   if (resumes) restore(checkpoint, network);
   catch_interrupts();

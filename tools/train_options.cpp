@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <locale>
+#include <sstream>
 
 #include "tessera/error.h"
 #include "tessera/models.h"
@@ -21,12 +24,32 @@ void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
                                    "go on from this checkpoint (default: that of --out) up to "
                                    "--epochs")
                        ->expected(0, 1);
+  command.add_flag(
+      "--accept-changed-data", a.accept_changed_data,
+      "with --resume: continue although images were added to the data or removed since "
+      "the checkpoint; an epoch that has begun starts again");
   command.add_option("--steps", a.steps, "stop after this many steps in all, 0: never")
       ->check(at_least<std::int64_t>(0));
   command
       .add_option("--log-every", a.log_every,
-                  "steps between log lines where the output is no terminal")
+                  "steps between log lines where the output is no terminal (default: a 25th of an "
+                  "epoch, at most 500)")
+      ->default_str("")
       ->check(at_least<std::int64_t>(1));
+  options.keep = command
+                     .add_option("--keep", a.keep,
+                                 "best: keep the model of the best epoch beside the last, as "
+                                 "NAME.best.safetensors for --out NAME.safetensors")
+                     ->check(CLI::IsMember({"best"}));
+  options.keep_by = command
+                        .add_option("--keep-by", a.keep_by,
+                                    "loss or accuracy of the test images: which epoch is the best")
+                        ->check(CLI::IsMember({"loss", "accuracy"}));
+  options.patience =
+      command
+          .add_option("--patience", a.patience,
+                      "stop after this many epochs without a better one (--keep-by), 0: never")
+          ->check(at_least<std::int64_t>(0));
   command.add_flag("--verbose", a.verbose, "print each node with the algorithm chosen for it");
   command.add_flag("--tune", a.tune, "tune the device for the network first (see tessera tune)");
   a.tuning.add(command, "--tune-seconds");
@@ -84,6 +107,7 @@ void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) 
 
 void add_loss(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   LossOptions& loss = a.trainer.loss;
+  CLI::Option* weights = nullptr;
   for (CLI::Option* option :
        {command.add_option("--loss", a.loss,
                            "cross-entropy (softmax), or bce: binary cross-entropy of each class "
@@ -100,7 +124,14 @@ void add_loss(CLI::App& command, TrainArguments& a, TrainOptions& options) {
             ->delimiter(',')}) {
     option->group("Loss");
     options.fixed.push_back(option);
+    weights = option;
   }
+  CLI::Option* balance =
+      command.add_flag("--balance", a.balance,
+                       "class weights from the training images: rare classes count as much as "
+                       "frequent ones");
+  balance->group("Loss")->excludes(weights);
+  options.fixed.push_back(balance);
 }
 
 void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
@@ -121,10 +152,31 @@ void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
         command.add_option("--milestones", a.milestones, "of multi-step: epochs, with commas")
             ->delimiter(','),
         command.add_option("--power", s.power, "of polynomial"),
-        command.add_option("--min-lr", s.min_lr, "where cosine ends")->check(at_least(0.0))}) {
+        command.add_option("--min-lr", s.min_lr, "where cosine ends")->check(at_least(0.0)),
+        command.add_option("--reduce-on-plateau", a.plateau,
+                           "FACTOR,PATIENCE, e.g. 0.1,10: multiply the learning rate by FACTOR "
+                           "after more than PATIENCE epochs whose test loss is no better")}) {
     option->group("Schedule");
     options.fixed.push_back(option);
   }
+}
+
+CLI::Validator is_batch() {
+  return {[](std::string& text) {
+            return text == "auto" ? std::string() : at_least<std::int64_t>(1)(text);
+          },
+          ""};
+}
+
+/// Of so many epochs. Throws Error where a checkpoint could not hold the number.
+std::int64_t steps_of(const char* option, double epochs, std::int64_t steps_per_epoch) {
+  const double steps = std::round(epochs * static_cast<double>(steps_per_epoch));
+  constexpr double most = std::numeric_limits<std::int32_t>::max();
+  if (!(steps <= most))
+    throw Error("train", fmt::format("{} {:g} makes {:.0f} steps of {} an epoch, expected at most "
+                                     "{:.0f} steps",
+                                     option, epochs, steps, steps_per_epoch, most));
+  return static_cast<std::int64_t>(steps);
 }
 
 std::vector<std::string> classifier_names() {
@@ -149,8 +201,17 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
           .add_option("--epochs", a.epochs,
                       "passes over the training images, in all (--resume: those planned at first)")
           ->check(at_least<std::int64_t>(1));
-  options.batch =
-      command.add_option("--batch", a.batch, "images in a step")->check(at_least<std::int64_t>(1));
+  options.batch = command
+                      .add_option_function<std::string>(
+                          "--batch",
+                          [&a](const std::string& text) {
+                            a.batch_text = text;
+                            if (text != "auto") CLI::detail::lexical_cast(text, a.batch);
+                          },
+                          "images in a step, or auto: the largest power of two that fits into the "
+                          "memory of a GPU, 32 on a CPU (default: 32, or all training images where "
+                          "they are fewer)")
+                      ->check(is_batch());
   options.seed =
       command.add_option("--seed", a.seed, "for the initial weights and the order of the images")
           ->check(at_least<std::int64_t>(0));
@@ -189,12 +250,39 @@ TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t ste
   options.seed = arguments.seed;
   ScheduleOptions& schedule = options.schedule;
   schedule.kind = schedule_of(arguments.schedule);
-  schedule.steps = std::max<std::int64_t>(1, arguments.epochs * steps_per_epoch - schedule.warmup);
-  schedule.period = std::max<std::int64_t>(
-      1, std::llround(arguments.period * static_cast<double>(steps_per_epoch)));
+  const auto steps = [&](const char* option, auto epochs) {
+    return steps_of(option, static_cast<double>(epochs), steps_per_epoch);
+  };
+  schedule.steps = std::max<std::int64_t>(1, steps("--epochs", arguments.epochs) - schedule.warmup);
+  schedule.period = std::max<std::int64_t>(1, steps("--period", arguments.period));
   for (std::int64_t epoch : arguments.milestones)
-    schedule.milestones.push_back(epoch * steps_per_epoch - schedule.warmup);
+    schedule.milestones.push_back(steps("--milestones", epoch) - schedule.warmup);
   return with_defaults(options);
+}
+
+Plateau plateau_of(const std::string& text) {
+  if (text.empty()) return {};
+  Plateau plateau;
+  std::istringstream numbers(text);
+  numbers.imbue(std::locale::classic());
+  char comma = 0;
+  numbers >> plateau.factor >> comma >> plateau.patience;
+  const bool is_whole = numbers && comma == ',' && numbers.peek() == EOF;
+  if (!is_whole || !(plateau.factor > 0 && plateau.factor < 1) || plateau.patience < 0)
+    throw Error("train",
+                fmt::format("--reduce-on-plateau is {}, expected FACTOR,PATIENCE: a factor "
+                            "between 0 and 1 and a number of epochs, as 0.1,10",
+                            text));
+  return plateau;
+}
+
+BestEpoch best_epoch(const TrainArguments& arguments, const TrainOptions& options, BestEpoch best) {
+  const BestBy by = best_by_of(arguments.keep_by);
+  if (options.keep_by->count() > 0 && by != best.by)
+    best = {.keep = best.keep, .by = by, .patience = best.patience};
+  if (options.keep->count() > 0) best.keep = true;
+  if (options.patience->count() > 0) best.patience = arguments.patience;
+  return best;
 }
 
 void take_epochs(TrainArguments& arguments, const TrainOptions& options,
@@ -202,6 +290,7 @@ void take_epochs(TrainArguments& arguments, const TrainOptions& options,
   if (schedule.steps == 0) return;  // a checkpoint from before there were schedules
   const std::int64_t planned = (schedule.warmup + schedule.steps) / steps_per_epoch;
   if (options.epochs->count() == 0) arguments.epochs = planned;
+  steps_of("--epochs", static_cast<double>(arguments.epochs), steps_per_epoch);  // checks it
   const bool ends = schedule.kind == Schedule::cosine || schedule.kind == Schedule::polynomial ||
                     schedule.kind == Schedule::one_cycle;
   if (ends && arguments.epochs > planned)
@@ -223,6 +312,7 @@ void take_settings(TrainArguments& arguments, const TrainOptions& options,
     throw Error("resume", "the checkpoint holds a network, but no training to go on with");
   fix(options.model, arguments.model, checkpoint.model);
   fix(options.data, arguments.data.name, training.data);
+  if (arguments.batch_text == "auto") arguments.batch = training.batch;
   fix(options.batch, arguments.batch, training.batch);
   fix(options.seed, arguments.seed, training.seed);
   fix(options.normalize, arguments.normalize, !checkpoint.input.options.mean.empty());

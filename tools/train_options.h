@@ -14,14 +14,16 @@ struct TrainArguments {
   DataOptions data{.name = "fashion-mnist"};
   DeviceOption device;
   std::int64_t epochs = 10;
-  std::int64_t batch = 32;
+  std::string batch_text;  ///< as given: a number, "auto" or nothing
+  std::int64_t batch = 0;
   std::uint64_t seed = 0;
   bool normalize = false;
   PixelOptions pixels;
   std::string out;
   std::string resume;
-  std::int64_t log_every = 500;
-  std::int64_t steps = 0;  ///< 0: no limit
+  bool accept_changed_data = false;
+  std::int64_t log_every = 0;  ///< 0: by the number of steps
+  std::int64_t steps = 0;      ///< 0: no limit
   bool verbose = false;
   bool tune = false;
   TuningOptions tuning;
@@ -38,6 +40,11 @@ struct TrainArguments {
   std::string schedule = "constant";
   double period = 1;                     ///< in epochs
   std::vector<std::int64_t> milestones;  ///< in epochs
+  std::string plateau;                   ///< FACTOR,PATIENCE
+  bool balance = false;
+  std::string keep;
+  std::string keep_by = "loss";
+  std::int64_t patience = 0;
 };
 
 /// The options that say where a run goes on and what a checkpoint fixes; each holds whether it was
@@ -45,6 +52,7 @@ struct TrainArguments {
 struct TrainOptions {
   CLI::Option *model, *data, *epochs, *batch, *seed, *normalize, *resume;
   CLI::Option *lr, *momentum, *weight_decay;
+  CLI::Option *keep, *keep_by, *patience;
   std::vector<CLI::Option*> fixed;  ///< the rest of optimiser and schedule
 };
 
@@ -53,6 +61,13 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& arguments);
 
 /// The trainer's options for a run of its own; a schedule is as long as the run.
 TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t steps_per_epoch);
+
+/// FACTOR,PATIENCE of --reduce-on-plateau, or one that is off. Throws Error when it is neither.
+Plateau plateau_of(const std::string& text);
+
+/// Which epoch is best, and what follows from it, for a run that begins or continues: options that
+/// were given change what a checkpoint says.
+BestEpoch best_epoch(const TrainArguments& arguments, const TrainOptions& options, BestEpoch best);
 
 /// Takes the settings of the interrupted run; one given again must be the same, but for the
 /// learning rate, momentum and weight decay, which may change.

@@ -3,11 +3,24 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "tools/epoch_verdict.h"
 #include "tools/interrupt.h"
 #include "tools/networks.h"
+#include "tools/number_text.h"
 
 namespace tessera::tools {
+
+namespace {
+
+/// What most often helps against steps that are not finite.
+std::string remedy(double lr) {
+  return fmt::format("lower the learning rate (--lr is {}) or limit gradients with --clip-norm",
+                     lr);
+}
+
+}  // namespace
 
 template <typename Action>
 void Training::explained(const Action& action) {
@@ -18,8 +31,9 @@ void Training::explained(const Action& action) {
     Loader loader(train_, batches_from(state_.batch_in_epoch - (state_.step - error.step())));
     throw NotFinite(
         error.step(),
-        fmt::format("the loss or a gradient of step {} is not finite: {}", error.step() + 1,
-                    trainer_.find_not_finite(*loader.next(), error.step())));
+        fmt::format("the loss or a gradient of step {} is not finite: {}; {}", error.step() + 1,
+                    trainer_.find_not_finite(*loader.next(), error.step()),
+                    remedy(*trainer_.options().lr)));
   }
 }
 
@@ -63,6 +77,7 @@ std::vector<Graph> Training::graphs() const {
 void Training::run() {
   network_.check_fits(train_);
   network_.check_fits(test_);
+  check_checkpoint(network_.model(), state_);
   if (state_.epoch >= arguments_.epochs)
     fmt::print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch,
                arguments_.epochs);
@@ -72,17 +87,20 @@ void Training::run() {
   const bool on_cpu = network_.device().info().id == "cpu";
   if (!arguments_.fallback.empty() && !on_cpu) last_ = checkpoint_of(network_, state_);
   try {
-    while (state_.epoch < arguments_.epochs && !stopped()) run_epoch();
+    while (state_.epoch < arguments_.epochs && !stopped() && !out_of_patience(state_)) run_epoch();
     if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
   } catch (const Error& error) {
     end(Outcome::failed, error.what());
     throw;
   }
   end(interrupted() ? Outcome::interrupted : Outcome::end);
-  if (state_.epoch < arguments_.epochs)
+  if (out_of_patience(state_))
+    fmt::print("stopped early after epoch {}: none was better than {}\n", state_.epoch,
+               to_string(state_.best));
+  else if (state_.epoch < arguments_.epochs)
     fmt::print("stopped after step {} (epoch {}{}); go on with --resume {}\n", state_.step,
                state_.epoch + 1,
-               state_.batch_in_epoch > 0 ? fmt::format(", mean loss {:.4f}", mean_loss()) : "",
+               state_.batch_in_epoch > 0 ? ", mean loss " + number_text(mean_loss()) : "",
                arguments_.out);
 }
 
@@ -148,6 +166,9 @@ void Training::save() {
   if (last_) last_ = checkpoint;
   guard(
       [&] {
+        // First: a run that ends between the two does the epoch again and finds the same.
+        if (std::exchange(best_, false) && state_.best.keep)
+          save_checkpoint(best_path(arguments_.out), checkpoint);
         save_checkpoint(arguments_.out, checkpoint);
         // Not before: a run that fails leaves a model of the same name with its own settings.
         if (checkpoint_.empty()) write_config(arguments_.out + ".toml", options_);
@@ -156,7 +177,27 @@ void Training::save() {
   checkpoint_ = arguments_.out;
 }
 
+void Training::check_epoch() const {
+  if (state_.skipped < state_.batch_in_epoch) return;
+  throw Error("train",
+              fmt::format("all {} steps of epoch {} were skipped, since no loss or gradients "
+                          "were finite: the model has not changed; {}",
+                          state_.skipped, state_.epoch + 1, remedy(*trainer_.options().lr)));
+}
+
+void Training::judge(EpochReport report) {
+  const EpochVerdict verdict = judge_epoch(state_, report.test);
+  report.best = best_ = verdict.best;
+  if (verdict.lowered) {
+    trainer_.set_lr(*state_.options.lr);
+    fmt::print("learning rate lowered to {:g}: the test loss has stopped falling\n",
+               *state_.options.lr);
+  }
+  observers_.epoch(report);
+}
+
 void Training::end_epoch(std::int64_t images) {
+  guard([&] { check_epoch(); }, /*of_device=*/false);
   Evaluation evaluation;
   guard([&] { evaluation = network_.evaluate(test_, evaluation_batch(test_), tested()); });
   progress_.end_epoch(images, mean_loss(), evaluation);
@@ -164,11 +205,10 @@ void Training::end_epoch(std::int64_t images) {
     fmt::print("skipped {} of {} steps, whose loss or gradients were not finite\n", state_.skipped,
                state_.batch_in_epoch);
   ++state_.epoch;
-  observers_.epoch(
+  judge(
       {.step = state_.step, .epoch = state_.epoch, .train_loss = mean_loss(), .test = evaluation});
-  state_.batch_in_epoch = 0;
+  state_.batch_in_epoch = state_.epoch_images = state_.skipped = 0;
   state_.epoch_loss_sum = 0;
-  state_.skipped = 0;
 }
 
 void Training::take_losses() {
@@ -176,6 +216,7 @@ void Training::take_losses() {
     LossSum losses;
     explained([&] { losses = trainer_.take_losses(); });
     state_.epoch_loss_sum += losses.sum;
+    state_.epoch_images += losses.images;
     state_.skipped += losses.skipped;
     observers_.add(losses);
   });
@@ -191,11 +232,16 @@ double Training::last_lr() const {
 }
 
 void Training::end(Outcome outcome, const std::string& error) {
-  observers_.end({.outcome = outcome, .step = state_.step, .epochs = state_.epoch, .error = error});
+  observers_.end({.outcome = outcome,
+                  .step = state_.step,
+                  .epochs = state_.epoch,
+                  .error = error,
+                  .best = state_.best,
+                  .early = out_of_patience(state_)});
 }
 
 double Training::mean_loss() const {
-  return LossSum{state_.epoch_loss_sum, state_.batch_in_epoch - state_.skipped}.mean();
+  return LossSum{.sum = state_.epoch_loss_sum, .images = state_.epoch_images}.mean();
 }
 
 void Training::print_plan(std::int64_t batch) {

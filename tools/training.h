@@ -45,12 +45,16 @@ class Training {
 
  private:
   bool stopped() const;
+  /// Throws Error when an epoch brought nothing.
+  void check_epoch() const;
   void run_epoch();
   /// Those of the epoch begun.
   LoaderOptions batches_from(std::int64_t first) const;
   const Batch* next_batch(Loader& loader);
   void end_trace();
   void save();
+  /// Keeps the model and changes the learning rate as the evaluation of the last epoch wants it.
+  void judge(EpochReport report);
   void end_epoch(std::int64_t images);
   void take_losses();
   Weights tested() const;
@@ -74,6 +78,7 @@ class Training {
   Progress progress_;
   RunObservers observers_;
   const std::vector<OptionValue>& options_;
+  bool best_ = false;  ///< the epoch done last, so far
   bool printed_ = false;
   std::string checkpoint_;          ///< the last good one of this run, or none
   std::optional<Checkpoint> last_;  ///< at hand for another device, when it was asked for

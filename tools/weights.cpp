@@ -144,14 +144,22 @@ void run_export(const ExportArguments& arguments) {
 void load_weights(const std::string& path, Network& network, bool new_head) {
   TensorFile file = read_state_dict(path);
   const Model& model = network.model();
-  if (new_head && !is_onnx(model.name)) {
+  bool other_head = false;
+  if (!is_onnx(model.name)) {
     const TensorFile own = state_dict(network);
-    for (const std::string& name : names_of_head(model.name, model.input))
-      if (const auto found = file.tensors.find(name);
-          found != file.tensors.end() && found->second.spec != own.tensors.at(name).spec)
-        found->second = own.tensors.at(name);
+    for (const std::string& name : names_of_head(model.name, model.input)) {
+      const auto found = file.tensors.find(name);
+      if (found == file.tensors.end() || found->second.spec == own.tensors.at(name).spec) continue;
+      other_head = true;
+      if (new_head) found->second = own.tensors.at(name);
+    }
   }
-  write_tensors(path, file, network);
+  try {
+    write_tensors(path, file, network);
+  } catch (const Error& error) {
+    if (new_head || !other_head) throw;
+    throw Error(std::string(error.what()) + "; --new-head begins with a new last layer");
+  }
 }
 
 void add_import_command(CLI::App& app) {

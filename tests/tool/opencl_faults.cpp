@@ -2,7 +2,8 @@
 // TESSERA_FAULT is "FUNCTION:N:CODE", the N-th call of it gives the code, or "FUNCTION:N:CODE:on",
 // from then on every call here does. FUNCTION "any" counts all of them. TESSERA_COUNT names a file
 // for the number of calls. TESSERA_SLOW_DISK: milliseconds that fsync takes longer. TESSERA_CLOCK:
-// each look at the wall clock shows an earlier time.
+// each look at the wall clock shows an earlier time. TESSERA_GPU_MEMORY: devices say that they are
+// GPUs with so many bytes.
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <dlfcn.h>
@@ -99,6 +100,17 @@ OBJECT(void*, clEnqueueMapBuffer,
        (cl_command_queue q, cl_mem m, cl_bool b, cl_map_flags f, size_t o, size_t n, WAITS,
         cl_int* status),
        (q, m, b, f, o, n, count, list, event, status))
+
+cl_int clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t bytes, void* to,
+                       size_t* size) {
+  const cl_int result = next(&clGetDeviceInfo, "clGetDeviceInfo")(device, what, bytes, to, size);
+  const char* const memory = std::getenv("TESSERA_GPU_MEMORY");
+  if (!memory || !to || result != CL_SUCCESS) return result;
+  if (what == CL_DEVICE_TYPE) *static_cast<cl_device_type*>(to) = CL_DEVICE_TYPE_GPU;
+  if (what == CL_DEVICE_GLOBAL_MEM_SIZE || what == CL_DEVICE_MAX_MEM_ALLOC_SIZE)
+    *static_cast<cl_ulong*>(to) = std::strtoull(memory, nullptr, 10);
+  return result;
+}
 
 // Command buffers are hidden, so that each launch is a call.
 void* clGetExtensionFunctionAddressForPlatform(cl_platform_id, const char*) { return nullptr; }

@@ -24,7 +24,7 @@ class ConfigTest(ToolCase):
         text = config.read_text()
         for line in ('augment = "crop=3,flip=0.3"', "milestones = [1, 2]", "normalize = true",
                      "warmup-factor = 0.3333333333333333", 'model = "tutorial"',
-                     "log-every = 500"):
+                     "log-every = 1"):
             self.assertIn(line + "\n", text)
         # The same run again writes over the model, not over the records of the first.
         self.assertNotIn("first.jsonl", text)
@@ -72,7 +72,7 @@ class ConfigTest(ToolCase):
                 ("optimiser = 'sgd'\n", "did you mean 'optimizer'?"),
                 ("colour = 'red'\n", "there is no key 'colour'; keys are"),
                 ("config = 'x'\n", "there is no key 'config'; keys are"),
-                ("help = true\n", "there is no key 'help'; keys are"),
+                ("help = true\n", "there is no key 'help'; did you mean 'keep'?"),
                 ("[train]\nepochs = 3\n", "has a section 'train'"),
                 ("epochs = 3\nbatch = 4\nepochs = 4\n", "the key 'epochs' twice"),
                 ("epochs = 0\n", "--epochs: found 0, expected a number of at least 1"),

@@ -155,6 +155,22 @@ class FaultsTest(ToolCase):
         [file] = (self.folder / "shared tuning").glob("*.json")
         self.assertGreater(len(json.loads(file.read_text())["results"]), 1)
 
+    def test_the_batch_that_fits_into_a_gpu(self):
+        self.with_device()
+        chosen = []
+        for memory, why in ((24 << 20, "the largest power of two that fits into the device's memory"),
+                            (2 << 30, "the largest power of two up to the training images")):
+            out = self.folder / "auto.safetensors"
+            result = self.train("--batch", "auto", "--steps", 2, "--epochs", 1, "--out", out,
+                                TESSERA_GPU_MEMORY=str(memory))
+            self.assertEqual(result.returncode, 0, result)
+            found = re.search(r"^batch: (\d+) images, (.*)$", result.stdout, re.M)
+            self.assertEqual(found[2], why)
+            chosen.append(int(found[1]))
+            self.assertIn(f"batch = {found[1]}\n", pathlib.Path(f"{out}.toml").read_text())
+        self.assertEqual(chosen[1], 512)  # of 600 images
+        self.assertIn(chosen[0], (16, 32, 64, 128, 256))
+
     def test_paths_with_spaces_quotes_and_other_letters(self):
         folder = self.folder / "it's \"quoted\" \u017clu\u0107 \u6f22"
         folder.mkdir()

@@ -1,0 +1,20 @@
+// What has changed in the data of a checkpoint since it was written.
+#pragma once
+
+#include <string>
+
+#include "tessera/checkpoint.h"
+
+namespace tessera::tools {
+
+/// Keeps the fingerprints of the data of a run in its state.
+void keep_fingerprints(TrainingState& state, const Dataset& train, const Dataset& test);
+
+/// In words, as "3 images added, 1 removed"; nothing when nothing is known or has changed.
+std::string data_changes(const TrainingState& state, const Dataset& train, const Dataset& test);
+/// Warns on stderr of changes that can be seen from the test images, and of a split rule by which
+/// an added image changes which others are tested.
+void warn_of_changes(const TrainingState& state, const Dataset& test);
+void warn_of_split_rule(const TrainingState& state, const Dataset& test);
+
+}  // namespace tessera::tools
