@@ -173,8 +173,10 @@ Shape padding_of(Var x, Var w, const Conv2dOptions& options) {
 std::int64_t transposed_axis(const ConvTranspose2dOptions& options, Var x, Var w,
                              std::size_t axis) {
   const std::int64_t extra = options.output_padding[axis], stride = options.stride[axis];
-  check(extra >= 0 && extra < stride,
-        "output_padding is {}, expected at least 0 and less than the stride {}", extra, stride);
+  const std::int64_t dilation = options.dilation[axis];
+  check(extra >= 0 && extra < std::max(stride, dilation),
+        "output_padding is {}, expected at least 0 and less than the stride {} or the dilation {}",
+        extra, stride, dilation);
   const std::int64_t cut = axis == 0 ? options.padding.top + options.padding.bottom
                                      : options.padding.left + options.padding.right;
   const std::int64_t full = (x.shape()[axis + 1] - 1) * stride +
@@ -182,6 +184,21 @@ std::int64_t transposed_axis(const ConvTranspose2dOptions& options, Var x, Var w
   check(full > cut, "padding cuts off {} of {} {}, expected less", cut, full,
         axis == 0 ? "rows" : "columns");
   return full - cut;
+}
+
+/// An output_padding of a stride and more is taken off the padding at the end, and what is left of
+/// it are zeros: no conv2d has these rows or columns in its input and as few windows.
+PadWidths zeros_behind(const ConvTranspose2dOptions& options, Shape& size, Padding2d& padding) {
+  PadWidths zeros(4);
+  for (std::size_t axis = 0; axis < 2; ++axis) {
+    const std::int64_t extra = options.output_padding[axis];
+    if (extra < options.stride[axis]) continue;
+    std::int64_t& end = axis == 0 ? padding.bottom : padding.right;
+    zeros[axis + 1][1] = std::max<std::int64_t>(0, extra - end);
+    size[axis] -= zeros[axis + 1][1];
+    end = std::max<std::int64_t>(0, end - extra);
+  }
+  return zeros;
 }
 
 /// Its rows and columns.
@@ -246,13 +263,15 @@ Var conv_transpose2d(Var x, Var w, std::optional<Var> b, const ConvTranspose2dOp
   } catch (const Error& error) {
     throw Error("conv_transpose2d", fmt::format("{} (node '{}')", error.what(), name));
   }
-  const Padding2d& padding = options.padding;
+  Padding2d padding = options.padding;
+  const PadWidths zeros = zeros_behind(options, size, padding);
   const Attributes attributes = {
       {"stride", pair(options.stride)},
       {"padding", Shape{padding.top, padding.bottom, padding.left, padding.right}},
       {"dilation", pair(options.dilation)},
       {"groups", options.groups}};
-  const Var y = conv2d_dx(x, w, attributes, size, name);
+  Var y = conv2d_dx(x, w, attributes, size, name);
+  if (zeros != PadWidths(4)) y = pad(y, zeros);
   return b ? add(y, *b) : y;
 }
 

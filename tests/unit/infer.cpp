@@ -202,8 +202,12 @@ TEST_CASE("conv_transpose2d works out its size and checks") {
     return "nothing was thrown";
   };
   CHECK(refusal(w, {.stride = {2, 2}, .output_padding = {0, 2}}) ==
-        "[conv_transpose2d] output_padding is 2, expected at least 0 and less than the stride 2 "
-        "(node 'up')");
+        "[conv_transpose2d] output_padding is 2, expected at least 0 and less than the stride 2 or "
+        "the dilation 1 (node 'up')");
+  CHECK(conv_transpose2d(
+            images.x, w, {},
+            {.padding = {0, 1, 0, 0}, .output_padding = {2, 1}, .dilation = {3, 2}, .groups = 2})
+            .shape()[1] == 11 + 3 * 2 + 1 - 1 + 2 - 1);
   CHECK(refusal(w, {.padding = {7, 0}}) ==
         "[conv_transpose2d] padding cuts off 14 of 13 rows, expected less (node 'up')");
   CHECK(refusal(w, {.padding = Padding2d::same()}) ==

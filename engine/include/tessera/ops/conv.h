@@ -71,7 +71,7 @@ TESSERA_API Var conv1d(Var x, Var w, std::optional<Var> b = {}, const Conv1dOpti
 struct ConvTranspose2dOptions {
   std::array<std::int64_t, 2> stride = {1, 1};
   Padding2d padding = {};  ///< rows and columns cut off the result; not `same`
-  std::array<std::int64_t, 2> output_padding = {0, 0};  ///< less than the stride
+  std::array<std::int64_t, 2> output_padding = {0, 0};  ///< below stride or dilation
   std::array<std::int64_t, 2> dilation = {1, 1};
   std::int64_t groups = 1;
   bool bias = true;  ///< layers only: whether there is one
