@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <fstream>
 
 #include "backends/opencl/disk_cache.h"
@@ -36,6 +37,7 @@ std::string path(const std::string& name) {
 
 std::string file(const std::string& name, Input bytes) {
   const std::string written = path(name);
+  std::filesystem::remove(written);  // some file systems flush one that is written again
   std::ofstream(written, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()),
              static_cast<std::streamsize>(bytes.size()));
