@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "onnx/budget.h"
 #include "tessera/error.h"
 
 namespace tessera::importer {
@@ -82,6 +83,19 @@ std::int64_t checked_axis(std::int64_t axis, std::size_t rank) {
     throw Error("onnx",
                 fmt::format("axis is {}, expected {} to {}", axis, -dimensions, dimensions - 1));
   return axis < 0 ? axis + dimensions : axis;
+}
+
+Axes checked_axes(Axes axes, std::size_t rank) {
+  if (axes.size() > rank || rank > most_dimensions)
+    throw Error("onnx", fmt::format("there are {} axes, expected at most {}", axes.size(),
+                                    std::min(rank, most_dimensions)));
+  std::vector<bool> seen(rank);
+  for (std::int64_t& axis : axes) {
+    axis = checked_axis(axis, rank);
+    if (seen[index(axis)]) throw Error("onnx", fmt::format("axis {} is named twice", axis));
+    seen[index(axis)] = true;
+  }
+  return axes;
 }
 
 std::int64_t place_of(const Axes& axes, std::int64_t axis) {

@@ -23,6 +23,8 @@ Axes channels_first(std::size_t rank);
 Shape permuted(const Shape& shape, const Axes& order);
 /// `axis` as a number from 0; throws Error when there is none such.
 std::int64_t checked_axis(std::int64_t axis, std::size_t rank);
+/// The same for several; throws Error also when two of them are equal or there are too many.
+Axes checked_axes(Axes axes, std::size_t rank);
 /// Which dimension as stored is dimension `axis`; negative ones count from the end.
 std::int64_t place_of(const Axes& axes, std::int64_t axis);
 

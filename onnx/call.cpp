@@ -8,47 +8,78 @@
 
 namespace tessera::importer {
 
+std::int64_t checked_size(const std::string& name, std::int64_t found, std::int64_t least) {
+  if (found < least || found > most_setting)
+    throw Error("onnx",
+                fmt::format("{} is {}, expected {} to {}", name, found, least, most_setting));
+  return found;
+}
+
 const onnx::AttributeProto* Call::find(const std::string& attribute) const {
   for (const onnx::AttributeProto& a : node_.attribute())
     if (a.name() == attribute) return &a;
   return nullptr;
 }
 
+const onnx::AttributeProto* Call::find(const std::string& attribute, Type type) const {
+  const onnx::AttributeProto* found = find(attribute);
+  // Files of old versions leave the type out.
+  if (found && found->type() != onnx::AttributeProto::UNDEFINED && found->type() != type)
+    throw Error("onnx", fmt::format("attribute {} is of type {}, expected {}", attribute,
+                                    static_cast<int>(found->type()),
+                                    onnx::AttributeProto_AttributeType_Name(type)));
+  return found;
+}
+
 bool Call::has_attribute(const std::string& attribute) const { return find(attribute) != nullptr; }
 
 std::int64_t Call::integer(const std::string& attribute, std::int64_t otherwise) const {
-  const auto* found = find(attribute);
+  const auto* found = find(attribute, onnx::AttributeProto::INT);
   return found ? found->i() : otherwise;
 }
 
+std::int64_t Call::size(const std::string& attribute, std::int64_t otherwise) const {
+  return checked_size(attribute, integer(attribute, otherwise), 1);
+}
+
+bool Call::flag(const std::string& attribute, bool otherwise) const {
+  return integer(attribute, otherwise ? 1 : 0) != 0;
+}
+
 double Call::number(const std::string& attribute, double otherwise) const {
-  const auto* found = find(attribute);
+  const auto* found = find(attribute, onnx::AttributeProto::FLOAT);
   return found ? static_cast<double>(found->f()) : otherwise;
 }
 
 std::string Call::text(const std::string& attribute, const std::string& otherwise) const {
-  const auto* found = find(attribute);
+  const auto* found = find(attribute, onnx::AttributeProto::STRING);
   return found ? found->s() : otherwise;
 }
 
 std::vector<std::int64_t> Call::integers(const std::string& attribute,
                                          std::vector<std::int64_t> otherwise) const {
-  const auto* found = find(attribute);
+  const auto* found = find(attribute, onnx::AttributeProto::INTS);
   if (!found) return otherwise;
   return {found->ints().begin(), found->ints().end()};
 }
 
 std::vector<double> Call::numbers(const std::string& attribute) const {
-  const auto* found = find(attribute);
+  const auto* found = find(attribute, onnx::AttributeProto::FLOATS);
   if (!found) return {};
   return {found->floats().begin(), found->floats().end()};
 }
 
 Constant Call::tensor_attribute(const std::string& attribute) const {
-  const auto* found = find(attribute);
+  const auto* found = find(attribute, onnx::AttributeProto::TENSOR);
   if (!found || !found->has_t()) throw Error("onnx", fmt::format("has no tensor '{}'", attribute));
   check_data(found->t(), importer_.file().folder());
   return constant_of(found->t(), importer_.file().folder());
+}
+
+std::vector<Argument> Call::branch(const std::string& attribute) const {
+  const auto* found = find(attribute, onnx::AttributeProto::GRAPH);
+  if (!found || !found->has_g()) throw Error("onnx", fmt::format("has no graph '{}'", attribute));
+  return importer_.import_graph(found->g());
 }
 
 void Call::expect(const std::string& attribute, std::int64_t value) const {

@@ -6,24 +6,37 @@
 #include <vector>
 
 #include "onnx/importer.h"
+#include "onnx/inline.h"
 
 namespace tessera::importer {
+
+/// `found` itself. Throws Error unless it is from `least` to most_setting.
+std::int64_t checked_size(const std::string& name, std::int64_t found, std::int64_t least);
 
 class Call {
  public:
   Call(Importer& importer, const onnx::NodeProto& node) : importer_(importer), node_(node) {}
 
   const std::string& op() const { return node_.op_type(); }
+  /// Whether it is one of ONNX's own operators.
+  bool is_onnx() const { return importer::is_onnx(node_.domain()); }
   /// For the nodes of the graph.
   std::string name() const { return name_of(node_); }
-  std::int64_t opset() const { return importer_.file().opset(); }
+  std::int64_t opset() const { return importer_.file().opset(node_); }
   Graph& graph() { return importer_.graph(); }
   /// A shape for tensors of a whole batch, which may have another size than those of the file.
   Shape for_batch(Shape shape) const;
   bool is_batch(const Shape& shape) const;
 
+  /// What known tensors may cost.
+  Budget& budget() const { return importer_.budget(); }
+
+  // Throw Error when the attribute is of another type.
   bool has_attribute(const std::string& attribute) const;
   std::int64_t integer(const std::string& attribute, std::int64_t otherwise) const;
+  /// A block, a number of groups and the like: throws Error unless it is from 1 to most_setting.
+  std::int64_t size(const std::string& attribute, std::int64_t otherwise) const;
+  bool flag(const std::string& attribute, bool otherwise = false) const;
   double number(const std::string& attribute, double otherwise) const;
   std::string text(const std::string& attribute, const std::string& otherwise) const;
   std::vector<std::int64_t> integers(const std::string& attribute,
@@ -31,6 +44,9 @@ class Call {
   std::vector<double> numbers(const std::string& attribute) const;
   /// The tensor of a Constant; throws Error when there is none.
   Constant tensor_attribute(const std::string& attribute) const;
+  /// Imports the graph that an attribute holds and returns its outputs; throws Error when there is
+  /// none.
+  std::vector<Argument> branch(const std::string& attribute) const;
   /// Throws Error unless the attribute is absent or this.
   void expect(const std::string& attribute, std::int64_t value) const;
 
@@ -63,7 +79,9 @@ class Call {
   std::optional<double> number_setting(const std::string& attribute, std::size_t input) const;
 
  private:
+  using Type = onnx::AttributeProto::AttributeType;
   const onnx::AttributeProto* find(const std::string& attribute) const;
+  const onnx::AttributeProto* find(const std::string& attribute, Type type) const;
   const std::string& input_name(std::size_t input) const;
 
   Importer& importer_;

@@ -11,6 +11,7 @@
 #include <string>
 #include <system_error>
 
+#include "onnx/budget.h"
 #include "tessera/error.h"
 
 namespace tessera::importer {
@@ -26,6 +27,17 @@ using onnx::TensorProto;
 struct Half {
   std::uint16_t bits;
 };
+
+struct Bfloat {
+  std::uint16_t bits;
+};
+
+double to_double(Bfloat bfloat) {
+  const std::uint32_t bits = std::uint32_t{bfloat.bits} << 16;
+  float number = 0;
+  std::memcpy(&number, &bits, sizeof number);
+  return number;
+}
 
 double to_double(Half half) {
   const int exponent = half.bits >> 10 & 31, fraction = half.bits & 1023;
@@ -67,10 +79,11 @@ std::vector<double> numbers(const Field& field) {
   return {field.begin(), field.end()};
 }
 
-std::vector<double> halves(const TensorProto& tensor) {
+template <typename Number>
+std::vector<double> of_16_bits(const TensorProto& tensor) {
   std::vector<double> values;
   for (std::int32_t bits : tensor.int32_data())
-    values.push_back(to_double(Half{static_cast<std::uint16_t>(bits)}));
+    values.push_back(to_double(Number{static_cast<std::uint16_t>(bits)}));
   return values;
 }
 
@@ -84,7 +97,8 @@ const Type& type_of(const TensorProto& tensor) {
   static const std::pair<int, Type> types[] = {
       {TensorProto::FLOAT, {Kind::number, 4, decoded<float>, floats}},
       {TensorProto::DOUBLE, {Kind::number, 8, decoded<double>, doubles}},
-      {TensorProto::FLOAT16, {Kind::number, 2, decoded<Half>, halves}},
+      {TensorProto::FLOAT16, {Kind::number, 2, decoded<Half>, of_16_bits<Half>}},
+      {TensorProto::BFLOAT16, {Kind::number, 2, decoded<Bfloat>, of_16_bits<Bfloat>}},
       {TensorProto::BOOL, {Kind::boolean, 1, decoded<std::uint8_t>, ints}},
       {TensorProto::INT8, {Kind::integer, 1, decoded<std::int8_t>, ints}},
       {TensorProto::UINT8, {Kind::integer, 1, decoded<std::uint8_t>, ints}},
@@ -148,7 +162,9 @@ External external(const TensorProto& tensor, const fs::path& folder, std::uint64
 }
 
 std::uint64_t bytes_of(const TensorProto& tensor) {
-  return static_cast<std::uint64_t>(element_count(shape_of(tensor))) * type_of(tensor).bytes;
+  const Shape shape = shape_of(tensor);
+  check_shape(fmt::format("tensor '{}'", tensor.name()), shape);
+  return static_cast<std::uint64_t>(element_count(shape)) * type_of(tensor).bytes;
 }
 
 std::string raw_data(const TensorProto& tensor, const fs::path& folder) {
@@ -202,12 +218,16 @@ std::vector<float> floats_of(const TensorProto& tensor, const fs::path& folder) 
   return floats;
 }
 
+std::int64_t whole(double number) {
+  if (std::isnan(number)) return 0;
+  return number >= 0x1p63    ? std::numeric_limits<std::int64_t>::max()
+         : number <= -0x1p63 ? std::numeric_limits<std::int64_t>::min()
+                             : static_cast<std::int64_t>(number);
+}
+
 std::vector<std::int64_t> integers(const Constant& constant) {
   std::vector<std::int64_t> values;
-  for (double number : constant.numbers)
-    values.push_back(number >= 0x1p63    ? std::numeric_limits<std::int64_t>::max()
-                     : number <= -0x1p63 ? std::numeric_limits<std::int64_t>::min()
-                                         : static_cast<std::int64_t>(number));
+  for (double number : constant.numbers) values.push_back(whole(number));
   return values;
 }
 

@@ -20,6 +20,8 @@ struct Constant {
   std::vector<double> numbers;  ///< 64-bit integers above 2^53 are rounded
 };
 
+/// Cut off towards 0 and clipped; 0 for NaN.
+std::int64_t whole(double number);
 /// Integers; those that do not fit are clipped.
 std::vector<std::int64_t> integers(const Constant& constant);
 

@@ -2,20 +2,32 @@
 
 #include <fmt/format.h>
 
-#include "engine/ops/broadcast.h"
 #include "tessera/error.h"
 
 namespace tessera::importer {
+
+void Places::next() {
+  for (std::size_t d = dimensions_.size(); d-- > 0;) {
+    const auto& [size, steps] = dimensions_[d];
+    const bool more = ++index_[d] < size;
+    for (std::size_t i = 0; i < places_.size(); ++i)
+      places_[i] += more ? steps[i] : steps[i] * (1 - size);
+    if (more) return;
+    index_[d] = 0;
+  }
+}
 
 Shape broadcast(const Shape& a, const Shape& b) {
   if (auto shape = broadcast_shape(a, b)) return *shape;
   throw Error("onnx", fmt::format("{} and {} do not broadcast", to_string(a), to_string(b)));
 }
 
-Constant built(Constant::Kind kind, const Shape& shape,
+Constant built(Budget& budget, Constant::Kind kind, const Shape& shape,
                const std::function<double(const Shape& index)>& element) {
   Constant result{kind, shape, {}};
   Shape index(shape.size(), 0);
+  budget.make(element_count(shape));
+  result.numbers.reserve(static_cast<std::size_t>(element_count(shape)));
   for (std::int64_t left = element_count(shape); left > 0; --left) {
     result.numbers.push_back(element(index));
     for (std::size_t i = shape.size(); i-- > 0;) {
@@ -34,15 +46,25 @@ double element_at(const Constant& x, const Shape& index) {
   return x.numbers.at(static_cast<std::size_t>(offset));
 }
 
-Constant elementwise(const std::vector<Constant>& operands,
+Constant elementwise(Budget& budget, const std::vector<Constant>& operands,
                      const std::function<double(const std::vector<double>&)>& function) {
-  Shape shape;
-  for (const Constant& operand : operands) shape = broadcast(shape, operand.shape);
+  std::vector<Shape> shapes;
+  Constant result{operands.back().kind, {}, {}};
+  for (const Constant& operand : operands) {
+    shapes.push_back(operand.shape);
+    result.shape = broadcast(result.shape, operand.shape);
+  }
+  const std::int64_t count = element_count(result.shape);
+  budget.make(count);
+  result.numbers.reserve(static_cast<std::size_t>(count));
+  Places places(broadcast_dimensions(shapes, result.shape), operands.size());
   std::vector<double> elements(operands.size());
-  return built(operands.back().kind, shape, [&](const Shape& index) {
-    for (std::size_t i = 0; i < operands.size(); ++i) elements[i] = element_at(operands[i], index);
-    return function(elements);
-  });
+  for (std::int64_t left = count; left > 0; --left, places.next()) {
+    for (std::size_t i = 0; i < operands.size(); ++i)
+      elements[i] = operands[i].numbers.at(places.of(i));
+    result.numbers.push_back(function(elements));
+  }
+  return result;
 }
 
 }  // namespace tessera::importer

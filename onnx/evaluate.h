@@ -2,8 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 #include <vector>
 
+#include "engine/ops/broadcast.h"
+#include "onnx/budget.h"
 #include "onnx/constant.h"
 
 namespace tessera::importer {
@@ -12,11 +15,24 @@ namespace tessera::importer {
 Shape broadcast(const Shape& a, const Shape& b);
 
 /// function(elements at the same place), the operands broadcast; the kind is that of the last.
-Constant elementwise(const std::vector<Constant>& operands,
+Constant elementwise(Budget& budget, const std::vector<Constant>& operands,
                      const std::function<double(const std::vector<double>&)>& function);
 /// Its elements are element(index), in row order.
-Constant built(Constant::Kind kind, const Shape& shape,
+Constant built(Budget& budget, Constant::Kind kind, const Shape& shape,
                const std::function<double(const Shape& index)>& element);
+/// Where the operands of a broadcast have their elements, element by element of the result.
+class Places {
+ public:
+  Places(std::vector<BroadcastDimension> dimensions, std::size_t operands)
+      : dimensions_(std::move(dimensions)), index_(dimensions_.size()), places_(operands) {}
+  std::size_t of(std::size_t operand) const { return static_cast<std::size_t>(places_[operand]); }
+  void next();
+
+ private:
+  std::vector<BroadcastDimension> dimensions_;
+  std::vector<std::int64_t> index_, places_;
+};
+
 /// Dimensions of size 1 are repeated, leading ones left out.
 double element_at(const Constant& x, const Shape& index);
 

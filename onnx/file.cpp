@@ -7,24 +7,31 @@
 #include <algorithm>
 #include <cctype>
 #include <fstream>
+#include <new>
 #include <utility>
 
 #include "onnx/constant.h"
+#include "onnx/inline.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"
 
 namespace tessera::importer {
 namespace {
 
-bool is_onnx(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
+constexpr std::int64_t oldest_opset = 6, newest_opset = 28;  // of onnx 1.23
+constexpr std::size_t most_letters = 1000;                   ///< of a name
 
 onnx::ModelProto parse(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error("onnx", fmt::format("cannot open '{}'", path));
   const google::protobuf::LogSilencer silencer;  // errors go to the caller, not to the terminal
   onnx::ModelProto model;
-  if (!model.ParseFromIstream(&file))
-    throw Error("onnx", fmt::format("'{}' is damaged, or no ONNX file", path));
+  try {
+    if (!model.ParsePartialFromIstream(&file))
+      throw Error("onnx", fmt::format("'{}' is damaged, or no ONNX file", path));
+  } catch (const std::bad_alloc&) {
+    throw Error("onnx", fmt::format("there is not enough memory for '{}'", path));
+  }
   if (model.graph().output_size() == 0)
     throw Error("onnx", fmt::format("'{}' has no graph with outputs", path));
   return model;
@@ -39,45 +46,77 @@ std::string name_of(const onnx::NodeProto& node) {
 File::File(std::string path) : path_(std::move(path)), model_(parse(path_)) {
   read_opset();
   check_names();
-  index();
+  opsets_ = inline_functions(model_);
+  for_each_graph(graph(), [&](const onnx::GraphProto& g) { index(g); });
   check_operators();
-  for (const onnx::TensorProto& tensor : graph().initializer()) check_data(tensor, folder());
+  for (const auto& [name, tensor] : initializers_) check_data(*tensor, folder());
 }
 
 void File::read_opset() {
   for (const auto& set : model_.opset_import())
     if (is_onnx(set.domain())) opset_ = set.version();
-  if (opset_ < 9 || opset_ > 21)
-    throw Error("onnx", fmt::format("'{}' is of opset {}, expected 9 to 21", path_, opset_));
+  if (opset_ < oldest_opset || opset_ > newest_opset)
+    throw Error("onnx", fmt::format("'{}' is of opset {}, expected {} to {}", path_, opset_,
+                                    oldest_opset, newest_opset));
 }
 
 void File::check_names() const {
   const auto check = [&](const std::string& name) {
-    if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::iscntrl(c); }))
-      throw Error("onnx", fmt::format("'{}' has a name with control characters", path_));
+    if (name.size() > most_letters ||
+        std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::iscntrl(c); }))
+      throw Error("onnx", fmt::format("'{}' has a name with control characters or more than {} "
+                                      "letters",
+                                      path_, most_letters));
   };
-  for (const onnx::NodeProto& node : graph().node()) {
-    check(node.name());
-    check(node.op_type());
-    check(node.domain());
-    for (const auto& attribute : node.attribute()) check(attribute.name());
-    for (const auto& names : {node.input(), node.output()})
-      std::for_each(names.begin(), names.end(), check);
+  const auto check_tensor = [&](const onnx::TensorProto& tensor) {
+    check(tensor.name());
+    for (const auto& entry : tensor.external_data()) {
+      check(entry.key());
+      check(entry.value());
+    }
+  };
+  const auto check_nodes = [&](const auto& nodes) {
+    for (const onnx::NodeProto& node : nodes) {
+      for (const auto& name : {node.name(), node.op_type(), node.domain()}) check(name);
+      for (const auto& names : {node.input(), node.output()})
+        std::for_each(names.begin(), names.end(), check);
+      for (const auto& attribute : node.attribute()) {
+        for (const auto& name : {attribute.name(), attribute.ref_attr_name(), attribute.s()})
+          check(name);
+        check_tensor(attribute.t());
+      }
+    }
+  };
+  const auto check_graph = [&](const onnx::GraphProto& graph) {
+    check_nodes(graph.node());
+    for (const onnx::TensorProto& tensor : graph.initializer()) check_tensor(tensor);
+    for (const auto& values : {graph.input(), graph.output()})
+      for (const onnx::ValueInfoProto& value : values) check(value.name());
+  };
+  for_each_graph(graph(), check_graph);
+  for (const onnx::FunctionProto& function : model_.functions()) {
+    check(function.name());
+    check(function.domain());
+    check_nodes(function.node());
+    for (const onnx::NodeProto& node : function.node())
+      for (const auto& attribute : node.attribute()) for_each_graph(attribute.g(), check_graph);
   }
-  for (const onnx::TensorProto& tensor : graph().initializer()) check(tensor.name());
-  for (const auto& values : {graph().input(), graph().output()})
-    for (const onnx::ValueInfoProto& value : values) check(value.name());
 }
 
-void File::index() {
-  for (const onnx::TensorProto& tensor : graph().initializer())
+void File::index(const onnx::GraphProto& graph) {
+  for (const onnx::TensorProto& tensor : graph.initializer())
     initializers_[tensor.name()] = &tensor;
-  for (const onnx::NodeProto& node : graph().node()) {
+  for (const onnx::NodeProto& node : graph.node()) {
     for (const std::string& output : node.output())
       if (!output.empty()) producers_[output] = &node;
     const bool convolves = node.op_type() == "Conv" || node.op_type() == "ConvTranspose";
     if (convolves && node.input_size() > 1) filters_.insert(node.input(1));
   }
+}
+
+std::int64_t File::opset(const onnx::NodeProto& node) const {
+  const auto found = node.output_size() == 0 ? opsets_.end() : opsets_.find(node.output(0));
+  return found == opsets_.end() ? opset_ : found->second;
 }
 
 void File::check_operators() const {
@@ -117,14 +156,21 @@ bool File::is_filter(const onnx::TensorProto& initializer) const {
   return filters_.contains(initializer.name());
 }
 
-std::vector<const onnx::NodeProto*> File::nodes_for(const std::vector<std::string>& values) const {
+std::vector<const onnx::NodeProto*> nodes_for(const onnx::GraphProto& graph,
+                                              const std::vector<std::string>& values) {
   std::set<std::string> needed(values.begin(), values.end());
   std::vector<const onnx::NodeProto*> nodes;
-  for (int i = graph().node_size(); i-- > 0;) {
-    const onnx::NodeProto& node = graph().node(i);
+  for (int i = graph.node_size(); i-- > 0;) {
+    const onnx::NodeProto& node = graph.node(i);
     const auto is_needed = [&](const std::string& output) { return needed.contains(output); };
     if (std::none_of(node.output().begin(), node.output().end(), is_needed)) continue;
     needed.insert(node.input().begin(), node.input().end());
+    for (const onnx::AttributeProto& attribute : node.attribute())
+      for_each_graph(attribute.g(), [&](const onnx::GraphProto& branch) {  // what they read outside
+        for (const onnx::NodeProto& inner : branch.node())
+          needed.insert(inner.input().begin(), inner.input().end());
+        for (const onnx::ValueInfoProto& output : branch.output()) needed.insert(output.name());
+      });
     nodes.push_back(&node);
   }
   std::reverse(nodes.begin(), nodes.end());

@@ -13,13 +13,18 @@
 
 namespace tessera::importer {
 
+/// In their order, the nodes of a graph that the values need.
+std::vector<const onnx::NodeProto*> nodes_for(const onnx::GraphProto& graph,
+                                              const std::vector<std::string>& values);
+
 class File {
  public:
   explicit File(std::string path);
   const std::string& path() const { return path_; }
   std::filesystem::path folder() const { return std::filesystem::path(path_).parent_path(); }
   const onnx::GraphProto& graph() const { return model_.graph(); }
-  std::int64_t opset() const { return opset_; }
+  /// Of a node: functions may have another than the file.
+  std::int64_t opset(const onnx::NodeProto& node) const;
 
   std::map<std::string, std::string> metadata() const;
 
@@ -30,11 +35,13 @@ class File {
   /// Whether it is the filters of a convolution, whose channels are kept last.
   bool is_filter(const onnx::TensorProto& initializer) const;
   /// In their order, those that the values need.
-  std::vector<const onnx::NodeProto*> nodes_for(const std::vector<std::string>& values) const;
+  std::vector<const onnx::NodeProto*> nodes_for(const std::vector<std::string>& values) const {
+    return importer::nodes_for(graph(), values);
+  }
 
  private:
   void read_opset();
-  void index();
+  void index(const onnx::GraphProto& graph);
   /// Messages show them.
   void check_names() const;
   void check_operators() const;
@@ -42,6 +49,7 @@ class File {
   std::string path_;
   onnx::ModelProto model_;
   std::int64_t opset_ = 0;
+  std::map<std::string, std::int64_t> opsets_;  ///< of nodes that have another
   std::map<std::string, const onnx::TensorProto*> initializers_;
   std::map<std::string, const onnx::NodeProto*> producers_;
   std::set<std::string> filters_;

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <stdexcept>
+#include <new>
 #include <utility>
 
 #include "onnx/call.h"
@@ -35,10 +36,15 @@ std::vector<float> channels_moved(const std::vector<float>& w, const Shape& shap
   return moved;
 }
 
-template <typename Number>
-std::vector<Number> converted(const std::vector<double>& numbers) {
-  std::vector<Number> values;
-  for (double number : numbers) values.push_back(static_cast<Number>(number));
+std::vector<float> floats_of(const std::vector<double>& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
+
+/// Indices that do not fit are outside of every axis.
+std::vector<std::int32_t> indices_of(const std::vector<double>& numbers) {
+  std::vector<std::int32_t> values;
+  for (double number : numbers)
+    values.push_back(std::abs(number) < 0x1p31 ? static_cast<std::int32_t>(number) : -1);
   return values;
 }
 
@@ -52,12 +58,25 @@ bool is_one_number(const Constant& constant) {
 bool is_weight(const onnx::TensorProto& tensor) {
   return tensor.dims_size() > 0 && (tensor.data_type() == onnx::TensorProto::FLOAT ||
                                     tensor.data_type() == onnx::TensorProto::FLOAT16 ||
+                                    tensor.data_type() == onnx::TensorProto::BFLOAT16 ||
                                     tensor.data_type() == onnx::TensorProto::DOUBLE);
+}
+
+void check_size(const Argument& argument) {
+  if (const Tensor* tensor = std::get_if<Tensor>(&argument))
+    check_shape("a result", tensor->var.shape());
+  if (const Constant* constant = std::get_if<Constant>(&argument)) {
+    check_shape("a result", constant->shape);
+    if (element_count(constant->shape) != std::ssize(constant->numbers))
+      throw Error("onnx", fmt::format("shape is {}, found {} elements", to_string(constant->shape),
+                                      constant->numbers.size()));
+  }
 }
 
 }  // namespace
 
 void Importer::set(const std::string& name, Argument argument) {
+  check_size(argument);
   arguments_.insert_or_assign(name, std::move(argument));
 }
 
@@ -74,32 +93,51 @@ const Argument& Importer::at(const std::string& name) const {
   throw Error("onnx", fmt::format("there is no value '{}'", name));
 }
 
+void Importer::take(const std::string& name) {
+  const onnx::TensorProto* tensor = file_.initializer(name);
+  if (!tensor || arguments_.contains(name)) return;
+  if (is_weight(*tensor))
+    set(name, tensor);
+  else
+    set(name, constant_of(*tensor, file_.folder()));
+}
+
+std::vector<Argument> Importer::import_graph(const onnx::GraphProto& graph) {
+  std::vector<std::string> outputs;
+  for (const onnx::ValueInfoProto& output : graph.output()) outputs.push_back(output.name());
+  for (const onnx::NodeProto* node : nodes_for(graph, outputs)) import_node(*node);
+  std::vector<Argument> results;
+  for (const std::string& output : outputs) {
+    take(output);
+    results.push_back(at(output));
+  }
+  return results;
+}
+
 void Importer::import_node(const onnx::NodeProto& node) {
-  for (const std::string& input : node.input())
-    if (const onnx::TensorProto* tensor = file_.initializer(input);
-        tensor && !arguments_.contains(input)) {
-      if (is_weight(*tensor))
-        set(input, tensor);
-      else
-        set(input, constant_of(*tensor, file_.folder()));
-    }
+  for (const std::string& input : node.input()) take(input);
   Call call(*this, node);
   const auto refused = [&](const char* why) {
     return Error(
         fmt::format("{} ({} node '{}' of '{}')", why, node.op_type(), name_of(node), file_.path()));
   };
-  std::vector<Argument> results;
   try {
-    results = import_call(call);
+    std::vector<Argument> results = import_call(call);
+    const auto count = std::min(results.size(), call.outputs());
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string& name = node.output(static_cast<int>(i));
+      if (name.empty()) continue;
+      if (const auto* known = std::get_if<Constant>(&results[i]); known && call.inputs() > 0)
+        budget_.keep(std::ssize(known->numbers));
+      set(name, std::move(results[i]));
+    }
   } catch (const Error& error) {
     throw refused(error.what());
-  } catch (const std::out_of_range&) {
-    throw refused("[onnx] there are too few inputs, outputs, dimensions or elements");
+  } catch (const std::bad_alloc&) {
+    throw refused("[onnx] there is not enough memory");
+  } catch (const std::exception&) {
+    throw refused("[onnx] inputs, attributes, dimensions or elements do not fit");
   }
-  const auto count = std::min(results.size(), static_cast<std::size_t>(node.output_size()));
-  for (std::size_t i = 0; i < count; ++i)
-    if (const std::string& name = node.output(static_cast<int>(i)); !name.empty())
-      set(name, std::move(results[i]));
 }
 
 Tensor Importer::held(const onnx::TensorProto& weights, Role role) {
@@ -127,8 +165,7 @@ Tensor Importer::held(const std::string& name, const Constant& constant, DType d
   const auto found = held_.find(own);
   if (found != held_.end()) return found->second;
   const Initializer values = init::given([numbers = constant.numbers, dtype] {
-    return dtype == DType::i32 ? bytes_of(converted<std::int32_t>(numbers))
-                               : bytes_of(converted<float>(numbers));
+    return dtype == DType::i32 ? bytes_of(indices_of(numbers)) : bytes_of(floats_of(numbers));
   });
   const Var var = graph_.state(own, {dtype, constant.shape}, values);
   return held_.emplace(own, plain(var)).first->second;
@@ -163,7 +200,10 @@ Tensor Importer::indices(const std::string& name) {
 
 Constant Importer::constant(const std::string& name) const {
   const Argument& argument = at(name);
-  if (const Constant* constant = std::get_if<Constant>(&argument)) return *constant;
+  if (const Constant* constant = std::get_if<Constant>(&argument)) {
+    budget_.compute(std::ssize(constant->numbers));
+    return *constant;
+  }
   if (const auto* weights = std::get_if<const onnx::TensorProto*>(&argument))
     return constant_of(**weights, file_.folder());
   throw Error("onnx", fmt::format("'{}' depends on the net's input, expected what is known before "

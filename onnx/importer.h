@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "onnx/budget.h"
 #include "onnx/constant.h"
 #include "onnx/file.h"
 #include "onnx/tensor.h"
@@ -30,9 +31,13 @@ class Importer {
   Graph& graph() { return graph_; }
   const BatchSize& batch() const { return batch_; }
   const File& file() const { return file_; }
+  Budget& budget() const { return budget_; }
 
+  /// Throws Error when a tensor is larger than any can be.
   void set(const std::string& name, Argument argument);
   void import_node(const onnx::NodeProto& node);
+  /// A graph inside of a node: its outputs.
+  std::vector<Argument> import_graph(const onnx::GraphProto& graph);
 
   /// Throws Error when the value is not there.
   const Argument& at(const std::string& name) const;
@@ -49,11 +54,14 @@ class Importer {
   Tensor held(const std::string& name, const Constant& constant, DType dtype);
 
  private:
+  /// Makes an initializer a value.
+  void take(const std::string& name);
   Tensor held(const onnx::TensorProto& weights, Role role);
 
   const File& file_;
   Graph& graph_;
   BatchSize batch_;
+  mutable Budget budget_;
   std::map<std::string, Argument> arguments_;
   std::map<std::string, Tensor> held_;  ///< parameters and states, by their names
 };

@@ -11,13 +11,23 @@ namespace tessera::importer {
 
 using Results = std::vector<Argument>;
 
+/// How many inputs an operator has; optional ones in between may be left out.
+struct Inputs {
+  std::size_t least, most;
+};
+constexpr Inputs none{0, 0}, one{1, 1}, two{2, 2}, three{3, 3}, any{1, 1 << 30};
+
 struct Operator {
   std::string name;
+  Inputs inputs;
   Results (*append)(Call& call);
   Constant (*evaluate)(const Call& call) = nullptr;
 };
 
+std::vector<Operator> choice_operators();
+std::vector<Operator> control_operators();
 std::vector<Operator> convolution_operators();
+std::vector<Operator> einsum_operators();
 std::vector<Operator> elementwise_operators();
 std::vector<Operator> matmul_operators();
 std::vector<Operator> movement_operators();
@@ -26,6 +36,7 @@ std::vector<Operator> pooling_operators();
 std::vector<Operator> reduction_operators();
 std::vector<Operator> reshape_operators();
 std::vector<Operator> resize_operators();
+std::vector<Operator> scatter_operators();
 std::vector<Operator> shape_operators();
 std::vector<Operator> slice_operators();
 

@@ -40,12 +40,16 @@ Var ordered(const Tensor& x, const Axes& axes) {
 
 Var plain_var(const Tensor& x) { return ordered(x, plain_axes(rank_of(x))); }
 
+void check_elements(const Shape& from, const Shape& to) {
+  if (element_count(from) != element_count(to))
+    throw Error("onnx", fmt::format("shape is {}, expected one of the elements of {}",
+                                    to_string(to), to_string(from)));
+}
+
 Tensor reshaped(const Tensor& x, const Shape& shape) {
   const Shape from = shape_of(x);
   if (from == shape) return x;
-  if (element_count(from) != element_count(shape))
-    throw Error("onnx", fmt::format("shape is {}, expected one of the elements of {}",
-                                    to_string(shape), to_string(from)));
+  check_elements(from, shape);
   if (element_count(shape) == 0) return plain(reshape(plain_var(x), shape));
   const Reshaping plan = reshaping(x.axes, from, shape);
   return {reshape(ordered(x, plan.before), plan.stored), plan.after};

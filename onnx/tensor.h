@@ -29,6 +29,8 @@ std::vector<std::int64_t> places_of(const Tensor& x, const std::vector<std::int6
 /// The tensor in memory with this order, for which elements may have to move.
 Var ordered(const Tensor& x, const Axes& axes);
 Var plain_var(const Tensor& x);
+/// Throws Error unless both shapes have the same number of elements.
+void check_elements(const Shape& from, const Shape& to);
 /// The same elements in ONNX's order under another shape, in memory moved as little as possible.
 Tensor reshaped(const Tensor& x, const Shape& shape);
 /// Dimension i of the result is dimension order[i] of x; nothing moves in memory.

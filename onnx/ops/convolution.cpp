@@ -14,15 +14,26 @@ std::optional<Var> bias(Call& call) {
   return plain_var(call.tensor(2));
 }
 
+/// With their channels last, as images.
+Var filters(Call& call, const Tensor& x) {
+  const Tensor w = call.tensor(1);
+  const Shape shape = shape_of(w), kernel = call.integers("kernel_shape");
+  if (shape.size() != rank_of(x) ||
+      (!kernel.empty() && kernel != Shape(shape.begin() + 2, shape.end())))
+    throw Error("onnx", fmt::format("weights are {}, expected {} dimensions and kernel_shape {}",
+                                    to_string(shape), rank_of(x), to_string(kernel)));
+  return image(w);
+}
+
 Results conv(Call& call) {
   const Tensor x = call.tensor(0);
-  const Var w = image(call.tensor(1));  // filters have their channels last too
+  const Var images = image(x), w = filters(call, x);
   const Window window = window_of(call, shape_of(x), {w.shape()[1], w.shape()[2]});
-  const Var y = conv2d(image(x), w, bias(call),
+  const Var y = conv2d(images, w, bias(call),
                        {.stride = window.stride,
                         .padding = window.padding(),
                         .dilation = window.dilation,
-                        .groups = call.integer("group", 1)},
+                        .groups = call.size("group", 1)},
                        call.name());
   return {from_image(y, rank_of(x))};
 }
@@ -39,11 +50,11 @@ void cut(Window& window, std::size_t i, std::int64_t total, bool more_in_front,
 
 Results conv_transpose(Call& call) {
   const Tensor x = call.tensor(0);
-  const Var w = image(call.tensor(1));  // filters have their channels last too
+  const Var images = image(x), w = filters(call, x);
   const Shape shape = shape_of(x);
   const std::array<std::int64_t, 2> kernel = {w.shape()[1], w.shape()[2]};
   Window window = window_of(call, shape, kernel);
-  auto output_padding = pair_of(call, "output_padding", rank_of(x), 0);
+  auto output_padding = pair_of(call, "output_padding", rank_of(x), 0, 0);
   const std::string pads = call.text("auto_pad", "NOTSET");
   const bool given = call.has_attribute("output_shape"), same = pads.starts_with("SAME");
   const auto wanted = pair_of(call, "output_shape", rank_of(x), 1);
@@ -55,12 +66,12 @@ Results conv_transpose(Call& call) {
     const std::int64_t out = given ? wanted[i] : size * window.stride[i];
     cut(window, i, full - out, pads != "SAME_UPPER", output_padding);
   }
-  const Var y = conv_transpose2d(image(x), w, bias(call),
+  const Var y = conv_transpose2d(images, w, bias(call),
                                  {.stride = window.stride,
                                   .padding = window.padding(),
                                   .output_padding = output_padding,
                                   .dilation = window.dilation,
-                                  .groups = call.integer("group", 1)},
+                                  .groups = call.size("group", 1)},
                                  call.name());
   return {from_image(y, rank_of(x))};
 }
@@ -68,7 +79,7 @@ Results conv_transpose(Call& call) {
 }  // namespace
 
 std::vector<Operator> convolution_operators() {
-  return {{"Conv", conv}, {"ConvTranspose", conv_transpose}};
+  return {{"Conv", {2, 3}, conv}, {"ConvTranspose", {2, 3}, conv_transpose}};
 }
 
 }  // namespace tessera::importer

@@ -1,9 +1,11 @@
 // Products of matrices.
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "onnx/op_table.h"
+#include "tessera/error.h"
 #include "tessera/ops.h"
 
 namespace tessera::importer {
@@ -24,10 +26,17 @@ Factor factor(const Tensor& x) {
 
 Var scaled(Var x, double factor) { return factor == 1 ? x : mul(x, factor); }
 
+void check_rank(const Call& call, std::size_t input, bool fits, const char* expected) {
+  if (!fits)
+    throw Error("onnx", fmt::format("input {} is {}, expected {}", input,
+                                    to_string(call.shape(input)), expected));
+}
+
 Results gemm(Call& call) {
+  for (std::size_t i = 0; i < 2; ++i) check_rank(call, i, call.shape(i).size() == 2, "a matrix");
   const Factor a = factor(call.tensor(0)), b = factor(call.tensor(1));
-  const MatmulOptions options = {a.transposed != (call.integer("transA", 0) == 1),
-                                 b.transposed != (call.integer("transB", 0) == 1)};
+  const MatmulOptions options = {a.transposed != call.flag("transA"),
+                                 b.transposed != call.flag("transB")};
   const double alpha = call.number("alpha", 1), beta = call.number("beta", 1);
   const std::int64_t columns = b.var.shape()[options.transpose_b ? 0 : 1];
   std::optional<Var> c;
@@ -40,6 +49,8 @@ Results gemm(Call& call) {
 
 Results product(Call& call) {
   Tensor a = call.tensor(0), b = call.tensor(1);
+  for (std::size_t i = 0; i < 2; ++i)
+    check_rank(call, i, !call.shape(i).empty(), "at least one dimension");
   const bool row = rank_of(a) == 1, column = rank_of(b) == 1;
   if (row) a = reshaped(a, {1, shape_of(a)[0]});
   if (column) b = reshaped(b, {shape_of(b)[0], 1});
@@ -54,6 +65,8 @@ Results product(Call& call) {
 
 }  // namespace
 
-std::vector<Operator> matmul_operators() { return {{"Gemm", gemm}, {"MatMul", product}}; }
+std::vector<Operator> matmul_operators() {
+  return {{"Gemm", {2, 3}, gemm}, {"MatMul", two, product}};
+}
 
 }  // namespace tessera::importer

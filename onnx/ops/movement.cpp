@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/checked_size.h"
 #include "onnx/evaluate.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"
@@ -20,7 +21,12 @@ Results concatenation(Call& call) {
                                   [](const Tensor& x) { return x.axes != plain_axes(rank_of(x)); });
   const Tensor& first = image == parts.end() ? parts.at(0) : *image;
   std::vector<Var> vars;
-  for (const Tensor& part : parts) vars.push_back(ordered(part, first.axes));
+  for (const Tensor& part : parts) {
+    if (rank_of(part) != rank_of(first))
+      throw Error("onnx", fmt::format("inputs have {} and {} dimensions, expected as many of each",
+                                      rank_of(first), rank_of(part)));
+    vars.push_back(ordered(part, first.axes));
+  }
   return {Tensor{concat(vars, place_of(first, call.integer("axis", 0)), call.name()), first.axes}};
 }
 
@@ -29,8 +35,16 @@ Constant known_concatenation(const Call& call) {
   for (std::size_t i = 0; i < call.inputs(); ++i) parts.push_back(call.constant(i));
   Shape shape = parts.at(0).shape;
   const std::size_t axis = at(checked_axis(call.integer("axis", 0), shape.size()));
-  for (std::size_t i = 1; i < parts.size(); ++i) shape[axis] += parts[i].shape.at(axis);
-  return built(parts[0].kind, shape, [&](Shape index) {
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    Shape same = parts[i].shape;
+    if (same.size() == shape.size()) same[axis] = shape[axis];
+    if (same != shape)
+      throw Error("onnx",
+                  fmt::format("inputs are {} and {}, expected to differ in dimension {} only",
+                              to_string(parts[0].shape), to_string(parts[i].shape), axis));
+    shape[axis] = checked_add(shape[axis], parts[i].shape[axis], "a dimension");
+  }
+  return built(call.budget(), parts[0].kind, shape, [&](Shape index) {
     std::size_t part = 0;
     for (; index[axis] >= parts[part].shape[axis]; ++part) index[axis] -= parts[part].shape[axis];
     return element_at(parts[part], index);
@@ -68,7 +82,7 @@ Results expansion(Call& call) {
 
 Constant known_expansion(const Call& call) {
   const Constant x = call.constant(0);
-  return built(x.kind, broadcast(x.shape, integers(call.constant(1))),
+  return built(call.budget(), x.kind, broadcast(x.shape, integers(call.constant(1))),
                [&](const Shape& index) { return element_at(x, index); });
 }
 
@@ -83,7 +97,7 @@ Results tiling(Call& call) {
   for (std::size_t i = 0; i < shape.size(); ++i) {
     apart.insert(apart.end(), {1, shape[i]});
     many.insert(many.end(), {repeats[i], shape[i]});
-    all.push_back(repeats[i] * shape[i]);
+    all.push_back(checked_mul(repeats[i], shape[i], "a dimension"));
   }
   return {reshaped(expanded(reshaped(x, apart), many), all)};
 }
@@ -115,7 +129,7 @@ Results gathering(Call& call) {
   const std::int64_t size = shape_of(x)[at(axis)], place = place_of(x, axis);
   const Shape shape = gathered_shape(shape_of(x), at(axis), call.shape(1));
   if (call.is_constant(1) && call.constant(1).numbers.size() == 1) {
-    const auto i = static_cast<std::int64_t>(from_front(call.constant(1), size).numbers[0]);
+    const auto i = whole(from_front(call.constant(1), size).numbers[0]);
     return {reshaped({slice(x.var, place, i, i + 1, 1, call.name()), x.axes}, shape)};
   }
   return {plain(take(plain_var(x), indices(call, size), axis, call.name()))};
@@ -126,17 +140,18 @@ Constant known_gathering(const Call& call) {
   const std::size_t axis = at(checked_axis(call.integer("axis", 0), x.shape.size()));
   const Constant index = from_front(call.constant(1), x.shape[axis]);
   const std::size_t rank = index.shape.size();
-  return built(x.kind, gathered_shape(x.shape, axis, index.shape), [&](const Shape& y) {
-    const auto begin = y.begin() + static_cast<std::ptrdiff_t>(axis);
-    const auto end = begin + static_cast<std::ptrdiff_t>(rank);
-    Shape source(y.begin(), begin);
-    source.push_back(static_cast<std::int64_t>(element_at(index, Shape(begin, end))));
-    if (source.back() < 0 || source.back() >= x.shape[axis])
-      throw Error("onnx",
-                  fmt::format("index is {}, expected less than {}", source.back(), x.shape[axis]));
-    source.insert(source.end(), end, y.end());
-    return element_at(x, source);
-  });
+  return built(call.budget(), x.kind, gathered_shape(x.shape, axis, index.shape),
+               [&](const Shape& y) {
+                 const auto begin = y.begin() + static_cast<std::ptrdiff_t>(axis);
+                 const auto end = begin + static_cast<std::ptrdiff_t>(rank);
+                 Shape source(y.begin(), begin);
+                 source.push_back(whole(element_at(index, Shape(begin, end))));
+                 if (source.back() < 0 || source.back() >= x.shape[axis])
+                   throw Error("onnx", fmt::format("index is {}, expected less than {}",
+                                                   source.back(), x.shape[axis]));
+                 source.insert(source.end(), end, y.end());
+                 return element_at(x, source);
+               });
 }
 
 Results gathering_elements(Call& call) {
@@ -149,9 +164,9 @@ Results gathering_elements(Call& call) {
 /// CRD [C,r,r].
 Results depth_to_space(Call& call) {
   const Tensor x = call.tensor(0);
-  const std::int64_t r = call.integer("blocksize", 1);
+  const std::int64_t r = call.size("blocksize", 1);
   const Shape s = shape_of(x);
-  if (s.size() != 4 || r < 1 || s[1] % (r * r) != 0)
+  if (s.size() != 4 || s[1] % (r * r) != 0)
     throw Error("onnx", fmt::format("input is {}, expected [N,C,H,W] with C a multiple of {}",
                                     to_string(s), r * r));
   const std::int64_t C = s[1] / (r * r);
@@ -165,27 +180,28 @@ Results depth_to_space(Call& call) {
 
 Results space_to_depth(Call& call) {
   const Tensor x = call.tensor(0);
-  const std::int64_t r = call.integer("blocksize", 1);
+  const std::int64_t r = call.size("blocksize", 1);
   const Shape s = shape_of(x);
-  if (s.size() != 4 || r < 1 || s[2] % r != 0 || s[3] % r != 0)
+  if (s.size() != 4 || s[2] % r != 0 || s[3] % r != 0)
     throw Error("onnx", fmt::format("input is {}, expected [N,C,H,W] with H and W multiples of {}",
                                     to_string(s), r));
-  const Tensor y = transposed(reshaped(x, {s[0], s[1], s[2] / r, r, s[3] / r, r}),
-                              {0, 3, 5, 1, 2, 4});  // [N,r,r,C,H,W]
+  const bool depth_first = call.text("mode", "DCR") == "DCR";
+  const Axes order = depth_first ? Axes{0, 3, 5, 1, 2, 4} : Axes{0, 1, 3, 5, 2, 4};
+  const Tensor y = transposed(reshaped(x, {s[0], s[1], s[2] / r, r, s[3] / r, r}), order);
   return {reshaped(y, {s[0], s[1] * r * r, s[2] / r, s[3] / r})};
 }
 
 }  // namespace
 
 std::vector<Operator> movement_operators() {
-  return {{"Concat", concatenation, known_concatenation},
-          {"DepthToSpace", depth_to_space},
-          {"Expand", expansion, known_expansion},
-          {"Gather", gathering, known_gathering},
-          {"GatherElements", gathering_elements},
-          {"SpaceToDepth", space_to_depth},
-          {"Split", splitting},
-          {"Tile", tiling}};
+  return {{"Concat", any, concatenation, known_concatenation},
+          {"DepthToSpace", one, depth_to_space},
+          {"Expand", two, expansion, known_expansion},
+          {"Gather", two, gathering, known_gathering},
+          {"GatherElements", two, gathering_elements},
+          {"SpaceToDepth", one, space_to_depth},
+          {"Split", {1, 2}, splitting},
+          {"Tile", two, tiling}};
 }
 
 }  // namespace tessera::importer

@@ -1,7 +1,7 @@
 // Norms of batches, layers, instances, groups and neighbouring channels, and softmax.
 #include <fmt/format.h>
 
-#include <numeric>
+#include <algorithm>
 
 #include "onnx/op_table.h"
 #include "tessera/error.h"
@@ -18,9 +18,17 @@ Affine affine(Call& call, std::size_t scale, std::size_t bias) {
   return {weight, call.graph().constant(weight.shape(), 0)};
 }
 
+/// Input 0, of at least [N,C].
+Tensor with_channels(Call& call) {
+  const Tensor x = call.tensor(0);
+  if (rank_of(x) < 2)
+    throw Error("onnx", fmt::format("input is {}, expected [N,C,...]", to_string(shape_of(x))));
+  return x;
+}
+
 Results batch_normalization(Call& call) {
   call.expect("spatial", 1);
-  const Tensor x = call.tensor(0);
+  const Tensor x = with_channels(call);
   const Axes last = channels_last(rank_of(x));
   const Var channels = ordered(x, last);
   const Affine weights = affine(call, 1, 2);
@@ -50,7 +58,7 @@ Results layer_normalization(Call& call) {
 }
 
 Results instance_normalization(Call& call) {
-  const Tensor x = call.tensor(0);
+  const Tensor x = with_channels(call);
   const Axes last = channels_last(rank_of(x));
   return {Tensor{instance_norm(ordered(x, last), affine(call, 1, 2),
                                call.number("epsilon", usual_eps), call.name()),
@@ -61,16 +69,19 @@ Results instance_normalization(Call& call) {
 Var of_channels(Var weight, std::int64_t channels) {
   const std::int64_t groups = weight.spec().elements();
   if (groups == channels) return weight;
+  if (groups == 0 || channels % groups != 0)
+    throw Error("onnx", fmt::format("scale or bias has {} elements, expected {} channels or a part",
+                                    groups, channels));
   return reshape(expand(reshape(weight, {groups, 1}), {groups, channels / groups}), {channels});
 }
 
 Results group_normalization(Call& call) {
-  const Tensor x = call.tensor(0);
+  const Tensor x = with_channels(call);
   const Axes last = channels_last(rank_of(x));
   const Affine weights = affine(call, 1, 2);
-  const std::int64_t channels = shape_of(x).at(1);
+  const std::int64_t channels = shape_of(x)[1];
   return {Tensor{
-      group_norm(ordered(x, last), call.integer("num_groups", 0),
+      group_norm(ordered(x, last), call.size("num_groups", 0),
                  Affine{of_channels(weights.weight, channels), of_channels(weights.bias, channels)},
                  call.number("epsilon", usual_eps), call.name()),
       last}};
@@ -78,22 +89,26 @@ Results group_normalization(Call& call) {
 
 /// The sum over neighbouring channels is a mean over windows of columns, if the channels are those.
 Results local_response_normalization(Call& call) {
-  const Tensor x = call.tensor(0);
+  const Tensor x = with_channels(call);
   const Axes last = channels_last(rank_of(x));
   const Var y = ordered(x, last);
-  const std::int64_t size = call.integer("size", 1), C = y.spec().dim(-1);
-  const std::int64_t before = (size - 1) / 2;
+  const std::int64_t size = call.size("size", 0), C = y.spec().dim(-1);
+  if (C == 0) return {x};
+  // Further away there are no channels.
+  const std::int64_t before = std::min(C, (size - 1) / 2), after = std::min(C, size / 2);
+  const std::int64_t window = before + 1 + after;
+  const double alpha =
+      call.number("alpha", 0.0001) * static_cast<double>(window) / static_cast<double>(size);
   const Var squares = pad(reshape(square(y), {1, y.spec().elements() / C, C, 1}),
-                          {{0, 0}, {0, 0}, {before, size - 1 - before}, {0, 0}});
-  const Var means = avg_pool2d(squares, {.kernel = {1, size}, .stride = {1, 1}}, call.name());
-  const Var scale =
-      add(mul(reshape(means, y.shape()), call.number("alpha", 0.0001)), call.number("bias", 1));
+                          {{0, 0}, {0, 0}, {before, after}, {0, 0}});
+  const Var means = avg_pool2d(squares, {.kernel = {1, window}, .stride = {1, 1}}, call.name());
+  const Var scale = add(mul(reshape(means, y.shape()), alpha), call.number("bias", 1));
   return {Tensor{div(y, pow(scale, call.number("beta", 0.75))), last}};
 }
 
 Results mean_variance_normalization(Call& call) {
   const Tensor x = call.tensor(0);
-  const auto places = places_of(x, call.integers("axes", {0, 2, 3}));
+  const auto places = places_of(x, checked_axes(call.integers("axes", {0, 2, 3}), rank_of(x)));
   const Var centered = sub(x.var, mean(x.var, places, {.keepdim = true}));
   const Var deviation = sqrt(mean(square(centered), places, {.keepdim = true}));
   return {Tensor{div(centered, add(deviation, 1e-9)), x.axes}};
@@ -123,15 +138,15 @@ Results softmax_of(Call& call) {
 }  // namespace
 
 std::vector<Operator> normalization_operators() {
-  return {{"BatchNormalization", batch_normalization},
-          {"GroupNormalization", group_normalization},
-          {"InstanceNormalization", instance_normalization},
-          {"LRN", local_response_normalization},
-          {"LayerNormalization", layer_normalization},
-          {"LogSoftmax", softmax_of<log_softmax>},
-          {"LpNormalization", lp_normalization},
-          {"MeanVarianceNormalization", mean_variance_normalization},
-          {"Softmax", softmax_of<softmax>}};
+  return {{"BatchNormalization", {5, 5}, batch_normalization},
+          {"GroupNormalization", three, group_normalization},
+          {"InstanceNormalization", three, instance_normalization},
+          {"LRN", one, local_response_normalization},
+          {"LayerNormalization", {2, 3}, layer_normalization},
+          {"LogSoftmax", one, softmax_of<log_softmax>},
+          {"LpNormalization", one, lp_normalization},
+          {"MeanVarianceNormalization", one, mean_variance_normalization},
+          {"Softmax", one, softmax_of<softmax>}};
 }
 
 }  // namespace tessera::importer

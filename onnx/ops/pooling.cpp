@@ -13,7 +13,15 @@ namespace tessera::importer {
 namespace {
 
 Window pool_window_of(const Call& call, const Shape& x) {
-  return window_of(call, x, pair_of(call, "kernel_shape", x.size(), 1));
+  if (call.integers("kernel_shape").empty()) throw Error("onnx", "there is no kernel_shape");
+  const Window w = window_of(call, x, pair_of(call, "kernel_shape", x.size(), 1));
+  for (std::size_t i = 0; i < 2; ++i)
+    if (std::max(w.before[i], w.after[i]) >= w.reach(i))
+      throw Error("onnx",
+                  fmt::format("pads are {} and {}, expected less than the {} that the kernel "
+                              "reaches over",
+                              w.before[i], w.after[i], w.reach(i)));
+  return w;
 }
 
 /// Whether Tessera's pools pad like this themselves.
@@ -46,7 +54,7 @@ Var padded(Var x, const Window& w, bool round_up, double value) {
 Results max_pool(Call& call) {
   const Tensor x = call.tensor(0);
   const Window w = pool_window_of(call, shape_of(x));
-  const bool round_up = call.integer("ceil_mode", 0) == 1;
+  const bool round_up = call.flag("ceil_mode");
   Pool2dOptions options = {.kernel = w.kernel, .stride = w.stride, .dilation = w.dilation};
   Var y = image(x);
   if (is_even(w)) {
@@ -58,27 +66,32 @@ Results max_pool(Call& call) {
   return {from_image(max_pool2d(y, options, call.name()), rank_of(x))};
 }
 
+/// How many elements of a window are less than `room` behind its first.
+std::int64_t taps_below(const Window& w, std::size_t i, std::int64_t room) {
+  return std::clamp<std::int64_t>((room + w.dilation[i] - 1) / w.dilation[i], 0, w.kernel[i]);
+}
+
 /// By how many elements a mean over windows has to divide: those of the image, or of its padding
 /// too. [1,P,Q,1].
-Constant shares(const Window& w, const Var& x, bool round_up, bool with_padding) {
+Constant shares(Budget& budget, const Window& w, const Var& x, bool round_up, bool with_padding) {
   std::array<std::vector<double>, 2> counts;
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t size = x.shape()[i + 1];
     const std::int64_t begin = with_padding ? -w.before[i] : 0;
     const std::int64_t end = with_padding ? size + w.after[i] : size;
-    for (std::int64_t p = 0; p < windows(w, x, i, round_up); ++p) {
-      double count = 0;
-      for (std::int64_t r = 0; r < w.kernel[i]; ++r) {
-        const std::int64_t at = p * w.stride[i] - w.before[i] + r * w.dilation[i];
-        count += at >= begin && at < end;
-      }
-      counts[i].push_back(count);
+    const std::int64_t count = windows(w, x, i, round_up);
+    budget.make(count);
+    for (std::int64_t p = 0; p < count; ++p) {
+      const std::int64_t first = p * w.stride[i] - w.before[i];
+      counts[i].push_back(
+          static_cast<double>(taps_below(w, i, end - first) - taps_below(w, i, begin - first)));
     }
   }
   Constant result{Constant::Kind::number,
                   {1, static_cast<std::int64_t>(counts[0].size()),
                    static_cast<std::int64_t>(counts[1].size()), 1},
                   {}};
+  budget.make(element_count(result.shape));
   const auto all = static_cast<double>(w.kernel[0] * w.kernel[1]);
   for (double rows : counts[0])
     for (double columns : counts[1]) result.numbers.push_back(all / (rows * columns));
@@ -86,18 +99,19 @@ Constant shares(const Window& w, const Var& x, bool round_up, bool with_padding)
 }
 
 /// A convolution of each channel with equal weights.
-Var dilated_mean(Var x, const Window& w) {
+Var dilated_mean(Budget& budget, Var x, const Window& w) {
   const std::int64_t C = x.spec().dim(-1);
-  const Var share = x.graph().constant({C, w.kernel[0], w.kernel[1], 1},
-                                       1 / static_cast<double>(w.kernel[0] * w.kernel[1]));
+  const Shape shape = {C, w.kernel[0], w.kernel[1], 1};
+  budget.make(element_count(shape));
+  const Var share = x.graph().constant(shape, 1 / static_cast<double>(w.kernel[0] * w.kernel[1]));
   return conv2d(x, share, {}, {.stride = w.stride, .dilation = w.dilation, .groups = C});
 }
 
 Results average_pool(Call& call) {
   const Tensor x = call.tensor(0);
   const Window w = pool_window_of(call, shape_of(x));
-  const bool round_up = call.integer("ceil_mode", 0) == 1;
-  const bool with_padding = call.integer("count_include_pad", 0) == 1;
+  const bool round_up = call.flag("ceil_mode");
+  const bool with_padding = call.flag("count_include_pad");
   AvgPool2dOptions options = {.kernel = w.kernel, .stride = w.stride};
   Var y = image(x);
   const bool dilated = w.dilation != std::array<std::int64_t, 2>{1, 1};
@@ -107,9 +121,9 @@ Results average_pool(Call& call) {
     options.count_include_pad = with_padding;
     return {from_image(avg_pool2d(y, options, call.name()), rank_of(x))};
   }
-  const Constant factors = shares(w, y, round_up, with_padding);
+  const Constant factors = shares(call.budget(), w, y, round_up, with_padding);
   y = padded(y, w, round_up, 0);
-  y = dilated ? dilated_mean(y, w) : avg_pool2d(y, options, call.name());
+  y = dilated ? dilated_mean(call.budget(), y, w) : avg_pool2d(y, options, call.name());
   return {from_image(mul(y, call.held(".shares", factors).var), rank_of(x))};
 }
 
@@ -129,10 +143,10 @@ Results global_pool(Call& call) {
 }  // namespace
 
 std::vector<Operator> pooling_operators() {
-  return {{"MaxPool", max_pool},
-          {"AveragePool", average_pool},
-          {"GlobalAveragePool", global_pool<mean>},
-          {"GlobalMaxPool", global_pool<amax>}};
+  return {{"MaxPool", one, max_pool},
+          {"AveragePool", one, average_pool},
+          {"GlobalAveragePool", one, global_pool<mean>},
+          {"GlobalMaxPool", one, global_pool<amax>}};
 }
 
 }  // namespace tessera::importer

@@ -24,7 +24,9 @@ Results reshape_to(Call& call) {
 template <ToShape to_shape>
 Constant known_to(const Call& call) {
   Constant x = call.constant(0);
-  x.shape = to_shape(call, x.shape);
+  const Shape shape = to_shape(call, x.shape);
+  check_elements(x.shape, shape);
+  x.shape = shape;
   return x;
 }
 
@@ -55,8 +57,8 @@ Shape squeezed(const Call& call, const Shape& from) {
   const auto axes = call.setting("axes", 1);
   std::vector<bool> drop(from.size());
   for (std::size_t i = 0; i < from.size(); ++i) drop[i] = !axes && from[i] == 1;
-  for (std::int64_t axis : axes.value_or(Shape{}))
-    drop[static_cast<std::size_t>(checked_axis(axis, from.size()))] = true;
+  for (std::int64_t axis : checked_axes(axes.value_or(Axes{}), from.size()))
+    drop[static_cast<std::size_t>(axis)] = true;
   Shape shape;
   for (std::size_t i = 0; i < from.size(); ++i)
     if (!drop[i]) shape.push_back(from[i]);
@@ -64,8 +66,8 @@ Shape squeezed(const Call& call, const Shape& from) {
 }
 
 Shape unsqueezed(const Call& call, const Shape& from) {
-  Shape axes = call.setting("axes", 1).value_or(Shape{});
-  for (std::int64_t& axis : axes) axis = checked_axis(axis, from.size() + axes.size());
+  Axes axes = call.setting("axes", 1).value_or(Axes{});
+  axes = checked_axes(axes, from.size() + axes.size());
   std::sort(axes.begin(), axes.end());
   Shape shape = from;
   for (std::int64_t axis : axes) shape.insert(shape.begin() + axis, 1);
@@ -92,7 +94,7 @@ Results transpose_of(Call& call) {
 Constant known_transpose(const Call& call) {
   const Constant x = call.constant(0);
   const Axes moves = moves_of(call, x.shape.size());
-  return built(x.kind, permuted(x.shape, moves), [&](const Shape& index) {
+  return built(call.budget(), x.kind, permuted(x.shape, moves), [&](const Shape& index) {
     Shape source(index.size());
     for (std::size_t i = 0; i < index.size(); ++i)
       source[static_cast<std::size_t>(moves[i])] = index[i];
@@ -105,12 +107,12 @@ Results identity(Call& call) { return {call.argument(0)}; }
 }  // namespace
 
 std::vector<Operator> reshape_operators() {
-  return {{"Flatten", reshape_to<flat>, known_to<flat>},
-          {"Identity", identity},
-          {"Reshape", reshape_to<target>, known_to<target>},
-          {"Squeeze", reshape_to<squeezed>, known_to<squeezed>},
-          {"Transpose", transpose_of, known_transpose},
-          {"Unsqueeze", reshape_to<unsqueezed>, known_to<unsqueezed>}};
+  return {{"Flatten", one, reshape_to<flat>, known_to<flat>},
+          {"Identity", one, identity},
+          {"Reshape", two, reshape_to<target>, known_to<target>},
+          {"Squeeze", {1, 2}, reshape_to<squeezed>, known_to<squeezed>},
+          {"Transpose", one, transpose_of, known_transpose},
+          {"Unsqueeze", {1, 2}, reshape_to<unsqueezed>, known_to<unsqueezed>}};
 }
 
 }  // namespace tessera::importer

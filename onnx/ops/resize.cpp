@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/checked_size.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"
 #include "tessera/ops.h"
@@ -30,8 +31,8 @@ Settings settings_of(const Call& call) {
              call.text("coordinate_transformation_mode", simple ? "asymmetric" : "half_pixel"),
              call.text("nearest_mode", simple ? "floor" : "round_prefer_floor"),
              call.number("cubic_coeff_a", -0.75),
-             call.integer("antialias", 0) == 1,
-             call.integer("exclude_outside", 0) == 1};
+             call.flag("antialias"),
+             call.flag("exclude_outside")};
   if (s.coordinates == "tf_crop_and_resize")
     throw Error("onnx", "coordinate_transformation_mode tf_crop_and_resize is not supported");
   return s;
@@ -73,9 +74,18 @@ struct Table {
   std::vector<double> weight;
 };
 
+double squeeze_of(const Settings& s, const Line& line) {
+  return s.antialias ? std::min(1.0, line.scale) : 1;
+}
+
+/// On how many elements before and behind it a place between elements depends.
+std::int64_t reach_of(const Settings& s, const Line& line) {
+  return static_cast<std::int64_t>(std::ceil((s.mode == "linear" ? 1 : 2) / squeeze_of(s, line)));
+}
+
 void add_weighted(Table& table, const Settings& s, const Line& line, double x) {
-  const double squeeze = s.antialias ? std::min(1.0, line.scale) : 1;
-  const auto reach = static_cast<std::int64_t>(std::ceil((s.mode == "linear" ? 1 : 2) / squeeze));
+  const double squeeze = squeeze_of(s, line);
+  const std::int64_t reach = reach_of(s, line);
   const auto middle = static_cast<std::int64_t>(std::floor(x));
   const std::size_t begin = table.weight.size();
   double sum = 0;
@@ -89,9 +99,10 @@ void add_weighted(Table& table, const Settings& s, const Line& line, double x) {
   for (std::size_t i = begin; i < table.weight.size(); ++i) table.weight[i] /= sum;
 }
 
-Var resized(Var x, std::int64_t place, const Settings& s, const Line& line,
-            const std::string& name) {
+Var resized(Call& call, Var x, std::int64_t place, const Settings& s, const Line& line) {
   Table table;
+  const std::int64_t taps = s.mode == "nearest" ? 1 : 2 * reach_of(s, line) + 1;
+  call.budget().make(checked_mul(line.out, taps, "a table of weights"));
   for (std::int64_t j = 0; j < line.out; ++j) {
     const double source = source_of(s, line, j);
     if (s.mode == "nearest") {
@@ -108,7 +119,17 @@ Var resized(Var x, std::int64_t place, const Settings& s, const Line& line,
                         {"mode", std::string("table")},
                         {"index", std::move(table.index)},
                         {"weight", std::move(table.weight)}},
-                       name)[0];
+                       call.name())[0];
+}
+
+/// Throws Error unless the line can be computed.
+Line checked(const Line& line) {
+  const bool stays = line.out == line.in && (line.in == 0 || line.scale == 1);
+  if (!stays && !(line.in > 0 && line.scale > 0x1p-20 && line.scale < 0x1p20))
+    throw Error("onnx", fmt::format("{} elements are scaled by {}, expected a factor of 2^-20 to "
+                                    "2^20",
+                                    line.in, line.scale));
+  return line;
 }
 
 std::vector<Line> lines_of(const Call& call, const Shape& x, const Axes& axes) {
@@ -124,10 +145,9 @@ std::vector<Line> lines_of(const Call& call, const Shape& x, const Axes& axes) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const std::int64_t in = x.at(static_cast<std::size_t>(axes[i]));
     const auto size = static_cast<double>(in);
-    if (sizes.empty())
-      lines.push_back({in, static_cast<std::int64_t>(std::floor(size * scales[i])), scales[i]});
-    else
-      lines.push_back({in, sizes[i], static_cast<double>(sizes[i]) / size});
+    const Line line = sizes.empty() ? Line{in, whole(std::floor(size * scales[i])), scales[i]}
+                                    : Line{in, sizes[i], static_cast<double>(sizes[i]) / size};
+    lines.push_back(checked(line));
   }
   const std::string policy = call.text("keep_aspect_ratio_policy", "stretch");
   if (sizes.empty() || policy == "stretch") return lines;
@@ -135,26 +155,25 @@ std::vector<Line> lines_of(const Call& call, const Shape& x, const Axes& axes) {
       lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.scale < b.scale; });
   const double scale = policy == "not_larger" ? least->scale : most->scale;
   for (Line& line : lines)
-    line = {line.in, std::llround(scale * static_cast<double>(line.in)), scale};
+    line = checked({line.in, whole(std::round(scale * static_cast<double>(line.in))), scale});
   return lines;
 }
 
 Results resize_of(Call& call) {
   Tensor x = call.tensor(0);
   const Settings settings = settings_of(call);
-  Axes axes = call.integers("axes", plain_axes(rank_of(x)));
-  for (std::int64_t& axis : axes) axis = checked_axis(axis, rank_of(x));
+  const Axes axes = checked_axes(call.integers("axes", plain_axes(rank_of(x))), rank_of(x));
   const std::vector<Line> lines = lines_of(call, shape_of(x), axes);
   for (std::size_t i = 0; i < axes.size(); ++i)
-    if (lines[i].out != lines[i].in || lines[i].scale != 1)
-      x.var = resized(x.var, place_of(x, axes[i]), settings, lines[i], call.name());
+    if (lines[i].out != lines[i].in || (lines[i].in > 0 && lines[i].scale != 1))
+      x.var = resized(call, x.var, place_of(x, axes[i]), settings, lines[i]);
   return {x};
 }
 
 }  // namespace
 
 std::vector<Operator> resize_operators() {
-  return {{"Resize", resize_of}, {"Upsample", resize_of}};
+  return {{"Resize", {1, 4}, resize_of}, {"Upsample", {1, 2}, resize_of}};
 }
 
 }  // namespace tessera::importer

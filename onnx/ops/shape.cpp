@@ -51,7 +51,8 @@ Results filled(Call& call) {
   Constant value{Kind::number, {1}, {0}};
   if (call.has_attribute("value")) value = call.tensor_attribute("value");
   const double number = value.numbers.at(0);
-  return {built(value.kind, integers(call.constant(0)), [&](const Shape&) { return number; })};
+  return {built(call.budget(), value.kind, integers(call.constant(0)),
+                [&](const Shape&) { return number; })};
 }
 
 Results range(Call& call) {
@@ -59,8 +60,8 @@ Results range(Call& call) {
   const double first = start.numbers.at(0), end = call.constant(1).numbers.at(0);
   const double step = call.constant(2).numbers.at(0);
   const double count = std::max(0.0, std::ceil((end - first) / step));
-  if (!(count < 0x1p31))
-    throw Error("onnx", fmt::format("there are {} numbers, expected less than 2^31", count));
+  if (!(count < 0x1p53)) throw Error("onnx", fmt::format("there are {} numbers", count));
+  call.budget().make(static_cast<std::int64_t>(count));
   std::vector<double> numbers;
   for (double i = 0; i < count; ++i) numbers.push_back(first + i * step);
   return {list(start.kind, std::move(numbers))};
@@ -94,12 +95,12 @@ Constant known_cast(const Call& call) {
 }  // namespace
 
 std::vector<Operator> shape_operators() {
-  return {{"Cast", cast_to, known_cast},
-          {"Constant", constant},
-          {"ConstantOfShape", filled},
-          {"Range", range},
-          {"Shape", shape},
-          {"Size", size}};
+  return {{"Cast", one, cast_to, known_cast},
+          {"Constant", none, constant},
+          {"ConstantOfShape", one, filled},
+          {"Range", three, range},
+          {"Shape", one, shape},
+          {"Size", one, size}};
 }
 
 }  // namespace tessera::importer

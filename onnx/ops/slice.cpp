@@ -20,6 +20,7 @@ struct Range {
 Range range_of(std::size_t axis, std::int64_t size, std::int64_t start, std::int64_t end,
                std::int64_t step) {
   if (step == 0) throw Error("onnx", "step is 0, expected another number");
+  step = std::clamp(step, -size - 1, size + 1);  // longer ones take one element too
   const std::int64_t least = step > 0 ? 0 : -1, most = step > 0 ? size : size - 1;
   const auto place = [&](std::int64_t i, std::int64_t first) {
     return std::clamp(i < 0 && i >= -size ? i + size : i, first, most);
@@ -35,7 +36,7 @@ std::vector<Range> ranges_of(const Call& call, const Shape& x) {
   const auto given = [&](const char* name, std::size_t input) { return call.setting(name, input); };
   const auto starts = given("starts", 1).value_or(Shape{}),
              ends = given("ends", 2).value_or(Shape{});
-  const auto axes = given("axes", 3).value_or(plain_axes(starts.size()));
+  const auto axes = checked_axes(given("axes", 3).value_or(plain_axes(starts.size())), x.size());
   const auto steps = given("steps", 4).value_or(Shape(starts.size(), 1));
   if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
     throw Error("onnx", fmt::format("there are {} starts, {} ends, {} axes and {} steps, expected "
@@ -43,7 +44,7 @@ std::vector<Range> ranges_of(const Call& call, const Shape& x) {
                                     starts.size(), ends.size(), axes.size(), steps.size()));
   std::vector<Range> ranges;
   for (std::size_t i = 0; i < starts.size(); ++i) {
-    const auto axis = static_cast<std::size_t>(checked_axis(axes[i], x.size()));
+    const auto axis = static_cast<std::size_t>(axes[i]);
     ranges.push_back(range_of(axis, x[axis], starts[i], ends[i], steps[i]));
   }
   return ranges;
@@ -69,40 +70,61 @@ Constant known_slicing(const Call& call) {
   const std::vector<Range> ranges = ranges_of(call, x.shape);
   Shape shape = x.shape;
   for (const Range& range : ranges) shape[range.axis] = range.count;
-  return built(x.kind, shape, [&](Shape index) {
+  return built(call.budget(), x.kind, shape, [&](Shape index) {
     for (const Range& range : ranges)
       index[range.axis] = range.start + index[range.axis] * range.step;
     return element_at(x, index);
   });
 }
 
-Results padding(Call& call) {
-  const Tensor x = call.tensor(0);
+PadMode mode_of(const std::string& mode) {
+  if (mode == "reflect") return PadMode::reflect;
+  if (mode == "edge") return PadMode::replicate;
+  if (mode == "wrap") return PadMode::circular;
+  throw Error("onnx", "mode is none of constant, reflect, edge and wrap");
+}
+
+/// Of the dimensions in memory.
+PadWidths widths_of(const Call& call, const Tensor& x) {
   const Shape pads = call.setting("pads", 1).value_or(Shape{});
   Axes axes = plain_axes(rank_of(x));
-  if (call.has(3)) axes = integers(call.constant(3));
+  if (call.has(3)) axes = checked_axes(integers(call.constant(3)), rank_of(x));
   if (pads.size() != 2 * axes.size())
     throw Error("onnx",
                 fmt::format("pads has {} numbers, expected {}", pads.size(), 2 * axes.size()));
+  for (std::int64_t pad : pads)
+    if (pad < -most_elements || pad > most_elements)
+      throw Error("onnx", fmt::format("pads has {}, expected at most {}", pad, most_elements));
   PadWidths widths(rank_of(x), {0, 0});
   for (std::size_t i = 0; i < axes.size(); ++i)
     widths[static_cast<std::size_t>(place_of(x, axes[i]))] = {pads[i], pads[i + axes.size()]};
+  return widths;
+}
+
+Results padding(Call& call) {
+  const Tensor x = call.tensor(0);
+  const PadWidths widths = widths_of(call, x);
   const std::string mode = call.text("mode", "constant");
   if (mode == "constant") {
     const double value =
         call.has(2) ? call.number_setting("value", 2).value_or(0) : call.number("value", 0);
     return {Tensor{pad(x.var, widths, value, call.name()), x.axes}};
   }
-  const PadMode kind = mode == "reflect" ? PadMode::reflect
-                       : mode == "edge"  ? PadMode::replicate
-                                         : PadMode::circular;
-  return {Tensor{pad(x.var, widths, kind, call.name()), x.axes}};
+  // What is cut off is not repeated.
+  PadWidths cut = widths, added = widths;
+  for (std::size_t i = 0; i < widths.size(); ++i)
+    for (std::size_t side = 0; side < 2; ++side) {
+      cut[i][side] = std::min<std::int64_t>(0, widths[i][side]);
+      added[i][side] = std::max<std::int64_t>(0, widths[i][side]);
+    }
+  const Var rest = cut == PadWidths(cut.size()) ? x.var : pad(x.var, cut);
+  return {Tensor{pad(rest, added, mode_of(mode), call.name()), x.axes}};
 }
 
 }  // namespace
 
 std::vector<Operator> slice_operators() {
-  return {{"Pad", padding}, {"Slice", slicing, known_slicing}};
+  return {{"Pad", {1, 4}, padding}, {"Slice", {1, 5}, slicing, known_slicing}};
 }
 
 }  // namespace tessera::importer

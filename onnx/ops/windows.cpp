@@ -26,9 +26,11 @@ void pad_same(Window& window, std::size_t i, std::int64_t size, bool more_in_fro
 }  // namespace
 
 std::array<std::int64_t, 2> pair_of(const Call& call, const std::string& attribute,
-                                    std::size_t rank, std::int64_t otherwise) {
+                                    std::size_t rank, std::int64_t otherwise, std::int64_t least) {
+  check_rank(rank);
   const std::vector<std::int64_t> numbers = call.integers(attribute);
   if (numbers.empty()) return {otherwise, otherwise};
+  for (std::int64_t number : numbers) checked_size(attribute, number, least);
   if (numbers.size() != rank - 2)
     throw Error("onnx",
                 fmt::format("{} has {} numbers, expected {}", attribute, numbers.size(), rank - 2));
@@ -42,8 +44,7 @@ Window window_of(const Call& call, const Shape& x, const std::array<std::int64_t
                 pair_of(call, "dilations", x.size(), 1),
                 {0, 0},
                 {0, 0}};
-  for (std::int64_t stride : window.stride)
-    if (stride < 1) throw Error("onnx", fmt::format("stride is {}, expected at least 1", stride));
+  for (std::int64_t size : kernel) checked_size("kernel", size, 1);
   const std::string automatic = call.text("auto_pad", "NOTSET");
   const std::size_t first = x.size() == 3 ? 1 : 0;
   if (automatic.starts_with("SAME")) {
@@ -54,6 +55,7 @@ Window window_of(const Call& call, const Shape& x, const std::array<std::int64_t
     const std::size_t count = x.size() - 2;
     if (pads.size() != 2 * count)
       throw Error("onnx", fmt::format("pads has {} numbers, expected {}", pads.size(), 2 * count));
+    for (std::int64_t pad : pads) checked_size("pads", pad, 0);
     for (std::size_t i = 0; i < count; ++i) {
       window.before[i + first] = pads[i];
       window.after[i + first] = pads[i + count];

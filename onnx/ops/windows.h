@@ -25,10 +25,11 @@ struct Window {
 /// The attributes strides, dilations, pads and auto_pad of a node whose input has this shape in
 /// ONNX, [N,C,L] or [N,C,H,W]. Throws Error for others.
 Window window_of(const Call& call, const Shape& x, const std::array<std::int64_t, 2>& kernel);
-/// An attribute of one number for each dimension of an image; the row of a 1-D one gets
-/// `otherwise`.
+/// An attribute of one number for each dimension of an image, each from `least` to most_setting;
+/// the row of a 1-D one gets `otherwise`.
 std::array<std::int64_t, 2> pair_of(const Call& call, const std::string& attribute,
-                                    std::size_t rank, std::int64_t otherwise);
+                                    std::size_t rank, std::int64_t otherwise,
+                                    std::int64_t least = 1);
 
 /// In memory [N,H,W,C].
 Var image(const Tensor& x);

@@ -77,12 +77,12 @@ def on_float32(case):
             graph.node[0].op_type in LOGICAL)
 
 
-def prepared(case):
+def prepared(case, least_opset):
     """The model with constants in place of what must be known, and the inputs that are left."""
     model = onnx.ModelProto()
     model.CopyFrom(case.model)
     for opset in model.opset_import:  # what was not changed up to opset 9 is the same in it
-        opset.version = max(9, opset.version)
+        opset.version = max(least_opset, opset.version)
     graph, arrays = model.graph, {}
     known = settings_of(graph)
     for value, array in zip(graph.input, case.data_sets[0][0]):
@@ -111,9 +111,9 @@ def difference(found, expected, case):
         return f"off by {numpy.nanmax(abs(found - expected)):.2g}"
 
 
-def run(session, case):
+def run(session, case, least_opset=9):
     """What is wrong, or nothing."""
-    model, arrays = prepared(case)
+    model, arrays = prepared(case, least_opset)
     onnx.save(model, session.path("case.onnx"))
     result = session.run("infer", session.path("case.onnx"), arrays)
     if isinstance(result, str):

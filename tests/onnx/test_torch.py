@@ -3,6 +3,7 @@ gradient and the running statistics.
 
 usage: test_torch.py RUN_ONNX     (needs python3-torch; some nets need python3-torchvision)
 """
+import functools
 import sys
 import unittest
 import warnings
@@ -95,6 +96,36 @@ class Shuffle(nn.Module):
         return self.fc(F.silu(self.up(F.pad(x, (1, 0, 0, 2)))).mean((2, 3)))
 
 
+class Dilated(nn.Module):
+    """Transposed convolutions with as much output padding as dilation lets them have."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.ConvTranspose2d(3, 4, 3, padding=1, dilation=3, output_padding=2)
+        self.b = nn.ConvTranspose2d(4, 4, 2, stride=(2, 1), padding=2, dilation=(2, 4),
+                                    output_padding=(1, 3), bias=False)
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc((self.b(torch.tanh(self.a(x))) ** 2).mean((2, 3)))
+
+
+class Corner(nn.Module):
+    """Einsum, padding that a remainder decides, the best features and a product of sizes."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = F.pad(x, (0, (4 - x.shape[3] % 4) % 4, 0, (4 - x.shape[2] % 4) % 4))
+        x = F.pad(torch.tanh(self.conv(x)), (1, -2, 2, 1), mode="replicate")
+        a = torch.einsum("nchw,ndhw->ncd", x, x) / torch.prod(torch.tensor(x.shape[2:]))
+        b = torch.topk(x.flatten(2), 3)[0].sum(2)
+        return self.fc(torch.cat([a.amax(1), b], 1))
+
+
 class TorchTest(unittest.TestCase):
     device = "cpu"
 
@@ -124,10 +155,10 @@ class TorchTest(unittest.TestCase):
         with torch.no_grad():
             self.check(result["y"], net(x), "y")
 
-    def train(self, net, x, classes):
+    def train(self, net, x, classes, **how):
         net = randomise(net).train()
         path = self.session.path("net.onnx")
-        export(net, x, path, training=True)  # runs the net, and writes the statistics after that
+        export(net, x, path, training=True, **how)  # runs the net, and writes the statistics after that
         label = torch.randint(classes, (len(x),))
         result = self.session.run("train", path, {"x": x.numpy(), "label": label.int().numpy()})
         self.assertIsInstance(result, dict, result)
@@ -137,7 +168,7 @@ class TorchTest(unittest.TestCase):
         for name, parameter in net.named_parameters():
             self.check(result[f"gradient/{name}"], parameter.grad, name)
         for name, buffer in net.named_buffers():
-            if not name.endswith("num_batches_tracked"):
+            if name.endswith(("running_mean", "running_var")):
                 self.check(result[f"state/{name}"], buffer, name)
 
     def test_a_small_net(self):
@@ -156,6 +187,26 @@ class TorchTest(unittest.TestCase):
 
     def test_channels_that_move(self):
         self.infer(Shuffle(), torch.randn(2, 4, 6, 5))
+
+    def test_dilated_transposed_convolutions(self):
+        self.infer(Dilated(), torch.randn(2, 3, 5, 6))
+        self.train(Dilated(), torch.randn(2, 3, 5, 6), 3)
+
+    def test_operators_of_shapes(self):
+        self.infer(Corner(), torch.randn(2, 3, 9, 10))
+        self.train(Corner(), torch.randn(2, 3, 9, 10), 3)
+
+    @unittest.skipUnless(torchvision, "no torchvision")
+    def test_attention_in_windows(self):
+        from torchvision.models import swin_transformer
+        swin = functools.partial(swin_transformer.SwinTransformer, [4, 4], 16, [2, 2], [2, 4],
+                                 [5, 5], stochastic_depth_prob=0, num_classes=5)
+        nets = {
+            "swin": (swin, 60)}
+        for name, (build, size) in nets.items():
+            with self.subTest(name=name):
+                self.infer(build(), torch.randn(2, 3, size, size), opset=16)
+                self.train(build(), torch.randn(2, 3, size, size), 5, opset=16)
 
     def test_gradients_of_a_small_net(self):
         self.train(Small(), torch.randn(4, 3, 16, 20), 5)
