@@ -118,7 +118,9 @@ Results lp_normalization(Call& call) {
   const Tensor x = call.tensor(0);
   const std::int64_t place = place_of(x, call.integer("axis", -1));
   const auto p = static_cast<double>(call.integer("p", 2));
-  return {Tensor{div(x.var, norm(x.var, p, {place}, {.keepdim = true})), x.axes}};
+  const Var length = norm(x.var, p, {place}, {.keepdim = true});
+  // Zeros stay zeros.
+  return {Tensor{div(x.var, add(length, equal(length, call.graph().constant({}, 0)))), x.axes}};
 }
 
 /// Before opset 13 all dimensions from the axis on count as one.

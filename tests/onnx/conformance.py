@@ -36,7 +36,10 @@ REASONS = (("input has 5 dimensions", "windows over three dimensions"),
            ("tf_crop_and_resize", "parts of an image resized"),
            ("linear_align_corners", "a result's length is a fraction there"),
            ("cubic_align_corners", "a result's length is a fraction there"),
-           ("empty_set", "an extreme of no elements"))
+           ("empty_set", "an extreme of no elements"),
+           ("reduction is not none", "several updates of one element"),
+           ("mod_float_edge_cases", "remainders of infinities"),
+           ("before it is there", "an output that is not made"))
 BEGIN = "<!-- tests/onnx/conformance.py writes what follows -->\n"
 
 
