@@ -1,6 +1,7 @@
 // Nodes that no exporter writes: each operator with ranks 0 to 6, without elements, with attributes
 // and settings at the edge of what fits, with too few and too many inputs. Each is imported and
 // run, or refused with one Error. TESSERA_HOSTILE_SECONDS: for so long random ones follow.
+// TESSERA_HOSTILE_SEEDS: a folder that gets a net of each operator, for fuzzing to start from.
 #include <doctest/doctest.h>
 #include <onnx/onnx_pb.h>
 #include <unistd.h>
@@ -355,6 +356,13 @@ TEST_CASE("there is a row of hostile nodes for each operator") {
   std::vector<std::string> names;
   for (const Row& row : rows) names.emplace_back(row.op);
   CHECK(names == onnx_operators());
+}
+
+TEST_CASE("seeds for fuzzing") {
+  const char* const folder = std::getenv("TESSERA_HOSTILE_SEEDS");
+  if (!folder) return;
+  for (const Row& row : rows)
+    std::ofstream(std::filesystem::path(folder) / row.op, std::ios::binary) << bytes_of(best(row));
 }
 
 TEST_CASE("hostile nodes are run or refused") {
