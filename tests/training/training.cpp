@@ -338,7 +338,8 @@ TEST_CASE("models and data that do not fit each other are refused") {
   CHECK_THROWS_WITH_AS(trainer.step({2, {}, {}}), doctest::Contains("a batch of 2 images"), Error);
   Model wrong = model_for(data);
   wrong.classes.push_back("e");
-  CHECK_THROWS_WITH_AS(Network(*device, wrong), doctest::Contains("gives 4 classes, but the data has 5"), Error);
+  CHECK_THROWS_WITH_AS(Network(*device, wrong),
+                       doctest::Contains("gives 4 classes, but the data has 5"), Error);
 }
 
 }  // namespace tessera
