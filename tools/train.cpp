@@ -95,62 +95,92 @@ TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& c
   return state;
 }
 
-void run(TrainArguments arguments, const TrainOptions& options, std::vector<OptionValue> values) {
-  Checkpoint checkpoint;
-  const bool resumes = options.resume->count() > 0;
-  const std::string default_out =
-      fmt::format("{}-{}.safetensors", std::filesystem::path(arguments.model).stem().string(),
-                  arguments.data.label());
-  if (resumes && arguments.resume.empty() && arguments.out.empty()) arguments.out = default_out;
-  const std::string resumed = arguments.resume.empty() ? arguments.out : arguments.resume;
-  if (resumes) {
-    checkpoint = read_checkpoint(resumed);
-    take_settings(arguments, options, checkpoint);
-    if (arguments.out.empty()) arguments.out = resumed;
-  }
-  if (arguments.out.empty()) arguments.out = default_out;
-  check_checkpoint_path(arguments.out);
+/// The images of both parts.
+struct Data {
+  std::unique_ptr<Dataset> train, test;
+  Crop crop;            ///< of a new model
+  std::size_t skipped;  ///< images that cannot be read
+};
 
-  DatasetOptions images = resumes
-                              ? dataset_options(arguments.data, checkpoint)
+/// `checkpoint`: the one that a run resumes from, or null.
+Data load_data(const TrainArguments& arguments, const Checkpoint* checkpoint) {
+  DatasetOptions images = checkpoint
+                              ? dataset_options(arguments.data, *checkpoint)
                               : dataset_options(arguments.data, arguments.model, arguments.seed);
-  const auto train = load_dataset(arguments.data.name, Split::train, images);
-  images.classes = train->classes();
-  const auto test = load_dataset(arguments.data.name, Split::test, images);
-  const std::size_t skipped = report_skipped({train.get(), test.get()});
-  if (train->classes().size() < 2)
+  Data data{load_dataset(arguments.data.name, Split::train, images), {}, images.crop, 0};
+  images.classes = data.train->classes();
+  data.test = load_dataset(arguments.data.name, Split::test, images);
+  data.skipped = report_skipped({data.train.get(), data.test.get()});
+  if (data.train->classes().size() < 2)
     throw Error(arguments.data.name, fmt::format("has one class only, '{}', expected at least two",
-                                                 train->classes().at(0)));
-  if (arguments.batch_text != "auto" || resumes) take_batch(arguments, *train);
-  Model model = resumes ? model_of(checkpoint) : new_model(arguments, *train, images.crop);
-  const auto device = arguments.device.open(arguments.verbose);
-  fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
-             train->size(), skipped_text(skipped), device->info().name, device->info().id);
+                                                 data.train->classes().at(0)));
+  return data;
+}
 
-  Network network(*device, std::move(model),
-                  resumes ? std::nullopt : std::optional(arguments.seed));
-  if (!arguments.weights.empty()) load_weights(arguments.weights, network, arguments.new_head);
-  if (!resumes && arguments.batch_text == "auto")
-    take_batch_of_device(arguments, *train, *test, network);
-  TrainingState state = resumes ? resumed_state(arguments, checkpoint, *train, *test)
-                                : new_state(arguments, *train, *test);
+/// Where the run begins, and what is chosen for it by the data and the device.
+TrainingState first_state(TrainArguments& arguments, const TrainOptions& options,
+                          const Checkpoint* checkpoint, const Data& data, Network& network) {
+  if (!checkpoint && arguments.batch_text == "auto")
+    take_batch_of_device(arguments, *data.train, *data.test, network);
+  TrainingState state = checkpoint ? resumed_state(arguments, *checkpoint, *data.train, *data.test)
+                                   : new_state(arguments, *data.train, *data.test);
   state.best = best_epoch(arguments, options, state.best);
   if (state.best.keep) check_checkpoint_path(best_path(arguments.out));
   if (arguments.balance) {
-    arguments.trainer.loss.class_weights = balanced_weights(*train);
+    arguments.trainer.loss.class_weights = balanced_weights(*data.train);
     fmt::print("class weights: {:.4g}\n", fmt::join(arguments.trainer.loss.class_weights, ", "));
   }
-  const std::int64_t steps_per_epoch = 1 + (train->size() - 1) / arguments.batch;
-  state.options = resumes ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
-  if (resumes) {
-    const std::int64_t planned_for = checkpoint.training.train_images;
+  const auto steps_of = [&](std::int64_t images) { return 1 + (images - 1) / arguments.batch; };
+  const std::int64_t steps_per_epoch = steps_of(data.train->size());
+  state.options = checkpoint ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
+  if (checkpoint) {
+    const std::int64_t planned_for = checkpoint->training.train_images;
     take_epochs(arguments, options, state.options.schedule,
-                planned_for > 0 ? 1 + (planned_for - 1) / arguments.batch : steps_per_epoch);
+                planned_for > 0 ? steps_of(planned_for) : steps_per_epoch);
   }
   take_log_every(arguments, steps_per_epoch);
+  return state;
+}
+
+/// Names the checkpoint to resume from, or nothing, and where the model goes.
+std::string take_paths(TrainArguments& arguments, bool resumes) {
+  const std::string default_out =
+      fmt::format("{}-{}.safetensors", std::filesystem::path(arguments.model).stem().string(),
+                  arguments.data.label());
+  if (!resumes) {
+    if (arguments.out.empty()) arguments.out = default_out;
+    return {};
+  }
+  if (arguments.resume.empty() && arguments.out.empty()) arguments.out = default_out;
+  if (arguments.resume.empty()) arguments.resume = arguments.out;
+  if (arguments.out.empty()) arguments.out = arguments.resume;
+  return arguments.resume;
+}
+
+void run(TrainArguments arguments, const TrainOptions& options, std::vector<OptionValue> values) {
+  const std::string resumed = take_paths(arguments, options.resume->count() > 0);
+  std::optional<Checkpoint> read;
+  if (!resumed.empty()) {
+    read = read_checkpoint(resumed);
+    take_settings(arguments, options, *read);
+  }
+  const Checkpoint* checkpoint = read ? &*read : nullptr;
+  check_checkpoint_path(arguments.out);
+
+  const Data data = load_data(arguments, checkpoint);
+  if (arguments.batch_text != "auto" || checkpoint) take_batch(arguments, *data.train);
+  Model model = checkpoint ? model_of(*checkpoint) : new_model(arguments, *data.train, data.crop);
+  const auto device = arguments.device.open(arguments.verbose);
+  fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
+             data.train->size(), skipped_text(data.skipped), device->info().name,
+             device->info().id);
+  Network network(*device, std::move(model),
+                  checkpoint ? std::nullopt : std::optional(arguments.seed));
+  if (!arguments.weights.empty()) load_weights(arguments.weights, network, arguments.new_head);
+  const TrainingState state = first_state(arguments, options, checkpoint, data, network);
   record_choices(arguments, values);
-  Training training(arguments, network, *train, *test, state, resumes ? resumed : "", values);
-  if (resumes) restore(checkpoint, network);
+  Training training(arguments, network, *data.train, *data.test, state, resumed, values);
+  if (checkpoint) restore(*checkpoint, network);
   catch_interrupts();
   if (arguments.tune) {
     TuningRun tuning(*device, arguments.tuning, false);
@@ -161,7 +191,7 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
   try {
     training.run();
   } catch (const DeviceFailed& failed) {
-    go_on_on_cpu(arguments, failed, *train, *test, values);
+    go_on_on_cpu(arguments, failed, *data.train, *data.test, values);
   }
   fmt::print("model: {}\n", arguments.out);
 }
