@@ -16,7 +16,8 @@ class Session:
     def __init__(self, program, device):
         self.folder = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen([program, device], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
+                                        stdout=subprocess.PIPE, text=True,
+                                        errors="replace")
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
