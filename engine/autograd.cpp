@@ -95,7 +95,9 @@ void back_through(Graph& graph, NodeId id, const std::vector<bool>& depends,
 
 }  // namespace
 
-std::vector<Var> gradients(Var y, Var dy, const std::vector<Var>& wrt) {
+namespace {
+
+std::vector<std::optional<Var>> find_gradients(Var y, Var dy, const std::vector<Var>& wrt) {
   Graph& graph = y.graph();
   if (dy.shape() != y.shape())
     throw Error("gradients", fmt::format("dy has shape {}, expected {}", to_string(dy.shape()),
@@ -105,20 +107,37 @@ std::vector<Var> gradients(Var y, Var dy, const std::vector<Var>& wrt) {
   accumulator.add(y.id(), dy);
   for (auto id = static_cast<NodeId>(graph.nodes().size()) - 1; id >= 0; --id)
     back_through(graph, id, depends, accumulator);
+  std::vector<std::optional<Var>> result;
+  for (const Var& var : wrt) result.push_back(accumulator.at(var.id()));
+  return result;
+}
+
+Var weight_of(Var loss) {
+  if (loss.spec().elements() != 1)
+    throw Error("gradients", "the loss has shape " + to_string(loss.shape()) + ", expected [1]");
+  return loss.graph().constant(loss.shape(), 1.0);
+}
+
+}  // namespace
+
+std::vector<Var> gradients(Var y, Var dy, const std::vector<Var>& wrt) {
+  const std::vector<std::optional<Var>> found = find_gradients(y, dy, wrt);
   std::vector<Var> result;
-  for (const Var& var : wrt) {
-    const auto& gradient = accumulator.at(var.id());
-    if (!gradient)
-      throw Error("gradients", "'" + graph.value(var.id()).name + "' does not reach the loss");
-    result.push_back(*gradient);
+  for (std::size_t i = 0; i < wrt.size(); ++i) {
+    if (!found[i])
+      throw Error("gradients",
+                  "'" + y.graph().value(wrt[i].id()).name + "' does not reach the loss");
+    result.push_back(*found[i]);
   }
   return result;
 }
 
 std::vector<Var> gradients(Var loss, const std::vector<Var>& wrt) {
-  if (loss.spec().elements() != 1)
-    throw Error("gradients", "the loss has shape " + to_string(loss.shape()) + ", expected [1]");
-  return gradients(loss, loss.graph().constant(loss.shape(), 1.0), wrt);
+  return gradients(loss, weight_of(loss), wrt);
+}
+
+std::vector<std::optional<Var>> gradients_if_any(Var loss, const std::vector<Var>& wrt) {
+  return find_gradients(loss, weight_of(loss), wrt);
 }
 
 bool passes_gradients(const Op& op) {

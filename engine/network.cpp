@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/averages.h"
 #include "engine/names.h"
 #include "engine/passes/passes.h"
 #include "tessera/autograd.h"
@@ -109,10 +110,13 @@ CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t ba
 
 namespace {
 
-void read_averages(Graph& graph) {
-  for (std::size_t i = 0; i < graph.values().size(); ++i)
-    if (graph.values()[i].role == Role::parameter)
-      graph.rename(static_cast<ValueId>(i), graph.values()[i].name + ".ema");
+void read_averages(Graph& graph, const Params& params) {
+  for (std::size_t i = 0; i < graph.values().size(); ++i) {
+    const Value& value = graph.values()[i];
+    if (value.role != Role::parameter) continue;
+    const std::string average = average_of(params, value.name);
+    if (average != value.name) graph.rename(static_cast<ValueId>(i), average);
+  }
 }
 
 }  // namespace
@@ -139,7 +143,7 @@ void Network::check_fits(const Dataset& dataset) const {
 Graph Network::evaluation_graph(std::int64_t batch, Weights weights) const {
   Graph graph;
   const CrossEntropy result = append_classifier(graph, model_, batch);
-  if (weights == Weights::averaged) read_averages(graph);
+  if (weights == Weights::averaged) read_averages(graph, params_);
   graph.set_output("loss", result.loss);
   graph.set_output("probabilities", result.probabilities);
   fold_norms(graph);

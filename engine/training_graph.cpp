@@ -1,23 +1,81 @@
 #include "engine/training_graph.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "engine/ops/dropout.h"
 #include "engine/passes/passes.h"
+#include "engine/patterns.h"
 #include "tessera/autograd.h"
 #include "tessera/fuse.h"
 
 namespace tessera {
 namespace {
 
+std::string name_of(Var w) { return w.graph().value(w.id()).name; }
+
 /// The parameters of a graph, in the order in which they were made.
-std::vector<Var> parameters(Graph& graph) {
-  std::vector<Var> found;
+struct Parameters {
+  std::vector<Var> trained, frozen;
+};
+
+Parameters parameters(Graph& graph, const TrainerOptions& options) {
+  std::vector<Var> all;
+  std::vector<std::string> names;
   for (std::size_t i = 0; i < graph.values().size(); ++i)
-    if (graph.values()[i].role == Role::parameter)
-      found.emplace_back(graph, static_cast<ValueId>(i));
+    if (graph.values()[i].role == Role::parameter) {
+      all.emplace_back(graph, static_cast<ValueId>(i));
+      names.push_back(graph.values()[i].name);
+    }
+  const std::vector<bool> frozen = matches(names, options.freeze, "freeze"),
+                          wanted = matches(names, options.train_only, "train_only");
+  Parameters found;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool trains = !frozen[i] && (options.train_only.empty() || wanted[i]);
+    (trains ? found.trained : found.frozen).push_back(all[i]);
+  }
   return found;
 }
 
-std::string name_of(Var w) { return w.graph().value(w.id()).name; }
+/// Batch norms whose weight and bias are frozen use their running statistics, and leave them.
+void freeze_norms(Graph& graph, const std::vector<Var>& frozen) {
+  const auto is_frozen = [&](ValueId value) {
+    return std::any_of(frozen.begin(), frozen.end(), [&](Var w) { return w.id() == value; });
+  };
+  std::vector<Node> nodes = graph.nodes();
+  for (Node& node : nodes) {
+    const bool has_weights = node.op->name == "batch_norm" && node.inputs.size() >= 5;
+    if (!has_weights || !is_frozen(node.inputs[3]) || !is_frozen(node.inputs[4])) continue;
+    std::vector<Var> inputs;
+    for (const ValueId input : node.inputs) inputs.emplace_back(graph, input);
+    graph.add("batch_norm_inference", inputs, {{"eps", node.attributes.number("eps")}}, node.name);
+    const ValueId y = node.outputs[0];
+    node = graph.nodes().back();
+    node.outputs[0] = y;
+  }
+  graph.set_nodes(std::move(nodes));
+}
+
+/// The trained parameters on which a loss depends, their gradients, and the others.
+struct Gradients {
+  std::vector<Var> weights, dw, unreached;
+};
+
+Gradients gradients_of(Var loss, const std::vector<Var>& trained) {
+  const std::vector<std::optional<Var>> dw = gradients_if_any(loss, trained);
+  Gradients found;
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    (dw[i] ? found.weights : found.unreached).push_back(trained[i]);
+    if (dw[i]) found.dw.push_back(*dw[i]);
+  }
+  return found;
+}
+
+std::vector<std::string> names_of(const std::vector<Var>& weights) {
+  std::vector<std::string> names;
+  for (const Var w : weights) names.push_back(name_of(w));
+  return names;
+}
 
 /// Means over the parts of a batch, part by part.
 void accumulate(Var& loss, std::vector<Var>& dw, const std::vector<Var>& weights) {
@@ -88,9 +146,10 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
   Graph graph(Mode::training, options.seed);
   if (options.accumulate > 1) graph.input(draw_name, {DType::i32, {1}});
   Var loss = append_classifier(graph, model, images, options.augment, options.loss).loss;
+  const auto [trained, frozen] = parameters(graph, options);
+  freeze_norms(graph, frozen);
   fuse(graph);
-  const std::vector<Var> weights = parameters(graph);
-  std::vector<Var> dw = gradients(loss, weights);
+  auto [weights, dw, unreached] = gradients_of(loss, trained);
   if (options.accumulate > 1) accumulate(loss, dw, weights);
   if (updates) {
     const Var lr = graph.input("lr", {DType::f32, {1}});
@@ -111,6 +170,14 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
   join_chains(graph);
   join_updates(graph);
   return graph;
+}
+
+ParameterUse parameter_use(const Model& model, const TrainerOptions& options) {
+  Graph graph(Mode::training, options.seed);
+  const Var loss = append_classifier(graph, model, 1, options.augment, options.loss).loss;
+  const auto [trained, frozen] = parameters(graph, options);
+  const Gradients found = gradients_of(loss, trained);
+  return {names_of(found.weights), names_of(frozen), names_of(found.unreached)};
 }
 
 void append_updates(const std::vector<Var>& weights, std::vector<Var> dw, Var lr, Var step,

@@ -60,6 +60,8 @@ json optimizer_json(const TrainerOptions& o) {
           {"accumulate", o.accumulate},
           {"ema", o.ema},
           {"on_nan", to_string(o.on_nan)},
+          {"freeze", o.freeze},
+          {"train_only", o.train_only},
           {"augment", to_string(o.augment)},
           {"label_smoothing", o.loss.label_smoothing},
           {"class_weights", o.loss.class_weights},
@@ -120,6 +122,8 @@ TrainerOptions options_of(const json& training) {
     o.loss = {finite(j, "label_smoothing"), finite_numbers(j, "class_weights")};
   o.seed = j.value("seed", std::uint64_t{0});
   o.on_nan = on_nan_of(j.value("on_nan", "stop"));
+  o.freeze = j.value("freeze", std::vector<std::string>{});
+  o.train_only = j.value("train_only", std::vector<std::string>{});
   o.schedule = schedule_of(training.at("schedule"));
   return with_defaults(o);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/averages.h"
 #include "tessera/error.h"
 
 namespace tessera::exporter {
@@ -141,7 +142,7 @@ std::vector<float> Writer::floats(ValueId value) const {
     return std::vector<float>(index(held.spec.elements()),
                               static_cast<float>(held.initializer.value));
   const bool averaged = net_.weights == Weights::averaged && held.role == Role::parameter;
-  return net_.params.read_floats(averaged ? held.name + ".ema" : held.name);
+  return net_.params.read_floats(averaged ? average_of(net_.params, held.name) : held.name);
 }
 
 void Writer::hold(ValueId value, const std::string& name, std::vector<float> floats) {

@@ -1,6 +1,7 @@
 // Backward passes as graph building.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "tessera/graph.h"
@@ -14,6 +15,9 @@ namespace tessera {
 TESSERA_API std::vector<Var> gradients(Var y, Var dy, const std::vector<Var>& wrt);
 /// The same for a loss of one element, weighted by 1.
 TESSERA_API std::vector<Var> gradients(Var loss, const std::vector<Var>& wrt);
+
+/// The same; nothing of those that the loss does not depend on.
+TESSERA_API std::vector<std::optional<Var>> gradients_if_any(Var loss, const std::vector<Var>& wrt);
 
 /// Whether gradients pass through an op: not where it counts, compares or cuts off, nor where it
 /// is not differentiable.

@@ -62,6 +62,13 @@ struct TrainerOptions {
   std::int64_t accumulate = 1;  ///< parts of a batch whose gradients are added up, to save memory
   double ema = 0;  ///< keeps averages w_ema = ema * w_ema + (1 - ema) * w of the weights; 0: none
   OnNan on_nan = OnNan::stop;
+  /// Parameters that keep their values, by names in which * stands for any letters and ? for one:
+  /// they get no gradient, no weight decay, no average and no buffers of the optimizer. A batch
+  /// norm whose weight and bias are both among them keeps its running statistics and normalizes
+  /// with these.
+  std::vector<std::string> freeze = {};
+  /// Where there are any, all parameters that have none of these names are frozen too.
+  std::vector<std::string> train_only = {};
 
   /// Whether all options are equal.
   bool operator==(const TrainerOptions&) const = default;
@@ -69,6 +76,16 @@ struct TrainerOptions {
 
 /// The same options with all numbers given. Throws Error when one makes no sense.
 TESSERA_API TrainerOptions with_defaults(TrainerOptions options);
+
+/// What a training does with the parameters of a model.
+struct ParameterUse {
+  std::vector<std::string> trained;
+  std::vector<std::string> frozen;     ///< as the options say
+  std::vector<std::string> unreached;  ///< the loss does not depend on them: they keep their values
+};
+/// The names of all parameters. Throws Error that lists near names when freeze or train_only have
+/// one that fits no parameter.
+TESSERA_API ParameterUse parameter_use(const Model& model, const TrainerOptions& options);
 
 /// A step's loss or gradients are not finite.
 class TESSERA_API NotFinite : public Error {
