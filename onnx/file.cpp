@@ -13,6 +13,7 @@
 #include "onnx/constant.h"
 #include "onnx/inline.h"
 #include "onnx/op_table.h"
+#include "onnx/weights.h"
 #include "tessera/error.h"
 
 namespace tessera::importer {
@@ -47,7 +48,9 @@ File::File(std::string path) : path_(std::move(path)), model_(parse(path_)) {
   read_opset();
   check_names();
   opsets_ = inline_functions(model_);
+  move_weights_to_initializers(*model_.mutable_graph());
   for_each_graph(graph(), [&](const onnx::GraphProto& g) { index(g); });
+  preparation_ = preparation_of(graph());
   check_operators();
   for (const auto& [name, tensor] : initializers_) check_data(*tensor, folder());
 }
@@ -154,6 +157,10 @@ const onnx::NodeProto* File::producer(const std::string& value) const {
 
 bool File::is_filter(const onnx::TensorProto& initializer) const {
   return filters_.contains(initializer.name());
+}
+
+bool File::is_preparation(const onnx::TensorProto& initializer) const {
+  return preparation_.contains(initializer.name());
 }
 
 std::vector<const onnx::NodeProto*> nodes_for(const onnx::GraphProto& graph,

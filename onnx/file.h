@@ -34,6 +34,8 @@ class File {
   const onnx::NodeProto* producer(const std::string& value) const;
   /// Whether it is the filters of a convolution, whose channels are kept last.
   bool is_filter(const onnx::TensorProto& initializer) const;
+  /// Whether the net prepares its images with it: no training changes it.
+  bool is_preparation(const onnx::TensorProto& initializer) const;
   /// In their order, those that the values need.
   std::vector<const onnx::NodeProto*> nodes_for(const std::vector<std::string>& values) const {
     return importer::nodes_for(graph(), values);
@@ -53,6 +55,7 @@ class File {
   std::map<std::string, const onnx::TensorProto*> initializers_;
   std::map<std::string, const onnx::NodeProto*> producers_;
   std::set<std::string> filters_;
+  std::set<std::string> preparation_;
 };
 
 /// A node without a name is called after its first output.

@@ -80,6 +80,13 @@ void Importer::set(const std::string& name, Argument argument) {
   arguments_.insert_or_assign(name, std::move(argument));
 }
 
+void Importer::import_missing(const std::vector<std::string>& values) {
+  for (const onnx::NodeProto* node : file_.nodes_for(values))
+    if (std::none_of(node->output().begin(), node->output().end(),
+                     [&](const std::string& output) { return arguments_.contains(output); }))
+      import_node(*node);
+}
+
 const Argument& Importer::at(const std::string& name) const {
   const auto found = arguments_.find(name);
   if (found != arguments_.end()) return found->second;
@@ -179,7 +186,8 @@ Tensor Importer::tensor(const std::string& name) {
   }
   if (const Constant* constant = std::get_if<Constant>(&argument))
     return held(name, *constant, DType::f32);
-  return held(*std::get<const onnx::TensorProto*>(argument), Role::parameter);
+  const onnx::TensorProto& weights = *std::get<const onnx::TensorProto*>(argument);
+  return held(weights, file_.is_preparation(weights) ? Role::state : Role::parameter);
 }
 
 Var Importer::statistics(const std::string& name) {

@@ -38,10 +38,13 @@ class Importer {
   void import_node(const onnx::NodeProto& node);
   /// A graph inside of a node: its outputs.
   std::vector<Argument> import_graph(const onnx::GraphProto& graph);
+  /// All nodes that these values need and that are not there yet.
+  void import_missing(const std::vector<std::string>& values);
 
   /// Throws Error when the value is not there.
   const Argument& at(const std::string& name) const;
-  /// In the graph, f32: weights become parameters, constants states that nothing updates.
+  /// In the graph, f32: weights become parameters, constants and what prepares the images states
+  /// that nothing updates.
   Tensor tensor(const std::string& name);
   /// The same, but weights become a state.
   Var statistics(const std::string& name);

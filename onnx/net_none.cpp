@@ -23,9 +23,12 @@ std::vector<Var> OnnxNet::append(Graph&, const std::vector<Var>&,
   return {};
 }
 
+bool OnnxNet::takes_bytes() const { return false; }
 Var OnnxNet::append_classifier(Var x) const { return x; }
 Var OnnxNet::append_classifier(Var x, std::int64_t) const { return x; }
-Loss OnnxNet::loss() const { return Loss::cross_entropy; }
+Loss OnnxNet::loss(const Shape&) const { return Loss::cross_entropy; }
+
+ImageInput onnx_input(const std::string& path) { refuse(path); }
 
 Model onnx_model(const std::string& path, ImageInput, std::vector<std::string>, Head) {
   refuse(path);

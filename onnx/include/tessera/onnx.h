@@ -27,7 +27,8 @@ class TESSERA_API OnnxNet {
   /// An input or output of the net.
   struct Tensor {
     std::string name;
-    Shape shape;  ///< -1 where the file leaves a dimension open
+    Shape shape;                 ///< -1 where the file leaves a dimension open
+    std::string type = "float";  ///< of the elements, as ONNX calls it: "float", "uint8"
   };
   /// What has to be given, without the weights.
   const std::vector<Tensor>& inputs() const { return inputs_; }
@@ -44,16 +45,23 @@ class TESSERA_API OnnxNet {
   std::vector<Var> append(Graph& graph, const std::vector<Var>& inputs,
                           const std::vector<std::string>& outputs = {}) const;
 
-  /// For nets of one input: images f32 [N,H,W,C] to logits f32 [N,classes], the first output; a
-  /// softmax or sigmoid at the end is left out. A single output with a sigmoid becomes the logits
-  /// of two classes, of which it is the probability of the second.
+  /// Whether the images of a net of one input are bytes, 0 to 255, since its elements are integers.
+  /// Throws Error when they are neither these nor floats.
+  bool takes_bytes() const;
+
+  /// For nets of one input: images f32 [N,H,W,C] to logits f32 [N,classes], the first output. A
+  /// softmax over the classes or a sigmoid at the end is left out, also where nodes follow it that
+  /// keep its probabilities (Identity, Cast, Reshape, Clip, Log and the like). A single output with
+  /// a sigmoid becomes the logits of two classes, of which it is the probability of the second.
+  /// Throws Error when the net gives anything else.
   Var append_classifier(Var x) const;
   /// The same for so many classes: a dense layer "new_head" in the place of the last layer, which
-  /// has to be a Gemm or MatMul.
+  /// has to be a Gemm or MatMul, or a Conv of one pixel.
   Var append_classifier(Var x, std::int64_t classes) const;
   /// What such a net was trained with: bce where it ends with sigmoids, or where its metadata say
-  /// so; of two classes by a single sigmoid the cross-entropy, which is the same.
-  Loss loss() const;
+  /// so; of two classes by a single sigmoid the cross-entropy, which is the same. The outputs are
+  /// counted for images of this shape [N,H,W,C]; without one they are those that the file declares.
+  Loss loss(const Shape& images = {}) const;
 
  private:
   std::shared_ptr<const importer::File> file_;  ///< read when parameters take their first values
@@ -67,9 +75,13 @@ enum class Head : std::uint8_t {
   fitted  ///< a new one is put in its place
 };
 
+/// The images that a file takes; 0 where it leaves a size open.
+TESSERA_API ImageInput onnx_input(const std::string& path);
+
 /// A classifier of images. What `input` leaves open (size, mean, deviation, padding), the loss, and
-/// the names of the classes, are the file's; without any the classes are numbers. Throws Error when
-/// the file leaves open what is missing.
+/// the names of the classes, are the file's; without any the classes are numbers. A net whose input
+/// has integers takes bytes, 0 to 255: its deviation is 1/255, unless one is given. Throws Error
+/// when the file leaves open what is missing, or does not classify images.
 TESSERA_API Model onnx_model(const std::string& path, ImageInput input = {},
                              std::vector<std::string> classes = {}, Head head = Head::kept);
 
