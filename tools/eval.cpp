@@ -5,6 +5,7 @@
 
 #include "tessera/error.h"
 #include "tools/data_changes.h"
+#include "tools/image_size.h"
 #include "tools/networks.h"
 #include "tools/number_text.h"
 
@@ -16,12 +17,14 @@ struct Arguments {
   DataOptions data;
   DeviceOption device;
   PixelOptions pixels;
+  std::string size;
   bool averaged = false;
   bool json = false;
 };
 
 void run(const Arguments& arguments) {
-  OpenedNetwork opened = open_network(arguments.model, arguments.data, arguments.pixels);
+  OpenedNetwork opened =
+      open_network(arguments.model, arguments.data, arguments.pixels, arguments.size);
   const std::string data =
       arguments.data.name.empty() ? opened.checkpoint.training.data : arguments.data.name;
   if (data.empty())
@@ -58,6 +61,7 @@ void add_eval_command(CLI::App& app) {
   arguments->data.add(*command)->description(
       "data set whose test images to use (default: the one the model was trained on)");
   add_crop_option(*command, arguments->data.crop);
+  add_size_option(*command, arguments->size, "of an ONNX file: its own, or that of the data");
   arguments->pixels.add(*command);
   arguments->device.add(*command);
   command->add_flag("--ema", arguments->averaged,

@@ -26,7 +26,7 @@ Model model_of(const Checkpoint& checkpoint) {
 }
 
 ImageInput published_input(const std::string& name) {
-  if (is_onnx(name)) return onnx_model(name).input;
+  if (is_onnx(name)) return onnx_input(name);
   const std::int64_t side = model_info(name).side;
   return {side, side, 3, {}};
 }
@@ -53,17 +53,45 @@ ImageOptions PixelOptions::options(std::int64_t channels) const {
   return {.mean = mean, .deviation = deviation};
 }
 
+namespace {
+
+bool is_folder(const DataOptions& data) { return data.name.starts_with("folder:"); }
+
+/// Image files are scaled to a size, which something has to tell.
+void check_size(const std::string& model, std::int64_t height) {
+  if (height < 1)
+    throw Error(model, "leaves the size of its images open, expected one by --size, as 224");
+}
+
+/// The images of an ONNX file, as far as the file or --size tell them.
+ImageInput known_input(const std::string& path, const DataOptions& data, const std::string& size) {
+  ImageInput input = published_input(path);
+  if (is_folder(data) && input.channels < 1) input.channels = 3;
+  if (size.empty()) return input;
+  if (!data.name.empty() && !is_folder(data) && !data.name.starts_with("csv:"))
+    throw Error("--size", fmt::format("images of {} have a size of their own", data.name));
+  const auto [height, width] = parse_size(size);
+  input.height = height;
+  input.width = width;
+  return input;
+}
+
+}  // namespace
+
 OpenedNetwork open_network(const std::string& path, const DataOptions& data,
-                           const PixelOptions& pixels) {
+                           const PixelOptions& pixels, const std::string& size) {
   if (!is_onnx(path)) {
     if (!pixels.mean.empty() || !pixels.deviation.empty())
       throw Error(path, "says how its pixels become numbers; expected no --mean or --deviation");
+    if (!size.empty()) throw Error(path, "says how large its images are; expected no --size");
     return {read_checkpoint(path), {}, {}};
   }
   OpenedNetwork opened;
   Checkpoint& checkpoint = opened.checkpoint;
+  if (data.name.empty() || is_own_dataset(data.name) || !size.empty())
+    checkpoint.input = known_input(path, data, size);
   if (!data.name.empty()) {
-    if (is_own_dataset(data.name)) checkpoint.input = published_input(path);
+    if (is_folder(data)) check_size(path, checkpoint.input.height);
     opened.dataset = load_dataset(data.name, Split::test, dataset_options(data, checkpoint));
     const Dataset& dataset = *opened.dataset;
     checkpoint.input = {dataset.height(), dataset.width(), dataset.channels(), {}};
@@ -119,6 +147,7 @@ DatasetOptions dataset_options(const DataOptions& data, const std::string& model
   if (data.crop.empty() && is_onnx(model) && is_own_dataset(data.name))
     options.crop = published_input(model).crop;
   options.seed = seed;
+  if (is_folder(data)) check_size(model, options.height);
   return options;
 }
 

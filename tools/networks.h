@@ -43,8 +43,9 @@ struct OpenedNetwork {
 };
 /// An ONNX file has neither data nor training; its images and classes are those of the data set
 /// where one is named.
+/// `size`: --size, of images for an ONNX file that leaves it open.
 OpenedNetwork open_network(const std::string& path, const DataOptions& data,
-                           const PixelOptions& pixels);
+                           const PixelOptions& pixels, const std::string& size = {});
 /// The test images of a data set, which an opened network may have with it.
 std::unique_ptr<Dataset> load_test(OpenedNetwork& opened, const std::string& name,
                                    const DataOptions& data);

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "tessera/error.h"
+#include "tools/image_size.h"
 #include "tools/networks.h"
 #include "tools/number_text.h"
 
@@ -24,6 +25,7 @@ struct Arguments {
   DataOptions data;
   DeviceOption device;
   PixelOptions pixels;
+  std::string size;
   bool averaged = false;
   bool json = false;
   std::int64_t top = 3;
@@ -179,7 +181,8 @@ class Printer {
 };
 
 void run(const Arguments& arguments) {
-  OpenedNetwork opened = open_network(arguments.model, arguments.data, arguments.pixels);
+  OpenedNetwork opened =
+      open_network(arguments.model, arguments.data, arguments.pixels, arguments.size);
   const Checkpoint& checkpoint = opened.checkpoint;
   const std::vector<std::string> images = list_images(arguments.images);
   Reader reader(opened, arguments.data);
@@ -223,6 +226,7 @@ void add_predict_command(CLI::App& app) {
   arguments->data.add(*command)->description(
       "data set that image numbers refer to (default: the one the model was trained on)");
   add_crop_option(*command, arguments->data.crop);
+  add_size_option(*command, arguments->size, "of an ONNX file: its own");
   arguments->pixels.add(*command);
   arguments->device.add(*command);
   command->add_flag("--ema", arguments->averaged,

@@ -58,7 +58,17 @@ void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, c
 Model new_model(const TrainArguments& arguments, const Dataset& train, Crop crop) {
   ImageInput input{train.height(), train.width(), train.channels(),
                    arguments.pixels.options(train.channels()), crop};
+  if (arguments.normalize && is_onnx(arguments.model) && OnnxNet(arguments.model).takes_bytes())
+    throw Error("--normalize",
+                fmt::format("'{}' takes bytes, 0 to 255, as they are", arguments.model));
   if (arguments.normalize) normalize(train, input.options);
+  const bool is_given =
+      arguments.normalize || !arguments.pixels.mean.empty() || !arguments.pixels.deviation.empty();
+  if (!arguments.weights.empty() && !is_given)
+    if (const auto pixels = pixels_of_weights(arguments.weights)) {
+      input.options.mean = pixels->mean;
+      input.options.deviation = pixels->deviation;
+    }
   Model model = open_model(arguments.model, input, train.classes(),
                            arguments.new_head ? Head::fitted : Head::kept);
   model.input.crop = crop;  // also where an ONNX file says otherwise
@@ -93,6 +103,20 @@ TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& c
   }
   keep_fingerprints(state, train, test);
   return state;
+}
+
+/// Says which parameters keep their values. Throws Error when all do.
+void report_parameters(const Model& model, const TrainerOptions& options) {
+  const ParameterUse use = parameter_use(model, options);
+  if (use.trained.empty())
+    throw Error("train", fmt::format("'{}' has no parameters to train: {} are frozen, {} do not "
+                                     "reach the loss",
+                                     model.name, use.frozen.size(), use.unreached.size()));
+  for (const std::string& name : use.unreached)
+    fmt::print("'{}' does not reach the loss and stays as it is\n", name);
+  if (!use.frozen.empty())
+    fmt::print("training {} of {} parameters; {} are frozen\n", use.trained.size(),
+               use.trained.size() + use.frozen.size() + use.unreached.size(), use.frozen.size());
 }
 
 /// The images of both parts.
@@ -178,6 +202,7 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
                   checkpoint ? std::nullopt : std::optional(arguments.seed));
   if (!arguments.weights.empty()) load_weights(arguments.weights, network, arguments.new_head);
   const TrainingState state = first_state(arguments, options, checkpoint, data, network);
+  report_parameters(network.model(), state.options);
   record_choices(arguments, values);
   Training training(arguments, network, *data.train, *data.test, state, resumed, values);
   if (checkpoint) restore(*checkpoint, network);

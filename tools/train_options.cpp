@@ -100,6 +100,15 @@ void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) 
       command.add_option("--on-nan", a.on_nan,
                          "when a loss or gradient is not finite: stop, skip the step, or ignore "
                          "it and save a little time"));
+  const auto add_patterns = [&](const char* name, std::vector<std::string>& patterns,
+                                const char* what) {
+    options.fixed.push_back(command.add_option(name, patterns, what)->allow_extra_args(false));
+  };
+  add_patterns("--freeze", t.freeze,
+               "leave the parameters of these names as they are: * stands for any letters, ? for "
+               "one; may be given again");
+  add_patterns("--train-only", t.train_only,
+               "leave all parameters as they are but those of these names; may be given again");
   for (CLI::Option* option : {options.lr, options.momentum, options.weight_decay})
     option->group(group);
   for (CLI::Option* option : options.fixed) option->group(group);
@@ -226,7 +235,8 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
   }
   options.fixed.push_back(command.add_option(
       "--weights", a.weights,
-      "begin with these weights: a safetensors file of PyTorch's state_dict of the model"));
+      "begin with these weights: a safetensors file of PyTorch's state_dict of the model, or a "
+      "model that tessera train wrote"));
   options.fixed.push_back(
       command.add_flag("--new-head", a.new_head,
                        "where the data have another number of classes than the ONNX file or the "

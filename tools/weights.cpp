@@ -3,7 +3,11 @@
 #include "tools/weights.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "tessera/checkpoint.h"
 #include "tessera/error.h"
 #include "tessera/models.h"
 #include "tessera/onnx.h"
@@ -28,14 +32,19 @@ struct ImportArguments {
 struct ExportArguments {
   std::string model;
   std::string out;
+  std::string size;
   bool averaged = false;
   bool keep_norms = false;
 };
 
+bool is_checkpoint(const TensorFile& file) {
+  const auto format = file.metadata.find("format");
+  return format != file.metadata.end() && format->second.starts_with("tessera");
+}
+
 TensorFile read_state_dict(const std::string& path) {
   TensorFile file = read_safetensors(path);
-  const auto format = file.metadata.find("format");
-  if (format != file.metadata.end() && format->second.starts_with("tessera"))
+  if (is_checkpoint(file))
     throw Error(path, "is a network of Tessera, expected weights of PyTorch");
   return file;
 }
@@ -75,6 +84,42 @@ std::int64_t count_classes(const std::string& model, const ImageInput& input,
   return model_info(model).classes;
 }
 
+/// Those of the last layer of a model.
+std::vector<std::string> names_of_head(const Model& model) {
+  if (is_onnx(model.name)) return {"new_head.weight", "new_head.bias"};
+  return names_of_head(model.name, model.input);
+}
+
+constexpr const char* head_hint = "; --new-head begins with a new last layer";
+
+/// Copies weights and statistics of a network that was trained here, without what training keeps.
+void load_checkpoint(const std::string& path, Network& network, bool new_head) {
+  const Checkpoint checkpoint = read_checkpoint(path);
+  const auto& tensors = checkpoint.file.tensors;
+  const std::vector<std::string> head = names_of_head(network.model());
+  std::vector<std::string> problems, names;
+  bool has_other_head = false;
+  for (const auto& [name, entry] : network.params().entries()) {
+    const auto found = tensors.find(name);
+    if (found != tensors.end() && found->second.spec == entry.spec) {
+      names.push_back(name);
+      continue;
+    }
+    const bool is_head = std::find(head.begin(), head.end(), name) != head.end();
+    if (is_head && new_head) continue;
+    has_other_head |= is_head;
+    problems.push_back(found == tensors.end()
+                           ? fmt::format("'{}' is missing", name)
+                           : fmt::format("'{}' is {}, expected {}", name,
+                                         to_string(found->second.spec), to_string(entry.spec)));
+  }
+  if (!problems.empty())
+    throw Error(path, fmt::format("holds a network '{}', which does not fit '{}': {}{}",
+                                  checkpoint.model, network.model().name, fmt::join(problems, "; "),
+                                  has_other_head ? head_hint : ""));
+  for (const std::string& name : names) network.params().write(name, tensors.at(name).bytes);
+}
+
 void write_tensors(const std::string& path, const TensorFile& file, Network& network) {
   try {
     load_state_dict(file, network);
@@ -103,13 +148,13 @@ void run_import(const ImportArguments& arguments) {
 }
 
 /// A network that was trained, or that of an ONNX file.
-std::unique_ptr<Network> load_any(Device& device, const std::string& path) {
-  return load(device, open_network(path, {}, {}));
+std::unique_ptr<Network> load_any(Device& device, const ExportArguments& arguments) {
+  return load(device, open_network(arguments.model, {}, {}, arguments.size));
 }
 
 void export_onnx(const ExportArguments& arguments) {
   const auto device = open_device("cpu");
-  const auto network = load_any(*device, arguments.model);
+  const auto network = load_any(*device, arguments);
   write_onnx(arguments.out, *network,
              {.folded = !arguments.keep_norms,
               .weights = arguments.averaged ? Weights::averaged : Weights::last});
@@ -125,13 +170,15 @@ void run_export(const ExportArguments& arguments) {
   if (arguments.keep_norms)
     throw Error("--keep-norms", fmt::format("is for ONNX files, found '{}'", arguments.out));
   const auto device = open_device("cpu");
-  const auto network = load_any(*device, arguments.model);
+  const auto network = load_any(*device, arguments);
   Params& params = network->params();
   TensorFile file = state_dict(*network);
   if (arguments.averaged) {
-    for (const auto& [name, tensor] : file.tensors)
-      if (params.entry(name).role == Role::parameter)
-        params.write(name, params.read(name + ".ema"));
+    const auto average = [&](const auto& tensor) { return params.has(tensor.first + ".ema"); };
+    const bool has_any = std::any_of(file.tensors.begin(), file.tensors.end(), average);
+    for (const auto& tensor : file.tensors)  // those that were not trained have none
+      if (params.entry(tensor.first).role == Role::parameter && (average(tensor) || !has_any))
+        params.write(tensor.first, params.read(tensor.first + ".ema"));
     file = state_dict(*network);
   }
   file.metadata = {{"format", "pt"}};
@@ -142,24 +189,28 @@ void run_export(const ExportArguments& arguments) {
 }  // namespace
 
 void load_weights(const std::string& path, Network& network, bool new_head) {
-  TensorFile file = read_state_dict(path);
+  TensorFile file = read_safetensors(path);
+  if (is_checkpoint(file)) return load_checkpoint(path, network, new_head);
   const Model& model = network.model();
-  bool other_head = false;
-  if (!is_onnx(model.name)) {
-    const TensorFile own = state_dict(network);
-    for (const std::string& name : names_of_head(model.name, model.input)) {
-      const auto found = file.tensors.find(name);
-      if (found == file.tensors.end() || found->second.spec == own.tensors.at(name).spec) continue;
-      other_head = true;
+  const TensorFile own = state_dict(network);
+  bool has_other_head = false;
+  for (const std::string& name : names_of_head(model))
+    if (const auto found = file.tensors.find(name);
+        found != file.tensors.end() && own.tensors.contains(name) &&
+        found->second.spec != own.tensors.at(name).spec) {
+      has_other_head = true;
       if (new_head) found->second = own.tensors.at(name);
     }
-  }
   try {
     write_tensors(path, file, network);
   } catch (const Error& error) {
-    if (new_head || !other_head) throw;
-    throw Error(std::string(error.what()) + "; --new-head begins with a new last layer");
+    throw Error(error.what() + std::string(has_other_head && !new_head ? head_hint : ""));
   }
+}
+
+std::optional<ImageOptions> pixels_of_weights(const std::string& path) {
+  if (!is_checkpoint(read_safetensors(path))) return {};
+  return read_checkpoint(path).input.options;
 }
 
 void add_import_command(CLI::App& app) {
@@ -196,6 +247,7 @@ void add_export_command(CLI::App& app) {
                    "file that `tessera train` wrote, or an ONNX file")
       ->required();
   command->add_option("--out", arguments->out, "the file: ONNX where it ends in .onnx")->required();
+  add_size_option(*command, arguments->size, "of an ONNX file: its own");
   command->add_flag("--keep-norms", arguments->keep_norms,
                     "to an ONNX file, write batch norms as they are; otherwise they go into the "
                     "filters before them");
