@@ -8,14 +8,10 @@
 
 namespace tessera {
 
-/// Writes the parts one after the other under a temporary name in the same folder, syncs, and
-/// renames to `path`. Throws Error on failure, after removing the temporary file; `path` then still
-/// holds what it held before.
+/// Writes the parts one after the other as write_file (tessera/output_file.h) does: under a
+/// temporary name in the same folder, which is synced, then renamed. Throws Error on failure, after
+/// removing the temporary file; `path` then still holds what it held before.
 void write_file_atomically(const std::string& path,
                            const std::vector<std::span<const std::byte>>& parts);
-
-/// Throws what write_file_atomically would throw now, before anything is written; leaves `path` and
-/// all other files as they are.
-void check_writable(const std::string& path);
 
 }  // namespace tessera

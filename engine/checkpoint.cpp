@@ -12,10 +12,11 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "engine/atomic_file.h"
+#include "engine/json_text.h"
 #include "engine/ops/dropout.h"
 #include "engine/training_json.h"
 #include "tessera/error.h"
+#include "tessera/output_file.h"
 
 namespace tessera {
 namespace {
@@ -71,9 +72,9 @@ Metadata metadata_of(const Model& model, const TrainingState& training) {
   return {{"format", format_name},
           {"model", model.name},
           {"loss", to_string(model.loss)},
-          {"input", input_json(model.input).dump()},
-          {"classes", json(model.classes).dump()},
-          {"training", training_json(training).dump()}};
+          {"input", json_text(input_json(model.input))},
+          {"classes", json_text(json(model.classes))},
+          {"training", json_text(training_json(training))}};
 }
 
 /// All but the tensors.
@@ -120,7 +121,7 @@ void save_checkpoint(const std::string& path, const Network& network,
   save_checkpoint(path, checkpoint_of(network, training));
 }
 
-void check_checkpoint_path(const std::string& path) { check_writable(path); }
+void check_checkpoint_path(const std::string& path) { check_output(path); }
 
 Checkpoint read_checkpoint(const std::string& path) {
   TensorFile file = read_safetensors(path);

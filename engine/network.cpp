@@ -205,13 +205,15 @@ Network::Answers Network::answer(std::span<const std::uint8_t> images,
   return answers;
 }
 
-Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, Weights weights) {
+Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, Weights weights,
+                             const std::function<bool()>& stops) {
   check_fits(dataset);
   Loader loader(dataset, {.batch = batch_size});
   const auto classes = static_cast<std::ptrdiff_t>(model_.classes.size());
   Evaluation result;
   std::int64_t hits = 0;
-  while (const Batch* batch = loader.next()) {
+  if (dataset.size() == 0) throw Error("data", "the data set has no images");
+  while (const Batch* batch = stops() ? nullptr : loader.next()) {
     const Answers answers = answer(batch->images, batch->labels, weights);
     auto row = answers.probabilities.begin();
     for (const std::int32_t label : batch->labels) {
@@ -221,7 +223,7 @@ Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, We
     result.loss += answers.loss;
     result.images += batch->size;
   }
-  if (result.images == 0) throw Error("data", "the data set has no images");
+  if (result.images == 0) return result;
   result.loss /= static_cast<double>(result.images);
   result.accuracy = static_cast<double>(hits) / static_cast<double>(result.images);
   return result;

@@ -10,7 +10,7 @@
 #include <optional>
 #include <span>
 
-#include "engine/atomic_file.h"
+#include "engine/json_text.h"
 #include "engine/names.h"
 #include "engine/philox.h"
 #include "engine/tuning_parts.h"
@@ -18,6 +18,7 @@
 #include "tessera/check.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
+#include "tessera/output_file.h"
 #include "tessera/safetensors.h"
 
 namespace tessera {
@@ -181,17 +182,15 @@ void save_case(const std::string& folder, const NodeCase& c) {
     inputs.push_back({{"dtype", name_of(dtypes, spec.dtype)}, {"shape", spec.shape}});
     tensors.tensors[fmt::format("{}", i)] = {spec, c.inputs[i]};
   }
-  const std::string text = ordered_json({{"tessera", TESSERA_VERSION},
-                                         {"node", c.name},
-                                         {"op", c.node().op->name},
-                                         {"algorithm", c.algorithm},
-                                         {"device", c.device},
-                                         {"inputs", inputs},
-                                         {"attributes", to_json(c.node().attributes)}})
-                               .dump(2, ' ', false, ordered_json::error_handler_t::replace) +
-                           "\n";
+  const ordered_json j = {{"tessera", TESSERA_VERSION},
+                          {"node", c.name},
+                          {"op", c.node().op->name},
+                          {"algorithm", c.algorithm},
+                          {"device", c.device},
+                          {"inputs", inputs},
+                          {"attributes", to_json(c.node().attributes)}};
   write_safetensors(tensor_path(folder), tensors);
-  write_file_atomically(json_path(folder), {std::as_bytes(std::span(text))});
+  write_file(json_path(folder), json_text(j, 2) + "\n");
 }
 
 NodeCase load_case(const std::string& folder) {

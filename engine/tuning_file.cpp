@@ -1,10 +1,7 @@
 // The results of tuning on disk: one file of JSON for each device and driver, which a newer one
 // replaces whole. Those that come with the library have the same form.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fnmatch.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <cctype>
 #include <cmath>
@@ -12,13 +9,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <span>
 
-#include "engine/atomic_file.h"
+#include "engine/json_text.h"
 #include "engine/tuning_parts.h"
 #include "engine/user_folder.h"
 #include "tessera/device.h"
 #include "tessera/error.h"
+#include "tessera/output_file.h"
 
 namespace tessera {
 namespace {
@@ -89,30 +86,12 @@ std::string text_of(const DeviceInfo& info, const Tuning& tuning) {
     results[key]["microseconds"] = microseconds(tuned.seconds);
     results[key]["default_microseconds"] = microseconds(tuned.default_seconds);
   }
-  return ordered_json({{"tessera", TESSERA_VERSION},
-                       {"device", info.name},
-                       {"driver", info.driver},
-                       {"results", results}})
-             .dump(2, ' ', false, ordered_json::error_handler_t::replace) +
-         "\n";
+  const ordered_json j = {{"tessera", TESSERA_VERSION},
+                          {"device", info.name},
+                          {"driver", info.driver},
+                          {"results", results}};
+  return json_text(j, 2) + "\n";
 }
-
-/// Keeps other processes that store results waiting. Where files cannot be locked, the last wins.
-class Lock {
- public:
-  explicit Lock(const std::string& path)
-      : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)) {
-    if (descriptor_ >= 0) ::flock(descriptor_, LOCK_EX);
-  }
-  ~Lock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  int descriptor_;
-};
 
 }  // namespace
 
@@ -170,11 +149,11 @@ std::string store_tuning(const DeviceInfo& info, const Tuning& tuning) {
                 "there is no folder for results, expected the variable "
                 "TESSERA_TUNING_DIR, XDG_CONFIG_HOME or HOME");
   make_folder(tuning_folder());
-  const Lock lock(path + ".lock");
+  const OutputLock lock(path, OutputLock::Busy::waits);  // others store results too
   Tuning all = tuning;
   if (auto stored = stored_tuning(info)) all.merge(stored->tuning);
   const std::string text = text_of(info, all);
-  write_file_atomically(path, {std::as_bytes(std::span(text))});
+  write_file(path, text);
   return path;
 }
 
@@ -183,7 +162,6 @@ bool clear_tuning(const DeviceInfo& info) {
   std::error_code error;
   const bool removed = !path.empty() && fs::remove(path, error);
   if (error) throw Error(path, "cannot be removed: " + error.message());
-  if (!path.empty()) fs::remove(path + ".lock", error);
   return removed;
 }
 

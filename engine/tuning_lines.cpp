@@ -1,4 +1,5 @@
 // Jobs and reports of the tuner as lines of JSON.
+#include "engine/json_text.h"
 #include "engine/tuning_parts.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
@@ -64,7 +65,7 @@ std::string to_line(const TuningJob& job) {
   if (job.baseline) j["baseline"] = to_json(*job.baseline);
   j["candidates"] = ordered_json::array();
   for (const Candidate& candidate : job.candidates) j["candidates"].push_back(to_json(candidate));
-  return j.dump();
+  return json_text(j);
 }
 
 TuningJob tuning_job_of(std::string_view line) {
@@ -78,10 +79,9 @@ TuningJob tuning_job_of(std::string_view line) {
 }
 
 std::string to_line(const TuningReport& report) {
-  return ordered_json({{"error", report.error},
-                       {"seconds", report.seconds},
-                       {"baseline_seconds", report.baseline_seconds}})
-      .dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return json_text(ordered_json{{"error", report.error},
+                                {"seconds", report.seconds},
+                                {"baseline_seconds", report.baseline_seconds}});
 }
 
 TuningReport tuning_report_of(std::string_view line) {

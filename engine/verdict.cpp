@@ -6,12 +6,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <span>
 
-#include "engine/atomic_file.h"
+#include "engine/json_text.h"
 #include "engine/tuning_parts.h"
 #include "engine/user_folder.h"
 #include "tessera/error.h"
+#include "tessera/output_file.h"
 
 namespace tessera {
 namespace {
@@ -58,10 +58,8 @@ std::string store_verdict(const DeviceInfo& info, const Verdict& verdict) {
                 "there is no folder for results, expected the variable TESSERA_DOCTOR_DIR, "
                 "XDG_CONFIG_HOME or HOME");
   make_folder(folder());
-  const std::string text = ordered_json({{"subject", subject(info)}, {"avoid", verdict.avoid}})
-                               .dump(2, ' ', false, ordered_json::error_handler_t::replace) +
-                           "\n";
-  write_file_atomically(path, {std::as_bytes(std::span(text))});
+  const ordered_json j = {{"subject", subject(info)}, {"avoid", verdict.avoid}};
+  write_file(path, json_text(j, 2) + "\n");
   return path;
 }
 

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
 #include <sstream>
 
 #include "tessera/error.h"
+#include "tessera/text.h"
 
 namespace tessera {
 namespace {
@@ -36,7 +39,10 @@ std::vector<double> numbers_of(const Metadata& metadata, const char* key) {
 
 Metadata onnx_metadata(const Model& model) {
   const ImageOptions& options = model.input.options;
-  Metadata metadata = {{"tessera.classes", fmt::format("{}", fmt::join(model.classes, "\n"))},
+  std::vector<std::string> classes;  // a line each
+  std::transform(model.classes.begin(), model.classes.end(), std::back_inserter(classes),
+                 printable);
+  Metadata metadata = {{"tessera.classes", fmt::format("{}", fmt::join(classes, "\n"))},
                        {"tessera.loss", to_string(model.loss)},
                        {"tessera.mean", fmt::format("{}", fmt::join(options.mean, "\n"))},
                        {"tessera.deviation", fmt::format("{}", fmt::join(options.deviation, "\n"))},

@@ -3,15 +3,14 @@
 #include <fmt/ranges.h>
 
 #include <limits>
-#include <span>
 
-#include "engine/atomic_file.h"
 #include "onnx/export/op_table.h"
 #include "onnx/metadata.h"
 #include "tessera/autograd.h"
 #include "tessera/error.h"
 #include "tessera/fuse.h"
 #include "tessera/onnx.h"
+#include "tessera/output_file.h"
 
 namespace tessera {
 namespace {
@@ -56,7 +55,7 @@ void write(const std::string& path, const onnx::ModelProto& model) {
     throw Error("onnx", fmt::format("'{}' would have {} bytes, expected below 2 GiB", path,
                                     model.ByteSizeLong()));
   const std::string bytes = model.SerializeAsString();
-  write_file_atomically(path, {std::as_bytes(std::span(bytes))});
+  write_file(path, bytes);
 }
 
 }  // namespace

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cctype>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 
 #include "engine/data/picture.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
+#include "tessera/text.h"
 
 namespace tessera {
 namespace data {
@@ -178,15 +178,6 @@ void check_no_lone_parts(const std::string& folder, const std::vector<Entry>& cl
 }
 
 }  // namespace
-
-bool is_utf8(const std::string& text) {
-  try {
-    nlohmann::json(text).dump();  // which writes nothing else
-    return true;
-  } catch (const nlohmann::json::type_error&) {
-    return false;
-  }
-}
 
 PictureFiles find_classes(const std::string& folder, std::vector<std::string>& classes) {
   PassedOver passed_over;

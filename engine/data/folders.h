@@ -9,9 +9,6 @@
 
 namespace tessera::data {
 
-/// Whether a text is UTF-8, as the model's file needs it of names.
-bool is_utf8(const std::string& text);
-
 /// Image files and their classes.
 struct PictureFiles {
   std::vector<std::string> paths;

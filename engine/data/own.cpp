@@ -13,6 +13,7 @@
 #include "engine/data/pictures.h"
 #include "engine/data/split.h"
 #include "tessera/error.h"
+#include "tessera/text.h"
 
 namespace tessera {
 namespace data {

@@ -88,8 +88,8 @@ TESSERA_API void save_checkpoint(const std::string& path, const Network& network
                                  const TrainingState& training = {});
 /// The same of a checkpoint taken before.
 TESSERA_API void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
-/// Throws Error when save_checkpoint could not write `path`, and touches no file: for programs that
-/// want to know before training.
+/// Throws Error when save_checkpoint could not write `path`, as check_output
+/// (tessera/output_file.h) does: for programs that want to know before training.
 TESSERA_API void check_checkpoint_path(const std::string& path);
 /// Throws Error, which names the number, when a checkpoint of this model and training could not be
 /// read back: for programs that want to know before training. checkpoint_of does it too.

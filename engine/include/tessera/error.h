@@ -9,14 +9,14 @@
 
 namespace tessera {
 
-/// What the library throws, and all that it throws by itself.
+/// What the library throws, and all that it throws by itself. Messages are safe to print: what
+/// `printable` (tessera/text.h) escapes, such as control characters in a name, is escaped.
 class TESSERA_API Error : public std::runtime_error {
  public:
   /// The message alone.
-  explicit Error(const std::string& message) : std::runtime_error(message) {}
+  explicit Error(const std::string& message);
   /// `where` is an op, a file or a device; it stands in brackets before the message.
-  Error(const std::string& where, const std::string& message)
-      : std::runtime_error("[" + where + "] " + message) {}
+  Error(const std::string& where, const std::string& message);
 };
 
 }  // namespace tessera
