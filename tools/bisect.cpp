@@ -6,6 +6,7 @@
 #include "tessera/models.h"
 #include "tools/commands.h"
 #include "tools/made_up.h"
+#include "tools/standard_streams.h"
 #include "tools/step_check.h"
 
 namespace tessera::tools {
@@ -35,14 +36,14 @@ double tolerance_of(const Arguments& arguments) {
 
 void run_again(const Arguments& arguments, Device& device, Device& reference) {
   const NodeCase node = load_case(arguments.folder);
-  fmt::print("node '{}': {}\nfound wrong on {}, by '{}'\n", node.name, described(node), node.device,
-             node.algorithm);
+  print("node '{}': {}\nfound wrong on {}, by '{}'\n", node.name, described(node), node.device,
+        node.algorithm);
   if (const auto wrong = check_node(device, reference, node, tolerance_of(arguments))) {
-    fmt::print("{}", report_of(*wrong));
+    print_text(report_of(*wrong));
     fail(*wrong, device, arguments.folder);
   }
-  fmt::print("alone and on {} ({}) it agrees with the reference\n", device.info().id,
-             device.info().name);
+  print("alone and on {} ({}) it agrees with the reference\n", device.info().id,
+        device.info().name);
 }
 
 void search(const Arguments& arguments, Device& device, Device& reference) {
@@ -52,14 +53,15 @@ void search(const Arguments& arguments, Device& device, Device& reference) {
   Loader loader(images, {.batch = arguments.batch});
   const StepCheck check = check_step(trainer, *loader.next(), reference, tolerance_of(arguments));
   if (!check.wrong) {
-    fmt::print(
+    print(
         "all {} nodes of a step of {} agree with the reference within {:g} of their largest "
         "element, on {} ({})\n",
         check.nodes, arguments.model.name, tolerance_of(arguments), device.info().id,
         device.info().name);
     return;
   }
-  fmt::print("{} nodes agree with the reference, then\n{}", check.nodes, report_of(*check.wrong));
+  print("{} nodes agree with the reference, then\n", check.nodes);
+  print_text(report_of(*check.wrong));
   save_case(arguments.out, check.wrong->node);
   fail(*check.wrong, device, arguments.out);
 }

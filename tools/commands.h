@@ -10,6 +10,7 @@
 #include <string>
 
 #include "tessera/device.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 
@@ -65,7 +66,7 @@ struct DeviceOption {
     auto opened = open_device(device);
     if (verbose && (device.empty() || device == "auto")) print_avoided();
     const std::string reason = opened->set_matmul_precision(wanted);
-    if (verbose && !reason.empty()) fmt::print("products stay in float32: {}\n", reason);
+    if (verbose && !reason.empty()) print("products stay in float32: {}\n", reason);
     return opened;
   }
 };

@@ -1,4 +1,5 @@
 #include "tools/data_changes.h"
+#include "tools/standard_streams.h"
 
 #include <fmt/core.h>
 
@@ -41,16 +42,15 @@ void warn_of_changes(const TrainingState& state, const Dataset& test) {
   const auto now = known(test);
   const std::string found = now && now->divided ? changes_of(state.train_data, now)
                                                 : both("", changes_of(state.test_data, now));
-  if (!found.empty())
-    fmt::print(stderr, "warning: the data have changed since the training: {}\n", found);
+  if (!found.empty()) print_note("warning: the data have changed since the training: " + found);
   warn_of_split_rule(state, test);
 }
 
 void warn_of_split_rule(const TrainingState& state, const Dataset& test) {
   if (state.split_rule == SplitRule::by_content || !test.contents().divided) return;
-  fmt::print(stderr,
-             "warning: the checkpoint is of an earlier version, whose test images are chosen by "
-             "their order: an image added, removed or renamed since then has changed the choice\n");
+  print_note(
+      "warning: the checkpoint is of an earlier version, whose test images are chosen by their "
+      "order: an image added, removed or renamed since then has changed the choice");
 }
 
 }  // namespace tessera::tools

@@ -9,6 +9,7 @@
 #include "tessera/error.h"
 #include "tools/commands.h"
 #include "tools/image_size.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 
@@ -95,11 +96,11 @@ std::size_t report_skipped(std::initializer_list<const Dataset*> datasets) {
     for (const std::string& line : dataset->notes())
       if (std::find(notes.begin(), notes.end(), line) == notes.end()) notes.push_back(line);
     for (const std::string& line : dataset->skipped()) {
-      fmt::print(stderr, "skipped: {}\n", line);
+      print_note("skipped: " + line);
       ++count;
     }
   }
-  for (const std::string& line : notes) fmt::print(stderr, "note: {}\n", line);
+  for (const std::string& line : notes) print_note("note: " + line);
   return count;
 }
 

@@ -6,6 +6,8 @@
 #include "tessera/device.h"
 #include "tessera/verdict.h"
 #include "tools/commands.h"
+#include "tools/json_text.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -27,30 +29,30 @@ nlohmann::ordered_json to_json(const DeviceInfo& info) {
   return j;
 }
 
-void print_text(const DeviceInfo& info) {
-  fmt::print("{:<12} {}\n", info.id, info.name);
+void print_device(const DeviceInfo& info) {
+  print("{:<12} {}\n", info.id, info.name);
   if (info.usable || info.compute_units > 0) {
     constexpr double gibibyte = 1024.0 * 1024.0 * 1024.0;
-    fmt::print("{:<12} {}, {}, driver {}, {} compute units, {:.1f} GiB\n", "", to_string(info.type),
-               info.vendor, info.driver, info.compute_units,
-               static_cast<double>(info.memory_bytes) / gibibyte);
+    print("{:<12} {}, {}, driver {}, {} compute units, {:.1f} GiB\n", "", to_string(info.type),
+          info.vendor, info.driver, info.compute_units,
+          static_cast<double>(info.memory_bytes) / gibibyte);
   }
   const std::string avoid = reason_to_avoid(info);
-  fmt::print("{:<12} {}\n", "",
-             !info.usable    ? "not usable: " + info.reason
-             : avoid.empty() ? "usable"
-                             : "to be avoided: " + avoid);
+  print("{:<12} {}\n", "",
+        !info.usable    ? "not usable: " + info.reason
+        : avoid.empty() ? "usable"
+                        : "to be avoided: " + avoid);
 }
 
 void run(bool json) {
   const std::vector<DeviceInfo> devices = list_devices();
   if (!json) {
-    for (const DeviceInfo& info : devices) print_text(info);
+    for (const DeviceInfo& info : devices) print_device(info);
     return;
   }
   auto list = nlohmann::ordered_json::array();
   for (const DeviceInfo& info : devices) list.push_back(to_json(info));
-  fmt::print("{}\n", list.dump(2));
+  print_text(json_text(list, 2) + "\n");
 }
 
 }  // namespace
@@ -58,7 +60,7 @@ void run(bool json) {
 void print_avoided() {
   for (const DeviceInfo& info : list_devices())
     if (const std::string avoid = reason_to_avoid(info); !avoid.empty())
-      fmt::print("passed over {} ({}): {}\n", info.id, info.name, avoid);
+      print("passed over {} ({}): {}\n", info.id, info.name, avoid);
 }
 
 void add_devices_command(CLI::App& app) {

@@ -3,13 +3,13 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
-#include <fstream>
-
 #include "tessera/error.h"
+#include "tessera/output_file.h"
 #include "tessera/verdict.h"
 #include "tools/commands.h"
 #include "tools/examination.h"
-#include "tools/output_file.h"
+#include "tools/json_text.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -51,15 +51,16 @@ struct Patient {
 std::string text_of(const Patient& patient) {
   static constexpr const char* words[] = {"right", "", "absent", "WRONG"};
   const DeviceInfo& info = patient.info;
-  std::string text =
-      fmt::format("{} {} ({}, driver {})\n", info.id, info.name, info.platform, info.driver);
+  std::string text = printable(fmt::format("{} {} ({}, driver {})", info.id, info.name,
+                                           info.platform, info.driver)) +
+                     "\n";
   for (const Finding& f : patient.findings)
-    text +=
-        fmt::format("  {:<34} {}\n", f.check,
-                    f.kind == Kind::figure || f.text.empty()
-                        ? words[static_cast<std::size_t>(f.kind)] + f.text
-                        : fmt::format("{}: {}", words[static_cast<std::size_t>(f.kind)], f.text));
-  return text + "  " + patient.verdict() + "\n";
+    text += fmt::format(
+        "  {:<34} {}\n", f.check,
+        f.kind == Kind::figure || f.text.empty()
+            ? words[static_cast<std::size_t>(f.kind)] + printable(f.text)
+            : fmt::format("{}: {}", words[static_cast<std::size_t>(f.kind)], printable(f.text)));
+  return text + "  " + printable(patient.verdict()) + "\n";
 }
 
 Json json_of(const Patient& patient) {
@@ -85,12 +86,13 @@ void keep(const Patient& patient) {
   try {
     if (patient.info.usable) store_verdict(patient.info, {patient.avoid()});
   } catch (const Error& error) {
-    fmt::print(stderr, "tessera: {}; the verdict is not kept\n", error.what());
+    print_error(error.what() + std::string("; the verdict is not kept"));
   }
 }
 
 void run(const Arguments& arguments) {
   if (arguments.worker) return serve_examination(arguments.device, arguments.seconds);
+  if (!arguments.report.empty()) check_output(arguments.report);
   std::string report = fmt::format("Tessera {}\n", TESSERA_VERSION);
   Json all = Json::array();
   std::vector<std::string> wrong;
@@ -100,16 +102,14 @@ void run(const Arguments& arguments) {
     keep(patient);
     if (!patient.avoid().empty()) wrong.push_back(info.id);
     const std::string text = text_of(patient);
-    if (!arguments.json) fmt::print("{}", text);
-    std::fflush(stdout);
+    if (!arguments.json) print_text(text);
+    flush_output();
     report += text;
     all.push_back(json_of(patient));
   }
-  if (arguments.json) fmt::print("{}\n", all.dump(2, ' ', false, Json::error_handler_t::replace));
+  if (arguments.json) print_text(json_text(all, 2) + "\n");
   if (!arguments.report.empty()) {
-    std::ofstream file(arguments.report);
-    file << report << std::flush;
-    check_written(file, arguments.report);
+    write_file(arguments.report, report);
   }
   if (!wrong.empty())
     throw Error("doctor", fmt::format("to be avoided: {}", fmt::join(wrong, ", ")));

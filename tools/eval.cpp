@@ -6,8 +6,10 @@
 #include "tessera/error.h"
 #include "tools/data_changes.h"
 #include "tools/image_size.h"
+#include "tools/json_text.h"
 #include "tools/networks.h"
 #include "tools/number_text.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -41,11 +43,10 @@ void run(const Arguments& arguments) {
     nlohmann::ordered_json j = {
         {"accuracy", result.accuracy}, {"loss", result.loss}, {"images", result.images}};
     if (arguments.data.skip_bad) j["skipped"] = skipped;
-    fmt::print("{}\n", j.dump());
+    print_text(json_text(j) + "\n");
   } else {
-    fmt::print("{}: accuracy {:.4f}, loss {} on {} test images of {}{}\n", arguments.model,
-               result.accuracy, number_text(result.loss), result.images, data,
-               skipped_text(skipped));
+    print("{}: accuracy {:.4f}, loss {} on {} test images of {}{}\n", arguments.model,
+          result.accuracy, number_text(result.loss), result.images, data, skipped_text(skipped));
   }
 }
 

@@ -11,8 +11,10 @@
 
 #include "tessera/error.h"
 #include "tessera/models.h"
+#include "tools/json_text.h"
 #include "tools/made_up.h"
 #include "tools/op_check.h"
+#include "tools/standard_streams.h"
 #include "tools/step_check.h"
 #include "tools/worker_process.h"
 
@@ -28,8 +30,8 @@ Clock::duration duration(double seconds) {
 }
 
 void report(const Finding& finding) {
-  fmt::print("{}\n", to_json(finding).dump(-1, ' ', false, Json::error_handler_t::replace));
-  std::fflush(stdout);
+  print_text(json_text(to_json(finding)) + "\n");
+  flush_output();
 }
 
 /// A small net of each kind of op, and the optimiser that its steps take.
@@ -193,8 +195,8 @@ void serve_examination(const std::string& name, double seconds) {
   for (const MatmulPrecision precision : {MatmulPrecision::tf32, MatmulPrecision::bf16})
     report_check(fmt::format("matrix units for {}", to_string(precision)), Kind::lacks,
                  [&] { return device->set_matmul_precision(precision); });
-  fmt::print("{}\n", end);
-  std::fflush(stdout);
+  print("{}\n", end);
+  flush_output();
 }
 
 std::vector<Finding> examine(const DeviceInfo& info, double seconds) {

@@ -7,28 +7,13 @@
 #include <cstdint>
 #include <limits>
 
+#include "tessera/text.h"
+
 namespace tessera::tools {
-namespace {
-
-/// Bytes of the UTF-8 character at the front, 0: none.
-std::size_t character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i)
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  return size;
-}
-
-}  // namespace
-
 std::string escape_html(std::string_view text) {
   std::string html;
-  while (!text.empty()) {
-    const std::size_t size = std::max<std::size_t>(1, character(text));
-    switch (text.front()) {
+  for (const char c : printable(text)) {
+    switch (c) {
       case '&':
         html += "&amp;";
         break;
@@ -45,9 +30,8 @@ std::string escape_html(std::string_view text) {
         html += "&#39;";
         break;
       default:
-        html += character(text) == 0 ? "?" : text.substr(0, size);
+        html += c;
     }
-    text.remove_prefix(size);
   }
   return html;
 }

@@ -8,7 +8,7 @@
 
 namespace tessera::tools {
 
-/// For text and for attributes between quotes. Bytes that are not UTF-8 become question marks.
+/// For text and for attributes between quotes; made `printable` first.
 std::string escape_html(std::string_view text);
 
 /// A picture as an address that holds it.

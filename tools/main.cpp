@@ -1,17 +1,18 @@
 // The `tessera` command: parses the command line and turns every failure into one line and a
 // non-zero exit code (1: it failed, 2: the command line is wrong).
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <exception>
+#include <sstream>
 #include <string>
 
 #include "tools/commands.h"
 #include "tools/help.h"
 #include "tools/interrupt.h"
 #include "tools/nearest.h"
+#include "tools/standard_streams.h"
 
 namespace {
 
@@ -43,43 +44,61 @@ std::string suggestion(const CLI::App& app) {
   return {};
 }
 
-/// After what has been printed so far, wherever the two go.
 int failed(const std::string& message, int exit_code) {
-  std::fflush(stdout);
-  fmt::print(stderr, "tessera: {}\n", message);
+  tessera::tools::print_error(message);
   return exit_code;
+}
+
+void add_commands(CLI::App& app) {
+  using namespace tessera::tools;
+  add_devices_command(app);
+  add_models_command(app);
+  add_train_command(app);
+  add_eval_command(app);
+  add_predict_command(app);
+  add_import_command(app);
+  add_export_command(app);
+  add_tune_command(app);
+  add_profile_command(app);
+  add_bisect_command(app);
+  add_doctor_command(app);
+}
+
+/// Parses the command line, which runs the command.
+int run(CLI::App& app, int argc, const char* const* argv) {
+  using namespace tessera::tools;
+  try {
+    check_command(app, argc, argv);
+    app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& error) {
+    return failed(error.what() + suggestion(app), 2);
+  } catch (const CLI::RuntimeError& error) {  // what failed has been said
+    finish_output();
+    return error.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) return failed(error.what(), 2);
+    std::ostringstream text;
+    app.exit(error, text);  // --help, --version
+    print_text(text.str());
+  }
+  if (!finish_output()) return 1;
+  return interrupted() ? interrupted_exit_code() : 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  tessera::tools::prepare_streams();
   CLI::App app{"Trains and runs convolutional networks on any OpenCL device, or on the CPU.",
                "tessera"};
   app.require_subcommand(1);
   app.set_version_flag("--version", TESSERA_VERSION);
   app.formatter(std::make_shared<tessera::tools::Help>());
   app.option_defaults()->always_capture_default();
-  tessera::tools::add_devices_command(app);
-  tessera::tools::add_models_command(app);
-  tessera::tools::add_train_command(app);
-  tessera::tools::add_eval_command(app);
-  tessera::tools::add_predict_command(app);
-  tessera::tools::add_import_command(app);
-  tessera::tools::add_export_command(app);
-  tessera::tools::add_tune_command(app);
-  tessera::tools::add_profile_command(app);
-  tessera::tools::add_bisect_command(app);
-  tessera::tools::add_doctor_command(app);
+  add_commands(app);
   try {
-    check_command(app, argc, argv);
-    app.parse(argc, argv);
-    return tessera::tools::interrupted() ? 130 : 0;  // as shells have it: 128 + SIGINT
-  } catch (const CLI::ExtrasError& error) {
-    return failed(error.what() + suggestion(app), 2);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return failed(error.what(), 2);
+    return run(app, argc, argv);
   } catch (const std::exception& error) {
-    return failed(error.what(), 1);
+    return failed(tessera::tools::message_of(error), 1);
   }
 }

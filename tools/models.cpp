@@ -9,6 +9,7 @@
 #include "tessera/models.h"
 #include "tessera/op.h"
 #include "tools/image_size.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -65,20 +66,19 @@ std::int64_t parameters(const Graph& graph) {
 }
 
 void print_list(const Arguments& arguments) {
-  fmt::print("{:<16} {:>13} {:>8} {:>12} {:>9}\n", "model", "image", "classes", "parameters",
-             "GFLOPs");
+  print("{:<16} {:>13} {:>8} {:>12} {:>9}\n", "model", "image", "classes", "parameters", "GFLOPs");
   for (const ModelInfo& model : list_models()) {
     const Input input = input_of(model, arguments);
-    fmt::print("{:<16} {:>13} {:>8} ", model.name,
-               fmt::format("{}x{}x{}", input.height, input.width, input.channels), input.classes);
+    print("{:<16} {:>13} {:>8} ", model.name,
+          fmt::format("{}x{}x{}", input.height, input.width, input.channels), input.classes);
     try {
       const Graph graph = build(model, input);
-      fmt::print("{:>12} {:>9.3f}\n", grouped(parameters(graph)), 1e-9 * flops(graph));
+      print("{:>12} {:>9.3f}\n", grouped(parameters(graph)), 1e-9 * flops(graph));
     } catch (const Error& error) {
-      fmt::print("{}\n", error.what());
+      print("{}\n", error.what());
     }
   }
-  fmt::print("GFLOPs of one image forward; a multiply-add is two.\n");
+  print("GFLOPs of one image forward; a multiply-add is two.\n");
 }
 
 /// Parameters by the node that is the first to use them, also as a view.
@@ -109,8 +109,8 @@ void print_layers(const Arguments& arguments) {
     op_width = std::max(op_width, node.op->name.size());
   }
   const auto row = [&](auto name, auto op, auto output, auto count, auto operations) {
-    fmt::print("{:<{}}  {:<{}}  {:<18} {:>12} {:>10}\n", name, name_width, op, op_width, output,
-               count, operations);
+    print("{:<{}}  {:<{}}  {:<18} {:>12} {:>10}\n", name, name_width, op, op_width, output, count,
+          operations);
   };
   row("layer", "op", "output", "parameters", "MFLOPs");
   Owners owners(graph);
@@ -124,7 +124,7 @@ void print_layers(const Arguments& arguments) {
         fmt::format("{:.1f}", 1e-6 * flops(graph, node)));
   }
   const std::int64_t count = parameters(graph);
-  fmt::print(
+  print(
       "{} parameters ({:.1f} MB), {:.3f} GFLOPs of one image forward (a multiply-add is "
       "two), {:.1f} MB of outputs\n",
       grouped(count), 4e-6 * static_cast<double>(count), 1e-9 * flops(graph), 1e-6 * output_bytes);

@@ -11,8 +11,10 @@
 
 #include "tessera/error.h"
 #include "tools/image_size.h"
+#include "tools/json_text.h"
 #include "tools/networks.h"
 #include "tools/number_text.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -40,7 +42,7 @@ std::vector<std::string> list_images(const std::vector<std::string>& arguments) 
         if (!line.empty()) images.push_back(line);
     } else if (std::filesystem::is_directory(argument)) {
       const auto [found, passed_over] = find_images(argument);
-      if (!passed_over.empty()) fmt::print(stderr, "note: {}\n", passed_over);
+      if (!passed_over.empty()) print_note("note: " + passed_over);
       if (found.empty()) throw Error(argument, "has no images");
       images.insert(images.end(), found.begin(), found.end());
     } else {
@@ -69,11 +71,16 @@ std::size_t alike(std::span<const std::string> images) {
   return count;
 }
 
+/// An image that cannot be read, and why.
+struct Bad {
+  std::string image, problem;
+};
+
 struct Pictures {
   std::vector<std::string> images;   ///< as they were named
   std::vector<std::string> labels;   ///< the true classes, empty where unknown
   std::vector<std::uint8_t> pixels;  ///< [N,H,W,C]
-  std::size_t skipped = 0;
+  std::vector<Bad> bad;
 
   void add(const std::string& image, const Dataset& dataset, std::int64_t index) {
     const std::size_t begin = pixels.size();
@@ -98,10 +105,17 @@ class Reader {
       for (const std::string& image : images) add_numbered(image, *number_of(image), pictures);
       return pictures;
     }
-    const auto files =
-        load_pictures({images.begin(), images.end()}, dataset_options(data_, opened_.checkpoint));
-    pictures.skipped = report_skipped({files.get()});
-    for (std::int64_t i = 0; i < files->size(); ++i) pictures.add(files->file_of(i), *files, i);
+    DatasetOptions options = dataset_options(data_, opened_.checkpoint);
+    options.skip_bad = true;  // the others are answered
+    const auto files = load_pictures({images.begin(), images.end()}, options);
+    const std::vector<std::string> problems = files->skipped();
+    std::int64_t good = 0;
+    for (const std::string& image : images) {  // their order is kept
+      if (good < files->size() && files->file_of(good) == image)
+        pictures.add(image, *files, good++);
+      else
+        pictures.bad.push_back({image, problems.at(pictures.bad.size())});
+    }
     return pictures;
   }
 
@@ -151,14 +165,13 @@ class Printer {
   void add(const std::string& image, const std::string& label,
            std::span<const float> probabilities) {
     nlohmann::ordered_json found = nlohmann::ordered_json::array();
-    if (!arguments_.json)
-      fmt::print("{}{}\n", image, label.empty() ? "" : " (label: " + label + ")");
+    if (!arguments_.json) print("{}{}\n", image, label.empty() ? "" : " (label: " + label + ")");
     for (std::size_t i : best(probabilities, arguments_.top)) {
       if (arguments_.json)
         found.push_back({{"name", classes_[i]}, {"probability", probabilities[i]}});
       else
-        fmt::print("  {:>6} %  {}\n", percent_text(static_cast<double>(probabilities[i]), 2),
-                   classes_[i]);
+        print("  {:>6} %  {}\n", percent_text(static_cast<double>(probabilities[i]), 2),
+              classes_[i]);
     }
     if (!arguments_.json) return;
     nlohmann::ordered_json answer = {{"image", image}, {"classes", found}};
@@ -166,18 +179,30 @@ class Printer {
     answers_.push_back(answer);
   }
 
-  void finish(std::size_t skipped) const {
+  /// Names it on the standard error too: who reads the answers need not look for what is missing.
+  void add(const Bad& bad) {
+    if (arguments_.data.skip_bad)
+      print_note("skipped: " + bad.problem);
+    else
+      print_error(bad.problem);
+    failed_.push_back({{"image", bad.image}, {"error", bad.problem}});
+  }
+
+  void finish() const {
     if (arguments_.json)
-      fmt::print("{}\n", nlohmann::ordered_json{{"images", answers_}, {"skipped", skipped}}.dump(
-                             -1, ' ', false, nlohmann::json::error_handler_t::replace));
-    else if (skipped > 0)
-      fmt::print("{} skipped\n", skipped);
+      print_text(
+          json_text({{"images", answers_}, {"skipped", failed_.size()}, {"errors", failed_}}) +
+          "\n");
+    else if (!failed_.empty() && arguments_.data.skip_bad)
+      print("{} skipped\n", failed_.size());
+    if (!failed_.empty() && !arguments_.data.skip_bad) throw CLI::RuntimeError(1);
   }
 
  private:
   const Arguments& arguments_;
   const std::vector<std::string>& classes_;
   nlohmann::ordered_json answers_ = nlohmann::ordered_json::array();
+  nlohmann::ordered_json failed_ = nlohmann::ordered_json::array();
 };
 
 void run(const Arguments& arguments) {
@@ -190,12 +215,11 @@ void run(const Arguments& arguments) {
   const auto network = load(*device, opened);
   const Weights weights = arguments.averaged ? Weights::averaged : Weights::last;
   Printer printer(arguments, checkpoint.classes);
-  std::size_t skipped = 0;
   for (std::span<const std::string> left = images; !left.empty();) {
     const std::size_t taken = alike(left);
     const Pictures pictures = reader.read(left.first(taken));
     left = left.subspan(taken);
-    skipped += pictures.skipped;
+    for (const Bad& bad : pictures.bad) printer.add(bad);
     const std::size_t count = pictures.images.size(), classes = checkpoint.classes.size();
     if (count == 0) continue;
     const std::vector<float> probabilities =
@@ -204,7 +228,7 @@ void run(const Arguments& arguments) {
       printer.add(pictures.images[i], pictures.labels[i],
                   std::span(probabilities).subspan(i * classes, classes));
   }
-  printer.finish(skipped);
+  printer.finish();
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 #include "tools/profile_report.h"
+#include "tools/json_text.h"
+#include "tools/standard_streams.h"
 
 #include <fmt/core.h>
 
@@ -30,10 +32,10 @@ class Table {
     }
   }
 
-  void print() const {
-    fmt::print("\n{:<{}}  {:<{}} {:>6} {:>9} {:>6} {:>8} {:>6} {:>8}\n", heading_, name_width_, "",
-               how_width_, "calls", "ms", "share", "GFLOP/s", "GB/s", "ceiling");
-    for (const ProfileRow& row : rows_) print(row);
+  void show() const {
+    print("\n{:<{}}  {:<{}} {:>6} {:>9} {:>6} {:>8} {:>6} {:>8}\n", heading_, name_width_, "",
+          how_width_, "calls", "ms", "share", "GFLOP/s", "GB/s", "ceiling");
+    for (const ProfileRow& row : rows_) show_row(row);
   }
 
  private:
@@ -43,17 +45,17 @@ class Table {
     return choice.op + " " + choice.algorithm;
   }
 
-  void print(const ProfileRow& row) const {
+  void show_row(const ProfileRow& row) const {
     const auto steps = static_cast<double>(report_.steps);
     const bool works = row.flops > 0 || row.bytes > 0;
-    fmt::print("{:<{}}  {:<{}} {:>6} {:>9.3f} {:>5.1f}% {:>8} {:>6} {:>8}\n", row.name, name_width_,
-               how(row), how_width_, row.calls / report_.steps, 1e3 * row.seconds / steps,
-               100 * row.seconds / busy_,
-               row.flops > 0 ? fmt::format("{:.1f}", 1e-9 * row.flops / row.seconds) : "",
-               works ? fmt::format("{:.1f}", 1e-9 * row.bytes / row.seconds) : "",
-               works ? fmt::format("{:.0f}% {}", 100 * row.share_of(report_.ceilings),
-                                   row.bound_by_flops(report_.ceilings) ? 'F' : 'B')
-                     : "");
+    print("{:<{}}  {:<{}} {:>6} {:>9.3f} {:>5.1f}% {:>8} {:>6} {:>8}\n", row.name, name_width_,
+          how(row), how_width_, row.calls / report_.steps, 1e3 * row.seconds / steps,
+          100 * row.seconds / busy_,
+          row.flops > 0 ? fmt::format("{:.1f}", 1e-9 * row.flops / row.seconds) : "",
+          works ? fmt::format("{:.1f}", 1e-9 * row.bytes / row.seconds) : "",
+          works ? fmt::format("{:.0f}% {}", 100 * row.share_of(report_.ceilings),
+                              row.bound_by_flops(report_.ceilings) ? 'F' : 'B')
+                : "");
   }
 
   const ProfileReport& report_;
@@ -70,10 +72,10 @@ void print_refusals(const Executable& executable) {
     for (const Refusal& refusal : choice.refused)
       ++nodes[{choice.op, refusal.algorithm, refusal.reason}];
   if (nodes.empty()) return;
-  fmt::print("\nrefused\n");
+  print("\nrefused\n");
   for (const auto& [refusal, count] : nodes)
-    fmt::print("{} {}: {} ({} node{})\n", std::get<0>(refusal), std::get<1>(refusal),
-               std::get<2>(refusal), count, count == 1 ? "" : "s");
+    print("{} {}: {} ({} node{})\n", std::get<0>(refusal), std::get<1>(refusal),
+          std::get<2>(refusal), count, count == 1 ? "" : "s");
 }
 
 nlohmann::ordered_json to_json(const ProfileReport& report, const ProfileRow& row) {
@@ -102,27 +104,27 @@ nlohmann::ordered_json to_json(const ProfileReport& report, const ProfileRow& ro
 
 void print_text(const ProfileReport& r) {
   const double steps = static_cast<double>(r.steps);
-  fmt::print("{}, on {} ({})\n", r.what, r.device.name, r.device.id);
-  fmt::print(
+  print("{}, on {} ({})\n", r.what, r.device.name, r.device.id);
+  print(
       "ceilings  {:.0f} GFLOP/s, {:.1f} GB/s; launch {:.1f} us; upload {:.1f}, download {:.1f} "
       "GB/s (measured)\n",
       1e-9 * r.ceilings.flops, 1e-9 * r.ceilings.bytes, 1e6 * r.ceilings.launch,
       1e-9 * r.ceilings.upload, 1e-9 * r.ceilings.download);
-  fmt::print(
+  print(
       "step      {:.3f} ms, {:.0f} images/s; recorded {:.3f} ms, of which {:.3f} in {} "
       "commands\n",
       1e3 * r.step_seconds, static_cast<double>(r.images) / r.step_seconds,
       1e3 * r.recorded_seconds, 1e3 * busy_seconds(r) / steps,
       static_cast<std::int64_t>(r.records.size()) / r.steps);
   const MemoryUse m = r.executable.memory();
-  fmt::print(
+  print(
       "memory    {:.1f} MB: arena {:.1f}, workspace {:.1f}, inputs on their way {:.1f}, constants "
       "{:.1f}, prepared filters {:.1f}, parameters and states {:.1f}\n",
       megabytes(m.total()), megabytes(m.arena), megabytes(m.workspace), megabytes(m.staging),
       megabytes(m.constants), megabytes(m.prepared), megabytes(m.parameters));
-  Table(r, "layer", rows_by_node(r.executable, r.records, r.steps)).print();
-  Table(r, "kernel", rows_by_kernel(r.executable, r.records, r.steps)).print();
-  fmt::print(
+  Table(r, "layer", rows_by_node(r.executable, r.records, r.steps)).show();
+  Table(r, "kernel", rows_by_kernel(r.executable, r.records, r.steps)).show();
+  print(
       "\nceiling: the time that the operations (F) or bytes (B) take at the ceiling, of the "
       "time taken; more than 100% comes from a cache\n");
   print_refusals(r.executable);
@@ -155,7 +157,7 @@ void print_json(const ProfileReport& r) {
     j["layers"].push_back(to_json(r, row));
   for (const ProfileRow& row : rows_by_kernel(r.executable, r.records, r.steps))
     j["kernels"].push_back(to_json(r, row));
-  fmt::print("{}\n", j.dump());
+  print_text(json_text(j) + "\n");
 }
 
 }  // namespace tessera::tools

@@ -1,10 +1,10 @@
 #include "tools/progress.h"
+#include "tools/standard_streams.h"
 
 #include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 
 #include "tools/number_text.h"
@@ -29,7 +29,7 @@ std::string minutes(double seconds) {
 }  // namespace
 
 Progress::Progress(std::int64_t epochs, std::int64_t steps_per_epoch, std::int64_t log_every)
-    : terminal_(isatty(fileno(stdout)) == 1),
+    : terminal_(isatty(STDOUT_FILENO) == 1),
       epochs_(epochs),
       steps_per_epoch_(steps_per_epoch),
       log_every_(log_every) {}
@@ -57,49 +57,49 @@ void Progress::show(std::int64_t step, std::int64_t images, double loss) {
     const double left =
         seconds() / static_cast<double>(step - first_step_) * static_cast<double>(steps_left);
     const double fraction = static_cast<double>(step) / static_cast<double>(steps_per_epoch_);
-    fmt::print("\repoch {}/{} [{}] {:3.0f} %  {:.0f} images/s  loss {}  {} left \x1b[K", epoch_,
-               epochs_, bar(fraction), 100 * fraction, rate, number_text(loss), minutes(left));
+    print("\repoch {}/{} [{}] {:3.0f} %  {:.0f} images/s  loss {}  {} left \x1b[K", epoch_, epochs_,
+          bar(fraction), 100 * fraction, rate, number_text(loss), minutes(left));
   } else {
-    fmt::print("epoch {}/{} step {}/{} loss {} {:.0f} images/s\n", epoch_, epochs_, step,
-               steps_per_epoch_, number_text(loss), rate);
+    print("epoch {}/{} step {}/{} loss {} {:.0f} images/s\n", epoch_, epochs_, step,
+          steps_per_epoch_, number_text(loss), rate);
   }
-  std::fflush(stdout);
+  flush_output();
 }
 
 void Progress::end_epoch(std::int64_t images, double loss, const Evaluation& test) {
   clear();
-  fmt::print(
+  print(
       "epoch {}/{} train loss {} test loss {} test accuracy {:.4f} "
       "({:.0f} images/s, {})\n",
       epoch_, epochs_, number_text(loss), number_text(test.loss), test.accuracy,
       static_cast<double>(images) / seconds(), minutes(seconds()));
-  std::fflush(stdout);
+  flush_output();
 }
 
 void Progress::clear() {
-  if (terminal_) fmt::print("\r\x1b[K");
+  if (terminal_) print("\r\x1b[K");
 }
 
 CountProgress::CountProgress(bool silent)
-    : terminal_(!silent && isatty(fileno(stdout)) == 1), silent_(silent) {}
+    : terminal_(!silent && isatty(STDOUT_FILENO) == 1), silent_(silent) {}
 
 void CountProgress::show(std::int64_t done, std::int64_t all, const std::string& text) {
   if (!terminal_) return;
   const double fraction =
       static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(all, 1));
-  fmt::print("\r[{}] {}/{} {}\x1b[K", bar(fraction), done, all, text);
-  std::fflush(stdout);
+  print("\r[{}] {}/{} {}\x1b[K", bar(fraction), done, all, text);
+  flush_output();
 }
 
 void CountProgress::line(const std::string& text) {
   if (silent_) return;
   clear();
-  fmt::print("{}\n", text);
-  std::fflush(stdout);
+  print("{}\n", text);
+  flush_output();
 }
 
 void CountProgress::clear() {
-  if (terminal_) fmt::print("\r\x1b[K");
+  if (terminal_) print("\r\x1b[K");
 }
 
 }  // namespace tessera::tools

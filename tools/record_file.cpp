@@ -39,9 +39,7 @@ std::string little_endian(Number number) {
 }  // namespace
 
 RecordFile::RecordFile(const std::string& path)
-    : path_(path), file_(path, std::ios::binary | std::ios::trunc) {
-  check_written(file_, path_);
-}
+    : path_(path), file_(open_output(path, std::ios::binary | std::ios::trunc)) {}
 
 void RecordFile::write(std::string_view record) {
   const std::string length = little_endian(static_cast<std::uint64_t>(record.size()));

@@ -1,10 +1,9 @@
 #include "tools/report.h"
 
-#include <fstream>
 #include <optional>
 
 #include "tessera/error.h"
-#include "tools/output_file.h"
+#include "tessera/output_file.h"
 #include "tools/report_page.h"
 
 namespace tessera::tools {
@@ -12,10 +11,7 @@ namespace {
 
 class Report final : public RunObserver {
  public:
-  explicit Report(const std::string& path) : path_(path) {
-    std::ofstream file(path, std::ios::app);  // what it holds stays until the end
-    check_written(file, path);
-  }
+  explicit Report(const std::string& path) : path_(path) { check_output(path); }
 
   void on_start(const RunStart& start) override { start_.emplace(start); }
   void on_step(const StepReport& step) override { steps_.push_back(step); }
@@ -29,11 +25,9 @@ class Report final : public RunObserver {
                           .predictions = {},
                           .layers = {},
                           .missing = {}};
-    // Weights that are no numbers predict nothing.
-    if (end.outcome != Outcome::failed) measure(content);
-    std::ofstream file(path_);
-    file << report_page(content);
-    check_written(file, path_);
+    // Weights that are no numbers predict nothing, and who interrupts a run does not want to wait.
+    if (end.outcome == Outcome::end) measure(content);
+    write_file(path_, report_page(content));
   }
 
  private:

@@ -123,7 +123,8 @@ class Page {
     if (c_.end.early)
       add("<p>The training stopped early: no better epoch came after {}.</p>\n",
           to_string(c_.end.best));
-    if (c_.end.outcome == Outcome::interrupted) add("<p>The training was interrupted.</p>\n");
+    if (c_.end.outcome == Outcome::interrupted)
+      add("<p>The training was interrupted. Predictions and times are not measured.</p>\n");
     if (c_.end.outcome == Outcome::failed)
       add("<p>The training failed: {}</p>\n", escape_html(c_.end.error));
     if (!c_.missing.empty()) add("<p>Not all could be measured: {}</p>\n", escape_html(c_.missing));

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "tessera/error.h"
+#include "tessera/output_file.h"
 #include "tools/nearest.h"
-#include "tools/output_file.h"
 
 namespace tessera::tools {
 namespace {
@@ -101,12 +101,12 @@ std::vector<OptionValue> option_values(const CLI::App& command) {
 
 void write_config(const std::string& path, const std::vector<OptionValue>& options) {
   static const std::set<std::string> records = {"--report", "--log", "--trace", "--tensorboard"};
-  std::ofstream file(path);
+  std::string text;
   for (const OptionValue& option : options)
     if (!records.contains(option.name))
-      file << option.name.substr(2) << " = "
-           << (option.values.empty() ? "true" : CLI::detail::ini_join(option.values)) << '\n';
-  check_written(file, path);
+      text += option.name.substr(2) + " = " +
+              (option.values.empty() ? "true" : CLI::detail::ini_join(option.values)) + "\n";
+  write_file(path, text);
 }
 
 }  // namespace tessera::tools

@@ -23,6 +23,9 @@ struct OptionValue {
 /// out.
 std::vector<OptionValue> option_values(const CLI::App& command);
 
+/// The file of a model's options, beside it.
+inline std::string config_path(const std::string& model) { return model + ".toml"; }
+
 /// Writes a file for --config, without the files in which the run was recorded: those of another
 /// run would take their place. Throws Error that names it when it cannot be written.
 void write_config(const std::string& path, const std::vector<OptionValue>& options);

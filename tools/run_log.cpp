@@ -3,6 +3,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tools/json_text.h"
 #include "tools/output_file.h"
 
 namespace tessera::tools {
@@ -28,8 +29,7 @@ class RunLog final : public RunObserver {
  public:
   RunLog(const std::string& path, bool appends) : path_(path) {
     const bool half_a_line = appends && ends_within_a_line(path);
-    file_.open(path, appends ? std::ios::app : std::ios::trunc);
-    check_written(file_, path_);
+    file_ = open_output(path, appends ? std::ios::app : std::ios::trunc);
     if (half_a_line) file_ << '\n';
   }
 
@@ -94,8 +94,7 @@ class RunLog final : public RunObserver {
   }
 
   void write(const Json& line) {
-    // Names of files need not be UTF-8, but JSON must.
-    file_ << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    file_ << json_text(line) << '\n';
     check_written(file_, path_);
   }
 

@@ -1,12 +1,10 @@
 #include "tools/run_observers.h"
 
-#include <fmt/core.h>
-
 #include <utility>
 
-#include "tessera/error.h"
 #include "tools/report.h"
 #include "tools/run_log.h"
+#include "tools/standard_streams.h"
 #include "tools/tensorboard.h"
 
 namespace tessera::tools {
@@ -42,9 +40,9 @@ void RunObservers::tell(const std::function<void(RunObserver&)>& what) {
     try {
       what(*observer);
       return false;
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       progress_.clear();
-      fmt::print(stderr, "tessera: {}; the training goes on without it\n", error.what());
+      print_error(message_of(error) + "; the training continues without it");
       return true;
     }
   });

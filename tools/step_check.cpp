@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tessera/op.h"
+#include "tessera/text.h"
 
 namespace tessera::tools {
 
@@ -14,9 +15,10 @@ std::string name_of(const WrongNode& wrong) {
 }
 
 std::string report_of(const WrongNode& wrong) {
-  std::string text = fmt::format("{}: {}\nrun by '{}' on {}\n", name_of(wrong),
-                                 described(wrong.node), wrong.node.algorithm, wrong.node.device);
-  if (!wrong.not_finite.empty()) text += wrong.not_finite + "\n";
+  std::string text =
+      fmt::format("{}: {}\nrun by '{}' on {}\n", printable(name_of(wrong)), described(wrong.node),
+                  printable(wrong.node.algorithm), printable(wrong.node.device));
+  if (!wrong.not_finite.empty()) text += printable(wrong.not_finite) + "\n";
   for (const Difference& d : wrong.differences) {
     const std::int64_t elements =
         wrong.node.graph.value(wrong.node.node().outputs[d.output]).spec.elements();

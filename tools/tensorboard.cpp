@@ -10,6 +10,7 @@
 
 #include "event.pb.h"
 #include "tessera/error.h"
+#include "tessera/text.h"
 #include "tools/number_text.h"
 #include "tools/png.h"
 #include "tools/predictions.h"
@@ -64,7 +65,7 @@ void fill(events::Summary::Image& image, const Dataset& dataset, std::int64_t in
 /// A cell of a table in Markdown, in which classes may have any name.
 std::string cell(const std::string& text) {
   std::string escaped;
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     if (std::string_view("\\|*_`<>&[]").find(c) != std::string_view::npos) escaped += '\\';
     escaped += c;
   }
@@ -110,7 +111,7 @@ class TensorBoard final : public RunObserver {
     const Params& params = start_->network.params();
     for (const auto& [name, entry] : params.entries())
       if (entry.role == Role::parameter)
-        fill(*step.add("weights/" + name).mutable_histo(), params.read_floats(name));
+        fill(*step.add("weights/" + printable(name)).mutable_histo(), params.read_floats(name));
     add_samples(step);
     file_.write(step.record());
   }

@@ -5,16 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <nlohmann/json.hpp>
 
-#include "tools/output_file.h"
+#include "tessera/output_file.h"
+#include "tools/json_text.h"
 
 namespace tessera::tools {
 
 Trace::Trace(const std::string& path) : path_(path), on_(!path.empty()) {
-  if (!on_) return;
-  file_.open(path);
-  check_written(file_, path);
+  if (on_) check_output(path);
 }
 
 double Trace::now() {
@@ -68,8 +66,7 @@ void Trace::finish() {
     if (!span.kernel.empty()) event["args"] = {{"kernel", span.kernel}};
     events.push_back(std::move(event));
   }
-  file_ << nlohmann::ordered_json{{"traceEvents", std::move(events)}}.dump() << '\n';
-  check_written(file_, path_);
+  write_file(path_, json_text({{"traceEvents", std::move(events)}}) + "\n");
 }
 
 }  // namespace tessera::tools

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <fstream>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -53,7 +52,6 @@ class Trace {
     double start, end;
   };
   std::string path_;
-  std::ofstream file_;
   std::atomic<bool> on_;
   std::mutex mutex_;
   std::vector<Span> spans_;

@@ -9,10 +9,13 @@
 #include <utility>
 
 #include "tessera/error.h"
+#include "tessera/output_file.h"
+#include "tessera/text.h"
 #include "tools/data_changes.h"
 #include "tools/epoch_verdict.h"
 #include "tools/interrupt.h"
 #include "tools/networks.h"
+#include "tools/standard_streams.h"
 #include "tools/train_defaults.h"
 #include "tools/train_options.h"
 #include "tools/training.h"
@@ -44,8 +47,8 @@ void normalize(const Dataset& dataset, ImageOptions& options) {
 /// Goes on where a device has failed.
 void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, const Dataset& train,
                   const Dataset& test, const std::vector<OptionValue>& values) {
-  fmt::print("{}; the training goes on on the CPU from step {}\n", failed.what(),
-             failed.last().training.step);
+  print("{}; the training goes on on the CPU from step {}\n", failed.what(),
+        failed.last().training.step);
   const auto cpu = open_device("cpu");
   Network network(*cpu, model_of(failed.last()), std::nullopt);
   Training training(arguments, network, train, test, failed.last().training, failed.saved(),
@@ -96,7 +99,7 @@ TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& c
     const std::string message = "the data have changed since the checkpoint: " + changed;
     if (!arguments.accept_changed_data)
       throw Error("resume", message + "; --accept-changed-data resumes with the data as they are");
-    fmt::print(stderr, "warning: {}\n", message);
+    print_note("warning: " + message);
     // The order of an epoch is drawn for its number of images: the one begun begins anew.
     state.batch_in_epoch = state.skipped = state.epoch_images = 0;
     state.epoch_loss_sum = 0;
@@ -113,10 +116,10 @@ void report_parameters(const Model& model, const TrainerOptions& options) {
                                      "reach the loss",
                                      model.name, use.frozen.size(), use.unreached.size()));
   for (const std::string& name : use.unreached)
-    fmt::print("'{}' does not reach the loss and stays as it is\n", name);
+    print("'{}' does not reach the loss and stays as it is\n", name);
   if (!use.frozen.empty())
-    fmt::print("training {} of {} parameters; {} are frozen\n", use.trained.size(),
-               use.trained.size() + use.frozen.size() + use.unreached.size(), use.frozen.size());
+    print("training {} of {} parameters; {} are frozen\n", use.trained.size(),
+          use.trained.size() + use.frozen.size() + use.unreached.size(), use.frozen.size());
 }
 
 /// The images of both parts.
@@ -152,7 +155,8 @@ TrainingState first_state(TrainArguments& arguments, const TrainOptions& options
   if (state.best.keep) check_checkpoint_path(best_path(arguments.out));
   if (arguments.balance) {
     arguments.trainer.loss.class_weights = balanced_weights(*data.train);
-    fmt::print("class weights: {:.4g}\n", fmt::join(arguments.trainer.loss.class_weights, ", "));
+    print("class weights: {}\n",
+          fmt::format("{:.4g}", fmt::join(arguments.trainer.loss.class_weights, ", ")));
   }
   const auto steps_of = [&](std::int64_t images) { return 1 + (images - 1) / arguments.batch; };
   const std::int64_t steps_per_epoch = steps_of(data.train->size());
@@ -181,6 +185,14 @@ std::string take_paths(TrainArguments& arguments, bool resumes) {
   return arguments.resume;
 }
 
+/// Throws Error when the run could not write its model, or not its settings beside it.
+void check_outputs(const TrainArguments& arguments, bool resumes) {
+  check_checkpoint_path(arguments.out);
+  if (!resumes) check_output(config_path(arguments.out));
+  if (!is_utf8(arguments.model))
+    throw Error(arguments.model, "is not UTF-8, which a model file needs: rename it");
+}
+
 void run(TrainArguments arguments, const TrainOptions& options, std::vector<OptionValue> values) {
   const std::string resumed = take_paths(arguments, options.resume->count() > 0);
   std::optional<Checkpoint> read;
@@ -189,15 +201,15 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
     take_settings(arguments, options, *read);
   }
   const Checkpoint* checkpoint = read ? &*read : nullptr;
-  check_checkpoint_path(arguments.out);
+  const OutputLock lock(arguments.out);
+  check_outputs(arguments, !resumed.empty());
 
   const Data data = load_data(arguments, checkpoint);
   if (arguments.batch_text != "auto" || checkpoint) take_batch(arguments, *data.train);
   Model model = checkpoint ? model_of(*checkpoint) : new_model(arguments, *data.train, data.crop);
   const auto device = arguments.device.open(arguments.verbose);
-  fmt::print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
-             data.train->size(), skipped_text(data.skipped), device->info().name,
-             device->info().id);
+  print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
+        data.train->size(), skipped_text(data.skipped), device->info().name, device->info().id);
   Network network(*device, std::move(model),
                   checkpoint ? std::nullopt : std::optional(arguments.seed));
   if (!arguments.weights.empty()) load_weights(arguments.weights, network, arguments.new_head);
@@ -207,18 +219,20 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
   Training training(arguments, network, *data.train, *data.test, state, resumed, values);
   if (checkpoint) restore(*checkpoint, network);
   catch_interrupts();
+  tolerate_lost_output();
+  flush_output();
   if (arguments.tune) {
     TuningRun tuning(*device, arguments.tuning, false);
     tuning.run(tuning_tasks(*device, training.graphs()));
     device->set_tuning(load_tuning(device->info()));
-    fmt::print("{}\n", tuning.summary());
+    print("{}\n", tuning.summary());
   }
   try {
     training.run();
   } catch (const DeviceFailed& failed) {
     go_on_on_cpu(arguments, failed, *data.train, *data.test, values);
   }
-  fmt::print("model: {}\n", arguments.out);
+  print("model: {}\n", arguments.out);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "tessera/error.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -90,8 +91,8 @@ void take_batch(TrainArguments& arguments, const Dataset& train) {
   if (arguments.batch == 0) {
     arguments.batch = std::min(default_batch, train.size());
     if (arguments.batch < default_batch)
-      fmt::print("batch: {} images, all that there are for training (default: {})\n",
-                 arguments.batch, default_batch);
+      print("batch: {} images, all that there are for training (default: {})\n", arguments.batch,
+            default_batch);
   } else if (arguments.batch > train.size()) {
     throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
                                      arguments.batch, train.size()));
@@ -105,11 +106,10 @@ void take_batch_of_device(TrainArguments& arguments, const Dataset& train, const
   const std::int64_t most = is_gpu ? train.size() : std::min(default_batch, train.size());
   const BatchChoice choice(arguments, train, test, network);
   arguments.batch = choice.largest(most);
-  fmt::print("batch: {} images, {}\n", arguments.batch,
-             2 * arguments.batch <= most
-                 ? "the largest power of two that fits into the device's memory"
-             : is_gpu ? "the largest power of two up to the training images"
-                      : "the choice for CPUs");
+  print("batch: {} images, {}\n", arguments.batch,
+        2 * arguments.batch <= most ? "the largest power of two that fits into the device's memory"
+        : is_gpu                    ? "the largest power of two up to the training images"
+                                    : "the choice for CPUs");
 }
 
 void take_log_every(TrainArguments& arguments, std::int64_t steps_per_epoch) {

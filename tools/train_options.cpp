@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <locale>
@@ -14,6 +15,19 @@
 
 namespace tessera::tools {
 namespace {
+
+SaveInterval save_interval_of(const std::string& text) {
+  const bool in_minutes = text.ends_with('m');
+  const char* const end = text.data() + text.size() - (in_minutes ? 1 : 0);
+  SaveInterval every;
+  const auto [last, error] = in_minutes ? std::from_chars(text.data(), end, every.minutes)
+                                        : std::from_chars(text.data(), end, every.steps);
+  const bool is_time = every.minutes > 0 && std::isfinite(every.minutes);
+  if (error != std::errc() || last != end || (in_minutes ? !is_time : every.steps < 1))
+    throw CLI::ValidationError("--save-every",
+                               "found " + text + ", expected steps, as 500, or minutes, as 10m");
+  return every;
+}
 
 void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   command.add_option("--out", a.out,
@@ -28,6 +42,9 @@ void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
       "--accept-changed-data", a.accept_changed_data,
       "with --resume: continue although images were added to the data or removed since "
       "the checkpoint; an epoch that has begun starts again");
+  command.add_option_function<std::string>(
+      "--save-every", [&a](const std::string& text) { a.save_every = save_interval_of(text); },
+      "also write the model within an epoch: after so many steps, as 500, or minutes, as 10m");
   command.add_option("--steps", a.steps, "stop after this many steps in all, 0: never")
       ->check(at_least<std::int64_t>(0));
   command

@@ -9,6 +9,12 @@
 
 namespace tessera::tools {
 
+/// Between checkpoints within an epoch; 0: none.
+struct SaveInterval {
+  std::int64_t steps = 0;
+  double minutes = 0;
+};
+
 struct TrainArguments {
   std::string model = "tutorial";
   DataOptions data{.name = "fashion-mnist"};
@@ -24,6 +30,7 @@ struct TrainArguments {
   bool accept_changed_data = false;
   std::int64_t log_every = 0;  ///< 0: by the number of steps
   std::int64_t steps = 0;      ///< 0: no limit
+  SaveInterval save_every;
   bool verbose = false;
   bool tune = false;
   TuningOptions tuning;

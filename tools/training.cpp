@@ -3,12 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <ratio>
 #include <utility>
 
 #include "tools/epoch_verdict.h"
 #include "tools/interrupt.h"
 #include "tools/networks.h"
 #include "tools/number_text.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 
@@ -41,15 +43,16 @@ template <typename Action>
 void Training::guard(const Action& action, bool of_device) {
   try {
     action();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     progress_.clear();
     const bool is_not_finite = dynamic_cast<const NotFinite*>(&error);  // and names its step
-    if (last_ && of_device && !is_not_finite)
-      throw DeviceFailed(error, std::move(*last_), checkpoint_);
+    const auto* const own = dynamic_cast<const Error*>(&error);
+    if (last_ && of_device && own && !is_not_finite)
+      throw DeviceFailed(*own, std::move(*last_), checkpoint_);
     const std::string kept =
         checkpoint_.empty() ? "" : "; the last good checkpoint is " + checkpoint_;
     const std::string step = is_not_finite ? "" : fmt::format(" (step {})", state_.step);
-    throw Error(error.what() + step + kept);
+    throw Error(message_of(error) + step + kept);
   }
 }
 
@@ -66,7 +69,8 @@ Training::Training(const TrainArguments& arguments, Network& network, const Data
       observers_(arguments.observers, arguments.log_every, !checkpoint.empty(), progress_),
       options_(options),
       checkpoint_(checkpoint),
-      trace_(arguments.trace) {}
+      trace_(arguments.trace),
+      saved_(Clock::now()) {}
 
 std::vector<Graph> Training::graphs() const {
   std::vector<Graph> graphs = trainer_.graphs(std::min(arguments_.batch, train_.size()));
@@ -79,8 +83,7 @@ void Training::run() {
   network_.check_fits(test_);
   check_checkpoint(network_.model(), state_);
   if (state_.epoch >= arguments_.epochs)
-    fmt::print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch,
-               arguments_.epochs);
+    print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch, arguments_.epochs);
   network_.device().set_profiling(trace_.on());
   observers_.start(
       {network_, train_, test_, tested(), options_, state_, /*resumes=*/!checkpoint_.empty()});
@@ -89,20 +92,30 @@ void Training::run() {
   try {
     while (state_.epoch < arguments_.epochs && !stopped() && !out_of_patience(state_)) run_epoch();
     if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
-  } catch (const Error& error) {
-    end(Outcome::failed, error.what());
-    throw;
+  } catch (const std::exception& error) {
+    const bool is_own = dynamic_cast<const Error*>(&error);  // and names the step
+    const std::string step = is_own ? "" : fmt::format(" (step {})", state_.step);
+    end(Outcome::failed, message_of(error) + step);
+    if (is_own) throw;
+    throw Error(message_of(error) + step);
   }
   end(interrupted() ? Outcome::interrupted : Outcome::end);
   if (out_of_patience(state_))
-    fmt::print("stopped early after epoch {}: none was better than {}\n", state_.epoch,
-               to_string(state_.best));
+    print("stopped early after epoch {}: none was better than {}\n", state_.epoch,
+          to_string(state_.best));
   else if (state_.epoch < arguments_.epochs)
-    fmt::print("stopped after step {} (epoch {}{}); go on with --resume {}\n", state_.step,
-               state_.epoch + 1,
-               state_.batch_in_epoch > 0 ? ", mean loss " + number_text(mean_loss()) : "",
-               arguments_.out);
+    print_stopped();
 }
+
+void Training::print_stopped() const {
+  const std::string loss =
+      state_.batch_in_epoch > 0 ? ", mean loss " + number_text(mean_loss()) : "";
+  const bool is_left = state_.batch_in_epoch == epoch_steps();
+  print("stopped after step {} (epoch {}{}){}; resume with --resume {}\n", state_.step,
+        state_.epoch + 1, loss, is_left ? ", before its evaluation was done" : "", arguments_.out);
+}
+
+std::int64_t Training::epoch_steps() const { return 1 + (train_.size() - 1) / arguments_.batch; }
 
 bool Training::stopped() const {
   return interrupted() || (arguments_.steps > 0 && state_.step >= arguments_.steps);
@@ -131,11 +144,24 @@ void Training::run_epoch() {
     if (reported)
       observers_.step({.step = state_.step, .epoch = state_.epoch + 1, .lr = last_lr()});
     if (arguments_.verbose) print_plan(batch->size);
+    if (is_save_due() && state_.batch_in_epoch < epoch_steps()) {
+      take_losses();
+      save();
+    }
   }
   end_trace();
   take_losses();
-  if (state_.batch_in_epoch == loader.batches()) end_epoch(images);
-  save();
+  if (state_.batch_in_epoch == epoch_steps())
+    end_epoch(images);
+  else
+    save();
+}
+
+bool Training::is_save_due() const {
+  const SaveInterval& every = arguments_.save_every;
+  return (every.steps > 0 && state_.step % every.steps == 0) ||
+         (every.minutes > 0 &&
+          Clock::now() - saved_ >= std::chrono::duration<double, std::ratio<60>>(every.minutes));
 }
 
 LoaderOptions Training::batches_from(std::int64_t first) const {
@@ -148,16 +174,29 @@ LoaderOptions Training::batches_from(std::int64_t first) const {
 
 const Batch* Training::next_batch(Loader& loader) {
   const Batch* batch = nullptr;
-  trace_.host("wait for batch", [&] { batch = loader.next(); });
+  guard([&] { trace_.host("wait for batch", [&] { batch = loader.next(); }); },
+        /*of_device=*/false);
   return batch;
 }
 
 void Training::end_trace() {
   if (!trace_.on()) return;
   network_.device().set_profiling(false);
-  for (Executable* executable : trainer_.executables())
-    trace_.add(executable->graph(), executable->take_records());
-  trace_.finish();
+  tolerate([&] {
+    for (Executable* executable : trainer_.executables())
+      trace_.add(executable->graph(), executable->take_records());
+    trace_.finish();
+  });
+}
+
+template <typename Action>
+void Training::tolerate(const Action& action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    progress_.clear();
+    print_error(message_of(error) + "; the training continues without it");
+  }
 }
 
 void Training::save() {
@@ -170,11 +209,12 @@ void Training::save() {
         if (std::exchange(best_, false) && state_.best.keep)
           save_checkpoint(best_path(arguments_.out), checkpoint);
         save_checkpoint(arguments_.out, checkpoint);
-        // Not before: a run that fails leaves a model of the same name with its own settings.
-        if (checkpoint_.empty()) write_config(arguments_.out + ".toml", options_);
       },
       /*of_device=*/false);
+  // Not before: a run that fails leaves a model of the same name with its own settings.
+  if (checkpoint_.empty()) tolerate([&] { write_config(config_path(arguments_.out), options_); });
   checkpoint_ = arguments_.out;
+  saved_ = Clock::now();
 }
 
 void Training::check_epoch() const {
@@ -190,25 +230,29 @@ void Training::judge(EpochReport report) {
   report.best = best_ = verdict.best;
   if (verdict.lowered) {
     trainer_.set_lr(*state_.options.lr);
-    fmt::print("learning rate lowered to {:g}: the test loss has stopped falling\n",
-               *state_.options.lr);
+    print("learning rate lowered to {:g}: the test loss has stopped falling\n", *state_.options.lr);
   }
   observers_.epoch(report);
 }
 
 void Training::end_epoch(std::int64_t images) {
   guard([&] { check_epoch(); }, /*of_device=*/false);
+  save();  // the evaluation may take long, and be interrupted
   Evaluation evaluation;
-  guard([&] { evaluation = network_.evaluate(test_, evaluation_batch(test_), tested()); });
+  guard([&] {
+    evaluation = network_.evaluate(test_, evaluation_batch(test_), tested(), interrupted);
+  });
+  if (evaluation.images < test_.size()) return;  // it is done when the run is resumed
   progress_.end_epoch(images, mean_loss(), evaluation);
   if (state_.skipped > 0)
-    fmt::print("skipped {} of {} steps, whose loss or gradients were not finite\n", state_.skipped,
-               state_.batch_in_epoch);
+    print("skipped {} of {} steps, whose loss or gradients were not finite\n", state_.skipped,
+          state_.batch_in_epoch);
   ++state_.epoch;
   judge(
       {.step = state_.step, .epoch = state_.epoch, .train_loss = mean_loss(), .test = evaluation});
   state_.batch_in_epoch = state_.epoch_images = state_.skipped = 0;
   state_.epoch_loss_sum = 0;
+  save();
 }
 
 void Training::take_losses() {
@@ -246,7 +290,7 @@ double Training::mean_loss() const {
 
 void Training::print_plan(std::int64_t batch) {
   if (!printed_)
-    for (const std::string& line : trainer_.describe(batch)) fmt::print("{}\n", line);
+    for (const std::string& line : trainer_.describe(batch)) print("{}\n", line);
   printed_ = true;
 }
 

@@ -1,6 +1,7 @@
 // The loop of `tessera train` over epochs and batches, with checkpoints and a clean stop.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,9 +45,14 @@ class Training {
   void run();
 
  private:
+  using Clock = std::chrono::steady_clock;
   bool stopped() const;
   /// Throws Error when an epoch brought nothing.
   void check_epoch() const;
+  void print_stopped() const;
+  /// Steps of an epoch.
+  std::int64_t epoch_steps() const;
+  bool is_save_due() const;
   void run_epoch();
   /// Those of the epoch begun.
   LoaderOptions batches_from(std::int64_t first) const;
@@ -68,6 +74,9 @@ class Training {
   /// Says of a failure what is left of the run; `of_device`: it may be the device's.
   template <typename Action>
   void guard(const Action& action, bool of_device = true);
+  /// No record is worth a training: says of a failure that the run continues without it.
+  template <typename Action>
+  void tolerate(const Action& action);
 
   const TrainArguments& arguments_;
   Network& network_;
@@ -85,6 +94,7 @@ class Training {
   static constexpr std::int64_t most_traced = 50;
   Trace trace_;
   std::int64_t traced_ = 0;  ///< steps
+  Clock::time_point saved_;  ///< the last checkpoint, or the start
 };
 
 }  // namespace tessera::tools

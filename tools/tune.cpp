@@ -7,7 +7,9 @@
 #include "tessera/error.h"
 #include "tessera/trainer.h"
 #include "tools/interrupt.h"
+#include "tools/json_text.h"
 #include "tools/made_up.h"
+#include "tools/standard_streams.h"
 #include "tools/tuning_run.h"
 
 namespace tessera::tools {
@@ -50,8 +52,8 @@ void list(Device& device, const Arguments& arguments) {
   for (const TuningTask& task : tasks) {
     const auto found = known.find(task.key);
     if (!arguments.json) {
-      fmt::print("{}: {} nodes, {} candidates, {}\n", task.key, task.nodes, task.candidates.size(),
-                 found == known.end() ? "not tuned" : to_string(found->second.candidate));
+      print("{}: {} nodes, {} candidates, {}\n", task.key, task.nodes, task.candidates.size(),
+            found == known.end() ? "not tuned" : to_string(found->second.candidate));
       continue;
     }
     ordered_json j = {
@@ -61,7 +63,7 @@ void list(Device& device, const Arguments& arguments) {
     j["tuned"] = found == known.end() ? ordered_json() : to_json(found->second.candidate);
     all.push_back(j);
   }
-  if (arguments.json) fmt::print("{}\n", all.dump(2));
+  if (arguments.json) print_text(json_text(all, 2) + "\n");
 }
 
 /// What is stored of a device, and what came with the library.
@@ -76,34 +78,34 @@ void show(const DeviceInfo& info, bool json) {
       all.push_back(j);
       continue;
     }
-    fmt::print("{}: {}\n", file->path,
-               file->problem.empty() ? fmt::format("{} results", file->tuning.size())
-                                     : "ignored: " + file->problem);
+    print("{}: {}\n", file->path,
+          file->problem.empty() ? fmt::format("{} results", file->tuning.size())
+                                : "ignored: " + file->problem);
     for (const auto& [key, tuned] : file->tuning)
-      fmt::print("  {}: {}, {:.1f} us, by default {:.1f}\n", key, to_string(tuned.candidate),
-                 1e6 * tuned.seconds, 1e6 * tuned.default_seconds);
+      print("  {}: {}, {:.1f} us, by default {:.1f}\n", key, to_string(tuned.candidate),
+            1e6 * tuned.seconds, 1e6 * tuned.default_seconds);
   }
   if (json)
-    fmt::print("{}\n", all.dump(2));
+    print_text(json_text(all, 2) + "\n");
   else if (!stored_tuning(info))
-    fmt::print("nothing is stored for {} ({}) in {}\n", info.name, info.id, tuning_folder());
+    print("nothing is stored for {} ({}) in {}\n", info.name, info.id, tuning_folder());
 }
 
 void tune(Device& device, const Arguments& arguments) {
   const auto tasks = tasks_of(device, arguments);
   if (tasks.empty() && !arguments.json) {
-    fmt::print("{} ({}) has nothing to tune: one way to compute each node of {}\n",
-               device.info().name, device.info().id, arguments.model.name);
+    print("{} ({}) has nothing to tune: one way to compute each node of {}\n", device.info().name,
+          device.info().id, arguments.model.name);
     return;
   }
   if (!arguments.json)
-    fmt::print("tuning {} ({}) for {}, batch {}: {} kinds of node\n", device.info().name,
-               device.info().id, arguments.model.name, arguments.batch, tasks.size());
+    print("tuning {} ({}) for {}, batch {}: {} kinds of node\n", device.info().name,
+          device.info().id, arguments.model.name, arguments.batch, tasks.size());
   catch_interrupts();
   TuningRun run(device, arguments.tuning, arguments.json);
   run.run(tasks);
   if (!arguments.json) {
-    fmt::print("{}\n", run.summary());
+    print("{}\n", run.summary());
     return;
   }
   ordered_json j = {{"device", device.info().name}, {"file", run.file()},
@@ -119,7 +121,7 @@ void tune(Device& device, const Arguments& arguments) {
     }
     j["results"].push_back(result);
   }
-  fmt::print("{}\n", j.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+  print_text(json_text(j, 2) + "\n");
 }
 
 void run(const Arguments& arguments) {
@@ -127,8 +129,8 @@ void run(const Arguments& arguments) {
   const auto device = open_device(arguments.device.device);
   if (arguments.clear) {
     const bool removed = clear_tuning(device->info());
-    fmt::print("{} for {}\n", removed ? "the results are removed" : "there were no results",
-               device->info().name);
+    print("{} for {}\n", removed ? "the results are removed" : "there were no results",
+          device->info().name);
   } else if (arguments.show)
     show(device->info(), arguments.json);
   else if (arguments.list)

@@ -11,6 +11,7 @@
 #include "tessera/error.h"
 #include "tessera/flops.h"
 #include "tools/interrupt.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -224,8 +225,8 @@ std::string TuningRun::summary() const {
 void serve_tuning(const std::string& name) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a kernel that hangs would outlive the tuner
   const auto device = open_device(name), reference = open_device("cpu");
-  fmt::print("{}\n", ready);
-  std::fflush(stdout);
+  print("{}\n", ready);
+  flush_output();
   serve_tuning_jobs(*device, *reference, std::cin, std::cout);
 }
 

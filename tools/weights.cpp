@@ -14,6 +14,7 @@
 #include "tessera/state_dict.h"
 #include "tools/image_size.h"
 #include "tools/networks.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -143,8 +144,8 @@ void run_import(const ImportArguments& arguments) {
   Network network(*device, make_model(arguments.model, input, classes));
   write_tensors(arguments.weights, file, network);
   save_checkpoint(arguments.out, network);
-  fmt::print("model: {} ({}, images {}x{}x{}, {} classes)\n", arguments.out, arguments.model,
-             height, width, arguments.channels, classes.size());
+  print("model: {} ({}, images {}x{}x{}, {} classes)\n", arguments.out, arguments.model, height,
+        width, arguments.channels, classes.size());
 }
 
 /// A network that was trained, or that of an ONNX file.
@@ -158,7 +159,7 @@ void export_onnx(const ExportArguments& arguments) {
   write_onnx(arguments.out, *network,
              {.folded = !arguments.keep_norms,
               .weights = arguments.averaged ? Weights::averaged : Weights::last});
-  fmt::print("net: {}\n", arguments.out);
+  print("net: {}\n", arguments.out);
 }
 
 void run_export(const ExportArguments& arguments) {
@@ -183,7 +184,7 @@ void run_export(const ExportArguments& arguments) {
   }
   file.metadata = {{"format", "pt"}};
   write_safetensors(arguments.out, file);
-  fmt::print("weights: {}\n", arguments.out);
+  print("weights: {}\n", arguments.out);
 }
 
 }  // namespace

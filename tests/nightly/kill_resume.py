@@ -67,8 +67,9 @@ def main():
                     done += 1
             if killed.read_bytes() != expected:
                 sys.exit(f"after {done} kills the weights are others")
-            for part in folder.glob("*.part"):
-                part.unlink()
+            left = [path.name for end in ("part", "lock") for path in folder.glob(f"*.{end}")]
+            if left:
+                sys.exit(f"after {done} kills files are left: {left}")
         print(f"{done} kills in {runs} trainings on {device}: all ended with the weights of an "
               f"undisturbed one")
     finally:

@@ -47,6 +47,10 @@ class StyleTest(unittest.TestCase):
         self.assertEqual(
             self.offenders({"tools", "examples"}, r'#include\s*"(engine|backends|models|onnx)/'), [])
 
+    def test_tools_print_through_standard_streams(self):
+        # Which escapes names, and notices output that is lost.
+        self.assertEqual(self.offenders({"tools"}, r"fmt::print\(|std::printf|std::cerr"), [])
+
     def test_opencl_headers_stand_in_one_file(self):
         self.assertEqual(self.offenders(set(FOLDERS), r"#include\s*<CL/opencl.hpp>"),
                          ["backends/opencl/cl.h"])

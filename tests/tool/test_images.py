@@ -3,6 +3,7 @@
 usage: test_images.py TESSERA
 """
 import json
+import pathlib
 import re
 import struct
 import unittest
@@ -115,6 +116,29 @@ class ImagesTest(ToolCase):
                                        "--out", "skip.safetensors")
                 self.assertIn(name, result.stdout + result.stderr)
                 self.assertIn("1 skipped", result.stdout + result.stderr)
+
+    def test_the_good_pictures_of_a_folder_are_answered(self):
+        folder = self.folder / "mixed"
+        folder.mkdir()
+        for i in range(40):  # more than are read at once
+            (folder / f"{i:02}.png").write_bytes(png(stripes("rows", i % 6)))
+        for i in (0, 35):
+            (folder / f"{i:02}.png").write_bytes(b"no picture")
+        command = ["predict", "net.safetensors", folder, "gone.png", "--device", "cpu"]
+        result = self.run_tool(*command, "--json", code=1)
+        answer = json.loads(result.stdout)
+        self.assertEqual([pathlib.Path(image["image"]).name for image in answer["images"]],
+                         [f"{i:02}.png" for i in range(40) if i not in (0, 35)])
+        self.assertEqual([pathlib.Path(error["image"]).name for error in answer["errors"]],
+                         ["00.png", "35.png", "gone.png"])
+        lines = result.stderr.splitlines()
+        self.assertEqual(lines, ["tessera: " + error["error"] for error in answer["errors"]])
+        self.assertIn("gone.png] there is no such file", lines[2])
+        text = self.run_tool(*command, code=1)
+        self.assertEqual(text.stderr, result.stderr)
+        self.assertEqual(text.stdout.count(".png\n"), 38)
+        self.assertEqual(json.loads(self.run_tool(*command, "--json", "--skip-bad").stdout)["images"],
+                         answer["images"])
 
     def test_odd_pictures_are_read(self):
         animation = (chunk(b"acTL", struct.pack(">II", 1, 0))

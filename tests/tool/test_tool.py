@@ -264,7 +264,7 @@ class ToolTest(ToolCase):
     def test_interrupt_saves(self):
         out = self.folder / "interrupted.safetensors"
         rest = self.interrupt(self.begin_training("--out", out))
-        self.assertIn("go on with --resume", rest)
+        self.assertIn("resume with --resume", rest)
         self.run_tool("eval", out, "--data-dir", self.data, "--device", "cpu")
 
     def test_normalize(self):
