@@ -17,6 +17,12 @@ CLI::Option* DataOptions::add(CLI::App& command) {
   command.add_option("--data-dir", directory,
                      "folder of a data set with a name (default: the variable TESSERA_DATA, or "
                      "where Debian's packages put it)");
+  command
+      .add_option("--data-memory", memory_mib,
+                  "MiB of decoded images to keep; image files beyond it are decoded again each "
+                  "time, arrays and tables (npy:, csv:) that are packed to less than a quarter of "
+                  "their size are refused")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));
   command.add_flag("--skip-bad", skip_bad,
                    "leave out images that cannot be read; they are named and counted");
   command
@@ -54,8 +60,9 @@ std::vector<CLI::Option*> DataOptions::add_shape(CLI::App& command) {
   return {shape, add_crop_option(command, crop),
           command
               .add_option("--channels", channels,
-                          "channels of an image of folder: and csv:, 1 is grey, 0: 3 (default)")
-              ->check(CLI::Range(0, 4)),
+                          "channels of an image of folder: and csv:, 1 is grey, 0: 3 (default); of "
+                          "npy:, where the shape leaves it open")
+              ->check(CLI::Range(0, 1 << 16)),
           command
               .add_option("--held-out", held_out,
                           "share of each class of your own images that is for testing, chosen by "
@@ -75,13 +82,13 @@ DatasetOptions DataOptions::options(const std::array<std::int64_t, 2>& side) con
   options.directory = directory;
   options.held_out = held_out;
   options.skip_bad = skip_bad;
+  options.memory = memory_mib << 20;
   options.max_image_pixels = max_image_pixels;
   if (!crop.empty()) options.crop = crop_of(crop);
-  const bool is_folder = name.starts_with("folder:");
-  if (!is_folder && !name.starts_with("csv:") && (!size.empty() || channels > 0))
-    throw Error("data", fmt::format("images of {} have a size of their own, expected no --size and "
-                                    "no --channels",
-                                    name));
+  const bool is_folder = name.starts_with("folder:"), is_npy = name.starts_with("npy:");
+  if (!is_folder && !name.starts_with("csv:") && (!size.empty() || (channels > 0 && !is_npy)))
+    throw Error("data", fmt::format("images of {} have a size of their own, expected no --size{}",
+                                    name, is_npy ? "" : " and no --channels"));
   const auto [height, width] = parse_size(size);
   options.height = height > 0 || !is_folder ? height : side[0];
   options.width = width > 0 || !is_folder ? width : side[1];

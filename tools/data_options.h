@@ -21,6 +21,7 @@ struct DataOptions {
   bool skip_bad = false;
   std::string crop = {};  ///< of image files; empty: as the model says
   std::int64_t max_image_pixels = default_max_image_pixels;
+  std::int64_t memory_mib = 1024;  ///< DatasetOptions::memory
 
   CLI::Option* add(CLI::App& command);
   /// What a trained model knows of its own data.

@@ -33,13 +33,23 @@ struct Arguments {
   std::int64_t top = 3;
 };
 
+/// Adds the paths on the standard input, one in each line. A byte order mark and the CR of lines
+/// that end with CR LF are no part of a path.
+void add_listed(std::vector<std::string>& images) {
+  bool is_first = true;
+  for (std::string line; std::getline(std::cin, line); is_first = false) {
+    if (is_first && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) images.push_back(line);
+  }
+}
+
 /// The pictures that the command line names, one by one.
 std::vector<std::string> list_images(const std::vector<std::string>& arguments) {
   std::vector<std::string> images;
   for (const std::string& argument : arguments) {
     if (argument == "-") {
-      for (std::string line; std::getline(std::cin, line);)
-        if (!line.empty()) images.push_back(line);
+      add_listed(images);
     } else if (std::filesystem::is_directory(argument)) {
       const auto [found, passed_over] = find_images(argument);
       if (!passed_over.empty()) print_note("note: " + passed_over);

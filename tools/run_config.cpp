@@ -27,10 +27,20 @@ std::string without_comment(const std::string& line) {
   return line;
 }
 
+/// Editors put a byte order mark before the first line.
+void remove_mark(const std::string& path, std::string& line) {
+  if (line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff"))
+    throw Error(path, "is UTF-16 text, expected UTF-8");
+  if (line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+}
+
 std::vector<CLI::ConfigItem> read_items(const std::string& path) {
   std::ifstream file(path);
   std::stringstream text;
-  for (std::string line; std::getline(file, line);) text << without_comment(line) << '\n';
+  for (std::string line; std::getline(file, line);) {
+    if (text.tellp() == 0) remove_mark(path, line);
+    text << without_comment(line) << '\n';
+  }
   if (!file.eof()) throw Error(path, "cannot be read");
   CLI::ConfigTOML reader;
   reader.comment('\0');

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "engine/data/input_file.h"
 #include "tessera/error.h"
 
@@ -14,7 +12,6 @@ constexpr std::size_t side = 32;
 constexpr std::size_t planes = 3;
 constexpr std::size_t plane_bytes = side * side;
 constexpr std::size_t image_bytes = planes * plane_bytes;
-constexpr std::uint64_t most_reserved = 50'000 * image_bytes;  // the largest file there is
 
 void append_channels_last(std::span<const std::uint8_t> planar, std::vector<std::uint8_t>& pixels) {
   const std::size_t begin = pixels.size();
@@ -24,11 +21,20 @@ void append_channels_last(std::span<const std::uint8_t> planar, std::vector<std:
     for (std::size_t c = 0; c < planes; ++c) to[planes * i + c] = planar[c * plane_bytes + i];
 }
 
+/// Of the unpacked files, no less than their images have.
+std::uint64_t count_bytes(const std::vector<std::string>& paths, std::int64_t memory) {
+  std::uint64_t bytes = 0;
+  for (const std::string& path : paths) {
+    InputFile file(path);
+    bytes += file.count_rest(static_cast<std::uint64_t>(memory));
+    file.check_memory(bytes, memory);
+  }
+  return bytes;
+}
+
 void append_file(const std::string& path, std::size_t label_bytes, std::size_t classes,
                  Images& images) {
   InputFile file(path);
-  images.pixels.reserve(images.pixels.size() +
-                        std::min<std::uint64_t>(file.most_bytes(), most_reserved));
   std::vector<std::uint8_t> record(label_bytes + image_bytes);
   for (std::int64_t number = 0;; ++number) {
     const std::size_t count = file.read_some(record);
@@ -48,8 +54,9 @@ void append_file(const std::string& path, std::size_t label_bytes, std::size_t c
 }  // namespace
 
 Images read_cifar(const std::vector<std::string>& paths, std::size_t label_bytes,
-                  std::size_t classes) {
+                  std::size_t classes, std::int64_t memory) {
   Images images{side, side, planes, {}, {}};
+  images.pixels.reserve(count_bytes(paths, memory));
   for (const std::string& path : paths) append_file(path, label_bytes, classes, images);
   return images;
 }

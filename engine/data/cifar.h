@@ -11,8 +11,9 @@ namespace tessera::data {
 
 /// Reads files of records one after the other, and turns the images channels last. A record has
 /// `label_bytes` labels, the last of which counts: CIFAR-100 has a coarse one before the fine one.
-/// It is below `classes`. Throws Error that names the file and what is wrong with it.
+/// It is below `classes`. Throws Error that names the file and what is wrong with it, or that the
+/// images need more than `memory` (see InputFile::check_memory).
 Images read_cifar(const std::vector<std::string>& paths, std::size_t label_bytes,
-                  std::size_t classes);
+                  std::size_t classes, std::int64_t memory = default_memory);
 
 }  // namespace tessera::data

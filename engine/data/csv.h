@@ -1,4 +1,4 @@
-// CSV files: one image a row, its label and then its pixels.
+// CSV files: one image a row, its label and its pixels.
 #pragma once
 
 #include <string>
@@ -7,11 +7,12 @@
 
 namespace tessera::data {
 
-/// Rows "label,pixel,pixel,..." of whole numbers, pixels 0 to 255, row by row, the channels of a
-/// pixel side by side; a first line of names is passed over. The file may be gzipped. Where
-/// `height` is 0 images are square, where `channels` is 0 grey, or colour if only that gives a
-/// square. Throws Error that names the file and the line.
-Images read_csv(const std::string& path, std::int64_t height, std::int64_t width,
-                std::int64_t channels);
+/// Rows "label,pixel,pixel,...": pixels are whole numbers 0 to 255, row by row, the channels of a
+/// pixel side by side; labels are whole numbers or words. Separators are commas, semicolons, tabs
+/// or spaces. A first row of names is recognized, and where it names the label's column that is
+/// used. The file may be gzipped. Where `options.height` is 0 images are square, where
+/// `options.channels` is 0 grey, or colour if only that gives a square. Throws Error that names the
+/// file and the line.
+Images read_csv(const std::string& path, const ReadOptions& options = {});
 
 }  // namespace tessera::data

@@ -6,11 +6,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <new>
 
 #include "engine/data/cifar.h"
 #include "engine/data/idx.h"
 #include "engine/data/memory_dataset.h"
 #include "engine/data/own.h"
+#include "engine/data/text.h"
 #include "engine/names.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
@@ -27,7 +29,8 @@ struct Source {
   Format format;
   std::vector<std::string> train;  ///< file names; of IDX first the images, then the labels
   std::vector<std::string> test;
-  std::string archive_folder;  ///< the folder that the official archive unpacks to
+  /// Folders that its archive unpacks to, or that torchvision makes.
+  std::vector<std::string> inner_folders;
   std::vector<std::string> classes;
 };
 
@@ -52,17 +55,17 @@ std::vector<Source> make_sources() {
   const std::vector<std::string> idx_train = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"};
   const std::vector<std::string> idx_test = {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
   return {
-      {"mnist", Format::idx, idx_train, idx_test, "",
+      {"mnist", Format::idx, idx_train, idx_test, {"MNIST/raw", "raw"},
        {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}},
-      {"fashion-mnist", Format::idx, idx_train, idx_test, "",
+      {"fashion-mnist", Format::idx, idx_train, idx_test, {"FashionMNIST/raw", "raw"},
        {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
         "Ankle boot"}},
       {"cifar10", Format::cifar10,
        {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
         "data_batch_5.bin"},
-       {"test_batch.bin"}, "cifar-10-batches-bin",
+       {"test_batch.bin"}, {"cifar-10-batches-bin"},
        {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}},
-      {"cifar100", Format::cifar100, {"train.bin"}, {"test.bin"}, "cifar-100-binary",
+      {"cifar100", Format::cifar100, {"train.bin"}, {"test.bin"}, {"cifar-100-binary"},
        cifar100_classes()},
   };
 }
@@ -82,33 +85,60 @@ const Source& find_source(std::string_view name) {
                           name, fmt::join(dataset_names(), ", ")));
 }
 
+std::vector<fs::path> search_roots(const std::string& directory) {
+  if (!directory.empty()) return {directory};
+  std::vector<fs::path> roots;
+  const char* environment = std::getenv("TESSERA_DATA");
+  if (environment && *environment) roots.emplace_back(environment);
+  roots.emplace_back("/usr/share/datasets");
+  return roots;
+}
+
 /// In the order of the search. A folder with the data set's name goes before its parent, because
 /// MNIST and Fashion-MNIST have files of the same names.
-std::vector<fs::path> search_folders(const Source& source, const std::string& directory) {
-  std::vector<fs::path> roots;
-  if (!directory.empty()) {
-    roots.emplace_back(directory);
-  } else {
-    const char* environment = std::getenv("TESSERA_DATA");
-    if (environment && *environment) roots.emplace_back(environment);
-    roots.emplace_back("/usr/share/datasets");
-  }
+std::vector<fs::path> search_folders(const Source& source, const std::vector<fs::path>& roots) {
   std::vector<fs::path> folders;
   for (const fs::path& root : roots) {
     for (const fs::path& folder : {root / source.name, root}) {
-      if (!source.archive_folder.empty()) folders.push_back(folder / source.archive_folder);
+      for (const std::string& inner : source.inner_folders) folders.push_back(folder / inner);
       folders.push_back(folder);
     }
   }
   return folders;
 }
 
-/// The path of a file as it is or gzipped; empty if there is neither.
+/// The path of a file as it is or gzipped, also with the dot in its name that some archives have
+/// ("train-images.idx3-ubyte"), or in a folder of its own name; empty if there is none.
 std::string find_file(const fs::path& folder, const std::string& name) {
+  std::vector<std::string> names = {name};
+  if (const std::size_t at = name.find("-idx"); at != std::string::npos)
+    names.push_back(fmt::format("{}.{}", name.substr(0, at), name.substr(at + 1)));
   std::error_code ignored;
-  for (const char* suffix : {"", ".gz"}) {
-    const fs::path path = folder / (name + suffix);
-    if (fs::exists(path, ignored)) return path.string();
+  for (const std::string& written : names)
+    for (const fs::path& path : {folder / written, folder / written / written})
+      for (const char* suffix : {"", ".gz"})
+        if (fs::is_regular_file(path.string() + suffix, ignored)) return path.string() + suffix;
+  return {};
+}
+
+/// What to do where only the pickles of the Python version of CIFAR, or a packed archive, are
+/// there.
+std::string other_version(const Source& source, const std::vector<fs::path>& folders) {
+  if (source.format == Format::idx) return {};
+  const std::string number = source.format == Format::cifar10 ? "10" : "100";
+  const std::string binary = fmt::format("cifar-{}-binary.tar.gz", number);
+  std::error_code ignored;
+  for (const fs::path& folder : folders) {
+    if (fs::exists(folder / binary, ignored))
+      return fmt::format("; {} must be unpacked", (folder / binary).string());
+    for (const char* name : {"cifar-{}-batches-py", "cifar-{}-python", "cifar-{}-python.tar.gz"}) {
+      const fs::path path = folder / fmt::format(fmt::runtime(name), number);
+      if (fs::exists(path, ignored))
+        return fmt::format(
+            "; {} is the Python version, which is not read: get the binary version, "
+            "{}",
+            path.string(), binary);
+    }
   }
   return {};
 }
@@ -116,7 +146,8 @@ std::string find_file(const fs::path& folder, const std::string& name) {
 /// The paths of all `names` in the first folder that has them all.
 std::vector<std::string> find_files(const Source& source, const std::vector<std::string>& names,
                                     const std::string& directory) {
-  const std::vector<fs::path> folders = search_folders(source, directory);
+  const std::vector<fs::path> roots = search_roots(directory);
+  const std::vector<fs::path> folders = search_folders(source, roots);
   std::vector<std::string> least_missing = names;
   for (const fs::path& folder : folders) {
     std::vector<std::string> paths;
@@ -129,17 +160,20 @@ std::vector<std::string> find_files(const Source& source, const std::vector<std:
     if (missing.size() < least_missing.size()) least_missing = missing;
   }
   std::vector<std::string> looked_in;
-  for (const fs::path& folder : folders) looked_in.push_back(folder.string());
+  for (const fs::path& root : roots) looked_in.push_back(root.string());
   throw Error(std::string(source.name),
-              fmt::format("found no {} (or .gz) in {}; docs/data.md says where to get them",
-                          fmt::join(least_missing, ", "), fmt::join(looked_in, ", ")));
+              fmt::format("found no {} (or .gz) in {} or the folders {}, {} there{}; docs/data.md "
+                          "says where to get them",
+                          fmt::join(least_missing, ", "), fmt::join(looked_in, ", "), source.name,
+                          fmt::join(source.inner_folders, ", "), other_version(source, folders)));
 }
 
 /// The names of the classes that lie beside the data, if they do.
 std::vector<std::string> class_names(const Source& source, const fs::path& folder) {
   if (source.format != Format::cifar100) return source.classes;
   const fs::path path = folder / "fine_label_names.txt";
-  if (!fs::exists(path)) return source.classes;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return source.classes;
   const std::vector<std::string> names = read_class_names(path.string());
   if (names.size() != source.classes.size())
     throw Error(path.string(), fmt::format("has {} class names, expected {}", names.size(),
@@ -155,12 +189,22 @@ std::string to_string(Crop crop) { return name_of(crop_names, crop); }
 Crop crop_of(const std::string& name) { return value_of(crop_names, "crop", name); }
 
 std::vector<std::string> read_class_names(const std::string& path) {
+  constexpr std::size_t most_bytes = 4 << 20;
   std::ifstream file(path);
   if (!file) throw Error(path, "cannot be opened");
+  std::string text(most_bytes + 1, '\0');
+  file.read(text.data(), std::ssize(text));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > most_bytes)
+    throw Error(path, fmt::format("is larger than {} MiB, expected a name of a class in each line",
+                                  most_bytes >> 20));
+  std::string_view rest = text;
+  data::remove_mark(path, rest);
   std::vector<std::string> names;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) names.push_back(line);
+  while (!rest.empty()) {
+    const std::size_t end = rest.find_first_of("\r\n");
+    if (end != 0) names.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
   }
   if (names.empty()) throw Error(path, "has no names of classes, expected one in each line");
   return names;
@@ -178,21 +222,21 @@ const std::vector<std::string>& dataset_names() {
 namespace {
 
 std::unique_ptr<Dataset> load_named(std::string_view name, Split split,
-                                    const std::string& directory) {
+                                    const DatasetOptions& options) {
   const Source& source = find_source(name);
   const auto paths =
-      find_files(source, split == Split::train ? source.train : source.test, directory);
+      find_files(source, split == Split::train ? source.train : source.test, options.directory);
   std::vector<std::string> classes = class_names(source, fs::path(paths[0]).parent_path());
   data::Images images;
   switch (source.format) {
     case Format::idx:
-      images = data::read_idx(paths[0], paths[1], classes.size());
+      images = data::read_idx(paths[0], paths[1], classes.size(), options.memory);
       break;
     case Format::cifar10:
-      images = data::read_cifar(paths, 1, classes.size());
+      images = data::read_cifar(paths, 1, classes.size(), options.memory);
       break;
     case Format::cifar100:
-      images = data::read_cifar(paths, 2, classes.size());
+      images = data::read_cifar(paths, 2, classes.size(), options.memory);
       break;
   }
   return std::make_unique<data::MemoryDataset>(std::move(images), std::move(classes));
@@ -202,8 +246,12 @@ std::unique_ptr<Dataset> load_named(std::string_view name, Split split,
 
 std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
                                       const DatasetOptions& options) {
-  return is_own_dataset(name) ? data::load_own(name, split, options)
-                              : load_named(name, split, options.directory);
+  try {
+    return is_own_dataset(name) ? data::load_own(name, split, options)
+                                : load_named(name, split, options);
+  } catch (const std::bad_alloc&) {
+    throw Error(std::string(name), "needs more memory than there is");
+  }
 }
 
 std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <optional>
 
 #include "engine/data/input_file.h"
 #include "tessera/error.h"
@@ -48,29 +49,28 @@ Shape read_shape(InputFile& file, std::size_t rank) {
   return shape;
 }
 
-/// The number of elements, if the file can hold that many.
-std::size_t checked_count(const InputFile& file, const Shape& shape) {
-  std::uint64_t count = 1;
-  for (std::int64_t extent : shape) {
-    if (static_cast<std::uint64_t>(extent) > file.most_bytes() / count)
-      throw Error(file.path(), fmt::format("truncated or damaged: it is too small to hold {} bytes",
-                                           to_string(shape)));
-    count *= static_cast<std::uint64_t>(extent);
+/// The product of the dimensions; none: it does not fit into 63 bits.
+std::optional<std::uint64_t> count(const Shape& shape) {
+  try {
+    return static_cast<std::uint64_t>(element_count(shape));
+  } catch (const Error&) {
+    return {};
   }
-  return static_cast<std::size_t>(count);
 }
 
-IdxArray read_array(const std::string& path, std::size_t rank) {
+IdxArray read_array(const std::string& path, std::size_t rank, std::int64_t memory) {
   InputFile file(path);
   std::array<std::uint8_t, 4> magic{};
   file.read(magic, "magic number");
   check_magic(path, magic, rank);
   IdxArray array{read_shape(file, rank), {}};
-  array.bytes.resize(checked_count(file, array.shape));
+  const std::string shape = to_string(array.shape);
+  const std::optional<std::uint64_t> bytes = count(array.shape);
+  file.check_rest(bytes, shape);
+  file.check_memory(*bytes, memory);
+  array.bytes.resize(*bytes);
   file.read(array.bytes, "elements");
-  std::array<std::uint8_t, 1> more{};
-  if (file.read_some(more) != 0)
-    throw Error(path, "has more bytes than its dimensions " + to_string(array.shape) + " take");
+  file.check_end(shape);
   return array;
 }
 
@@ -84,10 +84,10 @@ void check_labels(const std::string& path, const std::vector<std::uint8_t>& labe
 
 }  // namespace
 
-Images read_idx(const std::string& images_path, const std::string& labels_path,
-                std::size_t classes) {
-  IdxArray labels = read_array(labels_path, 1);
-  IdxArray images = read_array(images_path, 3);
+Images read_idx(const std::string& images_path, const std::string& labels_path, std::size_t classes,
+                std::int64_t memory) {
+  IdxArray labels = read_array(labels_path, 1, memory);
+  IdxArray images = read_array(images_path, 3, memory);
   if (images.shape[0] != labels.shape[0])
     throw Error(images_path, fmt::format("has {} images, but {} has {} labels", images.shape[0],
                                          labels_path, labels.shape[0]));

@@ -6,26 +6,32 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
 
+#include "engine/machine.h"
 #include "tessera/error.h"
 
 namespace tessera::data {
+namespace {
 
-// One byte of deflate stands for 1032 bytes at most.
-constexpr std::uint64_t most_expansion = 1032;
+constexpr std::uint64_t most_expansion = 1032;  // one byte of deflate unpacks to 1032 bytes at most
+constexpr std::uint64_t honest_expansion = 4;
+constexpr std::uint64_t trusted_bytes = 64 << 20;  // unpacked once only, however few there are
+
+}  // namespace
 
 InputFile::InputFile(const std::string& path) : path_(path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) throw Error(path, "no such file");
   if (!std::filesystem::is_regular_file(status)) throw Error(path, "not a regular file");
-  const std::uint64_t size = std::filesystem::file_size(path, error);
+  disk_bytes_ = std::filesystem::file_size(path, error);
   if (error) throw Error(path, "cannot be read: " + error.message());
   errno = 0;
   file_.reset(gzopen(path.c_str(), "rb"));
   if (!file_) throw Error(path, fmt::format("cannot be opened: {}", std::strerror(errno)));
   gzbuffer(file_.get(), 1u << 17);
-  most_bytes_ = gzdirect(file_.get()) ? size : size * most_expansion;
+  is_packed_ = gzdirect(file_.get()) == 0;
 }
 
 std::size_t InputFile::read_some(std::span<std::uint8_t> bytes) {
@@ -42,6 +48,7 @@ std::size_t InputFile::read_some(std::span<std::uint8_t> bytes) {
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
+  position_ += done;
   return done;
 }
 
@@ -50,6 +57,58 @@ void InputFile::read(std::span<std::uint8_t> bytes, const char* what) {
   if (count < bytes.size())
     throw Error(path_, fmt::format("truncated: found {} of the {} bytes of the {}", count,
                                    bytes.size(), what));
+}
+
+void InputFile::seek(std::uint64_t position) {
+  if (gzseek(file_.get(), static_cast<z_off_t>(position), SEEK_SET) < 0)
+    throw Error(path_, "cannot be read a second time");
+  position_ = position;
+}
+
+std::uint64_t InputFile::count_rest(std::uint64_t most) {
+  if (!is_packed_) return disk_bytes_ - std::min(disk_bytes_, position_);
+  const std::uint64_t start = position_;
+  std::vector<std::uint8_t> passing(1 << 17);
+  while (position_ - start <= most && read_some(passing) == passing.size()) {
+  }
+  const std::uint64_t count = position_ - start;
+  seek(start);
+  return count;
+}
+
+void InputFile::check_rest(std::optional<std::uint64_t> bytes, const std::string& shape) {
+  const std::uint64_t most = is_packed_ ? disk_bytes_ * most_expansion : disk_bytes_;
+  if (!bytes || *bytes > most)
+    throw Error(path_, "truncated or damaged: it is too small to hold " + shape);
+  if (is_packed_ && *bytes < trusted_bytes) return;
+  const std::uint64_t found = count_rest(*bytes);
+  if (found < *bytes)
+    throw Error(path_,
+                fmt::format("truncated: found {} of the {} bytes of the elements", found, *bytes));
+  if (found > *bytes) throw Error(path_, "has more bytes than its dimensions " + shape + " take");
+}
+
+void InputFile::check_end(const std::string& shape) {
+  std::uint8_t more = 0;
+  if (read_some({&more, 1}) != 0)
+    throw Error(path_, "has more bytes than its dimensions " + shape + " take");
+}
+
+void InputFile::check_memory(std::uint64_t bytes, std::int64_t limit) const {
+  const auto mib = [](std::uint64_t n) { return (n >> 20) + (n % (1 << 20) != 0); };
+  const std::uint64_t most =
+      std::max(static_cast<std::uint64_t>(limit), honest_expansion * disk_bytes_);
+  if (bytes > most)
+    throw Error(path_,
+                fmt::format("needs {} MiB ({} bytes) of memory when decoded, expected at most "
+                            "{} MiB; --data-memory allows more",
+                            mib(bytes), bytes, most >> 20));
+  const std::uint64_t memory = read_machine().memory_bytes;
+  if (bytes > memory)
+    throw Error(path_,
+                fmt::format("needs {} MiB ({} bytes) of memory when decoded, the machine has "
+                            "{} MiB",
+                            mib(bytes), bytes, memory >> 20));
 }
 
 }  // namespace tessera::data

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,11 +21,25 @@ class InputFile {
   std::size_t read_some(std::span<std::uint8_t> bytes);
   /// Fills `bytes`; throws Error when the file ends before.
   void read(std::span<std::uint8_t> bytes, const char* what);
+  /// Continues at byte `position` of the unpacked content.
+  void seek(std::uint64_t position);
+  /// In the unpacked content.
+  std::uint64_t position() const { return position_; }
 
   const std::string& path() const { return path_; }
-  /// The most bytes that the file can hold when unpacked. Sizes found in headers are held against
-  /// it before memory is allocated for them.
-  std::uint64_t most_bytes() const { return most_bytes_; }
+  /// The number of bytes from here to the end of the unpacked content, whose position stays. A
+  /// compressed file is unpacked for that, without keeping it, up to `most` bytes: returns a larger
+  /// number when there are more.
+  std::uint64_t count_rest(std::uint64_t most);
+  /// Throws Error unless exactly `bytes` follow from here; none: more than a file can have. `shape`
+  /// is what they are said to hold. No memory is needed for this. Compressed content below 64 MiB
+  /// is checked by size only as it is read; see check_end.
+  void check_rest(std::optional<std::uint64_t> bytes, const std::string& shape);
+  /// Throws Error when anything is left; `shape` as above.
+  void check_end(const std::string& shape);
+  /// Throws Error when `bytes` of decoded images are more than `limit`, unless the file itself has
+  /// a quarter of that, or more than the machine has. Call it before the memory is allocated.
+  void check_memory(std::uint64_t bytes, std::int64_t limit) const;
 
  private:
   struct Close {
@@ -32,7 +47,9 @@ class InputFile {
   };
 
   std::string path_;
-  std::uint64_t most_bytes_ = 0;
+  std::uint64_t disk_bytes_ = 0;
+  bool is_packed_ = false;
+  std::uint64_t position_ = 0;
   std::unique_ptr<gzFile_s, Close> file_;
 };
 

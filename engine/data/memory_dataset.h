@@ -37,6 +37,7 @@ class MemoryDataset : public Dataset {
   std::int64_t width() const override { return images_.width; }
   std::int64_t channels() const override { return images_.channels; }
   const std::vector<std::string>& classes() const override { return classes_; }
+  std::vector<std::string> notes() const override { return images_.notes; }
 
   std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const override {
     check_read(*this, index, pixels);

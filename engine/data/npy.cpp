@@ -1,251 +1,186 @@
-// Reading trusts nothing: sizes of the header are held against the file before memory is allocated.
 #include "engine/data/npy.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <optional>
-#include <string_view>
 #include <utility>
 
-#include "engine/data/input_file.h"
+#include "engine/data/npy_elements.h"
+#include "engine/data/npy_labels.h"
 #include "tessera/error.h"
-#include "tessera/spec.h"
 
 namespace tessera::data {
 namespace {
 
-constexpr std::size_t most_header_bytes = 1 << 16;
-constexpr std::size_t most_dimensions = 8;
+constexpr double whole_byte = 255;
+constexpr double surely_bytes = 128;  ///< floats that are not whole reach this in no other scale
 
-struct Header {
-  std::string type;
-  Shape shape;
+/// The axes of rows, columns and channels; -1: there is none.
+struct Axes {
+  std::size_t height, width;
+  int channels;
+};
+constexpr Axes channels_last{1, 2, 3}, channels_first{2, 3, 1};
+
+[[noreturn]] void refuse_shape(const std::string& path, const Shape& shape,
+                               const std::string& message) {
+  throw Error(path, fmt::format("is {}, {}", to_string(shape), message));
+}
+
+/// Tells [N,H,W,C] from [N,C,H,W] by the extents: a channel axis has 1 to 4, or fewer than the
+/// others.
+Axes recognize(const std::string& path, const Shape& shape, const ReadOptions& options) {
+  const std::int64_t a = shape[1], b = shape[2], c = shape[3];
+  const auto fits = [&](const Axes& axes) {
+    const auto is = [&](std::int64_t wanted, std::size_t axis) {
+      return wanted < 1 || shape[axis] == wanted;
+    };
+    return options.channels > 0 && is(options.channels, static_cast<std::size_t>(axes.channels)) &&
+           is(options.height, axes.height) && is(options.width, axes.width);
+  };
+  if (fits(channels_last) != fits(channels_first))
+    return fits(channels_last) ? channels_last : channels_first;
+  const bool is_first = a <= 4, is_last = c <= 4;
+  if (is_first && is_last) {
+    const bool is_doubtful = (a == 1 || a == 3) && a != c && (b == c || (a == 3 && c != 1));
+    if (is_doubtful)
+      refuse_shape(path, shape,
+                   fmt::format("which may be [N,H,W,C] or [N,C,H,W]; say with --channels whether "
+                               "there are {} or {}",
+                               c, a));
+    return channels_last;
+  }
+  if (is_last || (!is_first && c < a && c < b)) return channels_last;
+  if (is_first || (a < b && a < c)) return channels_first;
+  refuse_shape(path, shape,
+               fmt::format("expected [N,H,W,C] or [N,C,H,W]: no axis looks like channels; say with "
+                           "--channels how many there are"));
+}
+
+Axes find_axes(const std::string& path, const Shape& shape, const ReadOptions& options) {
+  if (shape.size() == 4) return recognize(path, shape, options);
+  if (shape.size() == 2 && shape[1] > 1)
+    refuse_shape(path, shape, "expected [N,H,W,C] or [N,H,W]; reshape the rows to images");
+  if (shape.size() != 3) refuse_shape(path, shape, "expected [N,H,W,C] or [N,H,W]");
+  if (shape[1] == 3 && shape[2] > 4)
+    refuse_shape(path, shape,
+                 "expected [N,H,W,C] or [N,H,W]; three rows look like channels: "
+                 "reshape them to images");
+  return {1, 2, -1};
+}
+
+/// The distance in [N,H,W,C] of neighbors along each axis of the file.
+std::vector<std::int64_t> strides(const Shape& shape, const Axes& axes) {
+  const std::int64_t channels =
+      axes.channels < 0 ? 1 : shape[static_cast<std::size_t>(axes.channels)];
+  std::vector<std::int64_t> result(shape.size(), 1);  // that of the channels stays 1
+  result[axes.width] = channels;
+  result[axes.height] = channels * shape[axes.width];
+  result[0] = channels * shape[axes.width] * shape[axes.height];
+  return result;
+}
+
+struct Range {
+  double least = std::numeric_limits<double>::infinity(), most = -least;
+  bool is_whole = true;
 };
 
-/// Reads the literal of a dict: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }.
-class HeaderParser {
- public:
-  explicit HeaderParser(std::string_view text) : rest_(text) {}
-
-  Header parse() {
-    expect("{");
-    while (!accept("}")) {
-      const std::string key = string();
-      expect(":");
-      if (key == "descr" && !type_)
-        type_ = string();
-      else if (key == "fortran_order" && !fortran_)
-        fortran_ = boolean();
-      else if (key == "shape" && !shape_)
-        shape_ = tuple();
-      else
-        throw Error(fmt::format("has '{}', expected each of descr, fortran_order and shape once",
-                                key.substr(0, 40)));
-      if (accept(",")) continue;
-      expect("}");
-      break;
+/// Writes each element, times `scale`, into its place, as far as bytes reach; returns what the
+/// elements were.
+Range convert(InputFile& file, const NpyHeader& header, Places places, double scale,
+              std::vector<std::uint8_t>& pixels) {
+  Range range;
+  std::uint64_t done = 0;
+  const bool is_single = header.kind == 'f' && header.size == sizeof(float);
+  for_each_number(file, header, [&](std::span<const double> part) {
+    for (double x : part) {
+      if (!std::isfinite(x))
+        throw Error(file.path(), fmt::format("element {} is {}, expected a number", done, x));
+      ++done;
+      range.least = std::min(range.least, x);
+      range.most = std::max(range.most, x);
+      range.is_whole = range.is_whole && x == std::floor(x);
+      const double clamped = std::clamp(x, 0.0, whole_byte / scale);
+      // A float is scaled as a float, which decides about halves.
+      const double byte =
+          is_single ? static_cast<double>(static_cast<float>(scale) * static_cast<float>(clamped))
+                    : scale * clamped;
+      pixels[static_cast<std::size_t>(places.next())] =
+          static_cast<std::uint8_t>(std::lround(byte));
     }
-    skip_space();
-    if (!rest_.empty()) refuse("nothing more");
-    if (!type_ || !fortran_ || !shape_)
-      throw Error(fmt::format("has no {}", !type_      ? "descr"
-                                           : !fortran_ ? "fortran_order"
-                                                       : "shape"));
-    if (*fortran_) throw Error("is in Fortran's order, expected C's");
-    return {*type_, *shape_};
-  }
-
- private:
-  static std::string printable(std::string_view found) {
-    std::string text(found);
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-    return text;
-  }
-  [[noreturn]] void refuse(const char* expected) const {
-    throw Error(fmt::format("has '{}', expected {}", printable(rest_.substr(0, 20)), expected));
-  }
-  void skip_space() {
-    const std::size_t first = rest_.find_first_not_of(" \n");
-    rest_.remove_prefix(std::min(first, rest_.size()));
-  }
-  bool accept(std::string_view token) {
-    skip_space();
-    if (!rest_.starts_with(token)) return false;
-    rest_.remove_prefix(token.size());
-    return true;
-  }
-  void expect(const char* token) {
-    if (!accept(token)) refuse(token);
-  }
-  std::string string() {
-    const char* quote = accept("'") ? "'" : "\"";
-    if (*quote == '"') expect("\"");
-    const std::size_t end = rest_.find_first_of(quote);
-    if (end == std::string_view::npos) refuse("the end of a string");
-    std::string text = printable(rest_.substr(0, end));
-    rest_.remove_prefix(end + 1);
-    return text;
-  }
-  bool boolean() {
-    if (accept("True")) return true;
-    if (!accept("False")) refuse("True or False");
-    return false;
-  }
-  std::int64_t integer() {
-    skip_space();
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), number);
-    if (error != std::errc() || number < 0) refuse("a dimension");
-    rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
-    return number;
-  }
-  Shape tuple() {
-    Shape shape;
-    expect("(");
-    while (!accept(")")) {
-      shape.push_back(integer());
-      if (shape.size() > most_dimensions) throw Error("has too many dimensions");
-      if (accept(",")) continue;
-      expect(")");
-      break;
-    }
-    return shape;
-  }
-
-  std::string_view rest_;
-  std::optional<std::string> type_;
-  std::optional<bool> fortran_;
-  std::optional<Shape> shape_;
-};
-
-Header read_header(InputFile& file) {
-  constexpr std::array<std::uint8_t, 6> magic = {0x93, 'N', 'U', 'M', 'P', 'Y'};
-  std::array<std::uint8_t, 8> start{};
-  if (file.read_some(start) < start.size() ||
-      !std::equal(magic.begin(), magic.end(), start.begin()))
-    throw Error(file.path(), "is not a file of NumPy: it does not start with \\x93NUMPY");
-  const std::uint8_t version = start[6];
-  if (version < 1 || version > 3)
-    throw Error(file.path(), fmt::format("has version {}, expected 1 to 3", version));
-  std::vector<std::uint8_t> bytes(version == 1 ? 2 : 4);
-  file.read(bytes, "length of the header");
-  std::size_t length = 0;
-  for (std::size_t i = bytes.size(); i-- > 0;) length = length << 8 | bytes[i];
-  if (length > most_header_bytes)
-    throw Error(file.path(), fmt::format("has a header of {} bytes, expected at most {}", length,
-                                         most_header_bytes));
-  bytes.resize(length);
-  file.read(bytes, "header");
-  try {
-    return HeaderParser({reinterpret_cast<const char*>(bytes.data()), length}).parse();
-  } catch (const Error& error) {
-    throw Error(file.path(), std::string("damaged header: ") + error.what());
-  }
+  });
+  return range;
 }
 
-/// All elements; the file must end behind them.
-std::vector<std::uint8_t> read_elements(InputFile& file, const Shape& shape, std::size_t size) {
-  std::uint64_t bytes = size;
-  for (std::int64_t extent : shape) {
-    if (extent == 0) throw Error(file.path(), to_string(shape) + " has no elements");
-    if (static_cast<std::uint64_t>(extent) > file.most_bytes() / bytes)
-      throw Error(file.path(), fmt::format("truncated or damaged: it is too small to hold {}",
-                                           to_string(shape)));
-    bytes *= static_cast<std::uint64_t>(extent);
+/// Floats are from 0 to 1, or as bytes are; integers are bytes; true is 255.
+std::vector<std::uint8_t> read_pixels(InputFile& file, const NpyHeader& header,
+                                      const Places& places, std::uint64_t start) {
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(element_count(header.shape)));
+  const bool is_float = header.kind == 'f';
+  const Range range =
+      convert(file, header, places, is_float || header.kind == 'b' ? whole_byte : 1, pixels);
+  const bool is_positive = range.least >= 0;
+  if (is_float && is_positive && range.most <= 1) return pixels;
+  if (is_float && is_positive && range.most <= whole_byte &&
+      (range.is_whole || range.most >= surely_bytes)) {
+    file.seek(start);
+    convert(file, header, places, 1, pixels);
+  } else if (is_float || !is_positive || range.most > whole_byte) {
+    if (header.kind != 'b')
+      throw Error(file.path(),
+                  fmt::format("has values from {:.6g} to {:.6g}, expected {}0 to 255{}",
+                              range.least, range.most, is_float ? "0 to 1 or " : "",
+                              is_positive ? "; scale them" : ", before any normalization"));
   }
-  std::vector<std::uint8_t> elements(bytes);
-  file.read(elements, "elements");
-  std::array<std::uint8_t, 1> more{};
-  if (file.read_some(more) != 0)
-    throw Error(file.path(), "has more bytes than its dimensions " + to_string(shape) + " take");
-  return elements;
+  return pixels;
 }
 
-/// 0 to 1 as bytes.
-std::vector<std::uint8_t> bytes_of_floats(const std::string& path,
-                                          const std::vector<std::uint8_t>& elements) {
-  std::vector<std::uint8_t> bytes(elements.size() / sizeof(float));
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    float x;
-    std::memcpy(&x, elements.data() + i * sizeof x, sizeof x);
-    if (!(x >= 0 && x <= 1))
-      throw Error(path, fmt::format("element {} is {}, expected float32 from 0 to 1", i, x));
-    bytes[i] = static_cast<std::uint8_t>(std::lround(255 * x));
-  }
-  return bytes;
-}
-
-Images read_images(const std::string& path) {
+Images read_images(const std::string& path, std::int64_t count, const ReadOptions& options) {
   InputFile file(path);
-  const Header header = read_header(file);
-  Shape shape = header.shape;
-  if (header.type != "|u1" && header.type != "<f4")
-    throw Error(path, fmt::format("has elements of type '{}', expected '|u1' (uint8) or '<f4' "
-                                  "(float32)",
-                                  header.type.substr(0, 40)));
-  if (shape.size() == 3) shape.push_back(1);
-  if (shape.size() != 4)
-    throw Error(path, fmt::format("is {}, expected [N,H,W,C] or [N,H,W]", to_string(shape)));
-  const bool floats = header.type == "<f4";
-  std::vector<std::uint8_t> elements = read_elements(file, shape, floats ? sizeof(float) : 1);
-  if (floats) elements = bytes_of_floats(path, elements);
-  return {shape[1], shape[2], shape[3], std::move(elements),
-          std::vector<std::int32_t>(static_cast<std::size_t>(shape[0]))};
-}
-
-template <typename T>
-std::int64_t element(const std::uint8_t* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  return std::in_range<std::int64_t>(value) ? static_cast<std::int64_t>(value) : -1;
-}
-
-constexpr struct {
-  std::string_view type;
-  std::size_t size;
-  std::int64_t (*element)(const std::uint8_t* at);
-} integers[] = {{"|u1", 1, element<std::uint8_t>},  {"|i1", 1, element<std::int8_t>},
-                {"<u2", 2, element<std::uint16_t>}, {"<i2", 2, element<std::int16_t>},
-                {"<u4", 4, element<std::uint32_t>}, {"<i4", 4, element<std::int32_t>},
-                {"<u8", 8, element<std::uint64_t>}, {"<i8", 8, element<std::int64_t>}};
-
-std::vector<std::int32_t> read_labels(const std::string& path) {
-  InputFile file(path);
-  const Header header = read_header(file);
-  const auto* const type = std::find_if(std::begin(integers), std::end(integers),
-                                        [&](const auto& row) { return row.type == header.type; });
-  if (type == std::end(integers))
-    throw Error(path, fmt::format("has elements of type '{}', expected integers, little endian",
-                                  header.type.substr(0, 40)));
-  if (header.shape.size() != 1)
-    throw Error(path, fmt::format("is {}, expected [N]", to_string(header.shape)));
-  const auto elements = read_elements(file, header.shape, type->size);
-  std::vector<std::int32_t> labels;
-  for (std::size_t i = 0; i < elements.size(); i += type->size) {
-    const std::int64_t label = type->element(elements.data() + i);
-    if (label < 0 || label > std::numeric_limits<std::int32_t>::max())
-      throw Error(path, fmt::format("label {} of image {} is out of range", label, labels.size()));
-    labels.push_back(static_cast<std::int32_t>(label));
+  const NpyHeader header = read_npy_header(file);
+  const std::uint64_t start = file.position();
+  const Shape& shape = header.shape;
+  if (header.kind == 'S' || header.kind == 'U')
+    throw Error(path, fmt::format("has text (type '{}'), expected numbers", header.type));
+  if (shape.size() >= 3 && shape[0] != count && shape.back() == count)
+    refuse_shape(path, shape,
+                 "expected images along the first axis; numpy.moveaxis(x, -1, 0) "
+                 "moves them there");
+  const Axes axes = find_axes(path, shape, options);
+  const auto pixels = static_cast<std::uint64_t>(element_count(shape));
+  file.check_memory(pixels, options.memory);
+  Images images;
+  images.height = shape[axes.height];
+  images.width = shape[axes.width];
+  images.channels = axes.channels < 0 ? 1 : shape[static_cast<std::size_t>(axes.channels)];
+  images.labels.resize(static_cast<std::size_t>(shape[0]));
+  if (header.kind == 'u' && header.size == 1 && !header.is_fortran && axes.channels != 1) {
+    images.pixels.resize(pixels);
+    file.read(images.pixels, "elements");
+    file.check_end(to_string(shape));
+  } else {
+    images.pixels = read_pixels(file, header, Places(header, strides(shape, axes)), start);
   }
-  return labels;
+  if (images.channels > 4)
+    images.notes.push_back(fmt::format("{} is {}, read as images of {}x{} with {} channels", path,
+                                       to_string(shape), images.height, images.width,
+                                       images.channels));
+  return images;
 }
 
 }  // namespace
 
-Images read_npy(const std::string& images_path, const std::string& labels_path) {
-  std::vector<std::int32_t> labels = read_labels(labels_path);
-  Images images = read_images(images_path);
-  if (images.labels.size() != labels.size())
+Images read_npy(const std::string& images_path, const std::string& labels_path,
+                const ReadOptions& options) {
+  Images labels = read_npy_labels(labels_path, options.memory);
+  Images images = read_images(images_path, std::ssize(labels.labels), options);
+  if (images.labels.size() != labels.labels.size())
     throw Error(images_path, fmt::format("has {} images, but {} has {} labels",
-                                         images.labels.size(), labels_path, labels.size()));
-  images.labels = std::move(labels);
+                                         images.labels.size(), labels_path, labels.labels.size()));
+  images.labels = std::move(labels.labels);
+  images.names = std::move(labels.names);
   return images;
 }
 

@@ -6,10 +6,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "engine/data/csv.h"
+#include "engine/data/arrays.h"
 #include "engine/data/folders.h"
 #include "engine/data/memory_dataset.h"
-#include "engine/data/npy.h"
 #include "engine/data/pictures.h"
 #include "engine/data/split.h"
 #include "tessera/error.h"
@@ -20,8 +19,6 @@ namespace data {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int32_t most_classes = 1 << 16;
 
 enum class Format : std::uint8_t { folder, npy, csv };
 
@@ -80,57 +77,29 @@ std::unique_ptr<Dataset> load_folder(const Part& part, Split split, const Datase
                        /*needs_all=*/split == Split::train);
 }
 
-void check_labels(const std::string& path, const Images& images, std::int64_t classes) {
-  for (std::size_t i = 0; i < images.labels.size(); ++i)
-    if (images.labels[i] < 0 || images.labels[i] >= classes)
-      throw Error(path, fmt::format("label {} of image {} is out of range, expected 0 to {}",
-                                    images.labels[i], i, classes - 1));
-}
-
-/// Those of the file classes.txt, one in each line, or numbers.
-std::vector<std::string> class_names(const fs::path& folder, const Images& images) {
-  const fs::path path = folder / "classes.txt";
-  if (fs::exists(path)) return read_class_names(path.string());
-  std::vector<std::string> names;
-  const std::int32_t last = *std::max_element(images.labels.begin(), images.labels.end());
-  for (std::int32_t i = 0; i <= last; ++i) names.push_back(fmt::format("{}", i));
-  return names;
-}
-
-Images take(const Images& images, const std::vector<std::size_t>& which) {
-  Images some{images.height, images.width, images.channels, {}, chosen(images.labels, which)};
+/// Moves the images that are chosen, in order, to the front and drops the others.
+Images take(Images images, const std::vector<std::size_t>& which) {
   const auto bytes = static_cast<std::size_t>(images.height * images.width * images.channels);
-  some.pixels.reserve(which.size() * bytes);
-  for (std::size_t i : which) {
-    const auto begin = images.pixels.begin() + static_cast<std::ptrdiff_t>(i * bytes);
-    some.pixels.insert(some.pixels.end(), begin, begin + static_cast<std::ptrdiff_t>(bytes));
-  }
-  return some;
-}
-
-Images read_array(Format format, const fs::path& path, const DatasetOptions& options) {
-  Images images = format == Format::npy
-                      ? read_npy((path / "x.npy").string(), (path / "y.npy").string())
-                      : read_csv(path.string(), options.height, options.width, options.channels);
-  check_labels(path.string(), images, most_classes);
+  for (std::size_t to = 0; to < which.size(); ++to)
+    if (which[to] != to)
+      std::copy_n(images.pixels.data() + which[to] * bytes, bytes,
+                  images.pixels.data() + to * bytes);
+  images.pixels.resize(which.size() * bytes);
+  if (images.pixels.size() < images.pixels.capacity() / 2) images.pixels.shrink_to_fit();
+  images.labels = chosen(images.labels, which);
   return images;
 }
 
 std::unique_ptr<Dataset> load_array(Format format, const Part& part, const fs::path& folder,
                                     Split split, const DatasetOptions& options) {
-  Images images = read_array(format, part.path, options);
-  std::vector<std::string> classes = options.classes;
-  if (classes.empty())
-    classes = class_names(folder, part.train.empty() || part.train == part.path
-                                      ? images
-                                      : read_array(format, part.train, options));
-  check_labels(part.path.string(), images, std::ssize(classes));
+  auto [images, classes] = read_arrays(format == Format::npy ? ArrayFormat::npy : ArrayFormat::csv,
+                                       part.path, part.train, folder, options);
   DataContents contents;
   if (part.train.empty()) {
     const auto bytes = static_cast<std::size_t>(images.height * images.width * images.channels);
     contents = {content_hashes(images.pixels, bytes), images.labels, /*divided=*/true, {}};
-    images =
-        take(images, choose_some(part.path.string(), contents, classes.size(), split, options));
+    const auto some = choose_some(part.path.string(), contents, classes.size(), split, options);
+    images = take(std::move(images), some);
   }
   return std::make_unique<MemoryDataset>(std::move(images), std::move(classes),
                                          std::move(contents));

@@ -1,7 +1,6 @@
-// NumPy's arrays and CSV files, and damage to them.
+// NumPy's arrays, and damage to them.
 #include <doctest/doctest.h>
 
-#include "engine/data/csv.h"
 #include "engine/data/npy.h"
 #include "tessera/data.h"
 #include "tests/data/files.h"
@@ -40,21 +39,6 @@ struct Arrays {
   std::string error_with(const std::string& text) {
     write_file(x, npy(text, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
     return error();
-  }
-};
-
-struct Csv {
-  TemporaryFolder folder;
-  std::string path = folder / "rows.csv";
-
-  data::Images read(const std::string& text, std::int64_t height = 0, std::int64_t width = 0,
-                    std::int64_t channels = 0) {
-    write_file(path, bytes_of(text));
-    return data::read_csv(path, height, width, channels);
-  }
-  std::string error(const std::string& text, std::int64_t height = 0, std::int64_t width = 0,
-                    std::int64_t channels = 0) {
-    return error_of([&] { read(text, height, width, channels); });
   }
 };
 
@@ -104,29 +88,41 @@ TEST_CASE("a header that is no array's is refused in one line") {
   says("", damaged + "has '', expected {");
   says("{'descr'", damaged + "has '', expected :");
   says("{'descr': '|u1", damaged + "has '|u1', expected the end of a string");
-  says("{'descr': [('a', '<f4')]}", damaged + "has '[('a', '<f4')]}', expected \"");
+  says("{'descr': [('a', '<f4')]}",
+       at +
+           "is of a structured type (columns with names), expected one type for all elements; save "
+           "each column as an array");
   says("{'descr': '|u1', 'descr': '|u1'}",
        damaged + "has 'descr', expected each of descr, fortran_order and shape once");
   says("{'code': '|u1'}",
        damaged + "has 'code', expected each of descr, fortran_order and shape once");
   says("{'descr': '|u1', 'shape': (2, 1, 2, 3)}", damaged + "has no fortran_order");
   says("{'descr': '|u1', 'fortran_order': 1}", damaged + "has '1}', expected True or False");
-  says("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 1, 2, 3)}",
-       damaged + "is in Fortran's order, expected C's");
+  says("{'descr': " + std::string(60000, '['),
+       at +
+           "is of a structured type (columns with names), expected one type for all elements; save "
+           "each column as an array");
   says(header("|u1", "(-2, 1)"), damaged + "has '-2, 1), }   ?', expected a dimension");
   says(header("|u1", "(99999999999999999999,)"),
        damaged + "has '99999999999999999999', expected a dimension");
   says(header("|u1", "(1,1,1,1,1,1,1,1,1)"), damaged + "has too many dimensions");
   says(header("|u1", "(2, 1, 2, 3)") + "x", damaged + "has 'x', expected nothing more");
   says(header("|O", "(2, 1, 2, 3)"),
-       at + "has elements of type '|O', expected '|u1' (uint8) or '<f4' (float32)");
-  says(header("|u1", "(2, 6)"), at + "is [2,6], expected [N,H,W,C] or [N,H,W]");
+       at + "holds Python objects, which are not read; save them as numbers or text, e.g. "
+            "np.save(file, array.astype(str)) or array.astype(np.uint8)");
+  for (const char* type :
+       {"", "<", "|u3", "<f16", "<c8", "<M8[ns]", "|S", "|S0", "<U99999", "|u1x"})
+    says(header(type, "(2, 1, 2, 3)"),
+         at + "has elements of type '" + type +
+             "', expected integers, floats of 16, 32 or 64 bits, bool, or text for labels");
+  says(header("|u1", "(2, 6)"),
+       at + "is [2,6], expected [N,H,W,C] or [N,H,W]; reshape the rows to images");
   says(header("|u1", "(0, 1, 2, 3)"), at + "[0,1,2,3] has no elements");
   says(header("|u1", "(2, 1, 2, 4)"), at + "truncated: found 12 of the 16 bytes of the elements");
-  says(header("|u1", "(2, 1, 2, 2)"), at + "has more bytes than its dimensions [2,1,2,2] take");
+  says(header("|u1", "(2, 1, 2, 1)"), at + "has more bytes than its dimensions [2,1,2,1] take");
   says(header("|u1", "(9223372036854775807, 9223372036854775807, 2)"),
        at + "truncated or damaged: it is too small to hold "
-            "[9223372036854775807,9223372036854775807,2,1]");
+            "[9223372036854775807,9223372036854775807,2]");
 }
 
 TEST_CASE("arrays cut short at any byte, and other damage") {
@@ -139,66 +135,70 @@ TEST_CASE("arrays cut short at any byte, and other damage") {
     }
     write_file(path, whole);
   }
-  write_file(arrays.x, npy(header("<f4", "(1,1,1)"), {0, 0, 0, 0x40}));
-  CHECK(arrays.error() == where(arrays.x) + "element 0 is 2, expected float32 from 0 to 1");
+  write_file(arrays.x, npy(header("<f4", "(1,1,1)"), {0, 0, 0, 0xc0}));
+  CHECK(arrays.error() ==
+        where(arrays.x) +
+            "has values from -2 to -2, expected 0 to 1 or 0 to 255, before any normalization");
   write_file(arrays.x, npy(header("|u1", "(1,1,1)"), {0}));
   CHECK(arrays.error() == where(arrays.x) + "has 1 images, but " + arrays.y + " has 2 labels");
   write_file(arrays.y, npy(header("|i1", "(1,)"), {255}));
   CHECK(arrays.error() == where(arrays.y) + "label -1 of image 0 is out of range");
-  write_file(arrays.y, npy(header("<f4", "(1,)"), {0, 0, 0, 0}));
-  CHECK(arrays.error() ==
-        where(arrays.y) + "has elements of type '<f4', expected integers, little endian");
+  write_file(arrays.y, npy(header("<f4", "(1,)"), {0, 0, 0, 0x3f}));
+  CHECK(arrays.error() == where(arrays.y) + "label 0.5 of image 0 is no whole number");
 }
 
-TEST_CASE("rows of a label and pixels") {
-  Csv csv;
-  const data::Images grey = csv.read("label,p0,p1,p2,p3\r\n7,0,1,2,255\r\n3, 4,5 ,6,7\r\n\n");
-  CHECK(grey.labels == std::vector<std::int32_t>{7, 3});
-  CHECK(grey.pixels == Bytes{0, 1, 2, 255, 4, 5, 6, 7});
-  CHECK(grey.height == 2);
-  CHECK(grey.width == 2);
-  CHECK(grey.channels == 1);
-  const data::Images colour = csv.read("0,1,2,3");
-  CHECK(colour.height == 1);
-  CHECK(colour.channels == 3);
-  const data::Images oblong = csv.read("0,1,2,3,4,5,6\n", 3, 1);
-  CHECK(oblong.height == 3);
-  CHECK(oblong.channels == 2);
+TEST_CASE("arrays are held against the memory that is allowed before any is taken") {
+  Arrays arrays;
+  const std::string shape = "(2, 300, 1000, 3)";
+  constexpr std::int64_t elements = 1'800'000;
+  const auto refused = [&](std::int64_t memory) {
+    return error_of([&] { data::read_npy(arrays.x, arrays.y, {.memory = memory}); });
+  };
+  for (const auto& [type, size] : {std::pair("|u1", 1), std::pair("<f8", 8)}) {
+    const Bytes array = npy(header(type, shape), Bytes(static_cast<std::size_t>(elements * size)));
+    write_file(arrays.x, gzipped(array));
+    CHECK(refused(elements - 1) ==
+          where(arrays.x) +
+              "needs 2 MiB (1800000 bytes) of memory when decoded, expected at "
+              "most 1 MiB; --data-memory allows more");
+    CHECK(refused(elements).empty());
+    write_file(arrays.x, array);  // the file itself has its size
+    CHECK(refused(0).empty());
+  }
 }
 
-TEST_CASE("rows that are none name their line") {
-  Csv csv;
-  const std::string at = where(csv.path);
-  CHECK(csv.error("") == at + "has no rows");
-  CHECK(csv.error("label,pixel\n") == at + "has no rows");
-  CHECK(csv.error("1,2,3,4,5\n1,2\n") == at + "line 2 has 1 pixels, expected 4");
-  CHECK(csv.error("1\n") == at + "line 1 has 0 pixels, expected at least 1");
-  CHECK(csv.error("1,2\ncat,2\n") ==
-        at + "line 2 has the label 'cat', expected a whole number from 0");
-  for (const std::string pixel : {"256", "-1", "1.5", "x", ""})
-    CHECK(csv.error("1," + pixel + ",1\n") ==
-          at + "line 1 has the pixel '" + pixel + "', expected a whole number from 0 to 255");
-  CHECK(csv.error("1,2,3\n") == at + "has 2 pixels in a row, which are no square of 3 channels; "
-                                     "say how many rows and columns they are");
-  CHECK(csv.error("1,2,3,4\n", 2, 2) == at + "has 3 pixels in a row, expected 2x2x0");
+TEST_CASE("packed content above 64 MiB is counted before memory is taken") {
+  Arrays arrays;
+  const auto refused = [&](std::size_t bytes) {
+    write_file(arrays.x, gzipped(npy(header("|u1", "(2, 6000, 6000)"), Bytes(bytes))));
+    return arrays.error();
+  };
+  CHECK(refused(71'999'999) ==
+        where(arrays.x) + "truncated: found 71999999 of the 72000000 bytes of the elements");
+  CHECK(refused(72'000'001) ==
+        where(arrays.x) + "has more bytes than its dimensions [2,6000,6000] take");
+  CHECK(refused(72'000'000).empty());
 }
 
-TEST_CASE("CSV files split by a share, or by their names") {
-  TemporaryFolder folder;
-  std::string rows;
-  for (int i = 0; i < 20; ++i) rows += std::to_string(i % 2) + "," + std::to_string(i) + "\n";
-  write_file(folder / "train.csv", bytes_of(rows));
-  const std::string file = "csv:" + (folder / "train.csv"), both = "csv:" + folder.path().string();
-  const DatasetOptions options;
-  CHECK(load_dataset(file, Split::train, options)->size() == 18);
-  CHECK(load_dataset(file, Split::test, options)->size() == 2);
-  CHECK(contains(error_of([&] { load_dataset(both, Split::test, options); }),
-                 "has no train.csv with val.csv or test.csv"));
-  write_file(folder / "val.csv", bytes_of("1,5\n"));
-  CHECK(load_dataset(both, Split::train, options)->size() == 20);
-  const auto test = load_dataset(both, Split::test, options);
-  CHECK(test->size() == 1);
-  CHECK(test->classes().size() == 2);
+TEST_CASE("a folder without arrays names those it has") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path().string();
+  const auto error = [](const std::string& name) {
+    return error_of([&] { load_dataset("npy:" + name, Split::train, DatasetOptions{}); });
+  };
+  CHECK(error(path) == where(path) + "has no x.npy, expected x.npy (images) and y.npy (labels)");
+  write_file(folder / "x.npy", {1});
+  write_file(folder / "labels.npy", {1});
+  CHECK(error(path) == where(path) +
+                           "has no y.npy, expected x.npy (images) and y.npy (labels); "
+                           "found labels.npy, x.npy");
+  CHECK(error(folder / "x.npy") ==
+        where(folder / "x.npy") + "is no folder, expected one with x.npy and y.npy");
+  write_file(folder / "data.npz", {1});
+  CHECK(error(folder / "data.npz") ==
+        where(folder / "data.npz") +
+            "is an archive, expected a folder with x.npy and y.npy; unzip "
+            "it and give its arrays these names");
 }
 
 }  // namespace tessera::tests

@@ -105,18 +105,105 @@ TEST_CASE("missing files are named with the folders that were searched") {
   const TemporaryFolder folder;
   const std::string root = folder.path().string();
   const auto error = [&] { return error_of([&] { load_dataset("mnist", Split::test, root); }); };
+  const std::string inner = " or the folders mnist, MNIST/raw, raw there";
   const std::string hint = "; docs/data.md says where to get them";
   CHECK(error() == "[mnist] found no t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte (or .gz) in " +
-                       root + "/mnist, " + root + hint);
+                       root + inner + hint);
   write_idx_test_split(folder.path(), 1);
   std::filesystem::remove(folder / "t10k-labels-idx1-ubyte");
-  CHECK(error() ==
-        "[mnist] found no t10k-labels-idx1-ubyte (or .gz) in " + root + "/mnist, " + root + hint);
+  CHECK(error() == "[mnist] found no t10k-labels-idx1-ubyte (or .gz) in " + root + inner + hint);
   if (std::filesystem::exists("/usr/share/datasets/mnist")) return;
   const Environment environment(root);
   CHECK(error_of([] { load_dataset("mnist", Split::test); }) ==
-        "[mnist] found no t10k-labels-idx1-ubyte (or .gz) in " + root + "/mnist, " + root +
-            ", /usr/share/datasets/mnist, /usr/share/datasets" + hint);
+        "[mnist] found no t10k-labels-idx1-ubyte (or .gz) in " + root + ", /usr/share/datasets" +
+            inner + hint);
+}
+
+TEST_CASE("MNIST is found where torchvision puts it, and under names with a dot") {
+  for (const char* inner : {"MNIST/raw", "mnist/MNIST/raw", "raw", "mnist/raw"}) {
+    const TemporaryFolder folder;
+    write_idx_test_split(folder.path() / inner, 3);
+    CHECK(first_label(*load_dataset("mnist", Split::test, folder.path().string())) == 3);
+  }
+  for (const char* inner : {"FashionMNIST/raw", "raw"}) {
+    const TemporaryFolder folder;
+    write_idx_test_split(folder.path() / "MNIST/raw", 4);
+    write_idx_test_split(folder.path() / inner, 3);
+    CHECK(first_label(*load_dataset("fashion-mnist", Split::test, folder.path().string())) == 3);
+  }
+  for (const std::string suffix : {"", ".gz"}) {
+    const TemporaryFolder folder;
+    write_idx_test_split(folder.path(), 6, suffix);
+    for (const std::string kind : {"images-idx3", "labels-idx1"}) {
+      const std::string old = folder / ("t10k-" + kind + "-ubyte" + suffix);
+      const std::string dotted =
+          "t10k-" + kind.substr(0, 6) + "." + kind.substr(7) + "-ubyte" + suffix;
+      std::filesystem::rename(old, folder / dotted);
+      std::filesystem::create_directory(folder / ("t10k-" + kind + "-ubyte"));
+    }
+    CHECK(first_label(*load_dataset("mnist", Split::test, folder.path().string())) == 6);
+  }
+}
+
+TEST_CASE("the Python version of CIFAR and packed archives are named") {
+  for (const std::string number : {"10", "100"}) {
+    const TemporaryFolder folder;
+    const auto error = [&] {
+      return error_of([&] { load_dataset("cifar" + number, Split::test, folder.path().string()); });
+    };
+    const std::string python = number == "10" ? "cifar-10-batches-py" : "cifar-100-python";
+    const std::string binary = "cifar-" + number + "-binary.tar.gz";
+    CHECK(!contains(error(), python));
+    write_file(folder.path() / python / "test_batch", {1});
+    CHECK(contains(error(), "; " + (folder / python) +
+                                " is the Python version, which is not read: "
+                                "get the binary version, " +
+                                binary + "; docs/data.md"));
+    write_file(folder / binary, {1});
+    CHECK(contains(error(), "; " + (folder / binary) + " must be unpacked; docs/data.md"));
+  }
+}
+
+TEST_CASE("class names of any editor") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "classes.txt";
+  const auto write = [&](const std::string& text) {
+    write_file(path, Bytes(text.begin(), text.end()));
+  };
+  const std::vector<std::string> expected = {"cat", "\xc3\x84ngel"};
+  for (const std::string end : {"\n", "\r\n", "\r"}) {
+    write("cat" + end + "\xc3\x84ngel" + end + end);
+    CHECK(read_class_names(path) == expected);
+    write(
+        "\xef\xbb\xbf"
+        "cat" +
+        end + "\xc3\x84ngel");
+    CHECK(read_class_names(path) == expected);
+  }
+  write(
+      "\xff\xfe"
+      "c");
+  CHECK(error_of([&] { read_class_names(path); }) ==
+        where(path) + "is UTF-16 text, expected UTF-8");
+  write(std::string((4 << 20) + 1, 'x'));
+  CHECK(contains(error_of([&] { read_class_names(path); }), "is larger than 4 MiB"));
+}
+
+TEST_CASE("packed data sets are held against the memory that is allowed") {
+  const TemporaryFolder folder;
+  const DatasetOptions options{.directory = folder.path().string(), .memory = 1 << 20};
+  write_file(folder / "t10k-labels-idx1-ubyte", idx_bytes({2}, {1, 2}));
+  const Bytes images = idx_bytes({2, 1000, 1000}, Bytes(2'000'000));
+  write_file(folder / "t10k-images-idx3-ubyte", gzipped(images));
+  CHECK(contains(error_of([&] { load_dataset("mnist", Split::test, options); }),
+                 "needs 2 MiB (2000000 bytes) of memory when decoded"));
+  write_file(folder / "t10k-images-idx3-ubyte", images);
+  CHECK(load_dataset("mnist", Split::test, options)->size() == 2);
+  write_file(folder / "test_batch.bin", gzipped(Bytes(1000 * 3073)));
+  CHECK(contains(error_of([&] { load_dataset("cifar10", Split::test, options); }),
+                 "of memory when decoded"));
+  write_file(folder / "test_batch.bin", Bytes(1000 * 3073));
+  CHECK(load_dataset("cifar10", Split::test, options)->size() == 1000);
 }
 
 TEST_CASE("CIFAR-10 is found where its archive unpacks to") {

@@ -15,6 +15,7 @@
 #include "engine/data/picture.h"
 #include "tessera/check.h"
 #include "tessera/checkpoint.h"
+#include "tessera/data.h"
 #include "tessera/device.h"
 #include "tessera/error.h"
 #include "tessera/models.h"
@@ -61,7 +62,9 @@ void read_npy(Input input) {
   data::read_npy(file("x.npy", images), file("y.npy", labels));
 }
 
-void read_csv(Input input) { data::read_csv(file("x.csv", input), 0, 0, 0); }
+void read_csv(Input input) { data::read_csv(file("x.csv", input)); }
+
+void read_classes(Input input) { read_class_names(file("classes.txt", input)); }
 
 void read_cifar(Input input) { data::read_cifar({file("x.bin", input)}, 1, 10); }
 
@@ -207,6 +210,7 @@ const std::vector<Target>& targets() {
       {"npy", read_npy, 2000},
       {"csv", read_csv, 2000},
       {"cifar", read_cifar, 2000},
+      {"classes", read_classes, 2000},
       {"png", read_png, 2000},
       {"jpeg", read_picture, 2000},
       {"pnm", read_picture, 2000},

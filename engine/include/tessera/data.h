@@ -109,7 +109,9 @@ struct DatasetOptions {
   /// By class, of DataContents: the choice of an earlier run, for data that may have changed since.
   std::vector<std::int64_t> cutoffs = {};
   bool skip_bad = false;                        ///< leave out pictures that cannot be read
-  std::int64_t memory = std::int64_t{1} << 30;  ///< bytes of decoded pictures to keep
+  /// Bytes of decoded images to keep in memory. Pictures beyond it are decoded again each time;
+  /// arrays and tables beyond it are refused, unless their files have a quarter of their size.
+  std::int64_t memory = std::int64_t{1} << 30;
   Crop crop = Crop::none;                       ///< of image files
   /// Image files of more pixels are refused. All threads together use at most 6 bytes for each of
   /// these pixels, 1 GiB by default, and at least 64 MiB, to decode.

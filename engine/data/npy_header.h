@@ -1,0 +1,27 @@
+// The header of NumPy's .npy files: a literal of Python that gives element type, order and shape.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "engine/data/input_file.h"
+#include "tessera/spec.h"
+
+namespace tessera::data {
+
+struct NpyHeader {
+  std::string type = {};  ///< as NumPy writes it: "|u1", "<f4", ">i8", "<U5"
+  char kind = 0;          ///< 'b' bool, 'i', 'u', 'f', 'S' bytes, 'U' text
+  std::size_t size = 0;   ///< bytes of an element
+  bool is_big_endian = false;
+  bool is_fortran = false;  ///< the first axis is the fastest
+  Shape shape = {};
+};
+
+/// Reads the header of a file of version 1 to 3. The file is then at its elements, and has exactly
+/// as many as the shape says, of which none is 0 (InputFile::check_rest). Throws Error that names
+/// the file: also for Python objects, structured types, complex numbers and dates.
+NpyHeader read_npy_header(InputFile& file);
+
+}  // namespace tessera::data

@@ -1,0 +1,13 @@
+// Labels in arrays of NumPy.
+#pragma once
+
+#include <string>
+
+#include "engine/data/images.h"
+
+namespace tessera::data {
+
+/// The labels of a file, and their names where they are text. See read_npy.
+Images read_npy_labels(const std::string& path, std::int64_t memory);
+
+}  // namespace tessera::data
