@@ -74,7 +74,8 @@ class Survey {
     std::int64_t checked = memory_;
     while (next_row(lines, second)) {
       const std::int64_t bytes = checked_mul(
-          ++table_.rows, static_cast<std::int64_t>(table_.pixels()), "the pixels of all rows");
+          ++table_.rows, static_cast<std::int64_t>(table_.pixels() + sizeof(std::int32_t)),
+          "the size of all rows");
       if (bytes <= checked) continue;
       file_.check_memory(static_cast<std::uint64_t>(bytes), memory_);
       checked = 2 * bytes;

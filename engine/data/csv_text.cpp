@@ -15,6 +15,7 @@ namespace tessera::data {
 namespace {
 
 constexpr std::size_t part_bytes = 1 << 18;
+constexpr std::int64_t most_blank = 1 << 20;
 
 std::string_view trimmed(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -87,6 +88,8 @@ bool Lines::fill() {
 bool Lines::next(std::string& line, std::size_t most) {
   do {
     line.clear();
+    if (++blank_ > most_blank)
+      throw Error(file_.path(), fmt::format("has more than {} blank lines", most_blank));
     if (rest_.empty() && !fill()) return false;
     ++number_;
     for (;;) {
@@ -101,6 +104,7 @@ bool Lines::next(std::string& line, std::size_t most) {
     if (std::memchr(line.data(), 0, line.size()) != nullptr)
       throw Error(file_.path(), fmt::format("line {} has a zero byte, expected text", number_));
   } while (is_blank(line));
+  --blank_;
   return true;
 }
 

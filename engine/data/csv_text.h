@@ -17,7 +17,7 @@ class Lines {
  public:
   explicit Lines(InputFile& file);
   /// The next line that is not blank; false at the end. Throws Error when a line is longer than
-  /// `most` bytes or has a zero byte.
+  /// `most` bytes or has a zero byte, or when there are more than a million blank lines.
   bool next(std::string& line, std::size_t most);
   /// Of the last line, from 1.
   std::int64_t number() const { return number_; }
@@ -29,7 +29,7 @@ class Lines {
   std::vector<std::uint8_t> buffer_;
   std::string_view rest_;  ///< of the buffer
   char end_ = '\n';
-  std::int64_t number_ = 0;
+  std::int64_t number_ = 0, blank_ = 0;
 };
 
 using Fields = std::vector<std::string_view>;

@@ -66,8 +66,7 @@ IdxArray read_array(const std::string& path, std::size_t rank, std::int64_t memo
   IdxArray array{read_shape(file, rank), {}};
   const std::string shape = to_string(array.shape);
   const std::optional<std::uint64_t> bytes = count(array.shape);
-  file.check_rest(bytes, shape);
-  file.check_memory(*bytes, memory);
+  file.check_claim({bytes, bytes.value_or(0), shape}, memory);
   array.bytes.resize(*bytes);
   file.read(array.bytes, "elements");
   file.check_end(shape);

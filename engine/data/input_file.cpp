@@ -76,10 +76,12 @@ std::uint64_t InputFile::count_rest(std::uint64_t most) {
   return count;
 }
 
-void InputFile::check_rest(std::optional<std::uint64_t> bytes, const std::string& shape) {
+void InputFile::check_claim(const Claim& claim, std::int64_t memory) {
+  const auto& [bytes, decoded, shape] = claim;
   const std::uint64_t most = is_packed_ ? disk_bytes_ * most_expansion : disk_bytes_;
   if (!bytes || *bytes > most)
     throw Error(path_, "truncated or damaged: it is too small to hold " + shape);
+  check_memory(decoded, memory);
   if (is_packed_ && *bytes < trusted_bytes) return;
   const std::uint64_t found = count_rest(*bytes);
   if (found < *bytes)

@@ -31,10 +31,16 @@ class InputFile {
   /// compressed file is unpacked for that, without keeping it, up to `most` bytes: returns a larger
   /// number when there are more.
   std::uint64_t count_rest(std::uint64_t most);
-  /// Throws Error unless exactly `bytes` follow from here; none: more than a file can have. `shape`
-  /// is what they are said to hold. No memory is needed for this. Compressed content below 64 MiB
-  /// is checked by size only as it is read; see check_end.
-  void check_rest(std::optional<std::uint64_t> bytes, const std::string& shape);
+  /// What a header says of the elements that follow it.
+  struct Claim {
+    std::optional<std::uint64_t> bytes;  ///< none: more than a file can have
+    std::uint64_t decoded;               ///< bytes of memory for what they become
+    std::string shape;
+  };
+  /// Throws Error unless there is memory for them (see check_memory) and exactly so many bytes
+  /// follow. Needs no memory itself. Compressed content below 64 MiB is counted only as it is read;
+  /// see check_end.
+  void check_claim(const Claim& claim, std::int64_t memory);
   /// Throws Error when anything is left; `shape` as above.
   void check_end(const std::string& shape);
   /// Throws Error when `bytes` of decoded images are more than `limit`, unless the file itself has

@@ -139,7 +139,7 @@ std::vector<std::uint8_t> read_pixels(InputFile& file, const NpyHeader& header,
 
 Images read_images(const std::string& path, std::int64_t count, const ReadOptions& options) {
   InputFile file(path);
-  const NpyHeader header = read_npy_header(file);
+  const NpyHeader header = read_npy_header(file, 1, options.memory);
   const std::uint64_t start = file.position();
   const Shape& shape = header.shape;
   if (header.kind == 'S' || header.kind == 'U')
@@ -150,7 +150,6 @@ Images read_images(const std::string& path, std::int64_t count, const ReadOption
                  "moves them there");
   const Axes axes = find_axes(path, shape, options);
   const auto pixels = static_cast<std::uint64_t>(element_count(shape));
-  file.check_memory(pixels, options.memory);
   Images images;
   images.height = shape[axes.height];
   images.width = shape[axes.width];

@@ -183,7 +183,7 @@ std::string read_dict(InputFile& file) {
 
 }  // namespace
 
-NpyHeader read_npy_header(InputFile& file) {
+NpyHeader read_npy_header(InputFile& file, std::uint64_t decoded_size, std::int64_t memory) {
   const std::string dict = read_dict(file);
   NpyHeader header;
   try {
@@ -192,7 +192,9 @@ NpyHeader read_npy_header(InputFile& file) {
     throw Error(file.path(), std::string("damaged header: ") + error.what());
   }
   read_type(file.path(), header);
-  file.check_rest(count_bytes(file.path(), header), to_string(header.shape));
+  const std::optional<std::uint64_t> bytes = count_bytes(file.path(), header);
+  file.check_claim({bytes, bytes.value_or(0) / header.size * decoded_size, to_string(header.shape)},
+                   memory);
   return header;
 }
 

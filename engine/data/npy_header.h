@@ -20,8 +20,9 @@ struct NpyHeader {
 };
 
 /// Reads the header of a file of version 1 to 3. The file is then at its elements, and has exactly
-/// as many as the shape says, of which none is 0 (InputFile::check_rest). Throws Error that names
-/// the file: also for Python objects, structured types, complex numbers and dates.
-NpyHeader read_npy_header(InputFile& file);
+/// as many as the shape says, at least one; there is memory for them when each becomes
+/// `decoded_size` bytes (InputFile::check_claim). Throws Error that names the file: also for Python
+/// objects, structured types, complex numbers and dates.
+NpyHeader read_npy_header(InputFile& file, std::uint64_t decoded_size, std::int64_t memory);
 
 }  // namespace tessera::data

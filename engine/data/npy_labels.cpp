@@ -113,13 +113,12 @@ Shape squeezed(const Shape& shape) {
 
 Images read_npy_labels(const std::string& path, std::int64_t memory) {
   InputFile file(path);
-  NpyHeader header = read_npy_header(file);
+  NpyHeader header = read_npy_header(file, sizeof(std::int32_t), memory);
   const Shape given = header.shape;
   const bool is_text = header.kind == 'S' || header.kind == 'U';
   header.shape = squeezed(given);
   if (header.shape.size() != 1 && (header.shape.size() != 2 || is_text))
     throw Error(path, fmt::format("is {}, expected [N]", to_string(given)));
-  file.check_memory(static_cast<std::uint64_t>(header.shape[0]) * sizeof(std::int32_t), memory);
   Images labels;
   if (is_text)
     read_words(file, header, labels);

@@ -87,9 +87,12 @@ TEST_CASE("packed rows are counted before memory is taken") {
   std::string rows;
   for (int i = 0; i < 50'000; ++i) rows += "1,0,0,0,0,0,0,0,0,0\n";
   write_file(csv.path, gzipped(bytes_of(rows)));
-  CHECK(data::read_csv(csv.path, {.memory = 450'000}).labels.size() == 50'000);
+  CHECK(data::read_csv(csv.path, {.memory = 650'000}).labels.size() == 50'000);
   CHECK(contains(error_of([&] { data::read_csv(csv.path, {.memory = 100'000}); }),
-                 where(csv.path) + "needs 1 MiB (100008 bytes) of memory when decoded"));
+                 where(csv.path) + "needs 1 MiB (100009 bytes) of memory when decoded"));
+  write_file(csv.path, gzipped(bytes_of("1,2\n" + std::string((1 << 20) + 1, '\n'))));
+  CHECK(error_of([&] { data::read_csv(csv.path); }) ==
+        where(csv.path) + "has more than 1048576 blank lines");
   write_file(csv.path, bytes_of(rows));
   CHECK(data::read_csv(csv.path, {.memory = 0}).labels.size() == 50'000);
 }
