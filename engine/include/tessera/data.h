@@ -108,11 +108,11 @@ struct DatasetOptions {
   SplitRule split_rule = SplitRule::by_content;
   /// By class, of DataContents: the choice of an earlier run, for data that may have changed since.
   std::vector<std::int64_t> cutoffs = {};
-  bool skip_bad = false;                        ///< leave out pictures that cannot be read
+  bool skip_bad = false;  ///< leave out pictures that cannot be read
   /// Bytes of decoded images to keep in memory. Pictures beyond it are decoded again each time;
   /// arrays and tables beyond it are refused, unless their files have a quarter of their size.
   std::int64_t memory = std::int64_t{1} << 30;
-  Crop crop = Crop::none;                       ///< of image files
+  Crop crop = Crop::none;  ///< of image files
   /// Image files of more pixels are refused. All threads together use at most 6 bytes for each of
   /// these pixels, 1 GiB by default, and at least 64 MiB, to decode.
   std::int64_t max_image_pixels = default_max_image_pixels;
