@@ -205,19 +205,22 @@ Network::Answers Network::answer(std::span<const std::uint8_t> images,
   return answers;
 }
 
-Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, Weights weights,
-                             const std::function<bool()>& stops) {
+Evaluation Network::evaluate(
+    const Dataset& dataset, std::int64_t batch_size, Weights weights,
+    const std::function<bool()>& stops,
+    const std::function<void(std::int32_t, std::span<const float>)>& on_image) {
   check_fits(dataset);
   Loader loader(dataset, {.batch = batch_size});
   const auto classes = static_cast<std::ptrdiff_t>(model_.classes.size());
   Evaluation result;
   std::int64_t hits = 0;
   if (dataset.size() == 0) throw Error("data", "the data set has no images");
-  while (const Batch* batch = stops() ? nullptr : loader.next()) {
+  while (const Batch* batch = stops && stops() ? nullptr : loader.next()) {
     const Answers answers = answer(batch->images, batch->labels, weights);
     auto row = answers.probabilities.begin();
     for (const std::int32_t label : batch->labels) {
       hits += std::max_element(row, row + classes) - row == label;
+      if (on_image) on_image(label, {row, row + classes});
       row += classes;
     }
     result.loss += answers.loss;

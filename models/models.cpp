@@ -31,6 +31,13 @@ const Architecture& find(std::string_view name) {
   const auto found = std::find_if(table().begin(), table().end(),
                                   [&](const Architecture& row) { return row.info.name == name; });
   if (found != table().end()) return *found;
+  for (const std::string_view ending : {".safetensors", ".pth", ".pt", ".bin"})
+    if (name.ends_with(ending))
+      throw Error("model",
+                  fmt::format("'{}' is a file of weights, expected the name of a model (`tessera "
+                              "models` lists them) or an ONNX file; `tessera train` reads weights "
+                              "with --weights, and continues a training with --resume",
+                              name));
   throw Error("model", fmt::format("there is no model '{}'; there are: {}", name,
                                    fmt::join(model_names(), ", ")));
 }

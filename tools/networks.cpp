@@ -8,6 +8,7 @@
 #include "tessera/error.h"
 #include "tessera/models.h"
 #include "tools/image_size.h"
+#include "tools/model_file.h"
 
 namespace tessera::tools {
 
@@ -84,7 +85,7 @@ OpenedNetwork open_network(const std::string& path, const DataOptions& data,
     if (!pixels.mean.empty() || !pixels.deviation.empty())
       throw Error(path, "says how its pixels become numbers; expected no --mean or --deviation");
     if (!size.empty()) throw Error(path, "says how large its images are; expected no --size");
-    return {read_checkpoint(path), {}, {}};
+    return {read_model(path), {}, {}};
   }
   OpenedNetwork opened;
   Checkpoint& checkpoint = opened.checkpoint;

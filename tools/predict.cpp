@@ -12,6 +12,7 @@
 #include "tessera/error.h"
 #include "tools/image_size.h"
 #include "tools/json_text.h"
+#include "tools/model_file.h"
 #include "tools/networks.h"
 #include "tools/number_text.h"
 #include "tools/standard_streams.h"
@@ -215,7 +216,26 @@ class Printer {
   nlohmann::ordered_json failed_ = nlohmann::ordered_json::array();
 };
 
+/// Throws Error that says the order of the arguments where they are swapped.
+void check_order(const Arguments& arguments) {
+  const auto usage = [](const std::string& model) {
+    return fmt::format("; the model comes before the images: `tessera predict {} IMAGE`", model);
+  };
+  const auto& images = arguments.images;
+  const bool has_model = looks_like_model(arguments.model);
+  if (has_model && std::all_of(images.begin(), images.end(), looks_like_model))
+    throw Error(images[0], "is a model, expected an image" + usage("MODEL"));
+  if (has_model) return;
+  const auto model = std::find_if(images.begin(), images.end(), looks_like_model);
+  if (model != images.end())
+    throw Error(arguments.model,
+                fmt::format("is no model, but '{}' is one{}", *model, usage(*model)));
+  if (const std::string problem = why_no_model(arguments.model); !problem.empty())
+    throw Error(arguments.model, problem + ", expected a model" + usage("MODEL"));
+}
+
 void run(const Arguments& arguments) {
+  check_order(arguments);
   OpenedNetwork opened =
       open_network(arguments.model, arguments.data, arguments.pixels, arguments.size);
   const Checkpoint& checkpoint = opened.checkpoint;

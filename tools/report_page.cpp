@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
+#include <optional>
 
+#include "tools/class_figures.h"
 #include "tools/epoch_verdict.h"
 #include "tools/html.h"
 #include "tools/number_text.h"
@@ -18,7 +19,6 @@ namespace tessera::tools {
 namespace {
 
 constexpr std::size_t most_mistakes = 24, most_layers = 30, most_confusions = 30;
-constexpr std::size_t most_classes_of_a_matrix = 30;
 constexpr std::size_t longest_level_name = 3;  // longer ones stand upright above a matrix
 constexpr std::int64_t most_rows_of_large_pixels = 128;
 
@@ -45,16 +45,8 @@ std::string duration(double seconds) {
 class Page {
  public:
   explicit Page(const ReportContent& content)
-      : c_(content),
-        classes_(content.start.test.classes()),
-        images_(classes_.size()),
-        hits_(classes_.size()) {
-    for (const Prediction& p : c_.predictions) {
-      const auto label = static_cast<std::size_t>(p.label);
-      ++images_[label];
-      if (p.best == p.label) ++hits_[label];
-      ++counts_[{label, static_cast<std::size_t>(p.best)}];
-    }
+      : c_(content), classes_(content.start.test.classes()), figures_(classes_.size()) {
+    for (const Prediction& p : c_.predictions) figures_.add(p.label, p.best);
   }
 
   std::string html() {
@@ -92,16 +84,6 @@ class Page {
     add("<div><dt>{}</dt><dd>{}</dd></div>\n", what, value);
   }
   bool matrix_fits() const { return classes_.size() <= most_classes_of_a_matrix; }
-  /// Images of a class that were taken for another or for what they are.
-  std::int64_t count(std::size_t label, std::size_t prediction) const {
-    const auto found = counts_.find({label, prediction});
-    return found == counts_.end() ? 0 : found->second;
-  }
-  double share_of_hits(std::size_t label) const {
-    return images_[label] == 0
-               ? 0
-               : static_cast<double>(hits_[label]) / static_cast<double>(images_[label]);
-  }
 
   void add_summary() {
     const DeviceInfo& device = c_.start.network.device().info();
@@ -109,7 +91,8 @@ class Page {
         escape_html(device.name), escape_html(device.id), escape_html(device.driver),
         TESSERA_VERSION);
     if (!c_.predictions.empty()) {
-      const auto hits = std::accumulate(hits_.begin(), hits_.end(), std::int64_t{0});
+      const auto hits = std::count_if(c_.predictions.begin(), c_.predictions.end(),
+                                      [](const Prediction& p) { return p.best == p.label; });
       const auto all = static_cast<double>(c_.predictions.size());
       add_fact("test accuracy", fmt::format("{:.2f} %", 100 * static_cast<double>(hits) / all));
     }
@@ -173,21 +156,17 @@ class Page {
 
   /// Many classes stand in the order of their accuracy.
   void add_classes() {
-    std::vector<std::size_t> order(classes_.size());
-    std::iota(order.begin(), order.end(), 0);
-    if (!matrix_fits())
-      std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return share_of_hits(a) < share_of_hits(b);
-      });
+    std::vector<std::size_t> order = figures_.worst_first(&ClassFigures::recall);
+    if (matrix_fits()) std::sort(order.begin(), order.end());
     add("<h2>Accuracy by class</h2>\n<div class=\"{}\"><table id=\"classes\">\n<tr><th>class"
         "</th><th>test images</th><th>right</th><th class=\"bar\"></th></tr>\n",
         matrix_fits() ? "wide" : "scroll");
     for (const std::size_t label : order) {
-      if (images_[label] == 0)
-        add("<tr><td>{}</td><td>0</td><td></td><td></td></tr>\n", name(label));
+      if (const std::optional<double> recall = figures_.recall(label))
+        add("<tr><td>{}</td><td>{}</td><td>{:.1f} %</td>{}</tr>\n", name(label),
+            figures_.images(label), 100 * *recall, bar(*recall));
       else
-        add("<tr><td>{}</td><td>{}</td><td>{:.1f} %</td>{}</tr>\n", name(label), images_[label],
-            100 * share_of_hits(label), bar(share_of_hits(label)));
+        add("<tr><td>{}</td><td>0</td><td></td><td></td></tr>\n", name(label));
     }
     add("</table></div>\n");
   }
@@ -195,18 +174,12 @@ class Page {
   void add_confusions() {
     add("<h2>Confusion</h2>\n");
     if (matrix_fits()) return add_matrix();
-    std::vector<std::pair<std::int64_t, std::pair<std::size_t, std::size_t>>> wrong;
-    for (const auto& [pair, images] : counts_)
-      if (pair.first != pair.second) wrong.emplace_back(images, pair);
-    std::stable_sort(wrong.begin(), wrong.end(),
-                     [](const auto& a, const auto& b) { return a.first > b.first; });
-    wrong.resize(std::min(wrong.size(), most_confusions));
     add("<p class=\"soft\">The pairs of classes that were confused most.</p>\n<table "
         "id=\"confused\">\n<tr><th>class</th><th class=\"text\">taken for</th><th>test "
         "images</th></tr>\n");
-    for (const auto& [images, pair] : wrong)
-      add("<tr><td>{}</td><td class=\"text\">{}</td><td>{}</td></tr>\n", name(pair.first),
-          name(pair.second), images);
+    for (const ClassFigures::Confused& pair : figures_.most_confused(most_confusions))
+      add("<tr><td>{}</td><td class=\"text\">{}</td><td>{}</td></tr>\n", name(pair.label),
+          name(pair.best), pair.images);
     add("</table>\n");
   }
 
@@ -222,13 +195,13 @@ class Page {
     add("</tr>\n");
     for (std::size_t label = 0; label < classes_.size(); ++label) {
       add("<tr><th title=\"{0}\">{0}</th>", name(label));
-      const auto all = static_cast<double>(std::max<std::int64_t>(1, images_[label]));
+      const auto all = static_cast<double>(std::max<std::int64_t>(1, figures_.images(label)));
       for (std::size_t p = 0; p < classes_.size(); ++p)
         add("<td{} style=\"background:rgba(var(--heat),{:.2f})\">{}</td>",
-            p == label             ? " class=\"hit\""
-            : count(label, p) == 0 ? " class=\"soft\""
-                                   : "",
-            0.6 * static_cast<double>(count(label, p)) / all, count(label, p));
+            p == label                      ? " class=\"hit\""
+            : figures_.count(label, p) == 0 ? " class=\"soft\""
+                                            : "",
+            0.6 * static_cast<double>(figures_.count(label, p)) / all, figures_.count(label, p));
       add("</tr>\n");
     }
     add("</table></div>\n");
@@ -316,8 +289,7 @@ class Page {
 
   const ReportContent& c_;
   const std::vector<std::string>& classes_;
-  std::vector<std::int64_t> images_, hits_;  ///< of each class
-  std::map<std::pair<std::size_t, std::size_t>, std::int64_t> counts_;
+  ClassFigures figures_;
   std::string page_;
 };
 

@@ -163,7 +163,7 @@ class ToolTest(ToolCase):
     def test_eval(self):
         evaluate = ["eval", self.model, "--data-dir", self.data, "--device", "cpu"]
         result = json.loads(self.run_tool(*evaluate, "--json").stdout)
-        self.assertEqual(set(result), {"accuracy", "loss", "images"})
+        self.assertEqual(set(result), {"accuracy", "top5", "loss", "images", "classes", "confusion"})
         self.assertEqual(result["images"], 100)
         self.assertGreater(result["accuracy"], 0.5)
         last = re.findall(r"test loss ([\d.]+) test accuracy ([\d.]+)", self.trained.stdout)[-1]

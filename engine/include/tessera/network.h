@@ -88,9 +88,13 @@ class TESSERA_API Network {
   /// Throws Error when the images have another size than the model's, or a label has no class.
   /// So it does when there are no averages and they are asked for. `stops` is asked before each
   /// batch and ends the evaluation early: `Evaluation::images` then says how many images it is of.
+  /// `on_image` gets each image's label and its probabilities [classes], in the order of the
+  /// images.
   Evaluation evaluate(
       const Dataset& dataset, std::int64_t batch = 250, Weights weights = Weights::last,
-      const std::function<bool()>& stops = [] { return false; });
+      const std::function<bool()>& stops = {},
+      const std::function<void(std::int32_t label, std::span<const float> probabilities)>&
+          on_image = {});
   /// Class probabilities [count, classes] of `count` images, bytes [count,H,W,C]. A CPU takes them
   /// in pieces that stay in its cache.
   std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count,
