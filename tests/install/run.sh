@@ -47,6 +47,11 @@ for i, name in enumerate([f"data_batch_{n}" for n in range(1, 6)] + ["test_batch
 pixels = bytes(p * 5 % 256 for p in range(3072))
 (folder / "picture.ppm").write_bytes(b"P6 32 32 255\n" + pixels)
 numbers = ",".join(map(str, pixels))
+for label, name in enumerate(("dark", "bright")):
+    (folder / "sorted" / name).mkdir(parents=True)
+    for i in range(12):
+        gray = bytes(150 * label + (i * 11 + p * 7) % 100 for p in range(24 * 32))
+        (folder / "sorted" / name / f"{i}.pgm").write_bytes(b"P5 32 24 255\n" + gray)
 (folder / "lines").write_text(f"{folder}/picture.ppm\n{numbers}\n{folder}/none.png\n1,2,3\n1,2,x,3\n"
                               f"{folder}/test_batch.bin\n\n{folder}/picture.ppm\n")
 PYTHON
@@ -55,6 +60,14 @@ echo "cifar10_tutorial:"
 cd "$work"
 TESSERA_DEVICE=cpu cmake/cifar10_tutorial "$work" 2 | tee out
 [ "$(grep -c "accuracy on 20 test images" out)" = 2 ] || fail "two epochs"
+
+echo "train_on_images:"
+TESSERA_DEVICE=cpu cmake/train_on_images sorted sorted/bright/3.pgm 4 | tee out
+[ "$(grep -c "^epoch [1-4]: loss [0-9.]*, validation loss [0-9.]*, accuracy" out)" = 4 ] || fail "four epochs"
+grep -q "^sorted/bright/3.pgm: bright (" out || fail "the class of a bright image"
+best=$(sed -n 's/.*validation loss \([0-9.]*\),.*(best)$/\1/p' out | tail -n 1)
+"$prefix/bin/tessera" eval best.safetensors --device cpu | grep -qF ", loss $best on " ||
+  fail "the checkpoint is that of the best epoch, and says which images were not trained on"
 
 for server in cmake/inference_server ./inference_server; do
   echo "$server:"
