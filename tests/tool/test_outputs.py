@@ -6,6 +6,7 @@ usage: test_outputs.py TESSERA
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import stat
@@ -129,6 +130,24 @@ class OutputsTest(ToolCase):
                                            "the training continues without it")
                 self.assertIn("full.safetensors] cannot be written: File too large (step 30)",
                               lines[1])
+
+    def test_memory_that_runs_out_fails_with_the_step(self):
+        log = self.folder / "memory.jsonl"
+        process = self.begin_training("--model", "resnet20", "--log", log, "--out",
+                                      "memory.safetensors", stderr=subprocess.PIPE)
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        size = 1024 * int(re.search(r"VmSize:\s+(\d+)", status)[1])
+        if size > 1 << 40:
+            process.kill()
+            process.communicate()
+            self.skipTest("a sanitizer ends the process itself")
+        limit = size - (64 << 20)  # less than it has: nothing is left for the next plan
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, limit))
+        _, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 1)
+        self.assertRegex(error, r"^tessera: memory ran out \(step \d+\)\n$")
+        failed = json.loads(log.read_text().splitlines()[-1])
+        self.assertEqual((failed["event"], "tessera: " + failed["error"] + "\n"), ("failed", error))
 
     def test_a_full_standard_output(self):
         image = self.folder / "data"
