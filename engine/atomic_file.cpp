@@ -38,18 +38,20 @@ std::optional<struct stat> status_of(const std::string& path) {
 /// `target`. Errors name `path`, which may be a link to it.
 class TemporaryFile {
  public:
-  TemporaryFile(const std::string& path, const std::string& target) : path_(path), target_(target) {
+  /// `mode` of a new file, or none: that of the file which it replaces, else the umask's.
+  TemporaryFile(const std::string& path, const std::string& target, std::optional<unsigned> mode)
+      : path_(path), target_(target) {
     const std::optional<struct stat> replaced = status_of(target);
     std::random_device random;
     // O_EXCL: a name in use, or a link planted there, is passed over.
     do {
       name_ = fmt::format("{}.{:08x}{}", target, random(), temporary_end);
       descriptor_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                           replaced ? replaced->st_mode & 0600 : 0666);
+                           mode.value_or(replaced ? replaced->st_mode & 0600 : 0666));
     } while (descriptor_ < 0 && errno == EEXIST);
     if (descriptor_ < 0) fail("created");
     ::flock(descriptor_, LOCK_EX | LOCK_NB);  // for remove_leftovers
-    if (replaced) take_over(*replaced);
+    if (replaced && !mode) take_over(*replaced);
   }
   ~TemporaryFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
@@ -167,9 +169,10 @@ void check_output(const std::string& path) {
 }
 
 void write_file_atomically(const std::string& path,
-                           const std::vector<std::span<const std::byte>>& parts) {
+                           const std::vector<std::span<const std::byte>>& parts,
+                           std::optional<unsigned> mode) {
   const std::string target = output_target(path);
-  TemporaryFile file(path, target);
+  TemporaryFile file(path, target, mode);
   for (std::span<const std::byte> part : parts) file.write(part);
   file.rename_to_target();
   sync_folder(target);

@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "engine/atomic_file.h"
+#include "engine/bounded_json.h"
 #include "engine/json_text.h"
 #include "engine/ops/dropout.h"
 #include "engine/training_json.h"
@@ -63,7 +65,7 @@ ImageInput input_of(const json& j) {
           whole(j, "width", 1),
           whole(j, "channels", 1),
           {whole(j, "padding", 0), finite_numbers(j, "mean"), finite_numbers(j, "deviation")},
-          crop_of(j.value("crop", "none"))};
+          crop_of(json_member_or<std::string>(j, "crop", "none"))};
 }
 
 using Metadata = std::map<std::string, std::string>;
@@ -79,12 +81,18 @@ Metadata metadata_of(const Model& model, const TrainingState& training) {
 
 /// All but the tensors.
 Checkpoint parse(const Metadata& metadata) {
+  const auto text = [&](const char* name) {
+    const auto found = metadata.find(name);
+    if (found == metadata.end()) throw Error(fmt::format("'{}' is missing", name));
+    return found->second;
+  };
   Checkpoint checkpoint;
-  checkpoint.model = metadata.at("model");
-  if (metadata.contains("loss")) checkpoint.loss = loss_of(metadata.at("loss"));
-  checkpoint.input = input_of(json::parse(metadata.at("input")));
-  checkpoint.classes = json::parse(metadata.at("classes")).get<std::vector<std::string>>();
-  checkpoint.training = training_of(json::parse(metadata.at("training")));
+  checkpoint.model = text("model");
+  if (metadata.contains("loss")) checkpoint.loss = loss_of(text("loss"));
+  checkpoint.input = input_of(parse_json<json>(text("input")));
+  checkpoint.classes =
+      json_value<std::vector<std::string>>(parse_json<json>(text("classes")), "'classes'");
+  checkpoint.training = training_of(parse_json<json>(text("training")));
   return checkpoint;
 }
 
@@ -93,8 +101,10 @@ Checkpoint parse(const Metadata& metadata) {
 void check_checkpoint(const Model& model, const TrainingState& training) {
   try {
     parse(metadata_of(model, training));
-  } catch (const std::exception& error) {  // json's too
+  } catch (const Error& error) {
     throw Error("checkpoint", std::string("could not be read back: ") + error.what());
+  } catch (const json::exception&) {
+    throw Error("checkpoint", "could not be read back: a name is not UTF-8");
   }
 }
 
@@ -134,7 +144,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   Checkpoint checkpoint;
   try {
     checkpoint = parse(file.metadata);
-  } catch (const std::exception& error) {  // json's, and std::out_of_range
+  } catch (const Error& error) {
     throw Error(path, std::string("has damaged metadata: ") + error.what());
   }
   checkpoint.file = std::move(file);

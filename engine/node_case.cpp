@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <numeric>
 #include <optional>
 #include <span>
 
+#include "engine/atomic_file.h"
+#include "engine/bounded_json.h"
 #include "engine/json_text.h"
 #include "engine/names.h"
 #include "engine/philox.h"
@@ -24,6 +27,7 @@
 namespace tessera {
 namespace {
 
+using nlohmann::json;
 using nlohmann::ordered_json;
 using Bytes = std::vector<std::byte>;
 
@@ -117,12 +121,29 @@ std::vector<double> moves_of(Device& reference, const NodeCase& c,
 std::string json_path(const std::string& folder) { return folder + "/node.json"; }
 std::string tensor_path(const std::string& folder) { return folder + "/node.safetensors"; }
 
-/// Throws Error for what is not whole: a number that is too large is read as one that is not.
-Shape shape_of(const ordered_json& sizes) {
-  for (const auto& size : sizes)
-    if (!size.is_number_integer())
-      throw Error(fmt::format("shape is {}, expected whole numbers", sizes.dump()));
-  return sizes.get<Shape>();
+std::string read_text(const std::string& path) {
+  constexpr std::uintmax_t most_bytes = std::uintmax_t{1} << 20;
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+  std::ifstream file(path, std::ios::binary);
+  if (!file || error) throw Error(path, "cannot be read");
+  if (bytes > most_bytes)
+    throw Error(path, fmt::format("has {} bytes, expected at most {}", bytes, most_bytes));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Without its tensors.
+NodeCase case_of(const json& j) {
+  std::vector<TensorSpec> specs;
+  for (const auto& input : member_of(j, "inputs"))
+    specs.push_back({value_of(dtypes, "dtype", json_member<std::string>(input, "dtype")),
+                     json_member<Shape>(input, "shape")});
+  return {graph_of_one(json_member<std::string>(j, "op"), specs,
+                       attributes_of(json_object(j, "attributes"))),
+          {},
+          json_member<std::string>(j, "node"),
+          json_member<std::string>(j, "device"),
+          json_member<std::string>(j, "algorithm")};
 }
 
 }  // namespace
@@ -194,34 +215,26 @@ void save_case(const std::string& folder, const NodeCase& c) {
 }
 
 NodeCase load_case(const std::string& folder) {
-  std::ifstream file(json_path(folder), std::ios::binary);
-  if (!file) throw Error(json_path(folder), "cannot be read");
-  try {
-    const auto j = ordered_json::parse(file);
-    std::vector<TensorSpec> specs;
-    for (const auto& input : j.at("inputs"))
-      specs.push_back({value_of(dtypes, "dtype", input.at("dtype").get<std::string>()),
-                       shape_of(input.at("shape"))});
-    NodeCase c{
-        graph_of_one(j.at("op").get<std::string>(), specs, attributes_of(j.at("attributes"))),
-        {},
-        j.at("node"),
-        j.at("device"),
-        j.at("algorithm")};
-    TensorFile tensors = read_safetensors(tensor_path(folder));
-    for (std::size_t i = 0; i < specs.size(); ++i) {
-      auto& tensor = tensors.tensors.at(fmt::format("{}", i));
-      if (tensor.spec != specs[i])
-        throw Error(fmt::format("input {} is {}, expected {}", i, to_string(tensor.spec),
-                                to_string(specs[i])));
-      c.inputs.push_back(std::move(tensor.bytes));
+  const std::string text = read_text(json_path(folder));
+  NodeCase c = [&] {
+    try {
+      return case_of(parse_json<json>(text));
+    } catch (const Error& error) {
+      throw Error(json_path(folder), std::string("is damaged: ") + error.what());
     }
-    return c;
-  } catch (const ordered_json::exception& error) {
-    throw Error(json_path(folder), std::string("is damaged: ") + error.what());
-  } catch (const std::out_of_range&) {
-    throw Error(tensor_path(folder), "has too few tensors");
+  }();
+  TensorFile tensors = read_safetensors(tensor_path(folder));
+  for (std::size_t i = 0; i < c.node().inputs.size(); ++i) {
+    const TensorSpec& expected = c.graph.value(c.node().inputs[i]).spec;
+    const auto tensor = tensors.tensors.find(fmt::format("{}", i));
+    if (tensor == tensors.tensors.end()) throw Error(tensor_path(folder), "has too few tensors");
+    if (tensor->second.spec != expected)
+      throw Error(tensor_path(folder),
+                  fmt::format("input {} is {}, expected {}", i, to_string(tensor->second.spec),
+                              to_string(expected)));
+    c.inputs.push_back(std::move(tensor->second.bytes));
   }
+  return c;
 }
 
 }  // namespace tessera

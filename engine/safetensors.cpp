@@ -5,16 +5,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
+#include <cerrno>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <utility>
 
 #include "engine/atomic_file.h"
+#include "engine/half.h"
+#include "engine/safetensors_header.h"
 #include "tessera/error.h"
 
 namespace tessera {
@@ -32,148 +36,99 @@ constexpr struct {
   std::string_view name;
 } dtypes[] = {{DType::f32, "F32"}, {DType::i32, "I32"}, {DType::u8, "U8"}};
 
-/// A name out of a file as one short line.
-std::string quoted(const std::string& name) {
-  return json(name.substr(0, 100)).dump(-1, ' ', true, json::error_handler_t::replace);
-}
-
-bool fits(const TensorSpec& spec, std::uint64_t bytes, bool wide = false) {
-  const std::size_t element = wide ? sizeof(std::int64_t) : size_of(spec.dtype);
-  return bytes % element == 0 && bytes / element == static_cast<std::uint64_t>(spec.elements());
-}
-
-/// PyTorch's counters; read as i32.
-constexpr std::string_view wide_integers = "I64";
-
-/// Where a tensor lies, in bytes from the end of the header.
-struct Entry {
-  std::string name;
-  TensorSpec spec;
-  bool wide = false;  ///< elements of 8 bytes in the file
-  std::uint64_t begin = 0;
-  std::uint64_t end = 0;
-};
-
-/// Refuses what JSON allows but this format does not: a name twice, and deep nesting.
-class HeaderFilter {
- public:
-  bool operator()(int depth, json::parse_event_t event, json& parsed) {
-    if (depth > 3) throw Error("it is nested too deeply");
-    if (event == json::parse_event_t::object_start) names_.emplace_back();
-    if (event == json::parse_event_t::object_end) names_.pop_back();
-    if (event == json::parse_event_t::key) {
-      const auto& name = parsed.get_ref<const std::string&>();
-      if (!names_.back().insert(name).second) throw Error(quoted(name) + " stands there twice");
-    }
-    return true;
-  }
-
- private:
-  std::vector<std::set<std::string>> names_;
-};
-
-json parse_header(const std::string& text) {
-  if (text.empty() || text[0] != '{') throw Error("it does not start with '{'");
-  try {
-    HeaderFilter filter;
-    return json::parse(text, std::ref(filter));
-  } catch (const json::parse_error& error) {
-    throw Error(fmt::format("it is not JSON (at byte {})", error.byte));
-  }
-}
-
-std::map<std::string, std::string> parse_metadata(const json& object) {
-  if (!object.is_object()) throw Error("the metadata is not an object");
-  std::map<std::string, std::string> metadata;
-  for (const auto& [key, value] : object.items()) {
-    if (!value.is_string()) throw Error("metadata " + quoted(key) + " is not a string");
-    metadata[key] = value.get<std::string>();
-  }
-  return metadata;
-}
-
-DType parse_dtype(const json& object) {
-  const auto found = object.find("dtype");
-  if (found == object.end() || !found->is_string()) throw Error("has no element type");
-  for (const auto& [dtype, name] : dtypes)
-    if (*found == name) return dtype;
-  if (*found == wide_integers) return DType::i32;
-  throw Error(fmt::format("has elements of type {}, expected F32, I32, I64 or U8",
-                          quoted(found->get<std::string>())));
-}
-
-std::vector<std::int64_t> parse_integers(const json& object, const char* key) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_array()) throw Error(fmt::format("has no {}", key));
-  std::vector<std::int64_t> integers;
-  for (const json& value : *found) {
-    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > INT64_MAX)
-      throw Error(fmt::format("{} has something other than integers from 0 to 2^63-1", key));
-    integers.push_back(value.get<std::int64_t>());
-  }
-  return integers;
-}
-
-Entry parse_entry(const std::string& name, const json& object) {
-  if (!object.is_object()) throw Error("is not an object");
-  Entry entry{name, {parse_dtype(object), parse_integers(object, "shape")}};
-  entry.wide = object.at("dtype") == wide_integers;
-  const auto offsets = parse_integers(object, "data_offsets");
-  if (offsets.size() != 2 || offsets[0] > offsets[1])
-    throw Error(
-        fmt::format("has data_offsets {}, expected a begin and an end", to_string(Shape(offsets))));
-  entry.begin = static_cast<std::uint64_t>(offsets[0]);
-  entry.end = static_cast<std::uint64_t>(offsets[1]);
-  if (!fits(entry.spec, entry.end - entry.begin, entry.wide))
-    throw Error(
-        fmt::format("is {}, but takes {} bytes", to_string(entry.spec), entry.end - entry.begin));
-  return entry;
-}
-
-/// In the order of the file. The tensors must cover its `data_bytes` without overlap or hole.
-std::vector<Entry> parse_entries(const json& header, std::uint64_t data_bytes) {
-  std::vector<Entry> entries;
-  for (const auto& [name, object] : header.items()) {
-    if (name == metadata_key) continue;
-    try {
-      entries.push_back(parse_entry(name, object));
-    } catch (const Error& error) {
-      throw Error(fmt::format("tensor {} {}", quoted(name), error.what()));
-    }
-  }
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-  });
-  std::uint64_t end = 0;
-  for (const Entry& entry : entries) {
-    if (entry.begin != end)
-      throw Error(fmt::format("tensor {} starts at {}, expected {} (an overlap or a hole)",
-                              quoted(entry.name), entry.begin, end));
-    end = entry.end;
-  }
-  if (end != data_bytes)
-    throw Error(fmt::format("the tensors take {} bytes, but the file has {}", end, data_bytes));
-  return entries;
-}
-
 void read_exactly(std::ifstream& file, void* to, std::uint64_t bytes) {
   file.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
   if (!file) throw Error("truncated or not readable");
 }
 
-/// I64 to i32.
-std::vector<std::byte> narrowed(const Entry& entry, const std::vector<std::byte>& bytes) {
-  std::vector<std::byte> narrow(bytes.size() / 2);
-  for (std::size_t i = 0; i < bytes.size() / sizeof(std::int64_t); ++i) {
-    std::int64_t value;
-    std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
-    if (value != static_cast<std::int32_t>(value))
-      throw Error(fmt::format("tensor {} has the element {}, expected numbers of 32 bits",
-                              quoted(entry.name), value));
-    const auto element = static_cast<std::int32_t>(value);
-    std::memcpy(narrow.data() + i * sizeof element, &element, sizeof element);
+/// Converts the elements of a tensor, one after the other.
+template <typename From, typename To, typename Convert>
+std::vector<std::byte> converted(const std::vector<std::byte>& bytes, const Convert& convert) {
+  const std::size_t count = bytes.size() / sizeof(From);
+  std::vector<std::byte> result(count * sizeof(To));
+  for (std::size_t i = 0; i < count; ++i) {
+    From from;
+    std::memcpy(&from, bytes.data() + i * sizeof from, sizeof from);
+    const To to = convert(from);
+    std::memcpy(result.data() + i * sizeof to, &to, sizeof to);
   }
+  return result;
+}
+
+/// Any integer as i32.
+template <typename From>
+std::vector<std::byte> as_i32(const std::vector<std::byte>& bytes) {
+  return converted<From, std::int32_t>(bytes, [](From value) {
+    if (!std::in_range<std::int32_t>(value))
+      throw Error(fmt::format("has the element {}, expected numbers of 32 bits", value));
+    return static_cast<std::int32_t>(value);
+  });
+}
+
+float narrowed(double value) {
+  const auto narrow = static_cast<float>(value);
+  if (std::isinf(narrow) && !std::isinf(value))
+    throw Error(fmt::format("has the element {:g}, expected numbers that float32 holds", value));
   return narrow;
+}
+
+/// The elements as `TensorFile` has them.
+std::vector<std::byte> decoded(std::string_view type, std::vector<std::byte> bytes) {
+  if (type == "F16") return converted<std::uint16_t, float>(bytes, float_of_half);
+  if (type == "BF16") return converted<std::uint16_t, float>(bytes, float_of_bfloat16);
+  if (type == "F64") return converted<double, float>(bytes, narrowed);
+  if (type == "I64") return as_i32<std::int64_t>(bytes);
+  if (type == "I16") return as_i32<std::int16_t>(bytes);
+  if (type == "I8") return as_i32<std::int8_t>(bytes);
+  if (type == "U64") return as_i32<std::uint64_t>(bytes);
+  if (type == "U32") return as_i32<std::uint32_t>(bytes);
+  if (type == "U16") return as_i32<std::uint16_t>(bytes);
+  return bytes;
+}
+
+TensorFile::Tensor read_tensor(std::ifstream& file, const HeaderEntry& entry) {
+  std::vector<std::byte> bytes(entry.end - entry.begin);
+  read_exactly(file, bytes.data(), bytes.size());
+  try {
+    return {entry.spec, decoded(entry.type->name, std::move(bytes))};
+  } catch (const Error& error) {
+    throw Error(fmt::format("tensor {} {}", quoted_name(entry.name), error.what()));
+  }
+}
+
+/// What torch.save writes: a zip archive, or a pickle in older files.
+bool is_pickle(std::string_view start) {
+  return start.starts_with("PK\x03\x04") ||
+         (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5);
+}
+
+[[noreturn]] void refuse(const std::string& path, std::string_view start,
+                         const std::string& reason) {
+  if (!is_pickle(start)) throw Error(reason);
+  const std::string file = std::filesystem::path(path).filename().string();
+  const std::string stem = file.substr(0, file.rfind('.'));
+  throw Error(fmt::format(
+      "is a file of torch.save, expected safetensors; two lines of Python convert a state_dict: "
+      "`import torch, safetensors.torch` and `safetensors.torch.save_file(torch.load({}, "
+      "map_location=\"cpu\", weights_only=True), {})`",
+      quoted_name(file), quoted_name(stem + ".safetensors")));
+}
+
+std::string read_header(const std::string& path, std::ifstream& file, std::uint64_t file_bytes) {
+  std::uint64_t bytes = 0;
+  read_exactly(file, &bytes, sizeof bytes);
+  const std::string_view start(reinterpret_cast<const char*>(&bytes), sizeof bytes);
+  if (bytes > most_header_bytes)
+    refuse(path, start,
+           fmt::format("not safetensors: a header of {} bytes, expected at most {}", bytes,
+                       most_header_bytes));
+  if (bytes > file_bytes - sizeof bytes)
+    refuse(path, start,
+           fmt::format("truncated or not safetensors: a header of {} bytes in a file of {}", bytes,
+                       file_bytes));
+  std::string text(bytes, '\0');
+  read_exactly(file, text.data(), text.size());
+  return text;
 }
 
 TensorFile read(const std::string& path) {
@@ -183,33 +138,18 @@ TensorFile read(const std::string& path) {
   const std::uint64_t file_bytes = fs::file_size(path);
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(std::string("cannot be opened: ") + std::strerror(errno));
-  std::uint64_t header_bytes = 0;
-  read_exactly(file, &header_bytes, sizeof header_bytes);
-  if (header_bytes > most_header_bytes)
-    throw Error(fmt::format("not safetensors: a header of {} bytes, expected at most {}",
-                            header_bytes, most_header_bytes));
-  if (header_bytes > file_bytes - sizeof header_bytes)
-    throw Error(fmt::format("truncated or not safetensors: a header of {} bytes in a file of {}",
-                            header_bytes, file_bytes));
-  std::string text(header_bytes, '\0');
-  read_exactly(file, text.data(), text.size());
-
-  TensorFile result;
-  std::vector<Entry> entries;
-  try {
-    const json header = parse_header(text);
-    if (header.contains(metadata_key)) result.metadata = parse_metadata(header[metadata_key]);
-    entries = parse_entries(header, file_bytes - sizeof header_bytes - header_bytes);
-  } catch (const Error& error) {
-    throw Error(std::string("damaged header: ") + error.what());
+  SafetensorsHeader header;
+  {
+    const std::string text = read_header(path, file, file_bytes);
+    try {
+      header = parse_safetensors_header(text, file_bytes - sizeof(std::uint64_t) - text.size());
+    } catch (const Error& error) {
+      throw Error(std::string("damaged header: ") + error.what());
+    }
   }
-  for (const Entry& entry : entries) {
-    TensorFile::Tensor& tensor = result.tensors[entry.name];
-    tensor.spec = entry.spec;
-    tensor.bytes.resize(entry.end - entry.begin);
-    read_exactly(file, tensor.bytes.data(), tensor.bytes.size());
-    if (entry.wide) tensor.bytes = narrowed(entry, tensor.bytes);
-  }
+  TensorFile result{std::move(header.metadata), {}};
+  for (const HeaderEntry& entry : header.entries)
+    result.tensors.emplace(entry.name, read_tensor(file, entry));
   return result;
 }
 
@@ -232,9 +172,9 @@ std::string make_header(const TensorFile& file, const std::vector<const NamedTen
   for (const NamedTensor* named : order) {
     const std::string& name = named->first;
     const TensorFile::Tensor& tensor = named->second;
-    if (name == metadata_key) throw Error("a tensor cannot be called " + quoted(name));
-    if (!fits(tensor.spec, tensor.bytes.size()))
-      throw Error(fmt::format("tensor {} is {}, but has {} bytes", quoted(name),
+    if (name == metadata_key) throw Error("a tensor cannot be called " + quoted_name(name));
+    if (tensor.bytes.size() != tensor.spec.bytes())
+      throw Error(fmt::format("tensor {} is {}, but has {} bytes", quoted_name(name),
                               to_string(tensor.spec), tensor.bytes.size()));
     const auto type = std::find_if(std::begin(dtypes), std::end(dtypes), [&](const auto& known) {
       return known.dtype == tensor.spec.dtype;
@@ -265,6 +205,8 @@ TensorFile read_safetensors(const std::string& path) {
     throw Error(path, error.what());
   } catch (const std::filesystem::filesystem_error& error) {
     throw Error(path, "cannot be read: " + error.code().message());
+  } catch (const std::bad_alloc&) {
+    throw Error(path, "needs more memory than there is");
   }
 }
 

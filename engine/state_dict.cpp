@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include "tessera/error.h"
 #include "tessera/op.h"
@@ -187,20 +188,27 @@ std::vector<float> floats(const std::vector<std::byte>& bytes) {
 
 bool is_ignored(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
-std::vector<std::string> problems(const TensorFile& file,
-                                  const std::map<std::string, TorchLayout>& layouts) {
+using LayoutsByName = std::map<std::string, TorchLayout>;
+using Names = std::map<std::string, std::string>;
+
+std::vector<std::string> problems(const TensorFile& file, const LayoutsByName& layouts,
+                                  const Names& names) {
   std::vector<std::string> found;
+  std::set<std::string> known;
   for (const auto& [name, layout] : layouts) {
-    const auto tensor = file.tensors.find(name);
+    const auto in_file = names.find(name);
     const TensorSpec expected = {DType::f32, layout.shape};
-    if (tensor == file.tensors.end())
+    if (in_file == names.end()) {
       found.push_back(fmt::format("'{}' is missing", name));
-    else if (tensor->second.spec != expected)
-      found.push_back(fmt::format("'{}' is {}, expected {}", name, to_string(tensor->second.spec),
-                                  to_string(expected)));
+      continue;
+    }
+    known.insert(in_file->second);
+    if (const TensorSpec& spec = file.tensors.at(in_file->second).spec; spec != expected)
+      found.push_back(
+          fmt::format("'{}' is {}, expected {}", name, to_string(spec), to_string(expected)));
   }
   for (const auto& [name, tensor] : file.tensors)
-    if (!layouts.contains(name) && !is_ignored(name))
+    if (!known.contains(name) && !is_ignored(name))
       found.push_back(fmt::format("'{}' is unexpected", name));
   return found;
 }
@@ -233,11 +241,13 @@ std::vector<float> to_torch(const TorchLayout& layout, std::span<const float> x)
 
 void load_state_dict(const TensorFile& file, const Graph& graph, Params& params) {
   const auto layouts = torch_layouts(graph);
-  const std::vector<std::string> found = problems(file, layouts);
+  const Names names = names_in_file(file, layouts);
+  const std::vector<std::string> found = problems(file, layouts, names);
   if (!found.empty())
     throw Error("state_dict", fmt::format("does not fit: {}", fmt::join(found, "; ")));
   for (const auto& [name, layout] : layouts) {
-    const std::vector<float> values = from_torch(layout, floats(file.tensors.at(name).bytes));
+    const std::vector<float> values =
+        from_torch(layout, floats(file.tensors.at(names.at(name)).bytes));
     params.write(name, std::as_bytes(std::span(values)));
   }
 }

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
+#include "engine/bounded_json.h"
 #include "engine/names.h"
 #include "tessera/error.h"
 
@@ -15,27 +17,27 @@ using nlohmann::json;
 
 /// A whole number from `least` to 2^31 - 1.
 std::int64_t whole(const json& j, const char* name, std::int64_t least) {
-  const json& value = j.at(name);
+  const json& value = member_of(j, name);
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
   if (!value.is_number_integer() || value > most || value < least)
-    throw Error(fmt::format("'{}' is {}, expected a whole number from {} to {}", name, value.dump(),
+    throw Error(fmt::format("'{}' is {}, expected a whole number from {} to {}", name, shown(value),
                             least, most));
   return value;
 }
 
 double finite(const json& j, const char* name) {
-  const json& value = j.at(name);
+  const json& value = member_of(j, name);
   if (!value.is_number() || !std::isfinite(value.get<double>()))
-    throw Error(fmt::format("'{}' is {}, expected a finite number", name, value.dump()));
+    throw Error(fmt::format("'{}' is {}, expected a finite number", name, shown(value)));
   return value;
 }
 
 std::vector<double> finite_numbers(const json& j, const char* name) {
-  const json& values = j.at(name);
+  const json& values = member_of(j, name);
   if (!values.is_array() || !std::all_of(values.begin(), values.end(), [](const json& value) {
         return value.is_number() && std::isfinite(value.get<double>());
       }))
-    throw Error(fmt::format("'{}' is {}, expected finite numbers", name, values.dump()));
+    throw Error(fmt::format("'{}' is {}, expected finite numbers", name, shown(values)));
   return values;
 }
 
@@ -84,10 +86,10 @@ json schedule_json(const ScheduleOptions& o) {
 }
 
 ScheduleOptions schedule_of(const json& j) {
-  return {tessera::schedule_of(j.at("name").get<std::string>()),
+  return {tessera::schedule_of(json_member<std::string>(j, "name")),
           whole(j, "steps", 0),
           whole(j, "period", 1),
-          j.at("milestones").get<std::vector<std::int64_t>>(),
+          json_member<std::vector<std::int64_t>>(j, "milestones"),
           finite(j, "gamma"),
           finite(j, "power"),
           finite(j, "min_lr"),
@@ -100,31 +102,32 @@ ScheduleOptions schedule_of(const json& j) {
 
 /// The first checkpoints knew sgd with momentum only.
 TrainerOptions options_of(const json& training) {
-  const json& j = training.at("optimizer");
+  const json& j = json_object(training, "optimizer");
   TrainerOptions o;
-  o.optimizer = optimizer_of(j.at("name"));
+  o.optimizer = optimizer_of(json_member<std::string>(j, "name"));
   o.lr = finite(j, "lr");
   o.momentum = finite(j, "momentum");
   if (!training.contains("schedule")) return with_defaults(o);
-  j.at("nesterov").get_to(o.nesterov);
+  o.nesterov = json_member<bool>(j, "nesterov");
   o.beta1 = finite(j, "beta1");
   o.beta2 = finite(j, "beta2");
   o.alpha = finite(j, "alpha");
   o.eps = finite(j, "eps");
   o.weight_decay = finite(j, "weight_decay");
-  j.at("decay_all").get_to(o.decay_all);
+  o.decay_all = json_member<bool>(j, "decay_all");
   o.clip_value = finite(j, "clip_value");
   o.clip_norm = finite(j, "clip_norm");
   o.accumulate = whole(j, "accumulate", 1);
   o.ema = finite(j, "ema");
-  o.augment = augmentation_of(j.value("augment", ""));  // newer than the rest, as what follows
+  o.augment =
+      augmentation_of(json_member_or<std::string>(j, "augment", ""));  // newer, as what follows
   if (j.contains("label_smoothing"))
     o.loss = {finite(j, "label_smoothing"), finite_numbers(j, "class_weights")};
-  o.seed = j.value("seed", std::uint64_t{0});
-  o.on_nan = on_nan_of(j.value("on_nan", "stop"));
-  o.freeze = j.value("freeze", std::vector<std::string>{});
-  o.train_only = j.value("train_only", std::vector<std::string>{});
-  o.schedule = schedule_of(training.at("schedule"));
+  o.seed = json_member_or(j, "seed", std::uint64_t{0});
+  o.on_nan = on_nan_of(json_member_or<std::string>(j, "on_nan", "stop"));
+  o.freeze = json_member_or(j, "freeze", std::vector<std::string>{});
+  o.train_only = json_member_or(j, "train_only", std::vector<std::string>{});
+  o.schedule = schedule_of(json_object(training, "schedule"));
   return with_defaults(o);
 }
 
@@ -137,12 +140,12 @@ json best_json(const BestEpoch& best) {
 }
 
 std::optional<double> optional_number(const json& j, const char* name) {
-  return j.at(name).is_null() ? std::nullopt : std::optional(finite(j, name));
+  return member_of(j, name).is_null() ? std::nullopt : std::optional(finite(j, name));
 }
 
 BestEpoch best_of(const json& j) {
-  return {j.at("keep"), best_by_of(j.at("by")), whole(j, "patience", 0), whole(j, "epoch", 0),
-          optional_number(j, "value")};
+  return {json_member<bool>(j, "keep"), best_by_of(json_member<std::string>(j, "by")),
+          whole(j, "patience", 0), whole(j, "epoch", 0), optional_number(j, "value")};
 }
 
 json plateau_json(const Plateau& plateau) {
@@ -170,20 +173,28 @@ json fingerprint_json(const DataFingerprint& print) {
 }
 
 DataFingerprint fingerprint_of(const json& j) {
-  DataFingerprint print{j.at("images"), j.at("sum"), {}, j.at("divided"), j.at("cutoffs")};
-  const std::string hashes = j.at("hashes");
-  for (std::size_t i = 0; i + digits <= hashes.size(); i += digits)
-    print.hashes.push_back(
-        static_cast<std::uint32_t>(std::stoul(hashes.substr(i, digits), nullptr, 16)));
+  DataFingerprint print{json_member<std::vector<std::int64_t>>(j, "images"),
+                        json_member<std::uint64_t>(j, "sum"),
+                        {},
+                        json_member<bool>(j, "divided"),
+                        json_member<std::vector<std::int64_t>>(j, "cutoffs")};
+  const auto hashes = json_member<std::string>(j, "hashes");
+  for (std::size_t i = 0; i + digits <= hashes.size(); i += digits) {
+    std::uint32_t hash = 0;
+    const char *const begin = hashes.data() + i, *const end = begin + digits;
+    if (std::from_chars(begin, end, hash, 16).ptr != end)
+      throw Error("'hashes' has something other than hexadecimal digits");
+    print.hashes.push_back(hash);
+  }
   return print;
 }
 
 /// What checkpoints of earlier versions do not have.
 void read_newer(const json& j, TrainingState& state) {
-  if (j.contains("best")) state.best = best_of(j.at("best"));
-  if (j.contains("plateau")) state.plateau = plateau_of(j.at("plateau"));
-  if (j.contains("train_data")) state.train_data = fingerprint_of(j.at("train_data"));
-  if (j.contains("test_data")) state.test_data = fingerprint_of(j.at("test_data"));
+  if (j.contains("best")) state.best = best_of(json_object(j, "best"));
+  if (j.contains("plateau")) state.plateau = plateau_of(json_object(j, "plateau"));
+  if (j.contains("train_data")) state.train_data = fingerprint_of(json_object(j, "train_data"));
+  if (j.contains("test_data")) state.test_data = fingerprint_of(json_object(j, "test_data"));
   if (j.contains("train_images")) state.train_images = whole(j, "train_images", 0);
   if (j.contains("epoch_images")) {
     state.epoch_images = whole(j, "epoch_images", 0);
@@ -222,10 +233,10 @@ json training_json(const TrainingState& t) {
 }
 
 TrainingState training_of(const json& j) {
-  const json& seed = j.at("generator").at("seed");
+  const json& seed = member_of(json_object(j, "generator"), "seed");
   if (!seed.is_number_unsigned())
-    throw Error(fmt::format("'seed' is {}, expected a whole number from 0", seed.dump()));
-  TrainingState state{j.at("data"),
+    throw Error(fmt::format("'seed' is {}, expected a whole number from 0", shown(seed)));
+  TrainingState state{json_member<std::string>(j, "data"),
                       seed,
                       whole(j, "batch", 0),
                       options_of(j),
@@ -235,7 +246,8 @@ TrainingState training_of(const json& j) {
                       finite(j, "epoch_loss_sum"),
                       j.contains("held_out") ? finite(j, "held_out") : 0.1,
                       j.contains("skipped") ? whole(j, "skipped", 0) : 0};
-  if (j.value("split", "order") == "order") state.split_rule = SplitRule::by_order;
+  if (json_member_or<std::string>(j, "split", "order") == "order")
+    state.split_rule = SplitRule::by_order;
   read_newer(j, state);
   return state;
 }

@@ -18,8 +18,8 @@ std::vector<double> finite_numbers(const nlohmann::json& j, const char* name);
 
 /// The inverse of training_of.
 nlohmann::json training_json(const TrainingState& training);
-/// Also of checkpoints of earlier versions, in which some numbers are missing. Throws Error, or the
-/// library's own exceptions, when one is damaged.
+/// Also of checkpoints of earlier versions, in which some numbers are missing. Throws Error
+/// when one is damaged.
 TrainingState training_of(const nlohmann::json& j);
 
 }  // namespace tessera

@@ -7,10 +7,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <span>
 
+#include "engine/atomic_file.h"
+#include "engine/bounded_json.h"
 #include "engine/json_text.h"
+#include "engine/private_file.h"
 #include "engine/tuning_parts.h"
 #include "engine/user_folder.h"
 #include "tessera/device.h"
@@ -21,7 +23,10 @@ namespace tessera {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 using nlohmann::ordered_json;
+
+constexpr std::size_t most_bytes = std::size_t{16} << 20;
 
 /// "PoCL CPU, 3.1" as part of a file's name.
 std::string plain(const std::string& text) {
@@ -39,16 +44,16 @@ std::string path_of(const DeviceInfo& info) {
   return folder.empty() ? std::string() : fmt::format("{}/{}.json", folder, file_name_of(info));
 }
 
-Tuning results_of(const ordered_json& j) {
+Tuning results_of(const json& j) {
   Tuning tuning;
-  for (const auto& [key, result] : j.at("results").items())
-    tuning[key] = {candidate_of(result), result.at("microseconds").get<double>() / 1e6,
-                   result.at("default_microseconds").get<double>() / 1e6};
+  for (const auto& [key, result] : json_object(j, "results").items())
+    tuning[key] = {candidate_of(result), json_member<double>(result, "microseconds") / 1e6,
+                   json_member<double>(result, "default_microseconds") / 1e6};
   return tuning;
 }
 
-void expect(const ordered_json& j, const char* member, const std::string& expected) {
-  const auto found = j.at(member).get<std::string>();
+void expect(const json& j, const char* member, const std::string& expected) {
+  const auto found = json_member<std::string>(j, member);
   if (found != expected)
     throw Error(fmt::format("{} is '{}', expected '{}'", member, found, expected));
 }
@@ -57,13 +62,11 @@ void expect(const ordered_json& j, const char* member, const std::string& expect
 TuningFile read(const std::string& path, std::string_view text, const DeviceInfo& info) {
   TuningFile file{path, {}, {}};
   try {
-    const auto j = ordered_json::parse(text);
+    const auto j = parse_json<json>(text);
     expect(j, "tessera", TESSERA_VERSION);
     expect(j, "device", info.name);
     expect(j, "driver", info.driver);
     file.tuning = results_of(j);
-  } catch (const ordered_json::exception& error) {
-    file.problem = error.what();
   } catch (const Error& error) {
     file.problem = error.what();
   }
@@ -71,9 +74,9 @@ TuningFile read(const std::string& path, std::string_view text, const DeviceInfo
 }
 
 /// Whether shipped results are for a device; their names are patterns, as in a shell.
-bool fits(const ordered_json& j, const DeviceInfo& info) {
+bool fits(const json& j, const DeviceInfo& info) {
   const auto matches = [&](const char* member, const std::string& value) {
-    return fnmatch(j.at(member).get<std::string>().c_str(), value.c_str(), 0) == 0;
+    return fnmatch(json_member<std::string>(j, member).c_str(), value.c_str(), 0) == 0;
   };
   return matches("device", info.name) && matches("driver", info.driver);
 }
@@ -105,10 +108,10 @@ ordered_json to_json(const Candidate& candidate) {
   return {{"algorithm", candidate.algorithm}, {"parameters", parameters}};
 }
 
-Candidate candidate_of(const ordered_json& j) {
-  Candidate candidate{j.at("algorithm").get<std::string>(), {}};
-  for (const auto& [name, value] : j.at("parameters").items())
-    candidate.parameters[name] = value.get<std::int64_t>();
+Candidate candidate_of(const json& j) {
+  Candidate candidate{json_member<std::string>(j, "algorithm"), {}};
+  for (const auto& [name, value] : json_object(j, "parameters").items())
+    candidate.parameters[name] = json_value<std::int64_t>(value, "'" + name + "'");
   return candidate;
 }
 
@@ -120,7 +123,7 @@ std::string tuning_folder() {
 
 std::optional<TuningFile> shipped_tuning(const DeviceInfo& info) {
   for (const ShippedFile& file : shipped_tuning_files()) {
-    const auto j = ordered_json::parse(file.text);
+    const auto j = json::parse(file.text);
     if (fits(j, info)) return TuningFile{std::string(file.name), results_of(j), {}};
   }
   return {};
@@ -128,9 +131,13 @@ std::optional<TuningFile> shipped_tuning(const DeviceInfo& info) {
 
 std::optional<TuningFile> stored_tuning(const DeviceInfo& info) {
   const std::string path = path_of(info);
-  std::ifstream file(path, std::ios::binary);
-  if (path.empty() || !file) return {};
-  return read(path, std::string{std::istreambuf_iterator<char>(file), {}}, info);
+  if (path.empty()) return {};
+  try {
+    const auto text = read_private_file(path, most_bytes);
+    return text ? std::optional(read(path, *text, info)) : std::nullopt;
+  } catch (const Error& error) {
+    return TuningFile{path, {}, error.what()};
+  }
 }
 
 Tuning load_tuning(const DeviceInfo& info) {
@@ -148,12 +155,12 @@ std::string store_tuning(const DeviceInfo& info, const Tuning& tuning) {
     throw Error("tuning",
                 "there is no folder for results, expected the variable "
                 "TESSERA_TUNING_DIR, XDG_CONFIG_HOME or HOME");
-  make_folder(tuning_folder());
+  make_private_folder(tuning_folder());
   const OutputLock lock(path, OutputLock::Busy::waits);  // others store results too
   Tuning all = tuning;
   if (auto stored = stored_tuning(info)) all.merge(stored->tuning);
   const std::string text = text_of(info, all);
-  write_file(path, text);
+  write_file_atomically(path, {std::as_bytes(std::span(text))}, private_mode);
   return path;
 }
 

@@ -1,4 +1,5 @@
 // Jobs and reports of the tuner as lines of JSON.
+#include "engine/bounded_json.h"
 #include "engine/json_text.h"
 #include "engine/tuning_parts.h"
 #include "tessera/error.h"
@@ -8,15 +9,17 @@
 namespace tessera {
 namespace {
 
+using nlohmann::json;
 using nlohmann::ordered_json;
 
 template <std::size_t type = 0>
-Attribute attribute_of(std::size_t index, const ordered_json& value) {
+Attribute attribute_of(std::size_t index, const json& value) {
   if constexpr (type == std::variant_size_v<Attribute>)
     throw Error("tuner", "an attribute has an unknown type");
   else
-    return index == type ? Attribute(value.get<std::variant_alternative_t<type, Attribute>>())
-                         : attribute_of<type + 1>(index, value);
+    return index == type
+               ? Attribute(json_value<std::variant_alternative_t<type, Attribute>>(value, "value"))
+               : attribute_of<type + 1>(index, value);
 }
 
 ordered_json to_json(const Graph& graph) {
@@ -26,17 +29,19 @@ ordered_json to_json(const Graph& graph) {
   return {{"op", node.op->name}, {"inputs", inputs}, {"attributes", to_json(node.attributes)}};
 }
 
-Graph graph_of(const ordered_json& j) {
+Graph graph_of(const json& j) {
   std::vector<TensorSpec> inputs;
-  for (const auto& shape : j.at("inputs")) inputs.push_back({DType::f32, shape.get<Shape>()});
-  return graph_of_one(j.at("op").get<std::string>(), inputs, attributes_of(j.at("attributes")));
+  for (const auto& shape : member_of(j, "inputs"))
+    inputs.push_back({DType::f32, json_value<Shape>(shape, "shape")});
+  return graph_of_one(json_member<std::string>(j, "op"), inputs,
+                      attributes_of(json_object(j, "attributes")));
 }
 
 template <class Parse>
 auto parsed(std::string_view line, const Parse& parse) {
   try {
-    return parse(ordered_json::parse(line));
-  } catch (const ordered_json::exception& error) {
+    return parse(parse_json<json>(line));
+  } catch (const Error& error) {
     throw Error("tuner", std::string("found a line that cannot be read: ") + error.what());
   }
 }
@@ -53,10 +58,14 @@ ordered_json to_json(const Attributes& attributes) {
   return all;
 }
 
-Attributes attributes_of(const ordered_json& j) {
+Attributes attributes_of(const json& j) {
   std::map<std::string, Attribute, std::less<>> attributes;
-  for (const auto& [name, value] : j.items())
-    attributes[name] = attribute_of(value.at(0).get<std::size_t>(), value.at(1));
+  for (const auto& [name, value] : j.items()) {
+    if (!value.is_array() || value.size() != 2)
+      throw Error(
+          fmt::format("attribute '{}' is {}, expected its type and its value", name, shown(value)));
+    attributes[name] = attribute_of(json_value<std::size_t>(value[0], "type"), value[1]);
+  }
   return Attributes(std::move(attributes));
 }
 
@@ -69,10 +78,10 @@ std::string to_line(const TuningJob& job) {
 }
 
 TuningJob tuning_job_of(std::string_view line) {
-  return parsed(line, [](const ordered_json& j) {
-    TuningJob job{graph_of(j.at("node")), {}, {}, j.at("memory").get<std::size_t>()};
+  return parsed(line, [](const json& j) {
+    TuningJob job{graph_of(member_of(j, "node")), {}, {}, json_member<std::size_t>(j, "memory")};
     if (j.contains("baseline")) job.baseline = candidate_of(j["baseline"]);
-    for (const auto& candidate : j.at("candidates"))
+    for (const auto& candidate : member_of(j, "candidates"))
       job.candidates.push_back(candidate_of(candidate));
     return job;
   });
@@ -85,9 +94,9 @@ std::string to_line(const TuningReport& report) {
 }
 
 TuningReport tuning_report_of(std::string_view line) {
-  return parsed(line, [](const ordered_json& j) {
-    return TuningReport{j.at("error").get<std::string>(), j.at("seconds").get<double>(),
-                        j.at("baseline_seconds").get<double>()};
+  return parsed(line, [](const json& j) {
+    return TuningReport{json_member<std::string>(j, "error"), json_member<double>(j, "seconds"),
+                        json_member<double>(j, "baseline_seconds")};
   });
 }
 

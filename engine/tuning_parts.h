@@ -15,12 +15,12 @@ Graph graph_of_one(std::string_view op, const std::vector<TensorSpec>& inputs,
 std::string file_name_of(const DeviceInfo& info);
 
 nlohmann::ordered_json to_json(const Attributes& attributes);
-/// Throws nlohmann's exception, or Error, when it is none.
-Attributes attributes_of(const nlohmann::ordered_json& j);
+/// Throws Error when it is none.
+Attributes attributes_of(const nlohmann::json& j);
 
 nlohmann::ordered_json to_json(const Candidate& candidate);
-/// Throws nlohmann's exception when it is none.
-Candidate candidate_of(const nlohmann::ordered_json& j);
+/// Throws Error when it is none.
+Candidate candidate_of(const nlohmann::json& j);
 
 /// Those of the folder tuning/.
 struct ShippedFile {

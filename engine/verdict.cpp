@@ -4,10 +4,13 @@
 
 #include <cctype>
 #include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 
+#include "engine/atomic_file.h"
+#include "engine/bounded_json.h"
 #include "engine/json_text.h"
+#include "engine/private_file.h"
 #include "engine/tuning_parts.h"
 #include "engine/user_folder.h"
 #include "tessera/error.h"
@@ -36,14 +39,19 @@ ordered_json subject(const DeviceInfo& info) {
 
 }  // namespace
 
+// A file that is damaged, or that others could have written, is none.
 std::optional<Verdict> load_verdict(const DeviceInfo& info) {
-  std::ifstream file(path_of(info), std::ios::binary);
-  if (!file) return {};
-  const auto j = ordered_json::parse(file, nullptr, false);
-  if (!j.is_object() || j.value("subject", ordered_json()) != subject(info) ||
-      !j.contains("avoid") || !j["avoid"].is_string())
+  constexpr std::size_t most_bytes = std::size_t{1} << 20;
+  try {
+    const std::string path = path_of(info);
+    const auto text = path.empty() ? std::nullopt : read_private_file(path, most_bytes);
+    if (!text) return {};
+    const auto j = parse_json<ordered_json>(*text);
+    if (member_of(j, "subject") != subject(info)) return {};
+    return Verdict{json_member<std::string>(j, "avoid")};
+  } catch (const Error&) {
     return {};
-  return Verdict{j["avoid"].get<std::string>()};
+  }
 }
 
 std::string reason_to_avoid(const DeviceInfo& info) {
@@ -57,9 +65,10 @@ std::string store_verdict(const DeviceInfo& info, const Verdict& verdict) {
     throw Error("doctor",
                 "there is no folder for results, expected the variable TESSERA_DOCTOR_DIR, "
                 "XDG_CONFIG_HOME or HOME");
-  make_folder(folder());
+  make_private_folder(folder());
   const ordered_json j = {{"subject", subject(info)}, {"avoid", verdict.avoid}};
-  write_file(path, json_text(j, 2) + "\n");
+  const std::string text = json_text(j, 2) + "\n";
+  write_file_atomically(path, {std::as_bytes(std::span(text))}, private_mode);
   return path;
 }
 

@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <sstream>
 #include <string>
 
+#include "tessera/cache.h"
 #include "tools/commands.h"
 #include "tools/help.h"
 #include "tools/interrupt.h"
@@ -42,6 +44,14 @@ std::string suggestion(const CLI::App& app) {
         return tessera::tools::did_you_mean(word.substr(2, word.find('=') - 2), names, "--");
   }
   return {};
+}
+
+/// PoCL keeps compiled kernels, which are code, in a folder that others may write to where the
+/// umask lets them: it gets one of its own, unless the user has named one. A library must not do
+/// this to its application.
+void keep_kernels_private() {
+  if (const std::string folder = tessera::private_cache_folder("pocl"); !folder.empty())
+    ::setenv("POCL_CACHE_DIR", folder.c_str(), 0);
 }
 
 int failed(const std::string& message, int exit_code) {
@@ -97,6 +107,7 @@ int main(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   add_commands(app);
   try {
+    keep_kernels_private();
     return run(app, argc, argv);
   } catch (const std::exception& error) {
     return failed(tessera::tools::message_of(error), 1);

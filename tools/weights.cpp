@@ -44,7 +44,7 @@ bool is_checkpoint(const TensorFile& file) {
 }
 
 TensorFile read_state_dict(const std::string& path) {
-  TensorFile file = read_safetensors(path);
+  TensorFile file = read_weights(path);
   if (is_checkpoint(file))
     throw Error(path, "is a network of Tessera, expected weights of PyTorch");
   return file;
@@ -76,10 +76,11 @@ std::vector<std::string> names_of_head(const std::string& model, const ImageInpu
 /// The classes that the weights are for: the first dimension of what grows with their number.
 std::int64_t count_classes(const std::string& model, const ImageInput& input,
                            const TensorFile& file) {
+  const auto names = names_in_file(file, layouts_of(model, input, 2));
   for (const std::string& name : names_of_head(model, input)) {
-    const auto found = file.tensors.find(name);
-    if (found == file.tensors.end()) continue;
-    const TensorSpec& spec = found->second.spec;
+    const auto found = names.find(name);
+    if (found == names.end()) continue;
+    const TensorSpec& spec = file.tensors.at(found->second).spec;
     if (spec.rank() > 0 && spec.elements() > 0) return spec.shape[0];
   }
   return model_info(model).classes;
@@ -190,18 +191,23 @@ void run_export(const ExportArguments& arguments) {
 }  // namespace
 
 void load_weights(const std::string& path, Network& network, bool new_head) {
-  TensorFile file = read_safetensors(path);
+  TensorFile file = read_weights(path);
   if (is_checkpoint(file)) return load_checkpoint(path, network, new_head);
   const Model& model = network.model();
   const TensorFile own = state_dict(network);
+  const auto names = is_onnx(model.name)
+                         ? std::map<std::string, std::string>{}
+                         : names_in_file(file, layouts_of(model.name, model.input, 2));
   bool has_other_head = false;
-  for (const std::string& name : names_of_head(model))
-    if (const auto found = file.tensors.find(name);
-        found != file.tensors.end() && own.tensors.contains(name) &&
-        found->second.spec != own.tensors.at(name).spec) {
-      has_other_head = true;
-      if (new_head) found->second = own.tensors.at(name);
-    }
+  for (const std::string& name : names_of_head(model)) {
+    const auto renamed = names.find(name);
+    const auto found = file.tensors.find(renamed == names.end() ? name : renamed->second);
+    if (found == file.tensors.end() || !own.tensors.contains(name) ||
+        found->second.spec == own.tensors.at(name).spec)
+      continue;
+    has_other_head = true;
+    if (new_head) found->second = own.tensors.at(name);
+  }
   try {
     write_tensors(path, file, network);
   } catch (const Error& error) {
@@ -210,7 +216,7 @@ void load_weights(const std::string& path, Network& network, bool new_head) {
 }
 
 std::optional<ImageOptions> pixels_of_weights(const std::string& path) {
-  if (!is_checkpoint(read_safetensors(path))) return {};
+  if (!is_checkpoint(read_weights(path))) return {};
   return read_checkpoint(path).input.options;
 }
 
@@ -221,7 +227,8 @@ void add_import_command(CLI::App& app) {
   command
       ->add_option("weights", arguments->weights,
                    "safetensors file of a state_dict with torchvision's names, as "
-                   "safetensors.torch.save_file writes it")
+                   "safetensors.torch.save_file writes it, or a model.safetensors.index.json of "
+                   "several")
       ->required();
   command->add_option("--model", arguments->model, "name of the model (see tessera models)")
       ->required();

@@ -1,7 +1,7 @@
 #include "backends/opencl/disk_cache.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -11,9 +11,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <random>
 
+#include "engine/private_file.h"
 #include "engine/user_folder.h"
 
 namespace tessera::opencl {
@@ -38,13 +38,6 @@ Header header_of(const std::string& key, const std::vector<unsigned char>& bytes
   return header;
 }
 
-/// A binary is code: what others may put there is not run.
-bool is_trusted(const std::string& folder) noexcept {
-  struct stat found = {};
-  return ::stat(folder.c_str(), &found) == 0 && (found.st_mode & S_IWOTH) == 0 &&
-         (found.st_uid == ::geteuid() || found.st_uid == 0);
-}
-
 }  // namespace
 
 std::string DiskCache::default_folder() {
@@ -53,11 +46,13 @@ std::string DiskCache::default_folder() {
 
 DiskCache::DiskCache(std::string folder) noexcept : folder_(std::move(folder)) {
   try {
-    if (!folder_.empty()) fs::create_directories(folder_);
+    if (folder_.empty()) return;
+    make_private_folder(folder_);
+    // A binary is code: what others may put there is not run.
+    if (!distrust_of_folder(folder_).empty()) folder_.clear();
   } catch (...) {
     folder_.clear();
   }
-  if (!is_trusted(folder_)) folder_.clear();
 }
 
 std::string DiskCache::key(std::string_view text) {
@@ -86,10 +81,12 @@ void DiskCache::store(const std::string& key,
 
 std::optional<std::vector<unsigned char>> DiskCache::read(const std::string& key) const {
   if (folder_.empty()) return {};
-  std::ifstream file(path(key), std::ios::binary);
+  constexpr std::size_t most_bytes = std::size_t{1} << 28;
+  const auto text = read_private_file(path(key), most_bytes);
   Header found;
-  if (!file.read(reinterpret_cast<char*>(&found), sizeof found)) return {};
-  std::vector<unsigned char> bytes{std::istreambuf_iterator<char>(file), {}};
+  if (!text || text->size() < sizeof found) return {};
+  std::memcpy(&found, text->data(), sizeof found);
+  std::vector<unsigned char> bytes(text->begin() + sizeof found, text->end());
   const Header expected = header_of(key, bytes);
   if (std::memcmp(&found, &expected, sizeof found) != 0) return {};
   return bytes;
@@ -101,6 +98,11 @@ void DiskCache::write(const std::string& key, const std::vector<unsigned char>& 
   const std::string temporary =
       fmt::format("{}.{}.{:08x}", path(key), ::getpid(), std::random_device()());
   const Header header = header_of(key, bytes);
+  // O_EXCL: no link that stands there is followed.
+  const int created =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, private_mode);
+  if (created < 0) return;
+  ::close(created);
   std::ofstream file(temporary, std::ios::binary);
   file.write(reinterpret_cast<const char*>(&header), sizeof header);
   file.write(reinterpret_cast<const char*>(bytes.data()),

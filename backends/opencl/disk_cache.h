@@ -1,6 +1,6 @@
 // Compiled programs on disk: one file per key, in TESSERA_CACHE_DIR, else $XDG_CACHE_HOME/tessera,
-// else ~/.cache/tessera. An unusable folder, or one that others can write to, is no cache, and a
-// bad entry is no entry.
+// else ~/.cache/tessera. An unusable folder, or one that others can write to, is no cache, and an
+// entry that is bad, or that others could have written, is no entry.
 #pragma once
 
 #include <optional>

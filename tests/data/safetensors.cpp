@@ -1,9 +1,14 @@
 // safetensors files: round trips, and every kind of damage.
 #include "tessera/safetensors.h"
 
-#include <algorithm>
-#include <cstring>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <ctime>
+
+#include "tessera/checkpoint.h"
 #include "tests/data/files.h"
 
 namespace tessera::tests {
@@ -51,6 +56,7 @@ std::string error_of_file(const Bytes& bytes) {
   const std::string path = folder / "x.safetensors";
   write_file(path, bytes);
   const std::string error = error_of([&] { read_safetensors(path); });
+  if (error.empty()) return error;
   const std::string start = where(path);
   REQUIRE(error.substr(0, start.size()) == start);
   CHECK_FALSE(contains(error, "\n"));
@@ -153,8 +159,15 @@ TEST_CASE("a tensor that does not add up is refused") {
   };
   const std::string f32 = "\"F32\"";
   CHECK(error("1", "[2]", "[0,8]") == "tensor \"x\" has no element type");
-  CHECK(error("\"F16\"", "[4]", "[0,8]") ==
-        "tensor \"x\" has elements of type \"F16\", expected F32, I32, I64 or U8");
+  CHECK(
+      error("\"F8_E4M3\"", "[8]", "[0,8]") ==
+      "tensor \"x\" has elements of type \"F8_E4M3\", expected F32, F16, BF16, F64, I64, I32, I16, "
+      "I8, U64, U32, U16, U8, BOOL");
+  CHECK(error("\"F16\"", "[3]", "[0,8]") == "tensor \"x\" is f16[3], but takes 8 bytes");
+  std::string ones = "1";
+  for (int i = 0; i < 64; ++i) ones += ",1";
+  CHECK(error(f32, "[" + ones + "]", "[0,8]") ==
+        "tensor \"x\" has a shape of more than 64 numbers");
   CHECK(error(f32, "2", "[0,8]") == "tensor \"x\" has no shape");
   CHECK(error(f32, "[2]", "{}") == "tensor \"x\" has no data_offsets");
   for (const char* wrong : {"[-2]", "[2.0]", "[\"2\"]", "[9223372036854775808]", "[1e99]"})
@@ -195,6 +208,125 @@ TEST_CASE("PyTorch's integers of 64 bits are read as those of 32, or refused") {
   write(0, 2147483648);
   CHECK(error_of_file(bytes) ==
         "tensor \"n\" has the element 2147483648, expected numbers of 32 bits");
+}
+
+namespace {
+
+/// The tensor of a file whose elements have these bits.
+template <typename Element>
+TensorFile::Tensor read_elements(const std::string& type, const std::vector<Element>& elements) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.safetensors";
+  const std::size_t size = elements.size() * sizeof(Element);
+  Bytes bytes =
+      file_of(fmt::format(R"({{"x":{{"dtype":"{}","shape":[{}],"data_offsets":[0,{}]}}}})", type,
+                          elements.size(), size),
+              size);
+  std::memcpy(&bytes[bytes.size() - size], elements.data(), size);
+  write_file(path, bytes);
+  return read_safetensors(path).tensors.at("x");
+}
+
+template <typename Element>
+std::vector<float> read_floats(const std::string& type, const std::vector<Element>& elements) {
+  const TensorFile::Tensor x = read_elements(type, elements);
+  REQUIRE(x.spec == TensorSpec{DType::f32, {std::ssize(elements)}});
+  std::vector<float> values(elements.size());
+  REQUIRE(x.bytes.size() == values.size() * sizeof(float));
+  std::memcpy(values.data(), x.bytes.data(), x.bytes.size());
+  return values;
+}
+
+template <typename Element>
+std::vector<std::int32_t> read_integers(const std::string& type,
+                                        const std::vector<Element>& elements) {
+  const TensorFile::Tensor x = read_elements(type, elements);
+  REQUIRE(x.spec == TensorSpec{DType::i32, {std::ssize(elements)}});
+  std::vector<std::int32_t> values(elements.size());
+  REQUIRE(x.bytes.size() == values.size() * sizeof(std::int32_t));
+  std::memcpy(values.data(), x.bytes.data(), x.bytes.size());
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("floats of 16 and 64 bits are read as float32") {
+  using Half = std::vector<std::uint16_t>;
+  // 1, -2, the largest, the smallest normal and subnormal ones, zeros, infinity
+  CHECK(read_floats("F16", Half{0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x83ff, 0, 0x7c00}) ==
+        std::vector<float>{1, -2, 65504, 6.103515625e-05f, 5.960464477539063e-08f,
+                           -6.097555160522461e-05f, 0, INFINITY});
+  CHECK(std::signbit(read_floats("F16", Half{0x8000})[0]));
+  CHECK(std::isnan(read_floats("F16", Half{0x7e01})[0]));
+  CHECK(read_floats("BF16", Half{0x3f80, 0xc000, 0x7f80, 0x0001}) ==
+        std::vector<float>{1, -2, INFINITY, 9.183549615799121e-41f});
+  CHECK(read_floats("F64", std::vector<double>{0.1, -1e300 * 1e10, 1e-300}) ==
+        std::vector<float>{0.1f, -INFINITY, 0});
+  CHECK(contains(error_of([] {
+                   read_floats("F64", std::vector<double>{1, 1e300});
+                 }),
+                 "tensor \"x\" has the element 1e+300, expected numbers that float32 holds"));
+}
+
+TEST_CASE("integers of any width are read as i32, and truth values as u8") {
+  using Integers = std::vector<std::int32_t>;
+  CHECK(read_integers("I8", std::vector<std::int8_t>{-128, 127}) == Integers{-128, 127});
+  CHECK(read_integers("I16", std::vector<std::int16_t>{-32768, 5}) == Integers{-32768, 5});
+  CHECK(read_integers("U16", std::vector<std::uint16_t>{65535}) == Integers{65535});
+  CHECK(read_integers("U32", std::vector<std::uint32_t>{7}) == Integers{7});
+  CHECK(read_integers("U64", std::vector<std::uint64_t>{8}) == Integers{8});
+  CHECK(contains(error_of([] { read_integers("U32", std::vector<std::uint32_t>{1u << 31}); }),
+                 "has the element 2147483648, expected numbers of 32 bits"));
+  const TensorFile::Tensor truth = read_elements("BOOL", std::vector<std::uint8_t>{0, 1});
+  CHECK(truth.spec == TensorSpec{DType::u8, {2}});
+}
+
+TEST_CASE("a file of torch.save is answered with what converts it") {
+  for (const Bytes& start :
+       {Bytes{'P', 'K', 3, 4, 0, 0, 8, 8, 0, 0}, Bytes{0x80, 2, 0x8a, 10, 'l', 0xfc, 0x9c, 'F'}}) {
+    const std::string error = error_of_file(start);
+    CHECK(contains(error, "is a file of torch.save, expected safetensors"));
+    CHECK(contains(error, "`import torch, safetensors.torch`"));
+    CHECK(contains(error, "save_file(torch.load(\"x.safetensors\""));
+  }
+  // A header of 0x280 bytes begins like a pickle.
+  const std::string header = "{}" + std::string(0x280 - 2, ' ');
+  CHECK(error_of_file(file_of(header, 0)) == "");
+}
+
+TEST_CASE("a header of many tensors takes time and memory in proportion") {
+  std::string header = "{";
+  for (int i = 0; i < 30000; ++i)
+    header +=
+        fmt::format(R"({}"layer.{}.weight":{{"dtype":"F32","shape":[1],"data_offsets":[{},{}]}})",
+                    i ? "," : "", i, 4 * i, 4 * i + 4);
+  const std::clock_t begin = std::clock();
+  CHECK(error_of_file(file_of(header + "}", 4 * 30000)) == "");
+  CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 1);
+}
+
+TEST_CASE("metadata of a checkpoint that are nested deeply are refused") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.safetensors";
+  TensorFile file;
+  file.metadata = {{"format", "tessera-1"}, {"model", "lenet5"}, {"classes", "[]"}};
+  const std::string deep = std::string(200000, '[') + std::string(200000, ']');
+  for (const std::string& training : {deep, "{\"data\":" + deep + "}"}) {
+    file.metadata["input"] =
+        R"({"height":8,"width":8,"channels":1,"padding":0,"mean":[],"deviation":[]})";
+    file.metadata["training"] = training;
+    write_safetensors(path, file);
+    CHECK(error_of([&] { read_checkpoint(path); }) ==
+          where(path) + "has damaged metadata: it is nested deeper than 16");
+  }
+  file.metadata["training"] = "{}";
+  write_safetensors(path, file);
+  CHECK(error_of([&] { read_checkpoint(path); }) ==
+        where(path) + "has damaged metadata: 'generator' is missing");
+  file.metadata.erase("input");
+  write_safetensors(path, file);
+  CHECK(error_of([&] { read_checkpoint(path); }) ==
+        where(path) + "has damaged metadata: 'input' is missing");
 }
 
 TEST_CASE("tensors that overlap or leave a hole are refused") {

@@ -165,6 +165,12 @@ def main(checkpoint):
     write("safetensors", "three", safetensors(
         {"a": ("U8", np.zeros(3, np.uint8)), "b": ("F32", np.ones((2, 3), np.float32)),
          "c": ("I64", np.array(5, np.int64))}, {"format": "test"}))
+    halves = np.array([1.5, -2], np.float16)
+    write("safetensors", "narrow", safetensors(
+        {"a": ("F16", halves), "b": ("BF16", halves), "c": ("F64", np.ones(2)),
+         "d": ("BOOL", np.ones(3, bool)), "e": ("U16", np.ones(2, np.uint16))}))
+    write("index", "one", json.dumps({"metadata": {"total_size": 1},
+                                      "weight_map": {"a": "part"}}).encode())
     data = pathlib.Path(checkpoint).read_bytes()
     size = struct.unpack("<Q", data[:8])[0]
     write("checkpoint", "metadata", safetensors({}, json.loads(data[8:8 + size])["__metadata__"]))

@@ -21,6 +21,7 @@
 #include "tessera/models.h"
 #include "tessera/onnx.h"
 #include "tessera/safetensors.h"
+#include "tessera/state_dict.h"
 #include "tessera/tuning.h"
 #include "tessera/verdict.h"
 #include "tests/data/temporary_folder.h"
@@ -90,6 +91,12 @@ void read_png(Input input) {
 
 void read_tensors(Input input) { read_safetensors(file("x.safetensors", input)); }
 
+/// An index, beside the files that it may name.
+void read_parts(Input input) {
+  write_safetensors(path("part"), {{}, {{"a", {{DType::u8, {1}}, {std::byte{1}}}}}});
+  read_weights(file("x.index.json", input));
+}
+
 void read_network(Input input) {
   static const auto device = open_device("cpu");
   const Checkpoint checkpoint = read_checkpoint(file("x.safetensors", input));
@@ -136,7 +143,7 @@ DeviceInfo made_up_device() {
   return info;
 }
 
-/// Writes the input where `store` stores a file, and lets `load` read it.
+/// Writes the input where `store` stores a file, for this user alone, and lets `load` read it.
 template <typename Store, typename Load>
 void read_stored(const char* variable, Input input, const Store& store, const Load& load) {
   setenv(variable, path("stored").c_str(), 1);
@@ -198,7 +205,8 @@ void read_config(Input input) {
 void read_program(Input input) {
   static const opencl::DiskCache cache(path("programs"));
   static const std::string key = opencl::DiskCache::key("fuzzed");
-  file("programs/" + key + ".bin", input);
+  const std::string entry = file("programs/" + key + ".bin", input);
+  std::filesystem::permissions(entry, std::filesystem::perms(0600));  // whatever the umask
   if (!cache.load(key)) throw Error("program", "none");
 }
 
@@ -219,6 +227,7 @@ const std::vector<Target>& targets() {
       {"bmp", read_picture, 2000},
       {"gif", read_picture, 2000},
       {"safetensors", read_tensors, 2000},
+      {"index", read_parts, 2000},
       {"checkpoint", read_network, 2000},
       {"onnx", read_onnx, 2000},
       {"tuning", read_tuning, 2000},
@@ -247,6 +256,9 @@ std::string outcome(const Target& target, Input input) {
     const std::string message = error.what();
     if (message.empty() || message.find('\n') != std::string::npos)
       throw std::logic_error("expected a message of one line, found: " + message);
+    for (const char* foreign : {"json.exception", "bad_alloc", "std::", "vector::", "map::at"})
+      if (message.find(foreign) != std::string::npos)
+        throw std::logic_error("expected our own words, found: " + message);
     return message;
   }
   return {};

@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <fstream>
 #include <numeric>
 
 #include "tessera/layers.h"
+#include "tests/data/temporary_folder.h"
 #include "tests/refusal.h"
 
 namespace tessera {
@@ -162,6 +164,69 @@ TEST_CASE("a state dict that does not fit is refused in one line, and nothing is
         "[state_dict] does not fit: 'conv.weight' is f32[6,2,3,1], expected f32[6,1,2,3]; "
         "'fc.bias' is missing; 'head.bias' is unexpected");
   CHECK(params.read_floats("bn.weight") == before);
+}
+
+TEST_CASE("names that wrappers change are recognized") {
+  Graph graph;
+  net(image(graph, {2, 8, 9, 3}));
+  const TensorFile plain = torch_file(graph);
+  const auto device = open_device("cpu");
+  for (const char* prefix : {"module.", "_orig_mod.", "model.", "state_dict.", "module._orig_mod.",
+                             "state_dict.model.module.", "_orig_mod.module."}) {
+    CAPTURE(prefix);
+    TensorFile wrapped;
+    for (const auto& [name, tensor] : plain.tensors) wrapped.tensors[prefix + name] = tensor;
+    Params params(*device), expected(*device);
+    params.add(graph, 1);
+    expected.add(graph, 2);
+    load_state_dict(wrapped, graph, params);
+    load_state_dict(plain, graph, expected);
+    for (const auto& [name, layout] : torch_layouts(graph))
+      CHECK(params.read(name) == expected.read(name));
+  }
+  const auto layouts = torch_layouts(graph);
+  TensorFile file = plain;
+  file.tensors["module.fc.bias"] = file.tensors["fc.bias"];
+  CHECK(refusal([&] { names_in_file(file, layouts); }) ==
+        "[state_dict] 'fc.bias' is there twice, as \"fc.bias\" and as \"module.fc.bias\"");
+  // A part of a model that was wrapped alone; and a name of its own that begins like a prefix.
+  file = plain;
+  auto part = file.tensors.extract("conv.weight");
+  part.key() = "conv.module.weight";
+  file.tensors.insert(std::move(part));
+  CHECK(names_in_file(file, layouts).at("conv.weight") == "conv.module.weight");
+  const TensorFile own{{}, {{"model.w", tensor({2}, 0)}}};
+  CHECK(names_in_file(own, {{"model.w", {{2}, {2}, {0}}}}).at("model.w") == "model.w");
+}
+
+TEST_CASE("weights are read from several files by their index") {
+  const tests::TemporaryFolder folder;
+  const std::string path = folder / "model.safetensors.index.json";
+  const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
+  const auto error = [&](const std::string& text) {
+    write(text);
+    return refusal([&] { read_weights(path); });
+  };
+  write_safetensors(folder / "one", {{}, {{"a", tensor({2}, 1)}, {"spare", tensor({1}, 0)}}});
+  write_safetensors(folder / "two", {{}, {{"b", tensor({3}, 5)}}});
+  write(R"({"metadata":{"total_size":20},"weight_map":{"a":"one","b":"two"}})");
+  const TensorFile all = read_weights(path);
+  REQUIRE(all.tensors.size() == 2);
+  CHECK(all.tensors.at("a").bytes == tensor({2}, 1).bytes);
+  CHECK(all.tensors.at("b").bytes == tensor({3}, 5).bytes);
+  const std::string where = "[" + path + "] ";
+  CHECK(error(R"({"weight_map":{"c":"one"}})") == where + "\"one\" has no tensor \"c\"");
+  CHECK(error(R"({"weight_map":{"a":"none"}})") ==
+        where + "[" + (folder / "none") + "] no such file");
+  for (const char* out : {"../one", "/etc/passwd", "a/one", "..", ".", ""})
+    CHECK(
+        error(fmt::format(R"({{"weight_map":{{"a":"{}"}}}})", out)) ==
+        fmt::format("{}tensor \"a\" is in \"{}\", expected a file of the same folder", where, out));
+  CHECK(error("{}") == where + "'weight_map' is missing");
+  CHECK(error(R"({"weight_map":[]})") == where + "'weight_map' is [], expected an object");
+  CHECK(error(R"({"weight_map":{"a":1}})") == where + "the file of \"a\" is 1, expected a text");
+  CHECK(error(std::string(200000, '[')) == where + "it is nested deeper than 16");
+  CHECK(error("[") == where + "it is not JSON (at byte 2)");
 }
 
 }  // namespace tessera

@@ -153,6 +153,30 @@ TEST_CASE("a folder that others can write to is no cache") {
   }
 }
 
+TEST_CASE("an entry that others can have written is not run, and those stored are ours alone") {
+  const TemporaryFolder root;
+  const DiskCache cache(root / "cache");
+  const std::string key = DiskCache::key("text");
+  const fs::path entry = fs::path(cache.folder()) / (key + ".bin");
+  cache.store(key, {1, 2, 3});
+  const auto mode = [](const fs::path& path) {
+    return static_cast<unsigned>(fs::status(path).permissions());
+  };
+  CHECK(mode(entry) == 0600);
+  CHECK(mode(cache.folder()) == 0700);
+  CHECK(cache.load(key).has_value());
+  fs::permissions(entry, fs::perms(0666));
+  CHECK_FALSE(cache.load(key).has_value());
+  fs::permissions(entry, fs::perms(0600));
+  fs::permissions(cache.folder(), fs::perms(0775));
+  CHECK_FALSE(cache.load(key).has_value());
+  CHECK(DiskCache(cache.folder()).folder().empty());
+  fs::permissions(cache.folder(), fs::perms(0700));
+  fs::rename(entry, entry.string() + ".moved");
+  fs::create_symlink(entry.string() + ".moved", entry);
+  CHECK_FALSE(cache.load(key).has_value());
+}
+
 TEST_CASE("nothing is stored for a driver that keeps programs by itself") {
   for (const std::string& id : usable_ids())
     for (bool keeps_programs : {false, true}) {

@@ -138,6 +138,7 @@ class FaultsTest(ToolCase):
         self.with_device()
         shared = dict(os.environ, TESSERA_CACHE_DIR=str(self.folder / "shared cache"),
                       TESSERA_TUNING_DIR=str(self.folder / "shared tuning"))
+        shared.setdefault("POCL_CACHE_DIR", os.path.expanduser("~/.cache/tessera/pocl"))
 
         def both(*arguments):
             processes = [subprocess.Popen([TOOL, *map(str, a)], cwd=self.folder, env=shared, text=True,
@@ -186,7 +187,7 @@ class FaultsTest(ToolCase):
             environment = {k: v for k, v in os.environ.items()
                            if k != "HOME" and not k.startswith("XDG_")}
             # PoCL finds no device without a folder of its own.
-            environment.setdefault("POCL_CACHE_DIR", os.path.expanduser("~/.cache/pocl/kcache"))
+            environment.setdefault("POCL_CACHE_DIR", os.path.expanduser("~/.cache/tessera/pocl"))
             environment.update(variables)
             for device in devices:
                 self.run_tool("train", *self.train_options()[:4], "--device", device, "--batch", 64,

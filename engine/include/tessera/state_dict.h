@@ -32,10 +32,22 @@ TESSERA_API std::vector<float> from_torch(const TorchLayout& layout, std::span<c
 /// The inverse.
 TESSERA_API std::vector<float> to_torch(const TorchLayout& layout, std::span<const float> x);
 
+/// Reads the weights of a safetensors file, or those of several that a
+/// `model.safetensors.index.json` lists beside itself. Throws Error that names the file: what
+/// read_safetensors throws, an index that is damaged, names a file of another folder or a tensor
+/// that its file lacks.
+TESSERA_API TensorFile read_weights(const std::string& path);
+
+/// The names under which a file has the tensors of `layouts`, by their names here: the same, or
+/// with what wrappers put before them, in any combination: "module." (DataParallel), "_orig_mod."
+/// (torch.compile), "model." and "state_dict.". Throws Error when a tensor is there twice.
+TESSERA_API std::map<std::string, std::string> names_in_file(
+    const TensorFile& file, const std::map<std::string, TorchLayout>& layouts);
+
 /// Copies the tensors of `file` to the parameters and states of a graph built for inference, or of
-/// a network. Each must be there, in PyTorch's shape; those called "*.num_batches_tracked" are not
-/// looked at. Checks all before it writes any; throws Error that lists those missing, unexpected or
-/// of another shape.
+/// a network. Each must be there, in PyTorch's shape, under one of `names_in_file`; those called
+/// "*.num_batches_tracked" are not looked at. Checks all before it writes any; throws Error that
+/// lists those missing, unexpected or of another shape.
 TESSERA_API void load_state_dict(const TensorFile& file, const Graph& graph, Params& params);
 /// The same for a network.
 TESSERA_API void load_state_dict(const TensorFile& file, Network& network);
