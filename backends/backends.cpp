@@ -112,6 +112,8 @@ std::vector<DeviceInfo> list_devices() {
   return devices;
 }
 
+std::vector<DeviceInfo> broken_drivers() { return opencl::broken_drivers(); }
+
 std::unique_ptr<Device> open_device(std::string_view selector) {
   const char* environment = std::getenv("TESSERA_DEVICE");
   std::string wanted = lower(selector);
@@ -123,8 +125,8 @@ std::unique_ptr<Device> open_device(std::string_view selector) {
   if (!chosen) {
     std::vector<std::string> names;
     for (const DeviceInfo& info : devices)
-      names.push_back(
-          fmt::format("{} ({}){}", info.id, info.name, info.usable ? "" : ": not usable"));
+      names.push_back(fmt::format("{} ({}){}", info.id, info.name,
+                                  info.usable ? "" : ": not usable: " + info.reason));
     throw Error("device", fmt::format("there is no device '{}'; there are: {}", wanted,
                                       fmt::join(names, ", ")));
   }

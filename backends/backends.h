@@ -21,6 +21,8 @@ namespace opencl {
 /// Every platform's devices; those that cannot be used, and platforms that have none, come with
 /// the reason.
 std::vector<DeviceInfo> list_devices();
+/// Those of the list that are left out since they are broken; empty before the first list.
+std::vector<DeviceInfo> broken_drivers();
 /// `id` is "opencl:P:D" of a usable device.
 std::unique_ptr<Device> open_device(const std::string& id);
 }  // namespace opencl

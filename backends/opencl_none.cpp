@@ -6,6 +6,8 @@ namespace tessera::opencl {
 
 std::vector<DeviceInfo> list_devices() { return {}; }
 
+std::vector<DeviceInfo> broken_drivers() { return {}; }
+
 std::unique_ptr<Device> open_device(const std::string& id) {
   throw Error("device", "'" + id + "' cannot be opened: this build has no OpenCL backend");
 }

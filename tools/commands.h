@@ -29,6 +29,9 @@ void add_doctor_command(CLI::App& app);
 /// Says which devices "auto" passes over, since tessera doctor found them wrong.
 void print_avoided();
 
+/// Names the drivers that are left out on the standard error.
+void warn_of_broken_drivers();
+
 /// Checks with a message of one readable line; CLI11's print the bounds of the type.
 template <typename Number>
 CLI::Validator at_least(Number least) {
@@ -64,6 +67,7 @@ struct DeviceOption {
   std::unique_ptr<Device> open(bool verbose = false) const {
     const MatmulPrecision wanted = matmul_precision(precision);
     auto opened = open_device(device);
+    warn_of_broken_drivers();
     if (verbose && (device.empty() || device == "auto")) print_avoided();
     const std::string reason = opened->set_matmul_precision(wanted);
     if (verbose && !reason.empty()) print("products stay in float32: {}\n", reason);

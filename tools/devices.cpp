@@ -57,6 +57,11 @@ void run(bool json) {
 
 }  // namespace
 
+void warn_of_broken_drivers() {
+  for (const DeviceInfo& info : broken_drivers())
+    fmt::print(stderr, "tessera: passed over {} ({}): {}\n", info.id, info.name, info.reason);
+}
+
 void print_avoided() {
   for (const DeviceInfo& info : list_devices())
     if (const std::string avoid = reason_to_avoid(info); !avoid.empty())

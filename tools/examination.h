@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct Finding {
   std::string text;
 };
 nlohmann::ordered_json to_json(const Finding& finding);
-Finding finding_of(const nlohmann::ordered_json& j);
+/// Nothing for a line that is none.
+std::optional<Finding> finding_of(const std::string& line);
 
 /// In a process of its own, which is to take about so many seconds.
 std::vector<Finding> examine(const DeviceInfo& info, double seconds);

@@ -96,12 +96,12 @@ void TuningRun::start() {
   worker_ = std::make_unique<WorkerProcess>(
       std::vector<std::string>{"tune", "--worker", "--device", device_.info().id});
   std::string line;
-  const auto limit = std::chrono::seconds(60);
+  const auto until = std::min<Clock::time_point>(Clock::now() + std::chrono::seconds(60), end_);
   while (true) {
-    const auto outcome = worker_->receive(line, Clock::now() + limit);
+    const auto outcome = worker_->receive(line, until);
     if (outcome == WorkerProcess::Outcome::line && line == ready) return;
     if (outcome == WorkerProcess::Outcome::line) continue;  // a driver's
-    if (outcome == WorkerProcess::Outcome::interrupted) return;
+    if (outcome == WorkerProcess::Outcome::interrupted || is_over()) return worker_.reset();
     throw Error("tune", "the process that measures does not start: " +
                             (outcome == WorkerProcess::Outcome::ended ? worker_->how_it_ended()
                                                                       : "it says nothing"));
@@ -115,6 +115,7 @@ std::vector<TuningReport> TuningRun::measure(TuningJob job) {
       std::chrono::duration<double>(options_.candidate_seconds));
   while (!job.candidates.empty() && !is_over()) {
     if (!worker_) start();
+    if (!worker_) break;  // it is time
     worker_->send(to_line(job));
     while (!job.candidates.empty()) {
       std::string line;

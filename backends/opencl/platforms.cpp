@@ -1,7 +1,13 @@
 // Finds the OpenCL devices of this machine and opens one by its id, "opencl:PLATFORM:DEVICE".
+#include <unistd.h>
+
+#include <cstdlib>
+#include <mutex>
+
 #include "backends/backends.h"
 #include "backends/opencl/cl.h"
 #include "backends/opencl/device.h"
+#include "backends/opencl/drivers.h"
 #include "backends/opencl/traits.h"
 #include "tessera/opencl_interop.h"
 
@@ -55,6 +61,23 @@ DeviceInfo probed(const cl::Device& device, DeviceInfo info) {
   return info;
 }
 
+/// Drivers keep compiled programs and more in folders of the user, and some offer nothing without:
+/// says so where there is none.
+std::string missing_folder() {
+  const auto value_of = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string(value ? value : "");
+  };
+  const char* const name = value_of("XDG_CACHE_HOME").empty() ? "HOME" : "XDG_CACHE_HOME";
+  const std::string folder = value_of(name);
+  const std::string expected =
+      "; the driver may need a folder for its cache: expected HOME or "
+      "XDG_CACHE_HOME to name one that can be written";
+  if (folder.empty()) return fmt::format(", and {} is not set{}", name, expected);
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  return fmt::format(", and {} is '{}', which cannot be written{}", name, folder, expected);
+}
+
 void list_platform(cl::Platform& platform, std::size_t number, std::vector<DeviceInfo>& list) {
   DeviceInfo unusable;
   unusable.id = fmt::format("opencl:{}", number);
@@ -68,7 +91,10 @@ void list_platform(cl::Platform& platform, std::size_t number, std::vector<Devic
                           ? "the platform has no device"
                           : fmt::format("{} in {}", error_name(error.err()), error.what());
   }
-  if (devices.empty()) list.push_back(unusable);
+  if (devices.empty()) {
+    unusable.reason += missing_folder();
+    list.push_back(unusable);
+  }
   for (std::size_t i = 0; i < devices.size(); ++i) {
     DeviceInfo info = unusable;
     try {
@@ -80,6 +106,27 @@ void list_platform(cl::Platform& platform, std::size_t number, std::vector<Devic
       info.reason = error.what();
     }
     list.push_back(info);
+  }
+}
+
+/// The broken drivers of the last list.
+std::mutex broken_mutex;
+std::vector<DeviceInfo> broken;
+
+/// A driver that offers no platform is worth a line where that can be helped.
+void list_problems(const std::vector<DriverProblem>& problems, std::size_t number,
+                   std::vector<DeviceInfo>& list) {
+  const std::lock_guard lock(broken_mutex);
+  broken.clear();
+  for (const DriverProblem& problem : problems) {
+    const std::string folder = missing_folder();
+    if (problem.offers_nothing && folder.empty()) continue;
+    DeviceInfo info;
+    info.id = fmt::format("opencl:{}", number++);
+    info.name = info.platform = problem.name;
+    info.reason = problem.reason + (problem.offers_nothing ? folder : "");
+    list.push_back(info);
+    if (problem.broken) broken.push_back(info);
   }
 }
 
@@ -103,9 +150,16 @@ DeviceInfo describe(const cl::Device& device) {
 
 std::vector<DeviceInfo> list_devices() {
   std::vector<DeviceInfo> list;
+  const std::vector<DriverProblem>& problems = start_loader();
   auto found = platforms();
   for (std::size_t i = 0; i < found.size(); ++i) list_platform(found[i], i, list);
+  list_problems(problems, found.size(), list);
   return list;
+}
+
+std::vector<DeviceInfo> broken_drivers() {
+  const std::lock_guard lock(broken_mutex);
+  return broken;
 }
 
 std::unique_ptr<Device> open_device(const std::string& id) {
@@ -113,6 +167,7 @@ std::unique_ptr<Device> open_device(const std::string& id) {
   if (std::sscanf(id.c_str(), "opencl:%zu:%zu", &platform, &number) != 2)
     throw Error("device", "'" + id + "' is not an OpenCL device, expected opencl:PLATFORM:DEVICE");
   return checked("opening " + id, [&] {
+    start_loader();
     const auto found = platforms();
     std::vector<cl::Device> devices;
     if (platform < found.size()) found[platform].getDevices(CL_DEVICE_TYPE_ALL, &devices);

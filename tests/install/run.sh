@@ -89,6 +89,13 @@ if [ -x cmake/opencl_interop ] && "$prefix/bin/tessera" devices | grep -q '^open
   [ "$(grep -c '#' out)" -gt 8 ] || fail "the edges of a circle"
 fi
 
+# The program that drivers are tried in is found from where the library was moved to.
+if find "$prefix" -name tessera-probe | grep -q .; then
+  mkdir drivers && echo libnone-of-this-name.so >drivers/none.icd
+  OCL_ICD_VENDORS=$work/drivers TESSERA_CACHE_DIR=$work/cache "$prefix/bin/tessera" devices |
+    grep -q "cannot be loaded: libnone" || fail "tessera-probe is found"
+fi
+
 # The whole library would take minutes once more: what matters here is that it configures, and that
 # the example finds its headers.
 echo "Meson subproject:"

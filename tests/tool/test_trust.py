@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import sys
+import time
 import unittest
 
 KERNELS = pathlib.Path(sys.argv.pop(2)).resolve()
@@ -76,7 +77,7 @@ class TrustTest(ToolCase):
 
     def doctor(self, environment, *arguments, code=0):
         environment = dict(environment, TESSERA_DOCTOR_DIR=str(self.folder / "verdicts"))
-        out = self.run_tool("doctor", "--device", self.opencl, "--json", "--seconds", 12, *arguments,
+        out = self.run_tool("doctor", "--device", self.opencl, "--json", *(arguments if "--seconds" in arguments else ("--seconds", 12, *arguments)),
                             env=environment, code=code).stdout
         [found] = json.loads(out)
         return found, environment
@@ -115,6 +116,14 @@ class TrustTest(ToolCase):
             "optimizer_step.cl", "if (isnan(lr)) return;", "*(volatile __global int*)0 = 1;")
         found, environment = self.doctor(environment, code=1)
         self.assertRegex(found["verdict"], "^avoid: the process: after '.*' it ended by signal 11")
+
+    def test_doctor_ends_at_the_time_asked_for_when_a_kernel_hangs(self):
+        environment = self.with_kernels("optimizer_step.cl", "if (isnan(lr)) return;",
+                                        "while (!isnan(lr)) *(volatile __global float*)a_ = 1;")
+        begin = time.monotonic()
+        found, _ = self.doctor(environment, "--seconds", 6, code=1)
+        self.assertLess(time.monotonic() - begin, 40)  # the driver starts twice, and all is compiled
+        self.assertRegex(found["verdict"], "^avoid: the process: after .* it said nothing for 6 s")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tessera/device.h"
 
@@ -21,6 +22,10 @@ struct Verdict {
 TESSERA_API std::optional<Verdict> load_verdict(const DeviceInfo& info);
 /// Why the device is better not used, as far as load_verdict knows; else empty.
 TESSERA_API std::string reason_to_avoid(const DeviceInfo& info);
+/// The OpenCL drivers that crash, end or hang the process that loads them, and are left out for
+/// that reason, as `list_devices` shows them: those found so far in this process, which has listed
+/// or opened devices.
+TESSERA_API std::vector<DeviceInfo> broken_drivers();
 /// Returns the file. Throws Error when it cannot be written.
 TESSERA_API std::string store_verdict(const DeviceInfo& info, const Verdict& verdict);
 
