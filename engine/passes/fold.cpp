@@ -2,6 +2,7 @@
 // it.
 #include <algorithm>
 
+#include "engine/ops/epilogue.h"
 #include "engine/ops/normalization.h"
 #include "engine/passes/uses.h"
 #include "tessera/fuse.h"
@@ -31,10 +32,11 @@ NodeId product_before(const Graph& graph, const Uses& uses, NodeId norm) {
   if (node.attributes.has("activation") || norm_inputs.residual > 0) return no_node;
   const Node& product = graph.node(id);
   const std::size_t count = product.inputs.size();
-  if (!has_filters(graph, product) || product.attributes.has("activation") || count > 3)
+  const std::int64_t rank = count > 2 ? graph.value(product.inputs[2]).spec.rank() : 0;
+  if (!has_filters(graph, product) || product.attributes.has("activation") ||
+      EpilogueInputs(count, rank).residual > 0)
     return no_node;
   const auto held = [&](ValueId value) { return is_held(graph, value); };
-  // A residual as third input is not held.
   const bool fits = uses.only_reader(node.inputs[0]) == norm &&
                     uses.readers(node.outputs[1]).empty() &&
                     std::all_of(product.inputs.begin() + 1, product.inputs.end(), held) &&

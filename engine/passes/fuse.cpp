@@ -7,6 +7,7 @@
 
 #include "engine/ops/epilogue.h"
 #include "engine/ops/normalization.h"
+#include "engine/passes/storage.h"
 #include "engine/passes/uses.h"
 #include "tessera/op.h"
 
@@ -48,19 +49,17 @@ Group group_behind(const Graph& graph, const Uses& uses, NodeId first) {
   return group;
 }
 
-/// Whether a node may stand where `last` stands: all that reads its other outputs comes later, and
-/// nothing on the way is written over its inputs.
-bool can_move(const Graph& graph, const Uses& uses, NodeId id, NodeId last) {
+/// Whether a node and the residual can be read where the last of the group is: all readers of the
+/// node's other outputs come later, and no node in between writes over what the two read. The
+/// residual itself is there, because the addition before that place reads it.
+bool can_move(const Graph& graph, const Uses& uses, const Storage& storage, NodeId id,
+              const Group& group) {
   const Node& node = graph.node(id);
+  const NodeId last = group.behind.back();
   for (std::size_t i = 1; i < node.outputs.size(); ++i)
     if (!uses.all_after(node.outputs[i], last)) return false;
-  for (NodeId between = id + 1; between < last; ++between)
-    for (const Alias& alias :
-         updates_of(*graph.node(between).op, graph.node(between).outputs.size())) {
-      const ValueId updated = graph.node(between).inputs[static_cast<std::size_t>(alias.input)];
-      if (std::count(node.inputs.begin(), node.inputs.end(), updated) > 0) return false;
-    }
-  return true;
+  return !storage.is_updated(node.inputs, id, last) &&
+         !storage.is_updated(group.residual, group.behind[0], last);
 }
 
 bool has_residual(const Graph& graph, const Node& node) {
@@ -93,21 +92,24 @@ Node fused(Node node, const Group& group, ValueId result) {
 
 void fuse(Graph& graph) {
   const Uses uses(graph);
+  const Storage storage(graph);
   std::vector<Node> nodes = graph.nodes();
-  std::vector<bool> keep(nodes.size(), true);
-  // Backward, so that of two norms that are added the second takes in the addition.
+  std::vector<bool> keep(nodes.size(), true), taken(nodes.size(), false);
+  // Backward, so that of two products that are added the second takes in the addition. The first
+  // must leave it alone then: `uses` still shows an addition there.
   for (auto id = static_cast<NodeId>(nodes.size()) - 1; id >= 0; --id) {
     const auto at = static_cast<std::size_t>(id);
     if (!keep[at] || !takes_more(graph, nodes[at])) continue;
     const Group group = group_behind(graph, uses, id);
-    if (group.behind.empty() || !keep[static_cast<std::size_t>(group.behind[0])]) continue;
-    const NodeId last = group.behind.back();
-    if (!can_move(graph, uses, id, last)) continue;
-    const auto result = static_cast<std::size_t>(last);
+    if (group.behind.empty() || taken[static_cast<std::size_t>(group.behind[0])]) continue;
+    if (!can_move(graph, uses, storage, id, group)) continue;
+    const auto result = static_cast<std::size_t>(group.behind.back());
     nodes[result] = fused(nodes[at], group, nodes[result].outputs[0]);
     keep[at] = false;
-    for (NodeId behind : group.behind)
-      if (behind != last) keep[static_cast<std::size_t>(behind)] = false;
+    for (NodeId behind : group.behind) {
+      taken[static_cast<std::size_t>(behind)] = true;
+      keep[static_cast<std::size_t>(behind)] = behind == group.behind.back();
+    }
   }
   std::vector<Node> kept;
   for (std::size_t i = 0; i < nodes.size(); ++i)

@@ -10,6 +10,7 @@
 #include "engine/ops/broadcast.h"
 #include "engine/ops/chain.h"
 #include "engine/passes/passes.h"
+#include "engine/passes/storage.h"
 #include "engine/passes/uses.h"
 #include "tessera/op.h"
 
@@ -26,22 +27,6 @@ bool is_reduction(const Node& node) {
 
 bool is_expansion(const Node& node) { return node.op->name == "expand"; }
 
-/// The value whose storage each value lies in, as the plan will have it.
-std::vector<ValueId> find_roots(const Graph& graph) {
-  std::vector<ValueId> roots(graph.values().size());
-  for (std::size_t i = 0; i < roots.size(); ++i) roots[i] = static_cast<ValueId>(i);
-  const auto share = [&](ValueId output, ValueId input) {
-    roots[static_cast<std::size_t>(output)] = roots[static_cast<std::size_t>(input)];
-  };
-  for (const Node& node : graph.nodes()) {
-    if (node.op->is_view) share(node.outputs[0], node.inputs[0]);
-    for (const Alias& alias : updates_of(*node.op, node.outputs.size()))
-      share(node.outputs[static_cast<std::size_t>(alias.output)],
-            node.inputs[static_cast<std::size_t>(alias.input)]);
-  }
-  return roots;
-}
-
 /// Nodes that become one, in order.
 using Group = std::set<NodeId>;
 
@@ -54,7 +39,7 @@ struct Draft {
 class Joiner {
  public:
   explicit Joiner(const Graph& graph)
-      : graph_(graph), uses_(graph), roots_(find_roots(graph)), taken_(graph.nodes().size()) {}
+      : graph_(graph), uses_(graph), storage_(graph), taken_(graph.nodes().size()) {}
 
   /// The group that ends with a node; empty: there is none.
   Group take_group(NodeId last) {
@@ -95,7 +80,7 @@ class Joiner {
     // What is repeated later is computed again for each element: cheap ops only.
     constexpr double cheap_ns = 0.5;
     if (formula && formula->cost_ns() > cheap_ns && is_repeated(node, group)) return false;
-    if (!can_move(node, id, *group.rbegin())) return false;
+    if (storage_.is_updated(node.inputs, id, *group.rbegin())) return false;
     Group larger = group;
     larger.insert(id);
     return draft_of(larger).has_value();
@@ -110,20 +95,6 @@ class Joiner {
     const Node& last = graph_.node(*group.rbegin());
     return shape_of(is_reduction(last) ? last.inputs[0] : last.outputs[0]);
   }
-
-  /// Whether nothing from `id` to `last` is written over what the node reads.
-  bool can_move(const Node& node, NodeId id, NodeId last) const {
-    for (NodeId between = id + 1; between < last; ++between) {
-      const Node& other = graph_.node(between);
-      for (const Alias& alias : updates_of(*other.op, other.outputs.size()))
-        for (ValueId input : node.inputs)
-          if (root(input) == root(other.inputs[static_cast<std::size_t>(alias.input)]))
-            return false;
-    }
-    return true;
-  }
-
-  ValueId root(ValueId value) const { return roots_[static_cast<std::size_t>(value)]; }
 
   /// Nothing if there is no such chain.
   std::optional<Draft> draft_of(const Group& group) const {
@@ -174,7 +145,7 @@ class Joiner {
 
   const Graph& graph_;
   Uses uses_;
-  std::vector<ValueId> roots_;
+  Storage storage_;
   std::vector<bool> taken_;
 };
 

@@ -21,7 +21,7 @@ NodeId gradient_of(const Graph& graph, const Uses& uses, NodeId loss) {
   if (reader == no_node) return no_node;
   const Node& gradient = graph.node(reader);
   const bool fits = gradient.op->name == "softmax_cross_entropy_dx" &&
-                    gradient.inputs[1] == node.inputs[1] &&
+                    gradient.inputs[0] == probabilities && gradient.inputs[1] == node.inputs[1] &&
                     is_before(graph, gradient.inputs[2], loss);
   return fits ? reader : no_node;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "engine/passes/passes.h"
+#include "engine/passes/storage.h"
 #include "engine/passes/uses.h"
 #include "tessera/op.h"
 
@@ -14,7 +15,7 @@ bool is(const Node& node, std::string_view op) { return node.op->name == op; }
 
 class Joiner {
  public:
-  explicit Joiner(const Graph& graph) : graph_(graph), uses_(graph) {}
+  explicit Joiner(const Graph& graph) : graph_(graph), uses_(graph), storage_(graph) {}
 
   /// The nodes of a sum of gradients of slices, those of the slices first, by position.
   struct Sum {
@@ -32,7 +33,10 @@ class Joiner {
         if (!take(term, sum)) return {};
     std::sort(sum.slices.begin(), sum.slices.end(),
               [&](NodeId a, NodeId b) { return start(a) < start(b); });
-    if (!divide(sum.slices)) return {};
+    const bool is_updated = std::any_of(sum.slices.begin(), sum.slices.end(), [&](NodeId slice) {
+      return storage_.is_updated(graph_.node(slice).inputs, slice, last);
+    });
+    if (is_updated || !divide(sum.slices)) return {};
     return sum;
   }
 
@@ -83,6 +87,7 @@ class Joiner {
 
   const Graph& graph_;
   Uses uses_;
+  Storage storage_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "engine/passes/passes.h"
+#include "engine/passes/storage.h"
 #include "tessera/op.h"
 
 namespace tessera {
@@ -36,16 +37,21 @@ bool contains(const std::vector<ValueId>& values, ValueId value) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }
 
-/// Whether `node` must stay behind `step`: it reads what that makes, or updates what that reads.
-bool depends(const Node& node, const Node& step) {
+/// Whether `node` must stay behind `step`: it reads what that makes, or writes over what that reads
+/// or over what that reads a view of.
+bool depends(const Storage& storage, const Node& node, const Node& step) {
   for (ValueId input : node.inputs)
     if (contains(step.outputs, input)) return true;
-  for (const Alias& alias : updates_of(*node.op, node.outputs.size()))
-    if (contains(step.inputs, node.inputs[static_cast<std::size_t>(alias.input)])) return true;
+  for (const Alias& alias : updates_of(*node.op, node.outputs.size())) {
+    const ValueId updated = storage.root(node.inputs[static_cast<std::size_t>(alias.input)]);
+    for (ValueId input : step.inputs)
+      if (storage.root(input) == updated) return true;
+  }
   return false;
 }
 
 std::vector<Members> find_groups(const Graph& graph) {
+  const Storage storage(graph);
   std::vector<Members> closed;
   std::map<Key, Members> open;
   for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
@@ -53,7 +59,7 @@ std::vector<Members> find_groups(const Graph& graph) {
     for (auto group = open.begin(); group != open.end();) {
       const bool closes =
           std::any_of(group->second.begin(), group->second.end(),
-                      [&](NodeId member) { return depends(node, graph.node(member)); });
+                      [&](NodeId member) { return depends(storage, node, graph.node(member)); });
       if (closes) closed.push_back(std::move(group->second));
       group = closes ? open.erase(group) : std::next(group);
     }

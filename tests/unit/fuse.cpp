@@ -93,6 +93,42 @@ TEST_CASE("of two norms that are added the second takes in the first") {
   CHECK(net.graph.nodes()[1].inputs.back() == a.id());
 }
 
+TEST_CASE("of two products that are added the second takes in the first, in whatever order") {
+  for (const bool swapped : {false, true})
+    for (const bool activated : {false, true}) {
+      Net net;
+      const Var w = net.graph.parameter("w", {6, 1, 1, 6}, {});
+      const Var a = conv2d(net.x, w, {}, {}, "a"), b = conv2d(net.other, w, {}, {}, "b");
+      const Var sum = swapped ? add(b, a) : add(a, b);
+      CHECK(net.fused(activated ? relu(sum) : sum) == Names{"conv2d", "conv2d"});
+      CHECK(net.graph.nodes()[0].inputs.size() == 2);
+      CHECK(net.graph.nodes()[1].inputs == std::vector{net.other.id(), w.id(), a.id()});
+    }
+}
+
+TEST_CASE("of three products that are added two take one in") {
+  Net net;
+  const Var w = net.graph.parameter("w", {6, 1, 1, 6}, {});
+  const auto product = [&] { return conv2d(net.x, w, {}, {}); };
+  const Var a = product(), b = product(), c = product();
+  CHECK(net.fused(relu(add(add(a, b), c))) == Names{"conv2d", "conv2d", "conv2d"});
+}
+
+TEST_CASE("a residual that is updated before the activation stays apart") {
+  for (const bool viewed : {false, true}) {
+    Net net;
+    const Var w = net.graph.parameter("w", {6, 1, 1, 6}, {});
+    const Var state = net.graph.state("s", net.x.spec());
+    const Var seen = viewed ? reshape(reshape(state, {-1}), net.x.shape()) : state;
+    const Var sum = add(conv2d(net.x, w, {}, {}), seen);
+    blend(state, net.other, net.graph.constant({1}, 0.5));
+    Names ops = net.fused(relu(sum));
+    std::erase(ops, "reshape");
+    CHECK(ops == Names{"conv2d", "add", "blend", "relu"});
+    const Plan plan(net.graph, {});
+  }
+}
+
 TEST_CASE("what somebody else reads stays") {
   Net net;
   const Var norm = net.norm(net.x, "n");

@@ -6,6 +6,7 @@
 #include "engine/passes/passes.h"
 #include "tessera/autograd.h"
 #include "tessera/ops.h"
+#include "tessera/plan.h"
 #include "tests/unit/op_names.h"
 
 namespace tessera {
@@ -40,6 +41,29 @@ TEST_CASE("gradients of slices that cover a tensor become one concat") {
   REQUIRE(node.inputs.size() == 3);
   for (std::size_t i = 0; i < 3; ++i)
     CHECK(net.graph.value(node.inputs[i]).spec.shape == parts[i].shape());
+}
+
+TEST_CASE("gradients of slices stay where what they read is updated before the sum") {
+  for (const bool updated : {false, true}) {
+    Graph graph;
+    const auto part = [&](const char* name, std::int64_t start) {
+      const Var dy = graph.state(name, {DType::f32, {2}});
+      const Var dx = graph.add("slice_dx", {dy},
+                               {{"axis", std::int64_t{0}},
+                                {"start", start},
+                                {"step", std::int64_t{1}},
+                                {"size", std::int64_t{2}},
+                                {"input_size", std::int64_t{4}}})[0];
+      if (updated) blend(dy, graph.constant({2}, 1), graph.constant({1}, 0.5));
+      return dx;
+    };
+    const Var first = part("a", 0);
+    graph.set_output("sum", add(first, part("b", 2)));
+    join_slices(graph);
+    const Names ops = ops_of(graph);
+    CHECK(std::count(ops.begin(), ops.end(), "concat") == (updated ? 0 : 1));
+    const Plan plan(graph);
+  }
 }
 
 TEST_CASE("gradients of slices that overlap, leave something out or are among others stay") {

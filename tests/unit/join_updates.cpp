@@ -75,4 +75,15 @@ TEST_CASE("a step stays before what reads its result, or changes what it reads")
   CHECK(ops_of(u.graph) == Names{"blend", "sgd_step", "blend", "sgd_step"});
 }
 
+TEST_CASE("a step stays before what changes that which it reads a view of") {
+  TwoWeights t;
+  const Var state = t.graph.state("s", {DType::f32, {6}});
+  sgd_step(t.w, reshape(state, {3, 2}), t.vw, t.lr);
+  blend(state, t.graph.constant({6}, 1), t.graph.constant({1}, 0.5));
+  sgd_step(t.b, t.db, t.vb, t.lr);
+  join_updates(t.graph);
+  CHECK(ops_of(t.graph) == Names{"reshape", "sgd_step", "blend", "sgd_step"});
+  const Plan plan(t.graph);
+}
+
 }  // namespace tessera
