@@ -13,7 +13,7 @@ namespace tessera {
 const TensorSpec& Var::spec() const { return graph_->value(id_).spec; }
 
 Var Graph::add_value(Value value) {
-  element_count(value.spec.shape);  // refuses negative and overflowing shapes
+  value.spec.bytes();  // refuses negative and overflowing shapes
   values_.push_back(std::move(value));
   return {*this, static_cast<ValueId>(values_.size() - 1)};
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/checked_size.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
 
@@ -31,9 +32,7 @@ struct Block {
   std::size_t offset = 0;
 };
 
-std::size_t round_up(std::size_t bytes, std::size_t alignment) {
-  return (bytes + alignment - 1) / alignment * alignment;
-}
+constexpr const char* arena = "the memory of the plan";
 
 /// The lowest offset at which `block` fits between the placed blocks alive at the same time.
 std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
@@ -42,8 +41,8 @@ std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
   std::size_t offset = 0;
   for (const Block& other : placed) {
     if (!block.lifetime.overlaps(other.lifetime)) continue;
-    if (offset + block.bytes <= other.offset) break;
-    offset = std::max(offset, other.offset + other.bytes);
+    if (checked_add(offset, block.bytes, arena) <= other.offset) break;
+    offset = std::max(offset, checked_add(other.offset, other.bytes, arena));
   }
   return offset;
 }
@@ -155,14 +154,15 @@ void Plan::place_arena() {
     if (graph_.value(id).role == Role::input || is_fixed(id) || !options_.reuse_memory)
       life = {before_all, after_all - 1};
     const std::size_t bytes = std::max<std::size_t>(graph_.value(id).spec.bytes(), 1);
-    blocks.push_back({id, round_up(bytes + options_.guard_bytes, options_.alignment), life, 0});
+    const std::size_t guarded = checked_add(bytes, options_.guard_bytes, arena);
+    blocks.push_back({id, checked_round_up(guarded, options_.alignment, arena), life, 0});
   }
   std::stable_sort(blocks.begin(), blocks.end(),
                    [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
   std::vector<Block> placed;
   for (Block& block : blocks) {
     block.offset = lowest_offset(block, placed);
-    arena_bytes_ = std::max(arena_bytes_, block.offset + block.bytes);
+    arena_bytes_ = std::max(arena_bytes_, checked_add(block.offset, block.bytes, arena));
     placements_[static_cast<std::size_t>(block.value)].offset = block.offset;
     placed.push_back(block);
   }

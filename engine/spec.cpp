@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "tessera/error.h"
 
 namespace tessera {
@@ -24,13 +26,17 @@ std::string_view to_string(DType dtype) {
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
 
 std::int64_t element_count(const Shape& shape) {
+  // The product without zeros must fit too: then that of any of the dimensions does, such as a
+  // distance between neighbors.
   std::int64_t count = 1;
+  bool is_empty = false;
   for (std::int64_t extent : shape) {
     if (extent < 0) throw Error("shape", "negative dimension in " + to_string(shape));
-    if (__builtin_mul_overflow(count, extent, &count))
+    is_empty = is_empty || extent == 0;
+    if (__builtin_mul_overflow(count, std::max<std::int64_t>(extent, 1), &count))
       throw Error("shape", "too many elements in " + to_string(shape));
   }
-  return count;
+  return is_empty ? 0 : count;
 }
 
 std::size_t TensorSpec::bytes() const {

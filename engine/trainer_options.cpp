@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include "engine/names.h"
 #include "tessera/trainer.h"
@@ -39,8 +40,8 @@ TrainerOptions with_defaults(TrainerOptions options) {
   if (!options.weight_decay) options.weight_decay = kind == Optimizer::adamw ? 0.01 : 0.0;
   check(options.clip_value >= 0, "clip_value", options.clip_value, "at least 0");
   check(options.clip_norm >= 0, "clip_norm", options.clip_norm, "at least 0");
-  check(options.accumulate >= 1, "accumulate", static_cast<double>(options.accumulate),
-        "at least 1");
+  check(options.accumulate >= 1 && options.accumulate <= std::numeric_limits<std::int32_t>::max(),
+        "accumulate", static_cast<double>(options.accumulate), "1 to 2147483647");
   check(options.ema >= 0 && options.ema < 1, "ema", options.ema, "0 to less than 1");
   learning_rate(options.schedule, *options.lr, 0);  // checks the schedule
   check(options.augment);

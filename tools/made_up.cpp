@@ -1,5 +1,8 @@
 #include "tools/made_up.h"
 
+#include <fmt/core.h>
+
+#include "tessera/error.h"
 #include "tessera/models.h"
 #include "tools/image_size.h"
 #include "tools/networks.h"
@@ -27,6 +30,9 @@ Model MadeUpModel::make() const {
   }
   if (channels > 0) input.channels = channels;
   const std::int64_t count = classes == 0 && !is_onnx(name) ? model_info(name).classes : classes;
+  constexpr std::int64_t most = 1 << 24;
+  if (count > most)
+    throw Error("--classes", fmt::format("found {}, expected at most {}", count, most));
   return open_model(name, input,
                     std::vector<std::string>(static_cast<std::size_t>(count), "class"));
 }

@@ -40,7 +40,8 @@ cl::Buffer Lowering::workspace(std::size_t bytes) {
   std::size_t& most = preparing_ ? prepared_bytes_ : workspace_bytes_;
   const std::size_t offset = used;
   bytes = std::max<std::size_t>(bytes, 1);
-  used += (bytes + alignment - 1) / alignment * alignment;
+  constexpr const char* what = "the memory of a kernel";
+  used = checked_add(used, checked_round_up(bytes, alignment, what), what);
   most = std::max(most, used);
   if (measuring_) return {};
   kept_.push_back(sub_buffer(preparing_ ? prepared_ : workspace_, offset, bytes));

@@ -13,6 +13,7 @@
 
 #include "backends/opencl/device.h"
 #include "backends/opencl/launch.h"
+#include "engine/checked_size.h"
 #include "tessera/op.h"
 #include "tessera/plan.h"
 #include "tessera/profile.h"
@@ -21,7 +22,7 @@ namespace tessera::opencl {
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 inline std::size_t float_bytes(std::int64_t count) {
-  return static_cast<std::size_t>(count) * sizeof(float);
+  return static_cast<std::size_t>(checked_mul(count, sizeof(float), "the memory of a kernel"));
 }
 
 /// Work of another library, e.g. CLBlast; it must enqueue on this queue.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/checked_size.h"
 #include "engine/ops/arguments.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
@@ -17,7 +18,8 @@ Var causal_mask(Graph& graph, std::int64_t L, std::int64_t S) {
   const Var hidden = graph.constant({S - 1}, -std::numeric_limits<double>::infinity());
   const Var row = pad(hidden, {{1, L + 1}});
   const std::int64_t length = L + S;
-  const Var repeated = reshape(expand(row, {L, length + 1}), {L * (length + 1)});
+  const std::int64_t all = checked_mul(L, length + 1, "the causal mask");
+  const Var repeated = reshape(expand(row, {L, length + 1}), {all});
   const Var moved = reshape(slice(repeated, 0, 0, L * length), {L, length});
   return slice(moved, 1, 0, S);
 }

@@ -10,11 +10,7 @@ namespace {
 
 /// The attribute `size`.
 std::array<std::int64_t, 2> checked_size(const InferContext& context) {
-  const auto& size = context.attributes.integers("size");
-  ops::check(size.size() == 2 && size[0] >= 1 && size[1] >= 1,
-             "size is {}, expected two of at "
-             "least 1",
-             to_string(size));
+  const auto& size = ops::checked_sizes(context.attributes, "size", 2, 1);
   return {size[0], size[1]};
 }
 

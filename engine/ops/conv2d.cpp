@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "engine/checked_size.h"
 #include "engine/ops/epilogue.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
@@ -17,25 +18,28 @@ namespace {
 using ops::check;
 
 void check_attributes(const Attributes& attributes) {
-  for (const char* name : {"stride", "dilation"}) {
-    const auto& values = attributes.integers(name);
-    check(values.size() == 2 && values[0] >= 1 && values[1] >= 1,
-          "{} is {}, expected two numbers of at least 1", name, to_string(values));
-  }
-  const auto& padding = attributes.integers("padding");
-  check(padding.size() == 4 && *std::min_element(padding.begin(), padding.end()) >= 0,
-        "padding is {}, expected four numbers of at least 0", to_string(padding));
+  for (const char* name : {"stride", "dilation"}) ops::checked_sizes(attributes, name, 2, 1);
+  ops::checked_sizes(attributes, "padding", 4, 0);
   check(attributes.integer("groups") >= 1, "groups is {}, expected at least 1",
         attributes.integer("groups"));
+}
+
+/// From the first element that a filter reads to the last.
+std::int64_t reach_of(std::int64_t kernel, std::int64_t dilation) {
+  constexpr const char* what = "the reach of the filter";
+  return checked_add(checked_mul(dilation, checked_sub(kernel, 1, what), what), 1, what);
 }
 
 std::int64_t output_size(std::int64_t input, std::int64_t kernel, std::size_t axis,
                          const Attributes& attributes) {
   const auto& padding = attributes.integers("padding");
+  const char* const sides = axis == 0 ? "rows" : "columns";
+  check(input >= 0 && input <= ops::most_size, "input has {} {}, expected 0 to {}", input, sides,
+        ops::most_size);
   const std::int64_t padded = input + padding[2 * axis] + padding[2 * axis + 1];
-  const std::int64_t reach = attributes.integers("dilation")[axis] * (kernel - 1) + 1;
+  const std::int64_t reach = reach_of(kernel, attributes.integers("dilation")[axis]);
   check(kernel >= 1 && padded >= reach, "kernel reaches over {} {}, expected at most {}", reach,
-        axis == 0 ? "rows" : "columns", padded);
+        sides, padded);
   return (padded - reach) / attributes.integers("stride")[axis] + 1;
 }
 
@@ -80,7 +84,8 @@ std::vector<TensorSpec> infer_dx(const InferContext& context) {
   check(size.size() == 2, "input_size is {}, expected two numbers", to_string(size));
   const Shape& dy = context.inputs[0].shape;
   const Shape& w = context.inputs[1].shape;
-  const std::int64_t channels = w[3] * context.attributes.integer("groups");
+  const std::int64_t channels =
+      checked_mul(w[3], context.attributes.integer("groups"), "the number of channels");
   check_channels(channels, w, context.attributes.integer("groups"));
   check_dy(dy, dy[0], size[0], size[1], w, context.attributes);
   return {{DType::f32, {dy[0], size[0], size[1], channels}}};
@@ -150,9 +155,10 @@ Shape pair(const std::array<std::int64_t, 2>& values) { return {values.begin(), 
 std::array<std::int64_t, 2> same_padding(std::int64_t size, std::int64_t kernel,
                                          std::int64_t stride, std::int64_t dilation, bool lower) {
   if (stride < 1) return {0, 0};  // infer says what is wrong
-  const std::int64_t outputs = (size + stride - 1) / stride;
-  const std::int64_t total =
-      std::max<std::int64_t>(0, (outputs - 1) * stride + dilation * (kernel - 1) + 1 - size);
+  const std::int64_t outputs = size / stride + (size % stride == 0 ? 0 : 1);
+  const std::int64_t last = std::max<std::int64_t>(0, outputs - 1) * stride;
+  const std::int64_t needed = checked_add(last, reach_of(kernel, dilation), "the padding");
+  const std::int64_t total = std::max<std::int64_t>(0, needed - size);
   const std::int64_t before = lower ? (total + 1) / 2 : total / 2;
   return {before, total - before};
 }
@@ -177,13 +183,16 @@ std::int64_t transposed_axis(const ConvTranspose2dOptions& options, Var x, Var w
   check(extra >= 0 && extra < std::max(stride, dilation),
         "output_padding is {}, expected at least 0 and less than the stride {} or the dilation {}",
         extra, stride, dilation);
-  const std::int64_t cut = axis == 0 ? options.padding.top + options.padding.bottom
-                                     : options.padding.left + options.padding.right;
-  const std::int64_t full = (x.shape()[axis + 1] - 1) * stride +
-                            options.dilation[axis] * (w.shape()[axis + 1] - 1) + 1 + extra;
+  constexpr const char* what = "the size of the result";
+  const Padding2d& padding = options.padding;
+  const std::int64_t cut = axis == 0 ? checked_add(padding.top, padding.bottom, what)
+                                     : checked_add(padding.left, padding.right, what);
+  const std::int64_t steps = checked_mul(x.shape()[axis + 1] - 1, stride, what);
+  const std::int64_t reach = reach_of(w.shape()[axis + 1], dilation);
+  const std::int64_t full = checked_add(checked_add(steps, reach, what), extra, what);
   check(full > cut, "padding cuts off {} of {} {}, expected less", cut, full,
         axis == 0 ? "rows" : "columns");
-  return full - cut;
+  return checked_sub(full, cut, what);
 }
 
 /// An output_padding of a stride and more is taken off the padding at the end, and what is left of
@@ -207,7 +216,7 @@ Shape transposed_size(const ConvTranspose2dOptions& options, Var x, Var w, std::
   check(w.spec().rank() == 4, "weight is {}, expected 4 dimensions", to_string(w.spec()));
   check(x.shape()[3] == w.shape()[0], "weight has {} input channels, expected {}", w.shape()[0],
         x.shape()[3]);
-  const Shape channels = {w.shape()[3] * options.groups};
+  const Shape channels = {checked_mul(w.shape()[3], options.groups, "the number of channels")};
   check(!b || b->shape() == channels, "bias has shape {}, expected {}",
         to_string(b ? b->shape() : Shape{}), to_string(channels));
   check(options.padding.kind == Padding2d::Kind::sizes, "padding is 'same', expected numbers");

@@ -23,7 +23,8 @@ std::vector<TensorSpec> infer(const InferContext& context) {
 std::int64_t check_image_attributes(const InferContext& context) {
   const std::int64_t channels = context.inputs[0].shape[3];
   const std::int64_t padding = context.attributes.integer("padding");
-  ops::check(padding >= 0, "padding is {}, expected at least 0", padding);
+  ops::check(padding >= 0 && padding <= ops::most_size, "padding is {}, expected 0 to {}", padding,
+             ops::most_size);
   for (const char* name : {"mean", "deviation"}) {
     const auto count = static_cast<std::int64_t>(context.attributes.numbers(name).size());
     ops::check(count == channels, "{} has {} numbers, expected one for each of {} channels", name,
@@ -36,7 +37,11 @@ std::int64_t check_image_attributes(const InferContext& context) {
 }
 
 Attributes image_attributes(Var x, const ImageOptions& options) {
-  const auto channels = static_cast<std::size_t>(x.spec().dim(-1));
+  constexpr std::int64_t most = 65536;
+  const std::int64_t found = x.spec().dim(-1);
+  if (found > most)
+    throw Error("image", fmt::format("{} channels, expected at most {}", found, most));
+  const auto channels = static_cast<std::size_t>(found);
   const auto or_default = [&](const std::vector<double>& values, double value) {
     return values.empty() ? std::vector<double>(channels, value) : values;
   };

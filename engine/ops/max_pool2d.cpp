@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "engine/checked_size.h"
 #include "engine/ops/op_table.h"
 #include "engine/ops/pool_windows.h"
 #include "tessera/ops.h"
@@ -20,11 +21,8 @@ using Integers = std::vector<std::int64_t>;
 
 const char* const side_names[] = {"rows", "columns"};
 
-Integers checked_pair(const Attributes& attributes, const char* name, std::int64_t least) {
-  const Integers& values = attributes.integers(name);
-  check(values.size() == 2 && values[0] >= least && values[1] >= least,
-        "{} is {}, expected two numbers of at least {}", name, to_string(values), least);
-  return values;
+const Integers& checked_pair(const Attributes& attributes, const char* name, std::int64_t least) {
+  return ops::checked_sizes(attributes, name, 2, least);
 }
 
 bool is_adaptive(const Attributes& attributes) { return attributes.has("output_size"); }
@@ -39,7 +37,8 @@ PoolAxis pool_axis(const Attributes& attributes, std::size_t axis) {
 std::int64_t output_size(std::int64_t input, std::size_t axis, const Attributes& attributes) {
   if (!is_adaptive(attributes))
     return pool_output_size(input, pool_axis(attributes, axis), side_names[axis]);
-  check(input >= 1, "input has {} {}, expected at least 1", input, side_names[axis]);
+  check(input >= 1 && input <= ops::most_size, "input has {} {}, expected 1 to {}", input,
+        side_names[axis], ops::most_size);
   return checked_pair(attributes, "output_size", 1)[axis];
 }
 
@@ -47,18 +46,24 @@ Shape output_shape(const Shape& x, const Attributes& attributes) {
   return {x[0], output_size(x[1], 0, attributes), output_size(x[2], 1, attributes), x[3]};
 }
 
-/// A place in the window fits into a byte.
-void check_byte_index(const Attributes& attributes) {
-  const Integers kernel = checked_pair(attributes, "kernel", 1);
-  check(kernel[0] * kernel[1] <= 256, "kernel has {} elements, expected at most 256",
-        kernel[0] * kernel[1]);
+/// A place in the window fits into a byte, or one in the image into an i32.
+void check_index(DType index, const Shape& x, const Attributes& attributes) {
+  if (index == DType::u8) {
+    const Integers& kernel = checked_pair(attributes, "kernel", 1);
+    const std::int64_t elements = checked_mul(kernel[0], kernel[1], "the kernel");
+    check(elements <= 256, "kernel has {} elements, expected at most 256", elements);
+  } else {
+    const std::int64_t pixels = checked_mul(x[1], x[2], "the number of pixels");
+    check(pixels <= ops::most_size, "images have {} pixels, expected at most {}", pixels,
+          ops::most_size);
+  }
 }
 
 template <DType index>
 std::vector<TensorSpec> infer(const InferContext& context) {
   ops::check_count(context, 1, 1);
   ops::check_input(context, 0, "input", DType::f32, 4);
-  if (index == DType::u8) check_byte_index(context.attributes);
+  check_index(index, context.inputs[0].shape, context.attributes);
   const Shape y = output_shape(context.inputs[0].shape, context.attributes);
   return {{DType::f32, y}, {index, y}};
 }
@@ -68,10 +73,10 @@ std::vector<TensorSpec> infer_dx(const InferContext& context) {
   ops::check_count(context, 2, 2);
   ops::check_input(context, 0, "dy", DType::f32, 4);
   ops::check_input(context, 1, "index", index, 4);
-  if (index == DType::u8) check_byte_index(context.attributes);
-  const Integers size = checked_pair(context.attributes, "input_size", 1);
+  const Integers& size = checked_pair(context.attributes, "input_size", 1);
   const Shape& dy = context.inputs[0].shape;
   const Shape dx = {dy[0], size[0], size[1], dy[3]};
+  check_index(index, dx, context.attributes);
   const Shape expected = output_shape(dx, context.attributes);
   ops::check_shape(context, 0, "dy", expected);
   ops::check_shape(context, 1, "index", expected);
@@ -126,7 +131,9 @@ Var max_pool2d(Var x, const Pool2dOptions& options, std::string name) {
       {"padding", pair(options.padding)},
       {"ceil_mode", std::int64_t{options.ceil_mode}}};
   const bool dense = options.dilation == std::array<std::int64_t, 2>{1, 1};
-  const bool small = options.kernel[0] * options.kernel[1] <= 256;
+  const auto is_byte = [](std::int64_t size) { return size >= 1 && size <= 256; };
+  const bool small = is_byte(options.kernel[0]) && is_byte(options.kernel[1]) &&
+                     options.kernel[0] * options.kernel[1] <= 256;
   if (!dense || !small) attributes["dilation"] = pair(options.dilation);
   return x.graph().add(dense && small ? "max_pool2d" : "max_pool2d_windows", {x},
                        Attributes(std::move(attributes)), std::move(name))[0];

@@ -9,6 +9,7 @@
 // may have an activation; so may its gradient, which then works out from b what was cut off.
 #include "engine/ops/normalization.h"
 
+#include "engine/checked_size.h"
 #include "engine/ops/epilogue.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
@@ -33,8 +34,8 @@ NormalizationGeometry check_geometry(const InferContext& context) {
     check(attributes.integer("channels") == g.C(),
           "input has {} channels, expected a multiple of {} groups", attributes.integer("channels"),
           g.G);
-  check(g.N * g.L * g.C() == x.elements(), "{} is not {} samples of {} channels", to_string(x), g.N,
-        g.C());
+  check(checked_product({g.N, g.L, g.C()}, "samples of all channels") == x.elements(),
+        "{} is not {} samples of {} channels", to_string(x), g.N, g.C());
   return g;
 }
 
@@ -90,7 +91,8 @@ std::vector<TensorSpec> infer_batch_norm(const InferContext& context) {
 }
 
 std::vector<TensorSpec> infer_inference(const InferContext& context) {
-  return {context.inputs[0], statistics(check_batch_norm(context))};
+  const NormalizationGeometry g = check_batch_norm(context);  // first: there may be no input
+  return {context.inputs[0], statistics(g)};
 }
 
 std::vector<TensorSpec> infer_dx(const InferContext& context) {
@@ -184,8 +186,9 @@ NormalizationGeometry normalization_geometry(const TensorSpec& x, const Attribut
   const std::int64_t samples = batch ? 1 : attributes.integer("samples");
   const std::int64_t groups = batch ? x.dim(-1) : attributes.integer("groups");
   const std::int64_t of_group = batch ? 1 : attributes.integer("channels") / groups;
-  return {samples, x.elements() / std::max<std::int64_t>(1, samples * groups * of_group), groups,
-          of_group};
+  const std::int64_t together =
+      checked_product({samples, groups, of_group}, "samples of all channels");
+  return {samples, x.elements() / std::max<std::int64_t>(1, together), groups, of_group};
 }
 
 Var batch_norm(Var x, Var running_mean, Var running_var, std::optional<Affine> affine,

@@ -58,6 +58,17 @@ void check_input(const InferContext& context, std::size_t i, const char* name, D
         rank);
 }
 
+const std::vector<std::int64_t>& checked_sizes(const Attributes& attributes, const char* name,
+                                               std::size_t count, std::int64_t least) {
+  const std::vector<std::int64_t>& sizes = attributes.integers(name);
+  const bool fits = std::all_of(sizes.begin(), sizes.end(), [&](std::int64_t size) {
+    return size >= least && size <= most_size;
+  });
+  check(fits && sizes.size() == count, "{} is {}, expected {} numbers from {} to {}", name,
+        to_string(sizes), count, least, most_size);
+  return sizes;
+}
+
 void check_count(const InferContext& context, std::size_t least, std::size_t most) {
   const std::size_t count = context.inputs.size();
   if (least == most)

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,13 @@ template <typename... Args>
 void check(bool condition, fmt::format_string<Args...> format, Args&&... args) {
   if (!condition) throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
+
+/// Kernels count rows, columns and steps between them with 32 bits.
+inline constexpr std::int64_t most_size = std::numeric_limits<std::int32_t>::max();
+
+/// The attribute `name`: `count` whole numbers of at least `least` and at most most_size.
+const std::vector<std::int64_t>& checked_sizes(const Attributes& attributes, const char* name,
+                                               std::size_t count, std::int64_t least);
 
 /// The gradient of ops through which none passes: those that count, compare or cut off.
 inline void no_gradient(GradientContext&) {}

@@ -10,12 +10,14 @@ namespace tessera {
 using ops::check;
 
 std::int64_t pool_output_size(std::int64_t input, const PoolAxis& axis, const char* what) {
-  check(input >= 1, "input has {} {}, expected at least 1", input, what);
-  check(axis.kernel >= 1, "kernel is {}, expected at least 1", axis.kernel);
-  check(axis.stride >= 1, "stride is {}, expected at least 1", axis.stride);
-  check(axis.dilation >= 1, "dilation is {}, expected at least 1", axis.dilation);
-  check(axis.padding >= 0 && 2 * axis.padding <= axis.kernel,
+  const auto is_size = [](std::int64_t size) { return size >= 1 && size <= ops::most_size; };
+  check(is_size(input), "input has {} {}, expected 1 to {}", input, what, ops::most_size);
+  check(is_size(axis.kernel), "kernel is {}, expected 1 to {}", axis.kernel, ops::most_size);
+  check(is_size(axis.stride), "stride is {}, expected 1 to {}", axis.stride, ops::most_size);
+  check(is_size(axis.dilation), "dilation is {}, expected 1 to {}", axis.dilation, ops::most_size);
+  check(axis.padding >= 0 && axis.padding <= axis.kernel / 2,
         "padding is {}, expected at most half of kernel {}", axis.padding, axis.kernel);
+  // Products and sums of numbers of 31 bits fit into 63.
   const std::int64_t reach = axis.dilation * (axis.kernel - 1) + 1;
   const std::int64_t room =
       input + 2 * axis.padding - reach + (axis.ceil_mode ? axis.stride - 1 : 0);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "engine/checked_size.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -64,7 +65,8 @@ void check_slice(const Attributes& attributes, std::int64_t whole) {
   const std::int64_t size = attributes.integer("size");
   check(step >= 1, "step is {}, expected at least 1", step);
   check(size >= 0, "size is {}, expected at least 0", size);
-  check(size == 0 || (start >= 0 && start < whole && size - 1 <= (whole - 1 - start) / step),
+  check(start >= 0 && start <= whole &&
+            (size == 0 || (start < whole && size - 1 <= (whole - 1 - start) / step)),
         "positions {} + {} * [0,{}) are not inside of dimension {} of {} elements", start, step,
         size, attributes.integer("axis"), whole);
 }
@@ -112,8 +114,13 @@ std::vector<TensorSpec> infer_pad(const InferContext& context) {
   check(before.size() == y.shape.size() && after.size() == y.shape.size(),
         "widths are for {} dimensions, expected {}", std::max(before.size(), after.size()),
         y.shape.size());
-  context.attributes.number("value");
+  const double value = context.attributes.number("value");
+  check(y.dtype == DType::f32 || (value >= -0x1p31 && value < 0x1p32),
+        "value is {}, expected one that {} can hold", value, to_string(y.dtype));
   for (std::size_t i = 0; i < y.shape.size(); ++i) {
+    for (const std::int64_t width : {before[i], after[i]})
+      check(std::clamp(width, -ops::most_size, ops::most_size) == width,
+            "width is {}, expected {} to {}", width, -ops::most_size, ops::most_size);
     const std::int64_t size = y.shape[i] + before[i] + after[i];
     check(size >= 0, "widths {} and {} leave nothing of {} elements", before[i], after[i],
           y.shape[i]);
@@ -170,7 +177,7 @@ std::vector<TensorSpec> infer_concat(const InferContext& context) {
     other.shape[static_cast<std::size_t>(axis)] = size;
     check(other == y, "input {} is {}, expected {} but for dimension {}", i,
           to_string(context.inputs[i]), to_string(context.inputs[0]), axis);
-    size += own;
+    size = checked_add(size, own, "the size of the result");
   }
   return {y};
 }
@@ -263,10 +270,11 @@ StridedCopy rearrangement(std::string_view op, const std::vector<TensorSpec>& in
     CopyAxis& axis = copy.axes[number];
     if (op == "slice") {
       copy.x_start = start * axis.stride;
-      axis = {size, 0, size, axis.stride * step, 1, axis.y_stride};
+      // Of a single element the step says nothing, and may be any number.
+      axis = {size, 0, size, size > 1 ? axis.stride * step : axis.stride, 1, axis.y_stride};
     } else {
       const std::int64_t end = size == 0 ? start : start + (size - 1) * step + 1;
-      axis = {y[number], start, end, axis.stride, step, axis.y_stride};
+      axis = {y[number], start, end, axis.stride, size > 1 ? step : 1, axis.y_stride};
     }
   } else if (op == "pad") {
     const Integers& before = attributes.integers("before");

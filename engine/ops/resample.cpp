@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/checked_size.h"
 #include "engine/ops/arguments.h"
 #include "engine/ops/op_table.h"
 #include "engine/ops/pool_windows.h"
@@ -97,20 +98,29 @@ void check_table(const Attributes& attributes, std::int64_t in, std::int64_t out
   for (std::int64_t i : index) check(i >= 0 && i < in, "index is {}, expected 0 to {}", i, in - 1);
 }
 
+/// The weights of all elements are counted with 32 bits.
+void check_taps(std::int64_t out, std::int64_t of_each) {
+  check(out <= ops::most_size / of_each, "{} elements have {} weights each, expected at most {}",
+        out, of_each, ops::most_size);
+}
+
 /// Checks that `in` elements along the axis can become `out`.
 void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_t out) {
   const std::string& mode = attributes.text("mode");
   check(in >= 1, "dimension {} has no elements, expected at least 1", attributes.integer("axis"));
-  check(out >= 1, "size is {}, expected at least 1", out);
+  check(in <= ops::most_size, "dimension {} has {} elements, expected at most {}",
+        attributes.integer("axis"), in, ops::most_size);
+  check(out >= 1 && out <= ops::most_size, "size is {}, expected 1 to {}", out, ops::most_size);
   if (is_padding(mode)) {
-    const std::int64_t before = attributes.integer("before"), after = out - in - before;
+    const std::int64_t before = attributes.integer("before");
+    const std::int64_t after = checked_sub(out - in, before, "the width behind");
     const std::int64_t most = mode == "reflect" ? in - 1 : mode == "circular" ? in : out;
     check(before >= 0 && after >= 0 && before <= most && after <= most,
           "widths are {} and {}, expected 0 to {} ({}, {} elements)", before, after, most, mode,
           in);
     return;
   }
-  if (mode == "adaptive") return;
+  if (mode == "adaptive") return check_taps(out, in / out + 2);
   if (mode == "table") return check_table(attributes, in, out);
   if (mode == "average") {
     PoolAxis axis = pool_axis(attributes);
@@ -121,15 +131,17 @@ void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_
           "size is {}, expected {} or, not rounded up, one less", out, most);
     const std::int64_t count = attributes.integer("count_include_pad");
     check(count == 0 || count == 1, "count_include_pad is {}, expected 0 or 1", count);
-    return;
+    return check_taps(out, std::min(in, axis.kernel));
   }
   check(
       mode == "nearest" || mode == "linear",
       "mode is '{}', expected nearest, linear, reflect, replicate, circular, average, adaptive or "
       "table",
       mode);
-  check(attributes.number("factor") >= 0, "factor is {}, expected at least 0",
-        attributes.number("factor"));
+  const double factor = attributes.number("factor");
+  check(factor == 0 || (factor >= 0x1p-31 && factor <= 0x1p31),
+        "factor is {}, expected 0 or from 2^-31 to 2^31", factor);
+  check_taps(out, 2);
   const std::int64_t align = attributes.integer("align_corners");
   check(align == 0 || (align == 1 && mode == "linear"),
         "align_corners is {} in mode {}, expected 0, or 1 in mode linear", align, mode);
@@ -250,7 +262,8 @@ Var pad(Var x, const PadWidths& widths, PadMode mode, const std::string& name) {
     if (widths[i][0] != 0 || widths[i][1] != 0)
       y = x.graph().add("resample", {y},
                         {{"axis", static_cast<std::int64_t>(i)},
-                         {"size", x.shape()[i] + widths[i][0] + widths[i][1]},
+                         {"size", checked_add(checked_add(x.shape()[i], widths[i][0], "the size"),
+                                              widths[i][1], "the size")},
                          {"mode", std::string(names[static_cast<std::size_t>(mode)])},
                          {"before", widths[i][0]}},
                         name)[0];

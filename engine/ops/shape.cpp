@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/checked_size.h"
 #include "engine/ops/arguments.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
@@ -78,8 +79,7 @@ Var slice(Var x, std::int64_t axis, std::int64_t start, std::optional<std::int64
   };
   const std::int64_t first = position(start), last = position(stop.value_or(whole));
   // A step below 1 gets as far as infer, which refuses it.
-  const std::int64_t size =
-      step < 1 ? 0 : (std::max<std::int64_t>(0, last - first) + step - 1) / step;
+  const std::int64_t size = step < 1 || last <= first ? 0 : (last - first - 1) / step + 1;
   return x.graph().add("slice", {x},
                        {{"axis", static_cast<std::int64_t>(number)},
                         {"start", first},
@@ -91,8 +91,11 @@ Var slice(Var x, std::int64_t axis, std::int64_t start, std::optional<std::int64
 std::vector<Var> split(Var x, const std::vector<std::int64_t>& sizes, std::int64_t axis,
                        const std::string& name) {
   const std::int64_t whole = x.shape()[checked_axis("split", x, axis, name)];
-  const bool negative = std::any_of(sizes.begin(), sizes.end(), [](auto size) { return size < 0; });
-  if (negative || std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}) != whole)
+  std::int64_t rest = whole;
+  const bool fits = std::all_of(sizes.begin(), sizes.end(), [&](std::int64_t size) {
+    return size >= 0 && size <= rest && (rest -= size, true);
+  });
+  if (!fits || rest != 0)
     fail("split", name, "sizes are {}, expected {} in all", to_string(sizes), whole);
   std::vector<Var> pieces;
   std::int64_t start = 0;
@@ -134,11 +137,12 @@ Var pad(Var x, const PadWidths& widths, double value, std::string name) {
 }
 
 Var pixel_shuffle(Var x, std::int64_t r, const std::string& name) {
-  check_image("pixel_shuffle", x, {1, 1, 1, r * r}, name);
+  if (r < 1) fail("pixel_shuffle", name, "r is {}, expected at least 1", r);
+  check_image("pixel_shuffle", x, {1, 1, 1, checked_mul(r, r, "pixel_shuffle: r * r")}, name);
   const std::int64_t n = x.shape()[0], h = x.shape()[1], w = x.shape()[2];
   const std::int64_t c = x.shape()[3] / (r * r);
   const Var parts = permute(reshape(x, {n, h, w, c, r, r}), {0, 1, 4, 2, 5, 3}, name);
-  return reshape(parts, {n, h * r, w * r, c});
+  return reshape(parts, {n, checked_mul(h, r, "the rows"), checked_mul(w, r, "the columns"), c});
 }
 
 Var pixel_unshuffle(Var x, std::int64_t r, const std::string& name) {
@@ -146,7 +150,7 @@ Var pixel_unshuffle(Var x, std::int64_t r, const std::string& name) {
   const std::int64_t n = x.shape()[0], h = x.shape()[1] / r, w = x.shape()[2] / r;
   const std::int64_t c = x.shape()[3];
   const Var parts = permute(reshape(x, {n, h, r, w, r, c}), {0, 1, 3, 5, 2, 4}, name);
-  return reshape(parts, {n, h, w, c * r * r});
+  return reshape(parts, {n, h, w, checked_product({c, r, r}, "the channels")});
 }
 
 }  // namespace tessera

@@ -83,11 +83,12 @@ TEST_CASE("poolings refuse what does not fit") {
         }) == "[avg_pool2d] padding is 2, expected at most half of kernel 2 (node 'n')");
   CHECK(refusal([&] {
           avg_pool2d(i.x, {.stride = {-1, 1}}, "n");
-        }) == "[avg_pool2d] stride is -1, expected at least 1 (node 'n')");
-  CHECK(refusal([&] {
-          max_pool2d(i.x, {.dilation = {1, 0}}, "n");
-        }) ==
-        "[max_pool2d_windows] dilation is [1,0], expected two numbers of at least 1 (node 'n')");
+        }) == "[avg_pool2d] stride is -1, expected 1 to 2147483647 (node 'n')");
+  CHECK(
+      refusal([&] {
+        max_pool2d(i.x, {.dilation = {1, 0}}, "n");
+      }) ==
+      "[max_pool2d_windows] dilation is [1,0], expected 2 numbers from 1 to 2147483647 (node 'n')");
   CHECK(refusal([&] {
           max_pool2d(i.x, {.kernel = {3, 5}, .dilation = {1, 4}}, "n");
         }) ==
@@ -95,10 +96,11 @@ TEST_CASE("poolings refuse what does not fit") {
   CHECK(refusal([&] {
           adaptive_max_pool2d(i.x, {3, 0}, "n");
         }) ==
-        "[max_pool2d_windows] output_size is [3,0], expected two numbers of at least 1 (node 'n')");
+        "[max_pool2d_windows] output_size is [3,0], expected 2 numbers from 1 to 2147483647 (node "
+        "'n')");
   CHECK(refusal([&] {
           adaptive_avg_pool2d(i.x, {0, 3}, "n");
-        }) == "[resample] size is 0, expected at least 1 (node 'n')");
+        }) == "[resample] size is 0, expected 1 to 2147483647 (node 'n')");
 }
 
 }  // namespace tessera

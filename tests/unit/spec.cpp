@@ -47,7 +47,7 @@ TEST_CASE("impossible shapes are refused") {
   const std::int64_t most = std::int64_t{1} << 62;
   CHECK(TensorSpec{DType::u8, {most}}.bytes() == std::size_t{1} << 62);
   CHECK_THROWS_WITH_AS((TensorSpec{DType::f32, {most}}.bytes()),
-                       "[shape] too many bytes in [4611686018427387904]", Error);
+                       "[shape] too many bytes in f32[4611686018427387904]", Error);
 }
 
 TEST_CASE("sizes that do not fit throw and name themselves") {
