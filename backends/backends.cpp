@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdlib>
 
+#include "engine/ascii.h"
 #include "tessera/check.h"
 #include "tessera/error.h"
 #include "tessera/verdict.h"
@@ -18,13 +18,6 @@ namespace {
 
 /// In the order of MatmulPrecision.
 constexpr std::array<std::string_view, 3> precision_names = {"float32", "tf32", "bf16"};
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
 
 /// Position in the order of preference of "auto"; an OpenCL CPU device never comes before the CPU
 /// backend.
@@ -39,8 +32,8 @@ int preference(const DeviceInfo& info) {
 const DeviceInfo* choose_by_name(const std::vector<DeviceInfo>& devices, const std::string& words) {
   const DeviceInfo *named = nullptr, *not_usable = nullptr;
   for (const DeviceInfo& info : devices) {
-    if (lower(info.name) == words) return &info;
-    if (lower(info.name).find(words) == std::string::npos) continue;
+    if (ascii_lower(info.name) == words) return &info;
+    if (ascii_lower(info.name).find(words) == std::string::npos) continue;
     if (info.usable && named && named->name != info.name)
       throw Error("device", fmt::format("'{}' fits {} ({}) and {} ({}), expected one", words,
                                         named->id, named->name, info.id, info.name));
@@ -116,8 +109,8 @@ std::vector<DeviceInfo> broken_drivers() { return opencl::broken_drivers(); }
 
 std::unique_ptr<Device> open_device(std::string_view selector) {
   const char* environment = std::getenv("TESSERA_DEVICE");
-  std::string wanted = lower(selector);
-  if (wanted.empty() && environment) wanted = lower(environment);
+  std::string wanted = ascii_lower(selector);
+  if (wanted.empty() && environment) wanted = ascii_lower(environment);
   if (wanted.empty()) wanted = "auto";
   if (wanted == "cpu") return cpu::open_device();  // asks no OpenCL driver
   const std::vector<DeviceInfo> devices = list_devices();

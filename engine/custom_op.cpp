@@ -3,16 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
+#include "engine/ascii.h"
 #include "tessera/error.h"
 
 namespace tessera {
 namespace {
 
 void check_name(const std::string& name) {
-  const auto fits = [](unsigned char c) { return std::isalnum(c) || c == '_'; };
+  const auto fits = [](char c) { return is_ascii_alnum(c) || c == '_'; };
   if (name.empty() || !std::all_of(name.begin(), name.end(), fits))
     throw Error("custom op",
                 fmt::format("the name is '{}', expected letters, digits and '_'", name));

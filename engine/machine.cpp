@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include <sched.h>
 #endif
 
+#include "engine/control_group.h"
 #include "tessera/error.h"
 
 namespace tessera {
@@ -33,20 +35,10 @@ std::string cpuinfo(std::string_view field) {
   return "unknown";
 }
 
-/// The folder of this process's control group (version 2), or of its root.
-std::string control_group() {
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("0::")) return "/sys/fs/cgroup" + line.substr(3);
-  return "/sys/fs/cgroup";
-}
-
-/// The numbers of a control group file, which may say "max" for no limit.
-std::optional<double> limit(const std::string& path, bool ratio) {
-  std::ifstream file(path);
-  double value = 0, period = 1;
-  if (!(file >> value) || (ratio && !(file >> period)) || period <= 0) return {};
-  return value / period;
+/// They are asked for often, and changed never or by somebody who starts the process anew.
+const GroupLimits& group_limits() {
+  static const GroupLimits limits = read_group_limits();
+  return limits;
 }
 
 /// The environment variable as a number of threads.
@@ -75,8 +67,8 @@ Machine read_machine() {
   Machine machine{cpuinfo("model name"), cpuinfo("vendor_id"), 0};
   machine.memory_bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
                          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  if (const auto bytes = limit(control_group() + "/memory.max", false))
-    machine.memory_bytes = std::min(machine.memory_bytes, static_cast<std::uint64_t>(*bytes));
+  if (const auto bytes = group_limits().memory_bytes)
+    machine.memory_bytes = std::min(machine.memory_bytes, *bytes);
   return machine;
 }
 
@@ -85,8 +77,10 @@ std::uint64_t last_cache_bytes() {
   std::uint64_t kib = 0;
   for (int i = 0;; ++i) {
     std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}/size", i));
+    std::string text;  // "1024K"
+    if (!std::getline(file, text)) return kib << 10;
     std::uint64_t size = 0;
-    if (!(file >> size)) return kib << 10;
+    std::from_chars(text.data(), text.data() + text.size(), size);
     kib = std::max(kib, size);
   }
 }
@@ -98,8 +92,8 @@ int thread_count() {
                                    most_threads));
   if (const auto threads = threads_from("OMP_NUM_THREADS")) return *threads;
   int threads = std::min(available_processors(), most_threads);
-  if (const auto quota = limit(control_group() + "/cpu.max", true))
-    threads = std::min(threads, std::max(1, static_cast<int>(std::ceil(*quota))));
+  if (const auto quota = group_limits().processors; quota && *quota < threads)
+    threads = std::max(1, static_cast<int>(std::ceil(*quota)));
   return threads;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/averages.h"
+#include "engine/checked_size.h"
 #include "engine/names.h"
 #include "engine/passes/passes.h"
 #include "tessera/autograd.h"
@@ -205,6 +206,19 @@ Network::Answers Network::answer(std::span<const std::uint8_t> images,
   return answers;
 }
 
+namespace {
+
+/// Throws Error unless each label of a batch is that of a class.
+void check_labels(std::span<const std::int32_t> labels, std::int64_t first, std::int64_t classes) {
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    if (labels[i] < 0 || labels[i] >= classes)
+      throw Error("data",
+                  fmt::format("image {} has label {}, expected 0 to {}",
+                              first + static_cast<std::int64_t>(i), labels[i], classes - 1));
+}
+
+}  // namespace
+
 Evaluation Network::evaluate(
     const Dataset& dataset, std::int64_t batch_size, Weights weights,
     const std::function<bool()>& stops,
@@ -216,6 +230,7 @@ Evaluation Network::evaluate(
   std::int64_t hits = 0;
   if (dataset.size() == 0) throw Error("data", "the data set has no images");
   while (const Batch* batch = stops && stops() ? nullptr : loader.next()) {
+    check_labels(batch->labels, result.images, classes);
     const Answers answers = answer(batch->images, batch->labels, weights);
     auto row = answers.probabilities.begin();
     for (const std::int32_t label : batch->labels) {
@@ -235,8 +250,8 @@ Evaluation Network::evaluate(
 std::vector<float> Network::predict(std::span<const std::uint8_t> images, std::int64_t count,
                                     Weights weights) {
   const ImageInput& input = model_.input;
-  const auto expected =
-      static_cast<std::size_t>(count * input.height * input.width * input.channels);
+  const auto expected = static_cast<std::size_t>(
+      checked_product({count, input.height, input.width, input.channels}, "the images"));
   if (count < 1 || images.size() != expected)
     throw Error("predict", fmt::format("found {} bytes for {} images, expected {}", images.size(),
                                        count, expected));

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numbers>
 
+#include "engine/checked_size.h"
 #include "engine/parallel.h"
 #include "engine/philox.h"
 #include "tessera/error.h"
@@ -82,7 +83,33 @@ void Params::add_state(const std::string& name, const TensorSpec& spec,
   write(name, bytes);
 }
 
+namespace {
+
+double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / 0x1p20; }
+
+/// Throws Error where a device that is the host's processor has no room for `bytes` of tensors and
+/// the first values of the largest one, which are made on the host.
+void check_memory(const DeviceInfo& info, std::size_t bytes, std::size_t largest) {
+  if (info.type != DeviceType::cpu || info.memory_bytes == 0) return;
+  if (bytes > info.memory_bytes || largest > info.memory_bytes - bytes)
+    throw Error(
+        "params",
+        fmt::format("parameters and states need {:.1f} MiB ({} bytes), and {:.1f} MiB more "
+                    "while they are filled; the machine has {:.1f} MiB",
+                    mebibytes(bytes), bytes, mebibytes(largest), mebibytes(info.memory_bytes)));
+}
+
+}  // namespace
+
 void Params::allocate(const std::vector<const Value*>& values) {
+  constexpr const char* what = "the memory of the parameters";
+  std::size_t all = 0, largest = 0;
+  for (const auto& [name, entry] : entries_) all = checked_add(all, entry.spec.bytes(), what);
+  for (const Value* value : values) {
+    all = checked_add(all, value->spec.bytes(), what);
+    largest = std::max(largest, value->spec.bytes());
+  }
+  check_memory(device_.info(), all, largest);
   const std::size_t alignment = device_.buffer_alignment();
   const std::uint64_t limit = device_.info().max_allocation_bytes;
   for (std::size_t first = 0, next = 0; first < values.size(); first = next) {
@@ -92,7 +119,7 @@ void Params::allocate(const std::vector<const Value*>& values) {
       const std::size_t own = std::max<std::size_t>(values[next]->spec.bytes(), 1);
       if (next > first && limit > 0 && own > limit - std::min<std::uint64_t>(bytes, limit)) break;
       offsets.push_back(bytes);
-      bytes = (bytes + own + alignment - 1) / alignment * alignment;
+      bytes = checked_round_up(checked_add(bytes, own, what), alignment, what);
     }
     buffers_.push_back(device_.allocate(bytes));
     for (std::size_t i = first; i < next; ++i)

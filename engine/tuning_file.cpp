@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 
-#include <cctype>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <span>
 
+#include "engine/ascii.h"
 #include "engine/atomic_file.h"
 #include "engine/bounded_json.h"
 #include "engine/json_text.h"
@@ -32,7 +32,7 @@ constexpr std::size_t most_bytes = std::size_t{16} << 20;
 std::string plain(const std::string& text) {
   std::string name;
   for (const char c : text)
-    if (std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-')
+    if (is_ascii_alnum(c) || c == '.' || c == '-')
       name += c;
     else if (!name.empty() && name.back() != '_')
       name += '_';

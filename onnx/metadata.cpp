@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <iterator>
 #include <sstream>
 
@@ -27,9 +29,11 @@ std::vector<std::string> lines_of(const Metadata& metadata, const char* key) {
 std::vector<double> numbers_of(const Metadata& metadata, const char* key) {
   std::vector<double> numbers;
   for (const std::string& line : lines_of(metadata, key)) {
-    std::istringstream text(line);
+    const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
     double number = 0;
-    if (!(text >> number)) return {};
+    const auto [end, error] =
+        std::from_chars(line.data() + begin, line.data() + line.size(), number);
+    if (error != std::errc{} || !std::isfinite(number)) return {};
     numbers.push_back(number);
   }
   return numbers;

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -27,24 +28,33 @@ void check_range(std::string_view what, std::size_t bytes, std::size_t offset, s
                                    what, count, offset, bytes));
 }
 
+/// Bytes of all buffers of this process: the system promises more than there is.
+std::atomic<std::uint64_t> in_use = 0;
+
 double gibibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 0x1p30; }
 
 }  // namespace
 
 CpuBuffer::CpuBuffer(std::size_t bytes, std::uint64_t limit) : bytes_(bytes) {
+  const std::uint64_t others = in_use.load();
   const auto fail = [&](const char* why) {
-    throw Error("cpu", fmt::format("{} bytes ({:.1f} GiB) are needed, {} {} ({:.1f} GiB)", bytes,
-                                   gibibytes(bytes), why, limit, gibibytes(limit)));
+    const std::string besides =
+        others == 0 ? ""
+                    : fmt::format(" besides {} in use ({:.1f} GiB)", others, gibibytes(others));
+    throw Error("cpu", fmt::format("{} bytes ({:.1f} GiB) are needed{}, {} {} ({:.1f} GiB)", bytes,
+                                   gibibytes(bytes), besides, why, limit, gibibytes(limit)));
   };
-  if (bytes > limit) fail("the machine has");
+  if (bytes > limit || others > limit - bytes) fail("the machine has");
   const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment;
   void* data = ::operator new[](rounded* alignment, std::align_val_t{alignment}, std::nothrow);
   if (!data) fail("too much is in use of the machine's");
-  data_.reset(static_cast<std::byte*>(data));
+  in_use += bytes;
+  data_ = {static_cast<std::byte*>(data), Free{bytes}};
   use_huge_pages(data, bytes);
 }
 
 void CpuBuffer::Free::operator()(std::byte* data) const {
+  in_use -= bytes;
   ::operator delete[](data, std::align_val_t{alignment});
 }
 
@@ -77,12 +87,21 @@ std::unique_ptr<Device> open_reference() {
   return device;
 }
 
-CpuDevice::CpuDevice(std::uint64_t cache_bytes) : info_(device_info()), pool_(thread_count()) {
+CpuDevice::CpuDevice(std::uint64_t cache_bytes)
+    : info_(device_info()), pool_(std::make_unique<ThreadPool>(thread_count())) {
   info_.cache_bytes = cache_bytes;
   choose_variant().read(variant_);
   for (Lowering& lowering : std::exchange(variant_.lowerings, {}))
     lowerings_.emplace(lowering.op, std::move(lowering));
   if (const char* wishes = std::getenv("TESSERA_CPU_ALGORITHM")) prefer_algorithms(wishes);
+}
+
+CpuDevice::~CpuDevice() {
+  if (!home_.is_here()) static_cast<void>(pool_.release());  // there is no thread to wait for
+}
+
+void CpuDevice::check_process() const {
+  if (pool_->threads() > 1) home_.check("cpu", "the device");
 }
 
 std::size_t CpuDevice::buffer_alignment() const { return alignment; }
@@ -104,7 +123,11 @@ void CpuDevice::download(const Buffer& from, std::size_t offset, std::span<std::
 }
 
 std::unique_ptr<Executable> CpuDevice::compile(const Plan& plan, Params& params) {
-  return std::make_unique<CpuExecutable>(*this, plan, params);
+  try {
+    return std::make_unique<CpuExecutable>(*this, plan, params);
+  } catch (const std::bad_alloc&) {
+    throw Error("cpu", "there is too little memory for the tables of the plan");
+  }
 }
 
 const Lowering& CpuDevice::lowering(const Op& op) const {

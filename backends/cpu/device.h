@@ -9,6 +9,7 @@
 
 #include "backends/cpu/isa.h"
 #include "backends/cpu/thread_pool.h"
+#include "engine/home_process.h"
 #include "engine/machine.h"
 #include "tessera/device.h"
 
@@ -16,13 +17,15 @@ namespace tessera::cpu {
 
 class CpuBuffer : public Buffer {
  public:
-  /// Throws Error when `bytes` is more than `limit`, the memory of the machine, or not to be had.
+  /// Throws Error when `bytes` and those of all other buffers of this process are more than
+  /// `limit`, the memory of the machine, or not to be had.
   CpuBuffer(std::size_t bytes, std::uint64_t limit);
   std::size_t bytes() const override { return bytes_; }
   std::byte* data() const { return data_.get(); }
 
  private:
   struct Free {
+    std::size_t bytes;
     void operator()(std::byte* data) const;
   };
   std::size_t bytes_;
@@ -32,6 +35,7 @@ class CpuBuffer : public Buffer {
 class CpuDevice : public Device {
  public:
   explicit CpuDevice(std::uint64_t cache_bytes = last_cache_bytes());
+  ~CpuDevice() override;
 
   const DeviceInfo& info() const override { return info_; }
   std::size_t buffer_alignment() const override;
@@ -43,22 +47,25 @@ class CpuDevice : public Device {
   void set_profiling(bool on) override { profiling_ = on; }
   Ceilings measure_ceilings() override;
 
-  ThreadPool& pool() { return pool_; }
+  ThreadPool& pool() { return *pool_; }
   /// Held during a run: executables of one device share its threads.
   std::mutex& run_mutex() { return run_mutex_; }
   /// The algorithms of an op in the order in which they are to be asked. Throws Error when the
   /// backend has no such op.
   const Lowering& lowering(const Op& op) const;
   bool profiling() const { return profiling_; }
+  /// Throws Error in a child that was forked since, which has none of the pool's threads.
+  void check_process() const;
   void prefer_plainest();
 
  private:
   void prefer_algorithms(std::string_view wishes);
 
+  HomeProcess home_;
   DeviceInfo info_;
   VariantContents variant_;  ///< without its lowerings
   std::map<std::string, Lowering, std::less<>> lowerings_;
-  ThreadPool pool_;
+  std::unique_ptr<ThreadPool> pool_;
   std::mutex run_mutex_;
   bool profiling_ = false;
 };

@@ -171,6 +171,7 @@ void CpuExecutable::set_input(std::string_view name, std::span<const std::byte> 
 }
 
 void CpuExecutable::run() {
+  device_.check_process();
   const std::lock_guard lock(device_.run_mutex());
   [[maybe_unused]] const FlushDenormals flush{};
   const bool have_changed = params_.version() != seen_version_;

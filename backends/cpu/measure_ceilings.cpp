@@ -15,13 +15,13 @@ constexpr std::int64_t floats = std::int64_t{32} << 20;  ///< of an array; more 
 
 Ceilings CpuDevice::measure_ceilings() {
   const std::lock_guard lock(run_mutex_);
-  const std::int64_t threads = pool_.threads();
+  const std::int64_t threads = pool_->threads();
   Ceilings ceilings;
 
   constexpr std::int64_t rounds = 1 << 20;
   std::vector<double> flops(static_cast<std::size_t>(threads));
   const double took = best_time(repeats, [&] {
-    pool_.for_each(threads, [&](std::int64_t chunk, int) {
+    pool_->for_each(threads, [&](std::int64_t chunk, int) {
       flops[static_cast<std::size_t>(chunk)] = variant_.multiply_adds(rounds);
     });
   });
@@ -35,7 +35,7 @@ Ceilings CpuDevice::measure_ceilings() {
   };
   for (const CpuBuffer* buffer : {&a, &b}) std::memset(buffer->data(), 0, bytes);
   ceilings.bytes = 3 * static_cast<double>(bytes) / best_time(repeats, [&] {
-                     pool_.for_each(threads, [&](std::int64_t chunk, int) {
+                     pool_->for_each(threads, [&](std::int64_t chunk, int) {
                        const Range range = chunk_range(floats, threads, chunk, 16);
                        variant_.triad(numbers(a) + range.begin, numbers(b) + range.begin, 3,
                                       numbers(c) + range.begin, range.end - range.begin);
@@ -49,7 +49,7 @@ Ceilings CpuDevice::measure_ceilings() {
   ceilings.launch = best_time(repeats,
                               [&] {
                                 for (int i = 0; i < count; ++i)
-                                  pool_.for_each(threads, [](std::int64_t, int) {});
+                                  pool_->for_each(threads, [](std::int64_t, int) {});
                               }) /
                     count;
   return ceilings;

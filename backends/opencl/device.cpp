@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <new>
 
 #include "backends/huge_pages.h"
 #include "backends/opencl/executable.h"
@@ -43,6 +44,7 @@ OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info, const Traits& tra
 OpenclDevice::~OpenclDevice() = default;
 
 void OpenclDevice::reserve(std::size_t bytes) {
+  check_process();
   if (bytes > traits_.max_allocation)
     throw Error(info_.id, fmt::format("{} bytes are needed in one piece, the device allows {}",
                                       bytes, traits_.max_allocation));
@@ -95,6 +97,7 @@ void OpenclDevice::check_range(const Buffer& buffer, std::size_t offset, std::si
 }
 
 void OpenclDevice::upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) {
+  check_process();
   check_range(to, offset, bytes.size());
   if (bytes.empty()) return;
   cl::Event done;
@@ -107,6 +110,7 @@ void OpenclDevice::upload(Buffer& to, std::size_t offset, std::span<const std::b
 }
 
 void OpenclDevice::download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) {
+  check_process();
   check_range(from, offset, bytes.size());
   if (bytes.empty()) return;
   cl::Event done;
@@ -120,17 +124,23 @@ void OpenclDevice::download(const Buffer& from, std::size_t offset, std::span<st
 
 std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& params,
                                                   BoundBuffers bound) {
+  check_process();
   if (plan.options().alignment % traits_.base_alignment != 0)
     throw Error(info_.id,
                 fmt::format("the plan aligns values to {} bytes, expected a multiple of {}",
                             plan.options().alignment, traits_.base_alignment));
   // What was tuned in float32 says nothing of another precision.
-  return std::make_unique<OpenclExecutable>(*this, *lowerings_,
-                                            matrix_units_ == MatrixUnits::none ? tuning_ : Tuning(),
-                                            plan, params, std::move(bound));
+  const Tuning& tuning = matrix_units_ == MatrixUnits::none ? tuning_ : Tuning();
+  try {
+    return std::make_unique<OpenclExecutable>(*this, *lowerings_, tuning, plan, params,
+                                              std::move(bound));
+  } catch (const std::bad_alloc&) {
+    throw Error(info_.id, "there is too little memory for the tables of the plan");
+  }
 }
 
 std::vector<Candidate> OpenclDevice::candidates(const Graph& graph, NodeId node) {
+  check_process();
   const Plan plan(graph);
   Lowering lowering(*this, plan);
   lowering.begin(node, true);
@@ -138,6 +148,7 @@ std::vector<Candidate> OpenclDevice::candidates(const Graph& graph, NodeId node)
 }
 
 void OpenclDevice::finish() {
+  check_process();
   for (cl::CommandQueue* queue : {&copy_, &compute_}) {
     cl::Event done;
     checked("finish", [&] {

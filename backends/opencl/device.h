@@ -8,6 +8,7 @@
 #include "backends/opencl/cl.h"
 #include "backends/opencl/program.h"
 #include "backends/opencl/traits.h"
+#include "engine/home_process.h"
 #include "tessera/device.h"
 
 namespace tessera::opencl {
@@ -41,6 +42,8 @@ class OpenclDevice final : public Device {
   std::string set_matmul_precision(MatmulPrecision precision) override;
   void finish() override;
   void set_profiling(bool on) override;
+  /// Throws Error in a child that was forked since: its commands would never end.
+  void check_process() const { home_.check(info_.id, "the device"); }
   Ceilings measure_ceilings() override;
   std::vector<Candidate> candidates(const Graph& graph, NodeId node) override;
   void set_tuning(Tuning tuning) override { tuning_ = std::move(tuning); }
@@ -69,6 +72,7 @@ class OpenclDevice final : public Device {
  private:
   void check_range(const Buffer& buffer, std::size_t offset, std::size_t bytes) const;
 
+  HomeProcess home_;
   cl::Device device_;
   DeviceInfo info_;
   Traits traits_;

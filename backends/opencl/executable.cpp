@@ -202,6 +202,7 @@ void OpenclExecutable::make_inputs(const Plan& plan) {
 }
 
 void OpenclExecutable::set_input(std::string_view name, std::span<const std::byte> bytes) {
+  device_.check_process();
   const auto found = inputs_.find(name);
   if (found == inputs_.end()) throw unknown("input", name, inputs_);
   Input& input = found->second;
@@ -252,6 +253,7 @@ void OpenclExecutable::enqueue(const Step& step) {
 }
 
 void OpenclExecutable::run() {
+  device_.check_process();
   for (auto& entry : inputs_) {
     const std::string& name = entry.first;
     Input& input = entry.second;
@@ -290,6 +292,7 @@ std::vector<ProfileRecord> OpenclExecutable::take_records() {
 }
 
 void OpenclExecutable::read_output(std::string_view name, std::span<std::byte> bytes) {
+  device_.check_process();
   const auto found = outputs_.find(name);
   if (found == outputs_.end()) throw unknown("output", name, outputs_);
   if (bytes.size() != found->second.bytes)

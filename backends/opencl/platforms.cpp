@@ -9,6 +9,7 @@
 #include "backends/opencl/device.h"
 #include "backends/opencl/drivers.h"
 #include "backends/opencl/traits.h"
+#include "engine/home_process.h"
 #include "tessera/opencl_interop.h"
 
 namespace tessera::opencl {
@@ -20,7 +21,14 @@ std::string trimmed(std::string text) {
   return begin == text.npos ? std::string() : text.substr(begin, end - begin + 1);
 }
 
+/// Drivers start threads when they are first asked, which a forked child does not have.
+const HomeProcess& first_use() {
+  static const HomeProcess process;
+  return process;
+}
+
 std::vector<cl::Platform> platforms() {
+  first_use().check("opencl", "OpenCL");
   std::vector<cl::Platform> found;
   try {
     cl::Platform::get(&found);
@@ -38,7 +46,7 @@ DeviceInfo describe(const cl::Device& device, std::size_t platform, std::size_t 
   info.platform = cl::Platform(device.getInfo<CL_DEVICE_PLATFORM>()).getInfo<CL_PLATFORM_NAME>();
   info.type = device_type(device);
   info.compute_units = device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>();
-  info.memory_bytes = device.getInfo<CL_DEVICE_GLOBAL_MEM_SIZE>();
+  info.memory_bytes = memory_bytes(device);
   info.max_allocation_bytes = device.getInfo<CL_DEVICE_MAX_MEM_ALLOC_SIZE>();
   return info;
 }
@@ -149,6 +157,13 @@ DeviceInfo describe(const cl::Device& device) {
 }  // namespace
 
 std::vector<DeviceInfo> list_devices() {
+  if (!first_use().is_here()) {
+    DeviceInfo info;
+    info.id = "opencl";
+    info.name = "OpenCL, used before this process was forked";
+    info.reason = "it was used before this process was forked";
+    return {info};
+  }
   std::vector<DeviceInfo> list;
   const std::vector<DriverProblem>& problems = start_loader();
   auto found = platforms();

@@ -1,10 +1,10 @@
 #include "backends/opencl/program.h"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 
 #include "backends/opencl/kernel_source.h"
+#include "engine/ascii.h"
 #include "engine/parallel.h"
 
 namespace tessera::opencl {
@@ -23,7 +23,7 @@ std::optional<std::string> first_line(std::string_view log, std::string_view fil
     std::size_t digit = file.size();
     if (digit >= row.size() || (row[digit] != ':' && row[digit] != '(')) continue;
     const std::size_t begin = ++digit;
-    while (digit < row.size() && std::isdigit(static_cast<unsigned char>(row[digit]))) ++digit;
+    while (digit < row.size() && is_ascii_digit(row[digit])) ++digit;
     if (digit > begin) return std::string(row.substr(begin, digit - begin));
   }
   return {};

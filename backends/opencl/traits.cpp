@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/machine.h"
+
 namespace tessera::opencl {
 namespace {
 
@@ -16,6 +18,13 @@ std::size_t narrowest_sub_group(const cl::Device& device) {
 }
 
 }  // namespace
+
+std::uint64_t memory_bytes(const cl::Device& device) {
+  const std::uint64_t found = device.getInfo<CL_DEVICE_GLOBAL_MEM_SIZE>();
+  // Drivers of CPUs do not always see the limit of a control group.
+  const bool is_cpu = (device.getInfo<CL_DEVICE_TYPE>() & CL_DEVICE_TYPE_CPU) != 0;
+  return is_cpu ? std::min(found, read_machine().memory_bytes) : found;
+}
 
 Traits query_traits(const cl::Device& device) {
   Traits traits;
@@ -34,7 +43,7 @@ Traits query_traits(const cl::Device& device) {
       std::max<std::size_t>(1, device.getInfo<CL_DEVICE_MEM_BASE_ADDR_ALIGN>() / 8);
   traits.cache_bytes = device.getInfo<CL_DEVICE_GLOBAL_MEM_CACHE_SIZE>();
   traits.local_memory = device.getInfo<CL_DEVICE_LOCAL_MEM_SIZE>();
-  traits.global_memory = device.getInfo<CL_DEVICE_GLOBAL_MEM_SIZE>();
+  traits.global_memory = memory_bytes(device);
   traits.max_allocation = device.getInfo<CL_DEVICE_MAX_MEM_ALLOC_SIZE>();
 
   const std::string extensions = device.getInfo<CL_DEVICE_EXTENSIONS>();

@@ -39,5 +39,7 @@ struct Traits {
 /// Asks the device. Throws cl::Error when it does not answer.
 Traits query_traits(const cl::Device& device);
 DeviceType device_type(const cl::Device& device);
+/// Its memory; of a CPU no more than this process may use.
+std::uint64_t memory_bytes(const cl::Device& device);
 
 }  // namespace tessera::opencl

@@ -1,0 +1,27 @@
+// What characters are, in whatever locale the program has set: <cctype> asks that.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace tessera {
+
+constexpr bool is_ascii_digit(int c) { return c >= '0' && c <= '9'; }
+
+constexpr bool is_ascii_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+constexpr bool is_ascii_alnum(int c) {
+  return is_ascii_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// `text` with lower case letters in the place of the capital letters A to Z.
+inline std::string ascii_lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return result;
+}
+
+}  // namespace tessera
