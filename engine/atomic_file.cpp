@@ -165,7 +165,7 @@ std::string output_target(const std::string& path) {
 void check_output(const std::string& path) {
   const std::string target = output_target(path);
   remove_leftovers(target);
-  const TemporaryFile file(path, target);
+  const TemporaryFile file(path, target, {});
 }
 
 void write_file_atomically(const std::string& path,

@@ -59,7 +59,7 @@ void run(bool json) {
 
 void warn_of_broken_drivers() {
   for (const DeviceInfo& info : broken_drivers())
-    fmt::print(stderr, "tessera: passed over {} ({}): {}\n", info.id, info.name, info.reason);
+    print_error(fmt::format("passed over {} ({}): {}", info.id, info.name, info.reason));
 }
 
 void print_avoided() {

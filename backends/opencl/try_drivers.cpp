@@ -182,7 +182,7 @@ ProbeRun run(const std::string& program, const std::vector<Driver>& drivers, boo
   std::vector<std::string> words = {program, fmt::format("{}", static_cast<int>(seconds) + 5)};
   for (const Driver& driver : drivers) words.push_back(driver.library);
   std::vector<std::string> environment;
-  const std::string start = std::string(drivers_variable) + "=";
+  const std::string start = fmt::format("{}=", drivers_variable);
   for (char** variable = environ; variable && *variable; ++variable)
     if (all || !std::string_view(*variable).starts_with(start)) environment.emplace_back(*variable);
   if (all) return run_probe(words, environment, last_line, seconds);

@@ -18,12 +18,12 @@ def read_by_library(text):
     """Names in a file of the library, the tool or the benchmarks."""
     calls = re.findall(rf"\b(?:{READERS})\(([^;]*?)\)", text)
     names = {name for call in calls for name in re.findall(r'"([A-Z][A-Z0-9_]*)"', call)}
-    return names | set(re.findall(rf'"((?:{PREFIXES})_[A-Z0-9_]+)"', text))
+    return names | set(re.findall(rf'"((?:{PREFIXES})_[A-Z0-9_]*[A-Z0-9])"', text))
 
 
 def read_by_tests(text):
     """Tests also set variables, which is no reading."""
-    return set(re.findall(r'getenv\("(TESSERA_[A-Z0-9_]+)"', text))
+    return set(re.findall(r'getenv\("(TESSERA_[A-Z0-9_]*[A-Z0-9])"', text))
 
 
 def names_in(source, folders, read):
