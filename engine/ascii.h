@@ -11,9 +11,9 @@ constexpr bool is_ascii_digit(int c) { return c >= '0' && c <= '9'; }
 
 constexpr bool is_ascii_space(int c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-constexpr bool is_ascii_alnum(int c) {
-  return is_ascii_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+constexpr bool is_ascii_letter(int c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+constexpr bool is_ascii_alnum(int c) { return is_ascii_digit(c) || is_ascii_letter(c); }
 
 /// `text` with lower case letters in the place of the capital letters A to Z.
 inline std::string ascii_lower(std::string_view text) {

@@ -4,11 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <set>
 #include <string_view>
 
+#include "engine/ascii.h"
 #include "engine/data/picture.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
@@ -20,12 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 /// Whether an operating system or another program keeps its own data in it.
 bool is_hidden(const std::string& name) {
   constexpr std::string_view known[] = {"__macosx",
@@ -36,12 +30,13 @@ bool is_hidden(const std::string& name) {
                                         "lost+found",
                                         "system volume information"};
   return name.starts_with('.') ||
-         std::find(std::begin(known), std::end(known), lower(name)) != std::end(known);
+         std::find(std::begin(known), std::end(known), ascii_lower(name)) != std::end(known);
 }
 
 bool has_image_name(const fs::path& path) {
   const auto known = picture_extensions();
-  return std::find(known.begin(), known.end(), lower(path.extension().string())) != known.end();
+  return std::find(known.begin(), known.end(), ascii_lower(path.extension().string())) !=
+         known.end();
 }
 
 struct Entry {
@@ -161,7 +156,7 @@ Role role_of(const std::string& name) {
                {"validation", Role::validation}, {"test", Role::test},
                {"testing", Role::test}};
   for (const auto& part : known)
-    if (lower(name) == part.name) return part.role;
+    if (ascii_lower(name) == part.name) return part.role;
   return Role::none;
 }
 
@@ -216,7 +211,7 @@ std::optional<Parts> find_parts(const fs::path& folder, const std::string& suffi
   for (const Entry& entry : entries_of(folder)) {
     const std::string name = suffix.empty() ? entry.name() : entry.path.stem().string();
     const bool fits = suffix.empty() ? entry.is_folder && !is_hidden(name)
-                                     : lower(entry.path.extension().string()) == suffix;
+                                     : ascii_lower(entry.path.extension().string()) == suffix;
     if (!fits) continue;
     const Role role = role_of(name);
     fs::path& part = found[static_cast<std::size_t>(role)];

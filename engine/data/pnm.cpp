@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 
+#include "engine/ascii.h"
 #include "engine/data/image_format.h"
 #include "tessera/error.h"
 
@@ -14,7 +14,7 @@ namespace {
 
 bool is_pnm(FileBytes file) {
   return file.size() > 2 && file[0] == 'P' && file[1] >= '1' && file[1] <= '6' &&
-         (std::isspace(file[2]) || file[2] == '#');
+         (is_ascii_space(file[2]) || file[2] == '#');
 }
 
 /// Reads numbers of text, between which there is white space and comments.
@@ -25,10 +25,10 @@ class Text {
   /// A whole number, and the one white space behind it.
   std::int64_t number() {
     int c = next();
-    while (std::isspace(c)) c = next();
+    while (is_ascii_space(c)) c = next();
     std::int64_t value = 0;
-    for (; !std::isspace(c); c = next_or_end()) {
-      if (!std::isdigit(c) || value > most)
+    for (; !is_ascii_space(c); c = next_or_end()) {
+      if (!is_ascii_digit(c) || value > most)
         throw Error("is damaged: expected a whole number in the header or among plain samples");
       value = 10 * value + (c - '0');
     }
@@ -37,7 +37,7 @@ class Text {
   /// A digit of a plain PBM, which need not be apart from others.
   bool bit() {
     int c = next();
-    while (std::isspace(c)) c = next();
+    while (is_ascii_space(c)) c = next();
     if (c != '0' && c != '1') throw Error("is damaged: expected 0 or 1 for each pixel");
     return c == '1';
   }

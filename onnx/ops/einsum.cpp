@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
+#include "engine/ascii.h"
 #include "onnx/evaluate.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"
@@ -36,7 +36,7 @@ bool contains(const Labels& labels, char label) { return labels.find(label) != L
 Labels expanded(const std::string& part, std::size_t ellipsis, const std::string& equation) {
   Labels labels;
   for (std::size_t i = 0; i < part.size(); ++i) {
-    if (std::isalpha(static_cast<unsigned char>(part[i])) != 0) {
+    if (is_ascii_letter(part[i])) {
       labels += part[i];
     } else if (part.compare(i, 3, "...") == 0 && ellipsis < 10) {
       for (std::size_t d = ellipsis; d-- > 0;) labels += static_cast<char>('0' + d);
@@ -49,8 +49,7 @@ Labels expanded(const std::string& part, std::size_t ellipsis, const std::string
 }
 
 std::size_t letters(const std::string& part) {
-  return static_cast<std::size_t>(std::count_if(
-      part.begin(), part.end(), [](unsigned char c) { return std::isalpha(c) != 0; }));
+  return static_cast<std::size_t>(std::count_if(part.begin(), part.end(), is_ascii_letter));
 }
 
 /// Without an arrow: the dimensions of ellipses, then the labels that are there once, sorted.
