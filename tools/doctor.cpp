@@ -35,21 +35,26 @@ struct Patient {
       if (finding.kind == kind) names.push_back(finding.check);
     return names;
   }
-  std::string avoid() const {
+  /// The first finding of this kind, or nothing.
+  std::string first(Kind kind) const {
     for (const Finding& finding : findings)
-      if (finding.kind == Kind::wrong) return fmt::format("{}: {}", finding.check, finding.text);
+      if (finding.kind == kind) return fmt::format("{}: {}", finding.check, finding.text);
     return {};
   }
+  std::string avoid() const { return first(Kind::wrong); }
+  std::string unfinished() const { return first(Kind::unfinished); }
   std::string verdict() const {
     if (!info.usable) return "not usable: " + info.reason;
     if (const std::string reason = avoid(); !reason.empty()) return "avoid: " + reason;
+    if (const std::string reason = unfinished(); !reason.empty())
+      return "not examined to the end: " + reason + "; --seconds gives it longer";
     const std::vector<std::string> lacks = checks(Kind::lacks);
     return lacks.empty() ? "usable" : fmt::format("usable without {}", fmt::join(lacks, ", "));
   }
 };
 
 std::string text_of(const Patient& patient) {
-  static constexpr const char* words[] = {"right", "", "absent", "WRONG"};
+  static constexpr const char* words[] = {"right", "", "absent", "WRONG", "unfinished"};
   const DeviceInfo& info = patient.info;
   std::string text = printable(fmt::format("{} {} ({}, driver {})", info.id, info.name,
                                            info.platform, info.driver)) +
@@ -84,7 +89,8 @@ std::vector<DeviceInfo> devices_of(const Arguments& arguments) {
 /// Keeps what `auto` goes by.
 void keep(const Patient& patient) {
   try {
-    if (patient.info.usable) store_verdict(patient.info, {patient.avoid()});
+    if (patient.info.usable && (!patient.avoid().empty() || patient.unfinished().empty()))
+      store_verdict(patient.info, {patient.avoid()});
   } catch (const Error& error) {
     print_error(error.what() + std::string("; the verdict is not kept"));
   }
@@ -95,12 +101,15 @@ void run(const Arguments& arguments) {
   if (!arguments.report.empty()) check_output(arguments.report);
   std::string report = fmt::format("Tessera {}\n", TESSERA_VERSION);
   Json all = Json::array();
-  std::vector<std::string> wrong;
+  std::vector<std::string> wrong, unfinished;
   for (const DeviceInfo& info : devices_of(arguments)) {
     Patient patient{info, {}};
     if (info.usable) patient.findings = examine(info, arguments.seconds);
     keep(patient);
-    if (!patient.avoid().empty()) wrong.push_back(info.id);
+    if (!patient.avoid().empty())
+      wrong.push_back(info.id);
+    else if (!patient.unfinished().empty())
+      unfinished.push_back(info.id);
     const std::string text = text_of(patient);
     if (!arguments.json) print_text(text);
     flush_output();
@@ -113,6 +122,8 @@ void run(const Arguments& arguments) {
   }
   if (!wrong.empty())
     throw Error("doctor", fmt::format("to be avoided: {}", fmt::join(wrong, ", ")));
+  if (!unfinished.empty())
+    throw Error("doctor", fmt::format("not examined to the end: {}", fmt::join(unfinished, ", ")));
 }
 
 }  // namespace

@@ -153,9 +153,10 @@ void report_figures(Device& device) {
 
 constexpr const char* end = "end";
 
-/// A check that says nothing for so long hangs, or for the time that was asked for, if that is
-/// shorter; on a busy machine the slowest takes a few seconds.
-constexpr double hang_seconds = 120;
+/// A check that says nothing for so long hangs; on a busy machine the slowest takes a few seconds.
+/// One that says nothing for the shorter time that was asked for ends the examination, and shows
+/// nothing.
+constexpr double hang_seconds = 60;
 /// What remains of the time that is asked for is for the last net, which began before its end, and
 /// for the measurements.
 constexpr double share_of_checks = 0.6;
@@ -163,7 +164,7 @@ constexpr double share_of_checks = 0.6;
 }  // namespace
 
 Json to_json(const Finding& finding) {
-  static constexpr const char* kinds[] = {"right", "figure", "lacks", "wrong"};
+  static constexpr const char* kinds[] = {"right", "figure", "lacks", "wrong", "unfinished"};
   return {{"check", finding.check},
           {"result", kinds[static_cast<std::size_t>(finding.kind)]},
           {"text", finding.text}};
@@ -220,12 +221,13 @@ std::vector<Finding> examine(const DeviceInfo& info, double seconds) {
       until = Clock::now() + duration(silence);
       continue;
     }
+    const bool ended = outcome == WorkerProcess::Outcome::ended;
     const std::string after = findings.empty() ? "the start" : "'" + findings.back().check + "'";
-    findings.push_back({"the process", Kind::wrong,
+    findings.push_back({"the process",
+                        ended || seconds >= hang_seconds ? Kind::wrong : Kind::unfinished,
                         fmt::format("after {} {}", after,
-                                    outcome == WorkerProcess::Outcome::ended
-                                        ? worker.how_it_ended()
-                                        : fmt::format("it said nothing for {:g} s", silence))});
+                                    ended ? worker.how_it_ended()
+                                          : fmt::format("it said nothing for {:g} s", silence))});
     return findings;
   }
 }

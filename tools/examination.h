@@ -13,8 +13,9 @@ namespace tessera::tools {
 
 struct Finding {
   std::string check;  ///< "a step of resnet20"
-  /// `lacks`: it works without; `wrong`: the device is better not used.
-  enum class Kind { right, figure, lacks, wrong } kind = Kind::right;
+  /// `lacks`: it works without; `wrong`: the device is better not used; `unfinished`: the time was
+  /// up before it was known.
+  enum class Kind { right, figure, lacks, wrong, unfinished } kind = Kind::right;
   std::string text;
 };
 nlohmann::ordered_json to_json(const Finding& finding);

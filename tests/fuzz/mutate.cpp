@@ -1,8 +1,10 @@
 // Fuzzing without libFuzzer, for every build: mutate CORPUS [TARGET]... runs each file of
-// CORPUS/TARGET, then some of them with random damage, which is the same in each run.
+// CORPUS/TARGET, then some of them with random damage, which is the same in each run with the same
+// TESSERA_FUZZ_SEED.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -75,7 +77,8 @@ void run(const Target& target, const Bytes& input, int& refused) {
 void run_all(const Target& target, const std::vector<Bytes>& seeds) {
   int seeds_refused = 0, refused = 0;
   for (const Bytes& seed : seeds) run(target, seed, seeds_refused);
-  Philox random(2024, target.name);
+  const char* const own_seed = std::getenv("TESSERA_FUZZ_SEED");
+  Philox random(own_seed ? std::strtoull(own_seed, nullptr, 10) : 2024, target.name);
   for (int round = 0; round < target.rounds; ++round)
     run(target, damaged(seeds[random.below(static_cast<std::uint32_t>(seeds.size()))], random),
         refused);

@@ -93,7 +93,11 @@ void read_tensors(Input input) { read_safetensors(file("x.safetensors", input));
 
 /// An index, beside the files that it may name.
 void read_parts(Input input) {
-  write_safetensors(path("part"), {{}, {{"a", {{DType::u8, {1}}, {std::byte{1}}}}}});
+  TensorFile part;
+  TensorFile::Tensor& tensor = part.tensors["a"];
+  tensor.spec = {DType::u8, {1}};
+  tensor.bytes.assign(1, std::byte{1});
+  write_safetensors(path("part"), part);
   read_weights(file("x.index.json", input));
 }
 

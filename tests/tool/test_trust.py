@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 import unittest
+import zlib
 
 KERNELS = pathlib.Path(sys.argv.pop(2)).resolve()
 
@@ -29,7 +30,7 @@ class TrustTest(ToolCase):
 
     def with_kernels(self, file, before, after):
         """Kernel files of which one has a mistake."""
-        kernels = self.folder / f"kernels with {file} changed"
+        kernels = self.folder / f"kernels with {file} changed {zlib.crc32(after.encode())}"
         if not kernels.exists():
             shutil.copytree(KERNELS, kernels)
             text = (kernels / file).read_text()
@@ -75,10 +76,10 @@ class TrustTest(ToolCase):
             (folder / "node.json").write_text(text)
             self.refused("bisect", folder)
 
-    def doctor(self, environment, *arguments, code=0):
+    def doctor(self, environment, *arguments, seconds=20, code=0):
         environment = dict(environment, TESSERA_DOCTOR_DIR=str(self.folder / "verdicts"))
-        out = self.run_tool("doctor", "--device", self.opencl, "--json", *(arguments if "--seconds" in arguments else ("--seconds", 12, *arguments)),
-                            env=environment, code=code).stdout
+        out = self.run_tool("doctor", "--device", self.opencl, "--json", "--seconds", seconds,
+                            *arguments, env=environment, code=code).stdout
         [found] = json.loads(out)
         return found, environment
 
@@ -120,10 +121,13 @@ class TrustTest(ToolCase):
     def test_doctor_ends_at_the_time_asked_for_when_a_kernel_hangs(self):
         environment = self.with_kernels("optimizer_step.cl", "if (isnan(lr)) return;",
                                         "while (!isnan(lr)) *(volatile __global float*)a_ = 1;")
+        kept = self.folder / "verdicts"
+        shutil.rmtree(kept, ignore_errors=True)
         begin = time.monotonic()
-        found, _ = self.doctor(environment, "--seconds", 6, code=1)
+        found, _ = self.doctor(environment, seconds=6, code=1)
         self.assertLess(time.monotonic() - begin, 40)  # the driver starts twice, and all is compiled
-        self.assertRegex(found["verdict"], "^avoid: the process: after .* it said nothing for 6 s")
+        self.assertRegex(found["verdict"], r"^not examined to the end: the process: after .* it said nothing for 6 s; ")
+        self.assertFalse(kept.exists())  # it says nothing of the device
 
 
 if __name__ == "__main__":
