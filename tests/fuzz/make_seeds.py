@@ -140,10 +140,10 @@ def main(checkpoint):
     write("npy", "bytes", two(npy(labels), npy(images)))
     write("npy", "floats", two(npy(labels.astype(np.int64)),
                                npy((images / 255).astype(np.float32)[..., None])))
-    pixels = rng.integers(0, 256, (3, 3, 5, 4)).astype(np.uint8)
+    pixels = rng.integers(0, 256, (3, 6, 5, 3)).astype(np.uint8)
     for name, x, y in (
             ("fortran", np.asfortranarray(pixels), labels[:, None]),
-            ("channels-first", pixels.transpose(0, 2, 1, 3).copy()[:, :3], labels.astype(">f2")),
+            ("channels-first", pixels.transpose(0, 3, 1, 2).copy(), labels.astype(">f2")),
             ("big-endian", pixels.astype(">f8"), labels.astype(">i2")),
             ("halves", (pixels / 255).astype(np.float16), np.array(["cat", "\u00c4ffin", "b"])),
             ("whole-floats", pixels.astype(np.float32), np.array([b"x", b"yy", b"x"])),
@@ -153,7 +153,7 @@ def main(checkpoint):
     write("npy", "packed", two(gzip.compress(npy(labels), mtime=0), gzip.compress(npy(pixels), mtime=0)))
     write("csv", "words", '\ufeff"label";"p 0";p1;p2;p3\r\n"tree; frog";1;2;3;4\r\ncat;5;6;7;8\r\n\r\n'.encode())
     write("csv", "tabs", b"9\t1.0\t2e0\t3\r7\t4\t5\t6\r")
-    write("csv", "numpy", b"# label pixels\n0.0e+00 1.0e+00 2.5e+02\n1.0e+00 0.0e+00 3.0e+00\n")
+    write("csv", "numpy", b"# label, then pixels\n0.0e+00 1.0e+00\n1.0e+00 2.5e+02\n")
     write("csv", "pandas", b",label,0,1,2,3\n0,1,9,8,7,6\n1,0,5,4,3,2\n")
     write("csv", "label-last", b"0,1,2,3,class\n9,8,7,6,a\n5,4,3,2,b\n")
     write("csv", "separator", b"sep=;\n1;2\n0;3\n")
