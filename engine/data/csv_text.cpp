@@ -59,8 +59,8 @@ bool names_index(std::string_view name) {
 /// Whether the first row has names of columns. Names that pandas makes up are numbers, counted up;
 /// a row of numbers is one of names for certain where they are too large for pixels.
 bool is_header(const Fields& first, const Fields& second) {
-  if (number(first[0]))
-    return (is_counted(first, 0) && first.size() > 256) || names_label(first.back());
+  if (std::any_of(first.begin() + 1, first.end(), names_label)) return true;
+  if (number(first[0])) return is_counted(first, 0) && first.size() > 256;
   const auto numbers = std::count_if(first.begin() + 1, first.end(), [](std::string_view field) {
     return number(field).has_value();
   });

@@ -247,6 +247,7 @@ class CsvTest(ArraysCase):
             numbered = [[i, *row] for i, row in enumerate(self.ROWS)]
             read = self.check_csv(self.text(rows=[[name, "label", *(f"p{i}" for i in range(64))], *numbered]))
             self.assertIn("column 1 is left out as an index", read.notes[0])
+            self.check_csv(self.text(rows=[[name, "label", *range(64)], *numbered]))
 
     def test_words(self):
         names = ["tree, frog", 'a "cat"', "Äpfel"]
