@@ -155,7 +155,7 @@ TEST_CASE("a folder that others can write to is no cache") {
 
 TEST_CASE("an entry that others can have written is not run, and those stored are ours alone") {
   const TemporaryFolder root;
-  const DiskCache cache(root / "cache");
+  const DiskCache cache((root.path() / "cache").string());
   const std::string key = DiskCache::key("text");
   const fs::path entry = fs::path(cache.folder()) / (key + ".bin");
   cache.store(key, {1, 2, 3});
