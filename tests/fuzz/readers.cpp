@@ -218,27 +218,17 @@ void read_program(Input input) {
 
 const std::vector<Target>& targets() {
   static const std::vector<Target> all = {
-      {"idx", read_idx, 2000},
-      {"npy", read_npy, 2000},
-      {"csv", read_csv, 2000},
-      {"cifar", read_cifar, 2000},
+      {"idx", read_idx, 2000},         {"npy", read_npy, 2000},
+      {"csv", read_csv, 2000},         {"cifar", read_cifar, 2000},
       {"classes", read_classes, 900},  // nearly any text has names of classes
-      {"png", read_png, 2000},
-      {"jpeg", read_picture, 2000},
-      {"pnm", read_picture, 2000},
-      {"webp", read_picture, 2000},
-      {"tiff", read_picture, 2000},
-      {"bmp", read_picture, 2000},
-      {"gif", read_picture, 2000},
-      {"safetensors", read_tensors, 2000},
-      {"index", read_parts, 2000},
-      {"checkpoint", read_network, 2000},
-      {"onnx", read_onnx, 2000},
-      {"tuning", read_tuning, 2000},
-      {"verdict", read_verdict, 2000},
-      {"case", read_case, 2000},
-      {"config", read_config, 2000},
-      {"program", read_program, 2000},
+      {"png", read_png, 2000},         {"jpeg", read_picture, 2000},
+      {"pnm", read_picture, 2000},     {"webp", read_picture, 2000},
+      {"tiff", read_picture, 2000},    {"bmp", read_picture, 2000},
+      {"gif", read_picture, 2000},     {"safetensors", read_tensors, 2000},
+      {"index", read_parts, 2000},     {"checkpoint", read_network, 2000},
+      {"onnx", read_onnx, 2000},       {"tuning", read_tuning, 2000},
+      {"verdict", read_verdict, 2000}, {"case", read_case, 2000},
+      {"config", read_config, 2000},   {"program", read_program, 2000},
       {"graph", run_graph, 30},
   };
   return all;
