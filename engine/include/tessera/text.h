@@ -17,7 +17,7 @@ TESSERA_API bool is_utf8(std::string_view text);
 
 /// Returns the text as one line that is safe to print on a terminal. Control characters, line
 /// separators, characters that change the direction of text and bytes that are not UTF-8 become
-/// escapes such as \n, \x1b and \u202e. Backslashes stay, so that printing twice changes nothing.
+/// escapes of C, in hexadecimal. Backslashes stay, so that printing twice changes nothing.
 TESSERA_API std::string printable(std::string_view text);
 
 }  // namespace tessera

@@ -110,6 +110,7 @@ struct LossSum {
     return images == 0 ? std::numeric_limits<double>::quiet_NaN()
                        : sum / static_cast<double>(images);
   }
+  /// Adds the losses of other steps.
   LossSum& operator+=(const LossSum& other) {
     sum += other.sum;
     images += other.images;
