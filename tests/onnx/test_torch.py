@@ -198,11 +198,13 @@ class TorchTest(unittest.TestCase):
 
     @unittest.skipUnless(torchvision, "no torchvision")
     def test_attention_in_windows(self):
-        from torchvision.models import swin_transformer
+        from torchvision.models import maxvit, swin_transformer
         swin = functools.partial(swin_transformer.SwinTransformer, [4, 4], 16, [2, 2], [2, 4],
                                  [5, 5], stochastic_depth_prob=0, num_classes=5)
         nets = {
-            "swin": (swin, 60)}
+            "swin": (swin, 60),
+            "maxvit": (functools.partial(maxvit.MaxVit, (64, 64), 8, 4, [8, 16], [1, 1], 8, 0,
+                                         num_classes=5), 64)}
         for name, (build, size) in nets.items():
             with self.subTest(name=name):
                 self.infer(build(), torch.randn(2, 3, size, size), opset=16)
