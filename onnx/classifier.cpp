@@ -147,7 +147,8 @@ Logits logits_of(Var images, const File& file, const std::vector<OnnxNet::Tensor
 
 Var features_of(Var images, const File& file, const std::vector<OnnxNet::Tensor>& declared) {
   const std::int64_t batch = images.shape().at(0);
-  const onnx::NodeProto& head = head_of(file, ending_of(file));
+  const auto ending = ending_of(file);
+  const onnx::NodeProto& head = head_of(file, ending);
   Importer net = begin_images(images, file, declared);
   const Tensor found = of_any_batch(net, [&] {
     net.import_missing({head.input(0)});
