@@ -93,10 +93,6 @@ void back_through(Graph& graph, NodeId id, const std::vector<bool>& depends,
   }
 }
 
-}  // namespace
-
-namespace {
-
 std::vector<std::optional<Var>> find_gradients(Var y, Var dy, const std::vector<Var>& wrt) {
   Graph& graph = y.graph();
   if (dy.shape() != y.shape())

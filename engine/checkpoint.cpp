@@ -11,8 +11,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
-#include "engine/atomic_file.h"
 #include "engine/bounded_json.h"
 #include "engine/json_text.h"
 #include "engine/ops/dropout.h"
@@ -96,25 +96,30 @@ Checkpoint parse(const Metadata& metadata) {
   return checkpoint;
 }
 
+/// Metadata that `parse` has read.
+Metadata checked_metadata(const Model& model, const TrainingState& training) {
+  Metadata metadata = metadata_of(model, training);
+  try {
+    parse(metadata);
+  } catch (const Error& error) {
+    throw Error("checkpoint", std::string("could not be read back: ") + error.what());
+  }
+  return metadata;
+}
+
 }  // namespace
 
 void check_checkpoint(const Model& model, const TrainingState& training) {
-  try {
-    parse(metadata_of(model, training));
-  } catch (const Error& error) {
-    throw Error("checkpoint", std::string("could not be read back: ") + error.what());
-  } catch (const json::exception&) {
-    throw Error("checkpoint", "could not be read back: a name is not UTF-8");
-  }
+  checked_metadata(model, training);
 }
 
 Checkpoint checkpoint_of(const Network& network, const TrainingState& training) {
   const Model& model = network.model();
-  check_checkpoint(model, training);
+  Metadata metadata = checked_metadata(model, training);
   Checkpoint checkpoint{model.name, model.input, model.classes, training, {}, model.loss};
   for (const auto& [name, entry] : network.params().entries())
     if (is_saved(name)) checkpoint.file.tensors[name] = {entry.spec, network.params().read(name)};
-  checkpoint.file.metadata = metadata_of(model, training);
+  checkpoint.file.metadata = std::move(metadata);
   return checkpoint;
 }
 

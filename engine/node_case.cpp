@@ -11,7 +11,6 @@
 #include <optional>
 #include <span>
 
-#include "engine/atomic_file.h"
 #include "engine/bounded_json.h"
 #include "engine/json_text.h"
 #include "engine/names.h"

@@ -14,7 +14,6 @@
 #include "engine/tuning_parts.h"
 #include "engine/user_folder.h"
 #include "tessera/error.h"
-#include "tessera/output_file.h"
 
 namespace tessera {
 namespace {
