@@ -140,13 +140,14 @@ DatasetOptions dataset_options(const DataOptions& data, const Checkpoint& checkp
 
 DatasetOptions dataset_options(const DataOptions& data, const std::string& model,
                                std::uint64_t seed) {
-  const bool is_open = data.size.empty() && is_own_dataset(data.name);
-  const ImageInput input = is_open ? published_input(model) : ImageInput{};
+  const bool is_own = is_own_dataset(data.name), is_open = is_own && data.size.empty();
+  const bool takes_crop = is_own && data.crop.empty() && is_onnx(model);
+  const ImageInput published = is_open || takes_crop ? published_input(model) : ImageInput{};
+  const ImageInput input = is_open ? published : ImageInput{};
   DatasetOptions options = data.options({input.height, input.width});
   const bool is_scaled = options.channels > 0 && input.channels > 0;
   if (data.channels == 0 && is_scaled) options.channels = input.channels;
-  if (data.crop.empty() && is_onnx(model) && is_own_dataset(data.name))
-    options.crop = published_input(model).crop;
+  if (takes_crop) options.crop = published.crop;
   options.seed = seed;
   if (is_folder(data)) check_size(model, options.height);
   return options;
