@@ -1,7 +1,8 @@
 #include "tools/data_changes.h"
-#include "tools/standard_streams.h"
 
-#include <fmt/core.h>
+#include <utility>
+
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {
@@ -30,12 +31,10 @@ void keep_fingerprints(TrainingState& state, const Dataset& train, const Dataset
   state.test_data = divided ? std::nullopt : known(test);
 }
 
-std::string data_changes(const TrainingState& state, const Dataset& train, const Dataset& test) {
-  TrainingState now;
-  keep_fingerprints(now, train, test);
-  const std::string of_train = changes_of(state.train_data, now.train_data);
+std::string data_changes(const TrainingState& before, const TrainingState& now) {
+  const std::string of_train = changes_of(before.train_data, now.train_data);
   if (now.train_data && now.train_data->divided) return of_train;
-  return both(of_train, changes_of(state.test_data, now.test_data));
+  return both(of_train, changes_of(before.test_data, now.test_data));
 }
 
 void warn_of_changes(const TrainingState& state, const Dataset& test) {

@@ -10,8 +10,9 @@ namespace tessera::tools {
 /// Keeps the fingerprints of the data of a run in its state.
 void keep_fingerprints(TrainingState& state, const Dataset& train, const Dataset& test);
 
-/// In words, as "3 images added, 1 removed"; nothing when nothing is known or has changed.
-std::string data_changes(const TrainingState& state, const Dataset& train, const Dataset& test);
+/// Between the fingerprints of two states, in words, as "3 images added, 1 removed"; nothing when
+/// nothing is known or has changed.
+std::string data_changes(const TrainingState& before, const TrainingState& now);
 /// Warns on stderr of changes that can be seen from the test images, and of a split rule by which
 /// an added image changes which others are tested.
 void warn_of_changes(const TrainingState& state, const Dataset& test);

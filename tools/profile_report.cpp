@@ -1,6 +1,4 @@
 #include "tools/profile_report.h"
-#include "tools/json_text.h"
-#include "tools/standard_streams.h"
 
 #include <fmt/core.h>
 
@@ -8,6 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <tuple>
+
+#include "tools/json_text.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {

@@ -1,5 +1,4 @@
 #include "tools/progress.h"
-#include "tools/standard_streams.h"
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -8,6 +7,7 @@
 #include <string>
 
 #include "tools/number_text.h"
+#include "tools/standard_streams.h"
 
 namespace tessera::tools {
 namespace {

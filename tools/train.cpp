@@ -94,7 +94,8 @@ TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& c
                             const Dataset& train, const Dataset& test) {
   TrainingState state = checkpoint.training;
   warn_of_split_rule(state, test);
-  const std::string changed = data_changes(state, train, test);
+  keep_fingerprints(state, train, test);
+  const std::string changed = data_changes(checkpoint.training, state);
   if (!changed.empty()) {
     const std::string message = "the data have changed since the checkpoint: " + changed;
     if (!arguments.accept_changed_data)
@@ -104,7 +105,6 @@ TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& c
     state.batch_in_epoch = state.skipped = state.epoch_images = 0;
     state.epoch_loss_sum = 0;
   }
-  keep_fingerprints(state, train, test);
   return state;
 }
 
@@ -158,13 +158,12 @@ TrainingState first_state(TrainArguments& arguments, const TrainOptions& options
     print("class weights: {}\n",
           fmt::format("{:.4g}", fmt::join(arguments.trainer.loss.class_weights, ", ")));
   }
-  const auto steps_of = [&](std::int64_t images) { return 1 + (images - 1) / arguments.batch; };
-  const std::int64_t steps_per_epoch = steps_of(data.train->size());
+  const std::int64_t steps_per_epoch = steps_of_epoch(data.train->size(), arguments.batch);
   state.options = checkpoint ? arguments.trainer : trainer_options(arguments, steps_per_epoch);
   if (checkpoint) {
     const std::int64_t planned_for = checkpoint->training.train_images;
     take_epochs(arguments, options, state.options.schedule,
-                planned_for > 0 ? steps_of(planned_for) : steps_per_epoch);
+                planned_for > 0 ? steps_of_epoch(planned_for, arguments.batch) : steps_per_epoch);
   }
   take_log_every(arguments, steps_per_epoch);
   return state;

@@ -63,6 +63,11 @@ struct TrainOptions {
   std::vector<CLI::Option*> fixed;  ///< the rest of optimiser and schedule
 };
 
+/// Steps of an epoch: the last batch may be smaller.
+inline std::int64_t steps_of_epoch(std::int64_t images, std::int64_t batch) {
+  return 1 + (images - 1) / batch;
+}
+
 /// The options fill `arguments`, which must outlive the command.
 TrainOptions add_train_options(CLI::App& command, TrainArguments& arguments);
 

@@ -65,7 +65,7 @@ Training::Training(const TrainArguments& arguments, Network& network, const Data
       test_(test),
       state_(state),
       trainer_(network, state.options),
-      progress_(arguments.epochs, 1 + (train.size() - 1) / arguments.batch, arguments.log_every),
+      progress_(arguments.epochs, epoch_steps(), arguments.log_every),
       observers_(arguments.observers, arguments.log_every, !checkpoint.empty(), progress_),
       options_(options),
       checkpoint_(checkpoint),
@@ -115,7 +115,9 @@ void Training::print_stopped() const {
         state_.epoch + 1, loss, is_left ? ", before its evaluation was done" : "", arguments_.out);
 }
 
-std::int64_t Training::epoch_steps() const { return 1 + (train_.size() - 1) / arguments_.batch; }
+std::int64_t Training::epoch_steps() const {
+  return steps_of_epoch(train_.size(), arguments_.batch);
+}
 
 bool Training::stopped() const {
   return interrupted() || (arguments_.steps > 0 && state_.step >= arguments_.steps);
