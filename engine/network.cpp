@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "engine/averages.h"
 #include "engine/checked_size.h"
 #include "engine/names.h"
 #include "engine/passes/passes.h"
@@ -107,6 +106,16 @@ CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t ba
   check(loss, model);
   return model.loss == Loss::bce ? binary_cross_entropy(logits, label, augmentation, loss)
                                  : cross_entropy(logits, label, augmentation, loss);
+}
+
+std::string average_of(const Params& params, const std::string& parameter) {
+  const std::string average = parameter + ".ema";
+  const auto has_average = [&](const auto& entry) {
+    return entry.second.role == Role::parameter && params.has(entry.first + ".ema");
+  };
+  const auto& all = params.entries();
+  const bool is_own = !params.has(average) && std::any_of(all.begin(), all.end(), has_average);
+  return is_own ? parameter : average;
 }
 
 namespace {

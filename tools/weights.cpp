@@ -176,11 +176,9 @@ void run_export(const ExportArguments& arguments) {
   Params& params = network->params();
   TensorFile file = state_dict(*network);
   if (arguments.averaged) {
-    const auto average = [&](const auto& tensor) { return params.has(tensor.first + ".ema"); };
-    const bool has_any = std::any_of(file.tensors.begin(), file.tensors.end(), average);
-    for (const auto& tensor : file.tensors)  // those that were not trained have none
-      if (params.entry(tensor.first).role == Role::parameter && (average(tensor) || !has_any))
-        params.write(tensor.first, params.read(tensor.first + ".ema"));
+    for (const auto& [name, tensor] : file.tensors)
+      if (params.entry(name).role == Role::parameter)
+        params.write(name, params.read(average_of(params, name)));
     file = state_dict(*network);
   }
   file.metadata = {{"format", "pt"}};

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/averages.h"
 #include "tessera/error.h"
 
 namespace tessera::exporter {

@@ -67,6 +67,9 @@ struct Evaluation {
 
 /// Those of the last step, or their averages over the steps, "<parameter>.ema".
 enum class Weights : std::uint8_t { last, averaged };
+/// The name of a parameter's average. Parameters that a training leaves as they are have none
+/// beside those of others: they are their own.
+TESSERA_API std::string average_of(const Params& params, const std::string& parameter);
 
 /// A model and its weights on a device.
 class TESSERA_API Network {
