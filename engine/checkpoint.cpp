@@ -139,7 +139,10 @@ void save_checkpoint(const std::string& path, const Network& network,
 void check_checkpoint_path(const std::string& path) { check_output(path); }
 
 Checkpoint read_checkpoint(const std::string& path) {
-  TensorFile file = read_safetensors(path);
+  return read_checkpoint(path, read_safetensors(path));
+}
+
+Checkpoint read_checkpoint(const std::string& path, TensorFile file) {
   const auto format = file.metadata.find("format");
   if (format == file.metadata.end() || format->second != format_name)
     throw Error(path,

@@ -57,8 +57,9 @@ void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, c
   training.run();
 }
 
-/// The model of a run that begins.
-Model new_model(const TrainArguments& arguments, const Dataset& train, Crop crop) {
+/// The model of a run that begins; `weights`: --weights.
+Model new_model(const TrainArguments& arguments, const Dataset& train, Crop crop,
+                const std::optional<InitialWeights>& weights) {
   ImageInput input{train.height(), train.width(), train.channels(),
                    arguments.pixels.options(train.channels()), crop};
   if (arguments.normalize && is_onnx(arguments.model) && OnnxNet(arguments.model).takes_bytes())
@@ -67,11 +68,11 @@ Model new_model(const TrainArguments& arguments, const Dataset& train, Crop crop
   if (arguments.normalize) normalize(train, input.options);
   const bool is_given =
       arguments.normalize || !arguments.pixels.mean.empty() || !arguments.pixels.deviation.empty();
-  if (!arguments.weights.empty() && !is_given)
-    if (const auto pixels = pixels_of_weights(arguments.weights)) {
-      input.options.mean = pixels->mean;
-      input.options.deviation = pixels->deviation;
-    }
+  if (weights && weights->checkpoint && !is_given) {
+    const ImageOptions& pixels = weights->checkpoint->input.options;
+    input.options.mean = pixels.mean;
+    input.options.deviation = pixels.deviation;
+  }
   Model model = open_model(arguments.model, input, train.classes(),
                            arguments.new_head ? Head::fitted : Head::kept);
   model.input.crop = crop;  // also where an ONNX file says otherwise
@@ -205,13 +206,16 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
 
   const Data data = load_data(arguments, checkpoint);
   if (arguments.batch_text != "auto" || checkpoint) take_batch(arguments, *data.train);
-  Model model = checkpoint ? model_of(*checkpoint) : new_model(arguments, *data.train, data.crop);
+  std::optional<InitialWeights> weights;
+  if (!arguments.weights.empty()) weights = read_initial_weights(arguments.weights);
+  Model model =
+      checkpoint ? model_of(*checkpoint) : new_model(arguments, *data.train, data.crop, weights);
   const auto device = arguments.device.open(arguments.verbose);
   print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
         data.train->size(), skipped_text(data.skipped), device->info().name, device->info().id);
   Network network(*device, std::move(model),
                   checkpoint ? std::nullopt : std::optional(arguments.seed));
-  if (!arguments.weights.empty()) load_weights(arguments.weights, network, arguments.new_head);
+  if (weights) load_weights(std::move(*weights), network, arguments.new_head);
   const TrainingState state = first_state(arguments, options, checkpoint, data, network);
   report_parameters(network.model(), state.options);
   record_choices(arguments, values);

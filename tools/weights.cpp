@@ -6,8 +6,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "tessera/checkpoint.h"
 #include "tessera/error.h"
 #include "tessera/models.h"
 #include "tessera/onnx.h"
@@ -95,8 +95,8 @@ std::vector<std::string> names_of_head(const Model& model) {
 constexpr const char* head_hint = "; --new-head begins with a new last layer";
 
 /// Copies weights and statistics of a network that was trained here, without what training keeps.
-void load_checkpoint(const std::string& path, Network& network, bool new_head) {
-  const Checkpoint checkpoint = read_checkpoint(path);
+void load_checkpoint(const std::string& path, const Checkpoint& checkpoint, Network& network,
+                     bool new_head) {
   const auto& tensors = checkpoint.file.tensors;
   const std::vector<std::string> head = names_of_head(network.model());
   std::vector<std::string> problems, names;
@@ -188,9 +188,15 @@ void run_export(const ExportArguments& arguments) {
 
 }  // namespace
 
-void load_weights(const std::string& path, Network& network, bool new_head) {
+InitialWeights read_initial_weights(const std::string& path) {
   TensorFile file = read_weights(path);
-  if (is_checkpoint(file)) return load_checkpoint(path, network, new_head);
+  if (is_checkpoint(file)) return {path, read_checkpoint(path, std::move(file)), {}};
+  return {path, {}, std::move(file)};
+}
+
+void load_weights(InitialWeights weights, Network& network, bool new_head) {
+  auto& [path, checkpoint, file] = weights;
+  if (checkpoint) return load_checkpoint(path, *checkpoint, network, new_head);
   const Model& model = network.model();
   const TensorFile own = state_dict(network);
   const auto names = is_onnx(model.name)
@@ -211,11 +217,6 @@ void load_weights(const std::string& path, Network& network, bool new_head) {
   } catch (const Error& error) {
     throw Error(error.what() + std::string(has_other_head && !new_head ? head_hint : ""));
   }
-}
-
-std::optional<ImageOptions> pixels_of_weights(const std::string& path) {
-  if (!is_checkpoint(read_weights(path))) return {};
-  return read_checkpoint(path).input.options;
 }
 
 void add_import_command(CLI::App& app) {

@@ -97,6 +97,8 @@ TESSERA_API void check_checkpoint(const Model& model, const TrainingState& train
 /// Throws Error when the file is damaged, or safetensors but not a checkpoint of Tessera, or holds
 /// numbers that are not finite.
 TESSERA_API Checkpoint read_checkpoint(const std::string& path);
+/// The same of a file that has been read already, from `path`.
+TESSERA_API Checkpoint read_checkpoint(const std::string& path, TensorFile file);
 /// Copies the tensors of a checkpoint to a network. Checks all names and shapes before it writes
 /// any; throws Error that lists those missing, unexpected or of another shape. A
 /// trainer made afterwards goes on with the optimiser's states and the step number.
