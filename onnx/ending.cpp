@@ -17,11 +17,6 @@ namespace {
 
 using onnx::NodeProto;
 
-template <std::size_t count>
-bool is_one_of(const NodeProto& node, const std::array<std::string_view, count>& ops) {
-  return std::find(ops.begin(), ops.end(), node.op_type()) != ops.end();
-}
-
 const onnx::AttributeProto* attribute(const NodeProto& node, std::string_view name) {
   for (const auto& found : node.attribute())
     if (found.name() == name) return &found;

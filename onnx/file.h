@@ -3,10 +3,13 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tessera/spec.h"
@@ -57,6 +60,12 @@ class File {
   std::set<std::string> filters_;
   std::set<std::string> preparation_;
 };
+
+/// Whether a node is one of these operators.
+template <std::size_t count>
+bool is_one_of(const onnx::NodeProto& node, const std::array<std::string_view, count>& ops) {
+  return std::find(ops.begin(), ops.end(), node.op_type()) != ops.end();
+}
 
 /// A node without a name is called after its first output.
 std::string name_of(const onnx::NodeProto& node);

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "onnx/file.h"
+
 namespace tessera::importer {
 namespace {
 
@@ -14,11 +16,6 @@ using onnx::GraphProto;
 using onnx::NodeProto;
 using onnx::TensorProto;
 using Names = std::set<std::string>;
-
-template <std::size_t count>
-bool is_one_of(const NodeProto& node, const std::array<std::string_view, count>& ops) {
-  return std::find(ops.begin(), ops.end(), node.op_type()) != ops.end();
-}
 
 /// Operators whose constant float inputs are weights that training is about.
 bool is_layer(const NodeProto& node) {
