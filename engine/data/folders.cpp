@@ -46,7 +46,7 @@ struct Entry {
   std::string name() const { return path.filename().string(); }
 };
 
-/// What is in a folder, by name.
+/// Returns the entries of a folder, sorted by name.
 std::vector<Entry> entries_of(const fs::path& folder) {
   std::vector<Entry> entries;
   std::error_code ignored;

@@ -18,7 +18,7 @@ struct Decoded {
   std::vector<std::uint8_t> pixels;
 };
 
-/// What is known of an image before it is decoded.
+/// The properties of an image that its header gives before decoding.
 struct ImageHeader {
   std::int64_t height = 0;
   std::int64_t width = 0;

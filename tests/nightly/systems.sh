@@ -48,8 +48,8 @@ make_root() {
     /etc/apt/apt.conf.d/*proxy*; do
     [ ! -f "$file" ] || cp --remove-destination "$file" "$root$file"
   done
-  mkdir -p "$root/root/tessera"
-  git -C "$source" archive HEAD | tar x -C "$root/root/tessera"
+  mkdir -p "$root/tessera"
+  git -C "$source" archive HEAD | tar x -C "$root/tessera"
 }
 
 # build_in SUITE COMPILER
@@ -60,7 +60,7 @@ build_in() {
     DEBIAN_FRONTEND=noninteractive CI=true CXX="$2" sh -ec "
       apt-get update -q
       [ -z '$packages' ] || apt-get install -qy --no-install-recommends $packages
-      cd /root/tessera
+      cd /tessera
       ${SYSTEMS_COMMAND:-./quickstart test}"
 }
 

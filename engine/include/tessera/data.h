@@ -59,7 +59,7 @@ class TESSERA_API Dataset {
 
   /// Of all images, in order. Reads them, unless an implementation knows better.
   virtual std::vector<std::int32_t> labels() const;
-  /// What it was made of; nothing where that is not known. May read all images.
+  /// Returns the contents of the data set, or none if unknown. May read all images.
   virtual DataContents contents() const { return {}; }
 
   /// Of one image.
@@ -118,12 +118,11 @@ struct DatasetOptions {
   std::int64_t max_image_pixels = default_max_image_pixels;
 };
 
-/// Also images of one's own, by name: "folder:DIR" image files in folders called after their
-/// classes,
-/// "npy:DIR" the arrays x.npy and y.npy, "csv:FILE" rows of a label and pixels. docs/data.md says
-/// how files are found. Pictures are all decoded here once, so that a damaged one is known before
-/// training; those for which there is no memory are decoded again each time. Throws Error that
-/// names the file.
+/// Also loads your own images: "folder:DIR" has image files in one folder for each class,
+/// "npy:DIR" the arrays x.npy and y.npy, and "csv:FILE" rows of a label and pixels. docs/data.md
+/// says how files are found. Image files are all decoded here once, so that a damaged one is known
+/// before training; those for which there is no memory are decoded again each time. Throws Error
+/// that names the file.
 TESSERA_API std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
                                                   const DatasetOptions& options);
 /// "folder:DIR", "npy:DIR" or "csv:FILE".

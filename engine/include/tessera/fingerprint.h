@@ -9,7 +9,7 @@
 
 namespace tessera {
 
-/// What is kept of the images of a data set, whatever their order.
+/// A summary of the images of a data set that does not depend on their order.
 struct TESSERA_API DataFingerprint {
   std::vector<std::int64_t> images;  ///< of each class
   std::uint64_t sum = 0;             ///< of a hash of each image with its label
