@@ -8,7 +8,7 @@
 #include <array>
 #include <cstdlib>
 
-#include "engine/ascii.h"
+#include "engine/base/ascii.h"
 #include "tessera/check.h"
 #include "tessera/error.h"
 #include "tessera/verdict.h"

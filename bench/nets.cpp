@@ -4,8 +4,8 @@
 #include <string>
 
 #include "bench/bench.h"
-#include "engine/philox.h"
-#include "engine/training_graph.h"
+#include "engine/base/philox.h"
+#include "engine/training/training_graph.h"
 #include "tessera/flops.h"
 #include "tessera/models.h"
 #include "tessera/trainer.h"

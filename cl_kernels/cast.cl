@@ -1,13 +1,13 @@
 // Other element types. An item is one element.
 #include "common.h"
 
-#define CAST(NAME, FROM, TO, VALUE)                                                             \
+#define CAST(NAME, FROM, TO, VALUE)                                                              \
   __kernel GROUP void NAME(__global const FROM* restrict x_, __global TO* restrict y, int items, \
-                           int chunk) {                                                         \
-    FOR_ITEMS(i) {                                                                              \
-      const FROM x = x_[i];                                                                     \
-      y[i] = VALUE;                                                                             \
-    }                                                                                           \
+                           int chunk) {                                                          \
+    FOR_ITEMS(i) {                                                                               \
+      const FROM x = x_[i];                                                                      \
+      y[i] = VALUE;                                                                              \
+    }                                                                                            \
   }
 
 // OpenCL only recommends that NaN becomes 0.

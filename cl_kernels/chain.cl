@@ -6,7 +6,7 @@
 #include "reduction_functions.h"
 
 #ifndef PROGRAM
-#define PROGRAM                                /* the steps, in order */ \
+#define PROGRAM /* the steps, in order */     \
   STEP(t0, row_mul_y(x0, x1, x0, 0.0f, 0.0f)) \
   STEP(t1, row_add_y(t0, x2, x0, 0.0f, 0.0f))
 #endif
@@ -24,23 +24,22 @@
 
 // `table` holds for each input the elements between neighbours along the dimensions, 0 where it is
 // repeated.
-#define PARAMETERS                                                                        \
-  __global const float *restrict x0_, __global const float *restrict x1_,                 \
-      __global const float *restrict x2_, __global const float *restrict x3_,             \
-      __global const float *restrict x4_, __global const float *restrict x5_,             \
-      __global const int *restrict table
+#define PARAMETERS                                                            \
+  __global const float* restrict x0_, __global const float* restrict x1_,     \
+      __global const float* restrict x2_, __global const float* restrict x3_, \
+      __global const float* restrict x4_, __global const float* restrict x5_, \
+      __global const int* restrict table
 
 // For all inputs; what the program does not name costs nothing.
 #define EACH(f) f(0) f(1) f(2) f(3) f(4) f(5)
 // Where an input's element is, and whether those behind it are others.
-#define LOCATE(k)                                                                          \
-  const int next_row##k = table[3 * k + 1], step##k = table[3 * k + 2];                    \
-  __global const float* at##k = x##k##_ + (size_t)outer * table[3 * k] +                   \
+#define LOCATE(k)                                                        \
+  const int next_row##k = table[3 * k + 1], step##k = table[3 * k + 2];  \
+  __global const float* at##k = x##k##_ + (size_t)outer * table[3 * k] + \
                                 (size_t)row * next_row##k + (size_t)column * step##k;
 #define NEXT_ROW(k) at##k += next_row##k;
 // `count` elements of the vector that begins `offset` elements behind.
-#define READ(k) \
-  const floatv x##k = step##k ? load_lanes(at##k + offset, count) : (floatv)(*at##k);
+#define READ(k) const floatv x##k = step##k ? load_lanes(at##k + offset, count) : (floatv)(*at##k);
 
 #if REDUCES == 0
 

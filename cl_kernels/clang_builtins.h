@@ -1,18 +1,18 @@
 // OpenCL's functions as operators and clang's builtins, for compilers that do not inline the
-// functions. PoCL links them from a library built without -cl-denorms-are-zero, and since version 17
-// LLVM inlines no function into another that treats denormals differently: each fma or vload would
-// be a call, with all vectors spilled around it. Results are the same bits. Included by common.h,
-// after the vector types.
+// functions. PoCL links them from a library built without -cl-denorms-are-zero, and since version
+// 17 LLVM inlines no function into another that treats denormals differently: each fma or vload
+// would be a call, with all vectors spilled around it. Results are the same bits. Included by
+// common.h, after the vector types.
 
 #define UNALIGNED(type) __attribute__((aligned(sizeof(type))))
-#define DEFINE_ACCESS(space)                                                                   \
-  static inline __attribute__((overloadable)) floatv load_vector(space const float* p) {      \
-    typedef floatv unaligned UNALIGNED(float);                                                 \
-    return *(space const unaligned*)p;                                                         \
-  }                                                                                            \
+#define DEFINE_ACCESS(space)                                                                    \
+  static inline __attribute__((overloadable)) floatv load_vector(space const float* p) {        \
+    typedef floatv unaligned UNALIGNED(float);                                                  \
+    return *(space const unaligned*)p;                                                          \
+  }                                                                                             \
   static inline __attribute__((overloadable)) void store_vector(floatv value, space float* p) { \
-    typedef floatv unaligned UNALIGNED(float);                                                 \
-    *(space unaligned*)p = value;                                                              \
+    typedef floatv unaligned UNALIGNED(float);                                                  \
+    *(space unaligned*)p = value;                                                               \
   }
 DEFINE_ACCESS(__global)
 DEFINE_ACCESS(__local)

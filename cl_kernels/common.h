@@ -63,7 +63,7 @@ typedef JOIN(int, V) intv;
 
 // A launch over `items` gives each work-item `chunk` consecutive ones: 1 on GPUs, where neighbours
 // then touch neighbouring memory, many on CPUs.
-#define FOR_ITEMS(i)                                                                      \
+#define FOR_ITEMS(i) \
   for (int i = (int)get_global_id(0) * chunk, i##_end = min(i + chunk, items); i < i##_end; ++i)
 
 // The first `count` lanes; the others are those of `rest`.
@@ -108,8 +108,8 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
 #define PREFETCH(p)
 #endif
 
-// For results so large that they have left the cache when they are read: where the compiler knows how,
-// lines are written without being read first. `p` is aligned to whole vectors.
+// For results so large that they have left the cache when they are read: where the compiler knows
+// how, lines are written without being read first. `p` is aligned to whole vectors.
 #ifdef __has_builtin
 #if __has_builtin(__builtin_nontemporal_store)
 #define STORE_PAST_CACHE(value, p) __builtin_nontemporal_store(value, (__global floatv*)(p))
@@ -134,7 +134,7 @@ static inline floatv clamped(floatv y, float low, float high) {
 
 // What the sums of a product go through on their way to y: a residual of y's shape is added, and an
 // activation cuts off. The parameters of a kernel, the arguments of a function.
-#define EPILOGUE __global const float* restrict residual, int has_residual, float low, float high
+#define EPILOGUE __global const float *restrict residual, int has_residual, float low, float high
 #define EPILOGUE_ARGUMENTS residual, has_residual, low, high
 
 // Whether anything is added or cut off; worth asking where the sums are short.

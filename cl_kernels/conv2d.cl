@@ -77,18 +77,14 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
         }
       }
     }
-  if (HAS_EPILOGUE)
-    UNROLL(PIXELS)
-    for (int i = 0; i < PIXELS; ++i)
-      UNROLL(NV)
-      for (int v = 0; v < NV; ++v)
-        sums[i][v] = finished(sums[i][v], to[i] + v * V, outs - channel - v * V, EPILOGUE_ARGUMENTS);
+  if (HAS_EPILOGUE) UNROLL(PIXELS)
+  for (int i = 0; i < PIXELS; ++i) UNROLL(NV)
+  for (int v = 0; v < NV; ++v)
+    sums[i][v] = finished(sums[i][v], to[i] + v * V, outs - channel - v * V, EPILOGUE_ARGUMENTS);
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i)
-    if (first + i < pixels)
-      UNROLL(NV)
-      for (int v = 0; v < NV; ++v)
-        store_lanes(sums[i][v], y + to[i] + v * V, outs - channel - v * V);
+    if (first + i < pixels) UNROLL(NV)
+  for (int v = 0; v < NV; ++v) store_lanes(sums[i][v], y + to[i] + v * V, outs - channel - v * V);
 }
 
 // part[piece, r, s, j, k] = sum over the pixels of a piece of x[.. + j] * dy[.., k]. Dimension 2
@@ -96,9 +92,10 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
 __kernel TILE_GROUP void conv2d_dw_tile(__global const float* restrict x,
                                         __global const float* restrict dy,
                                         __global float* restrict part, int N, int P, int Q, int K,
-                                        int outs, int blocks, int all_blocks, int images, int taps_r,
-                                        int taps_s, int run, int x_base, int x_n, int x_p, int x_q,
-                                        int x_r, int x_s, int x_group, int dy_elements) {
+                                        int outs, int blocks, int all_blocks, int images,
+                                        int taps_r, int taps_s, int run, int x_base, int x_n,
+                                        int x_p, int x_q, int x_r, int x_s, int x_group,
+                                        int dy_elements) {
   const int block = (int)get_global_id(CHANNELS_FIRST ? 0 : 1);
   const int tile = (int)get_global_id(CHANNELS_FIRST ? 1 : 0);
   const int piece = (int)get_global_id(2);
@@ -134,14 +131,13 @@ __kernel TILE_GROUP void conv2d_dw_tile(__global const float* restrict x,
           for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, gradients[v], sums[i][v]);
         }
       }
-      for (; q < Q; ++q, from += x_q)
-        UNROLL(NV)
-        for (int v = 0; v < NV; ++v) {
-          const floatv gradient = load_lanes(dy + row + q * K + v * V, outs - channel - v * V);
-          UNROLL(ROWS)
-          for (int i = 0; i < ROWS; ++i)
-            sums[i][v] = MULTIPLY_ADD((floatv)(from[offsets[i]]), gradient, sums[i][v]);
-        }
+      for (; q < Q; ++q, from += x_q) UNROLL(NV)
+      for (int v = 0; v < NV; ++v) {
+        const floatv gradient = load_lanes(dy + row + q * K + v * V, outs - channel - v * V);
+        UNROLL(ROWS)
+        for (int i = 0; i < ROWS; ++i)
+          sums[i][v] = MULTIPLY_ADD((floatv)(from[offsets[i]]), gradient, sums[i][v]);
+      }
     }
   const int taps = taps_r * taps_s * run, width = all_blocks * BLOCK;
   UNROLL(ROWS)
@@ -155,9 +151,9 @@ __kernel TILE_GROUP void conv2d_dw_tile(__global const float* restrict x,
 }
 
 // dw[k, tap] = sum over pieces of part[piece, tap, k]. An item is V output channels of one tap.
-__kernel GROUP void conv2d_dw_finish(__global const float* restrict part, __global float* restrict dw,
-                                     int taps, int outs, int blocks, int all_blocks, int pieces,
-                                     int items, int chunk) {
+__kernel GROUP void conv2d_dw_finish(__global const float* restrict part,
+                                     __global float* restrict dw, int taps, int outs, int blocks,
+                                     int all_blocks, int pieces, int items, int chunk) {
   const int width = all_blocks * BLOCK;
   FOR_ITEMS(i) {
     const int tap = i % taps, lane = i / taps * V;
@@ -174,8 +170,8 @@ __kernel GROUP void conv2d_dw_finish(__global const float* restrict part, __glob
   }
 }
 
-#define GEOMETRY                                                                              \
-  int N, int H, int W, int C, int K, int R, int S, int P, int Q, int stride_h, int stride_w,  \
+#define GEOMETRY                                                                             \
+  int N, int H, int W, int C, int K, int R, int S, int P, int Q, int stride_h, int stride_w, \
       int padding_h, int padding_w, int dilation_h, int dilation_w, int groups
 
 // An item is one element of y.
@@ -216,8 +212,8 @@ __kernel GROUP void conv2d_dx_naive(__global const float* restrict dy,
         if (up < 0 || left < 0 || up % stride_h || left % stride_w || p >= P || q >= Q) continue;
         __global const float* from = dy + (((size_t)n * P + p) * Q + q) * K + k0;
         for (int k = 0; k < outs; ++k)
-          sum = MULTIPLY_ADD(from[k], w[(((size_t)(k0 + k) * R + r) * S + s) * channels + c % channels],
-                             sum);
+          sum = MULTIPLY_ADD(
+              from[k], w[(((size_t)(k0 + k) * R + r) * S + s) * channels + c % channels], sum);
       }
     dx[i] = sum;
   }

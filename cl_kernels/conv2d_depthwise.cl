@@ -16,7 +16,8 @@
 __kernel GROUP void conv2d_depthwise_pack(__global const float* restrict w,
                                           __global const float* restrict b,
                                           __global float* restrict packed, int has_bias, int taps,
-                                          int depth, int channels, int width, int items, int chunk) {
+                                          int depth, int channels, int width, int items,
+                                          int chunk) {
   FOR_ITEMS(i) {
     const int tap = i / depth, j = i % depth;
     for (int k = 0; k < width; ++k) {
@@ -29,22 +30,22 @@ __kernel GROUP void conv2d_depthwise_pack(__global const float* restrict w,
 }
 
 // Channels (k*mul + j) / div of a pixel for k in [channel, channel + V), as far as count goes.
-static inline floatv channels_of(__global const float* pixel, int channel, int count, int j, int mul,
-                                 int div) {
+static inline floatv channels_of(__global const float* pixel, int channel, int count, int j,
+                                 int mul, int div) {
   if (mul == 1 && div == 1) return load_lanes(pixel + channel, count);
   float lanes[V];
-  for (int k = 0; k < V; ++k)
-    lanes[k] = k < count ? pixel[((channel + k) * mul + j) / div] : 0.0f;
+  for (int k = 0; k < V; ++k) lanes[k] = k < count ? pixel[((channel + k) * mul + j) / div] : 0.0f;
   return LOAD(lanes);
 }
 
-// Adds tap `w` to PIXELS sums: pixel t takes from[offset + t*step] if its column, first + t*stride, is
-// among W.
+// Adds tap `w` to PIXELS sums: pixel t takes from[offset + t*step] if its column, first + t*stride,
+// is among W.
 static inline void add_tap(floatv* sums, __global const float* restrict from, int offset, int step,
                            floatv w, int first, int stride, int W) {
   if (first >= 0 && first + (PIXELS - 1) * stride < W) {
     UNROLL(PIXELS)
-    for (int t = 0; t < PIXELS; ++t) sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), w, sums[t]);
+    for (int t = 0; t < PIXELS; ++t)
+      sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), w, sums[t]);
     return;
   }
   UNROLL(PIXELS)
@@ -61,18 +62,18 @@ static inline void add_mapped_tap(floatv* sums, __global const float* restrict f
   for (int t = 0; t < PIXELS; ++t) {
     const int column = first + t * stride;
     if (column >= 0 && column < W)
-      sums[t] = MULTIPLY_ADD(channels_of(from + (size_t)column * ins, channel, count, j, mul, div), w,
-                             sums[t]);
+      sums[t] = MULTIPLY_ADD(channels_of(from + (size_t)column * ins, channel, count, j, mul, div),
+                             w, sums[t]);
   }
 }
 
 // An item is PIXELS pixels of a row times V channels.
 __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
                                      __global const float* restrict packed,
-                                     __global float* restrict y, int H, int W, int ins, int P, int Q,
-                                     int outs, int taps_r, int taps_s, int all_taps, int depth,
-                                     int lane_mul, int lane_div, int base_h, int stride_h,
-                                     int step_h, int base_w, int stride_w, int step_w,
+                                     __global float* restrict y, int H, int W, int ins, int P,
+                                     int Q, int outs, int taps_r, int taps_s, int all_taps,
+                                     int depth, int lane_mul, int lane_div, int base_h,
+                                     int stride_h, int step_h, int base_w, int stride_w, int step_w,
                                      int tap_base, int tap_r, int tap_s, int y_base, int y_n,
                                      int y_p, int y_q, EPILOGUE, int items, int chunk) {
   const int vectors = (outs + V - 1) / V, tiles = (Q + PIXELS - 1) / PIXELS, width = vectors * V;
@@ -93,7 +94,8 @@ __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
       if (h < 0 || h >= H) continue;
       __global const float* from = x + ((size_t)n * H + h) * W * ins;
       for (int s = 0; s < taps_s; ++s) {
-        const int first = base_w + q * stride_w + s * step_w, tap = tap_base + r * tap_r + s * tap_s;
+        const int first = base_w + q * stride_w + s * step_w,
+                  tap = tap_base + r * tap_r + s * tap_s;
         __global const float* weights = packed + (size_t)tap * depth * width + channel;
         if (is_plain)
           add_tap(sums, from, first * ins + channel, stride_w * ins, LOAD(weights), first, stride_w,
@@ -123,7 +125,8 @@ __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
   }
 }
 
-// Adds to TAPS sums a row of Q pixels: tap t takes column first + q*stride + t*dilation of the W of x.
+// Adds to TAPS sums a row of Q pixels: tap t takes column first + q*stride + t*dilation of the W of
+// x.
 static inline void add_row(floatv* sums, __global const float* restrict x,
                            __global const float* restrict dy, int Q, int W, int C, int K, int first,
                            int stride, int dilation) {
@@ -196,8 +199,8 @@ __kernel GROUP void conv2d_depthwise_dw(__global const float* restrict x,
 
 // dw[k, tap] = sum over the pieces, in order. An item is V filters of one tap.
 __kernel GROUP void conv2d_depthwise_finish(__global const float* restrict part,
-                                            __global float* restrict dw, int K, int taps, int pieces,
-                                            int items, int chunk) {
+                                            __global float* restrict dw, int K, int taps,
+                                            int pieces, int items, int chunk) {
   const int vectors = (K + V - 1) / V;
   FOR_ITEMS(i) {
     const int tap = i / vectors, channel = i % vectors * V;

@@ -1,8 +1,8 @@
-// Depthwise convolution on CPUs, NHWC with a filter a channel, strides and dilations of 1, C a multiple
-// of V: a filter slides along a row, and each vector is loaded once for all S taps of a row of it.
-// The weights of a filter, [R*S, C] and after them the bias, and all sums stay in registers. Pixels are
-// C floats apart, which processors do not foresee: each step asks for the line that the next item,
-// V channels on, needs at the same place.
+// Depthwise convolution on CPUs, NHWC with a filter a channel, strides and dilations of 1, C a
+// multiple of V: a filter slides along a row, and each vector is loaded once for all S taps of a
+// row of it. The weights of a filter, [R*S, C] and after them the bias, and all sums stay in
+// registers. Pixels are C floats apart, which processors do not foresee: each step asks for the
+// line that the next item, V channels on, needs at the same place.
 #include "common.h"
 
 #ifndef R
@@ -12,8 +12,8 @@
 #define S 3  // columns
 #endif
 
-// An item is a row of y times V channels; y[p, q] takes x[p + r - top, q + s - left]. Weight i stands
-// at packed[(tap_base + i*tap_step)*C]: backwards for the gradient of the input.
+// An item is a row of y times V channels; y[p, q] takes x[p + r - top, q + s - left]. Weight i
+// stands at packed[(tap_base + i*tap_step)*C]: backwards for the gradient of the input.
 __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
                                            __global const float* restrict packed,
                                            __global float* restrict y, int H, int W, int C, int P,

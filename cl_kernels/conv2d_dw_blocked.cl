@@ -22,8 +22,9 @@
 
 // packed[block, pixel] = BLOCK output channels, zeros past the last of a group. An item is a pixel
 // of a block.
-__kernel GROUP void conv2d_dw_pack(__global const float* restrict dy, __global float* restrict packed,
-                                   int pixels, int K, int outs, int blocks, int items, int chunk) {
+__kernel GROUP void conv2d_dw_pack(__global const float* restrict dy,
+                                   __global float* restrict packed, int pixels, int K, int outs,
+                                   int blocks, int items, int chunk) {
   FOR_ITEMS(i) {
     const int block = i / pixels, channel = block % blocks * BLOCK;
     __global const float* from = dy + (size_t)(i % pixels) * K + block / blocks * outs + channel;
@@ -39,10 +40,9 @@ static inline void add_rows(__global const float* restrict x, __global const flo
                             int Q, int x_n, int x_p, int x_q, int dy_pixel) {
   floatv sums[ROWS][NV];
   UNROLL(ROWS)
-  for (int i = 0; i < ROWS; ++i)
-    UNROLL(NV)
-    for (int v = 0; v < NV; ++v)
-      sums[i][v] = is_first ? (floatv)(0.0f) : LOAD(tile + i * BLOCK + v * V);
+  for (int i = 0; i < ROWS; ++i) UNROLL(NV)
+  for (int v = 0; v < NV; ++v)
+    sums[i][v] = is_first ? (floatv)(0.0f) : LOAD(tile + i * BLOCK + v * V);
   dy += (size_t)row * Q * dy_pixel;
   int p = row % P;
   __global const float* image = x + (size_t)(row / P) * x_n;
@@ -67,9 +67,8 @@ static inline void add_rows(__global const float* restrict x, __global const flo
     }
   }
   UNROLL(ROWS)
-  for (int i = 0; i < ROWS; ++i)
-    UNROLL(NV)
-    for (int v = 0; v < NV; ++v) STORE(sums[i][v], tile + i * BLOCK + v * V);
+  for (int i = 0; i < ROWS; ++i) UNROLL(NV)
+  for (int v = 0; v < NV; ++v) STORE(sums[i][v], tile + i * BLOCK + v * V);
 }
 
 // part[piece, tile] = ROWS x BLOCK sums over the pixels of a piece of x[.. + j] * dy[.., k].
@@ -98,9 +97,9 @@ __kernel TILE_GROUP void conv2d_dw_blocked(__global const float* restrict x,
 
 // dw[k, tap] = sum over pieces of part[piece, tap's tile, tap's row, k]. An item is V output
 // channels of one tap.
-__kernel GROUP void conv2d_dw_finish(__global const float* restrict part, __global float* restrict dw,
-                                     int taps, int run, int outs, int blocks, int all_tiles,
-                                     int pieces, int items, int chunk) {
+__kernel GROUP void conv2d_dw_finish(__global const float* restrict part,
+                                     __global float* restrict dw, int taps, int run, int outs,
+                                     int blocks, int all_tiles, int pieces, int items, int chunk) {
   const int tiles = (run + ROWS - 1) / ROWS, block_tiles = taps / run * tiles;
   const size_t piece_size = (size_t)all_tiles * ROWS * BLOCK;
   FOR_ITEMS(i) {

@@ -1,9 +1,9 @@
-// The gradient of few filters (OUTS), NHWC, stride 1, on CPUs: dw[k, r, s, c] is the sum over pixels
-// (p, q) of dy[p, q, k] * x[p + r, q + s, c]. Vectors lie along a row of pixels of dy, for vectors of
-// filters would be mostly empty.
+// The gradient of few filters (OUTS), NHWC, stride 1, on CPUs: dw[k, r, s, c] is the sum over
+// pixels (p, q) of dy[p, q, k] * x[p + r, q + s, c]. Vectors lie along a row of pixels of dy, for
+// vectors of filters would be mostly empty.
 //
-// An item takes a piece of the rows of dy of all images. Its part of `scratch` holds a vector of sums
-// for each weight, then, image by image, the rows of dy and of x that it reads as planes [row,
+// An item takes a piece of the rows of dy of all images. Its part of `scratch` holds a vector of
+// sums for each weight, then, image by image, the rows of dy and of x that it reads as planes [row,
 // channel, plane row] with zeros around. TAPS weights of all filters are summed in registers over
 // the rows of an image, lane by lane. The second kernel adds up pieces and lanes.
 #include "planes.h"
@@ -21,9 +21,8 @@ static inline void add_rows(__global const float* restrict x, __global const flo
                             __global float* restrict sums) {
   floatv total[TAPS][OUTS];
   UNROLL(TAPS)
-  for (int t = 0; t < TAPS; ++t)
-    UNROLL(OUTS)
-    for (int k = 0; k < OUTS; ++k) total[t][k] = LOAD(sums + (t * OUTS + k) * V);
+  for (int t = 0; t < TAPS; ++t) UNROLL(OUTS)
+  for (int k = 0; k < OUTS; ++k) total[t][k] = LOAD(sums + (t * OUTS + k) * V);
   for (int p = 0; p < rows; ++p, x += x_row, dy += OUTS * dy_row)
     for (int q = 0; q < Q; q += V) {
       floatv gradient[OUTS];
@@ -33,19 +32,17 @@ static inline void add_rows(__global const float* restrict x, __global const flo
       for (int t = 0; t < TAPS; ++t) {
         const floatv value = LOAD(x + offsets[t] + q);
         UNROLL(OUTS)
-        for (int k = 0; k < OUTS; ++k)
-          total[t][k] = MULTIPLY_ADD(gradient[k], value, total[t][k]);
+        for (int k = 0; k < OUTS; ++k) total[t][k] = MULTIPLY_ADD(gradient[k], value, total[t][k]);
       }
     }
   UNROLL(TAPS)
-  for (int t = 0; t < TAPS; ++t)
-    UNROLL(OUTS)
-    for (int k = 0; k < OUTS; ++k) STORE(total[t][k], sums + (t * OUTS + k) * V);
+  for (int t = 0; t < TAPS; ++t) UNROLL(OUTS)
+  for (int k = 0; k < OUTS; ++k) STORE(total[t][k], sums + (t * OUTS + k) * V);
 }
 
 // x [N,H,W,ins], dy [N,P,Q,OUTS]; the sums of weight k of tap (r*S + s)*ins + c begin at
-// (tap*OUTS + k)*V. A piece is `share` of the N*P rows of dy. `x_row` and `dy_row` are the floats of a
-// row of a plane.
+// (tap*OUTS + k)*V. A piece is `share` of the N*P rows of dy. `x_row` and `dy_row` are the floats
+// of a row of a plane.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_dw_planar(
     __global const float* restrict x, __global const float* restrict dy,
     __global float* restrict scratch, int N, int H, int W, int ins, int P, int Q, int R, int S,

@@ -24,13 +24,15 @@ INLINE bool is_inside(Place place, int down, int across, int H, int W) {
   return (uint)(place.h + down) < (uint)H && (uint)(place.w + across) < (uint)W;
 }
 
-__kernel TILE_GROUP void conv2d_local(
-    __global const float* restrict x, __global const float* restrict w,
-    __global const float* restrict bias, __global float* restrict y, int has_bias, int M, int N,
-    int K, int P, uint2 by_P, int Q, uint2 by_Q, int run, uint2 by_run, int taps_s, uint2 by_taps_s,
-    int H, int W, int base_h, int stride_h, int step_h, int base_w, int stride_w, int step_w,
-    int w_base, int w_out, int w_r, int w_s, int w_j, int y_base, int y_n, int y_p, int y_q,
-    int piece, EPILOGUE) {
+__kernel TILE_GROUP void conv2d_local(__global const float* restrict x,
+                                      __global const float* restrict w,
+                                      __global const float* restrict bias,
+                                      __global float* restrict y, int has_bias, int M, int N, int K,
+                                      int P, uint2 by_P, int Q, uint2 by_Q, int run, uint2 by_run,
+                                      int taps_s, uint2 by_taps_s, int H, int W, int base_h,
+                                      int stride_h, int step_h, int base_w, int stride_w,
+                                      int step_w, int w_base, int w_out, int w_r, int w_s, int w_j,
+                                      int y_base, int y_n, int y_p, int y_q, int piece, EPILOGUE) {
   TILE_MEMORY;
   const int item = (int)get_local_id(0), tile = (int)get_group_id(0);
   const int tiles_n = (N + TILE_N - 1) / TILE_N;
@@ -53,23 +55,23 @@ __kernel TILE_GROUP void conv2d_local(
     columns[j] = w_base + min(n + B_COLUMN(j), B_ALONG_K ? N - 1 : N - B_WIDTH) * w_out;
   float sums[ITEM_M][ITEM_N];
   start_sums(sums, bias, has_bias, n, N, item);
-#define FETCH(step)                                                                           \
-  {                                                                                           \
-    const int k = begin + (step)*TILE_K + A_K(0); /* of all loads, which are along k */       \
-    const int tap = divide(k, by_run), r = divide(tap, by_taps_s), s = tap - r * taps_s;      \
-    const int down = r * step_h, across = s * step_w;                                         \
-    const int offset = (down * W + across) * run + k - tap * run;                             \
-    UNROLL_ALL                                                                                \
-    for (int j = 0; j < A_LOADS; ++j)                                                         \
-      fetch(staged_a[j], x, places[j].offset + offset,                                        \
-            k < end && is_inside(places[j], down, across, H, W), A_WIDTH);                    \
-  }                                                                                           \
-  UNROLL_ALL                                                                                  \
-  for (int j = 0; j < B_LOADS; ++j) {                                                         \
-    const int k = begin + (step)*TILE_K + B_K(j);                                             \
-    const int tap = divide(k, by_run), r = divide(tap, by_taps_s), s = tap - r * taps_s;      \
-    fetch(staged_b[j], w, columns[j] + r * w_r + s * w_s + (k - tap * run) * w_j, k < end,    \
-          B_WIDTH);                                                                           \
+#define FETCH(step)                                                                        \
+  {                                                                                        \
+    const int k = begin + (step)*TILE_K + A_K(0); /* of all loads, which are along k */    \
+    const int tap = divide(k, by_run), r = divide(tap, by_taps_s), s = tap - r * taps_s;   \
+    const int down = r * step_h, across = s * step_w;                                      \
+    const int offset = (down * W + across) * run + k - tap * run;                          \
+    UNROLL_ALL                                                                             \
+    for (int j = 0; j < A_LOADS; ++j)                                                      \
+      fetch(staged_a[j], x, places[j].offset + offset,                                     \
+            k < end && is_inside(places[j], down, across, H, W), A_WIDTH);                 \
+  }                                                                                        \
+  UNROLL_ALL                                                                               \
+  for (int j = 0; j < B_LOADS; ++j) {                                                      \
+    const int k = begin + (step)*TILE_K + B_K(j);                                          \
+    const int tap = divide(k, by_run), r = divide(tap, by_taps_s), s = tap - r * taps_s;   \
+    fetch(staged_b[j], w, columns[j] + r * w_r + s * w_s + (k - tap * run) * w_j, k < end, \
+          B_WIDTH);                                                                        \
   }
   ADD_PRODUCTS((end - begin + TILE_K - 1) / TILE_K);
 #undef FETCH
@@ -78,8 +80,7 @@ __kernel TILE_GROUP void conv2d_local(
     const int pixel = m + SUM_ROW(i);
     if (pixel < M) {
       const int row = divide(pixel, by_Q), image = divide(row, by_P);
-      store_row(y,
-                y_base + (size_t)image * y_n + (row - image * P) * y_p + (pixel - row * Q) * y_q,
+      store_row(y, y_base + (size_t)image * y_n + (row - image * P) * y_p + (pixel - row * Q) * y_q,
                 sums[i], n, N, item, EPILOGUE_ARGUMENTS);
     }
   }
@@ -106,19 +107,19 @@ __kernel TILE_GROUP void conv2d_dw_local(__global const float* restrict x,
   const int first = (down * W + across) * run + weight - tap * run;
   float sums[ITEM_M][ITEM_N];
   start_sums(sums, dy, false, n, N, item);
-#define FETCH(step)                                                                          \
-  UNROLL_ALL                                                                                 \
-  for (int j = 0; j < A_LOADS; ++j) {                                                        \
-    const int pixel = begin + (step)*TILE_K + A_K(j);                                        \
-    fetch(staged_a[j], dy, pixel * M + channel, pixel < end, A_WIDTH);                       \
-  }                                                                                          \
-  UNROLL_ALL                                                                                 \
-  for (int j = 0; j < B_LOADS; ++j) {                                                        \
-    const int pixel = begin + (step)*TILE_K + B_K(j);                                        \
-    const int row = divide(pixel, by_Q), image = divide(row, by_P);                          \
-    const Place place = {(row - image * P) * stride_h, (pixel - row * Q) * stride_w, 0};     \
-    fetch(staged_b[j], x, ((image * H + place.h) * W + place.w) * run + first,               \
-          pixel < end && is_inside(place, down, across, H, W), B_WIDTH);                     \
+#define FETCH(step)                                                                      \
+  UNROLL_ALL                                                                             \
+  for (int j = 0; j < A_LOADS; ++j) {                                                    \
+    const int pixel = begin + (step)*TILE_K + A_K(j);                                    \
+    fetch(staged_a[j], dy, pixel* M + channel, pixel < end, A_WIDTH);                    \
+  }                                                                                      \
+  UNROLL_ALL                                                                             \
+  for (int j = 0; j < B_LOADS; ++j) {                                                    \
+    const int pixel = begin + (step)*TILE_K + B_K(j);                                    \
+    const int row = divide(pixel, by_Q), image = divide(row, by_P);                      \
+    const Place place = {(row - image * P) * stride_h, (pixel - row * Q) * stride_w, 0}; \
+    fetch(staged_b[j], x, ((image * H + place.h) * W + place.w) * run + first,           \
+          pixel < end && is_inside(place, down, across, H, W), B_WIDTH);                 \
   }
   ADD_PRODUCTS((end - begin + TILE_K - 1) / TILE_K);
 #undef FETCH

@@ -15,8 +15,9 @@ __kernel GROUP void conv2d_pack(__global const float* restrict w, __global const
     const int group = number / blocks, first = number % blocks * block;
     const bool is_bias = tap == taps;
     const int r = tap / run / taps_s, s = tap / run % taps_s, j = tap % run;
-    __global const float* from = is_bias ? b + group * outs + first
-        : w + w_base + group * w_group + r * w_r + s * w_s + j * w_j + first * w_out;
+    __global const float* from =
+        is_bias ? b + group * outs + first
+                : w + w_base + group * w_group + r * w_r + s * w_s + j * w_j + first * w_out;
     __global float* to =
         packed + (is_bias ? bias_base + number * block : number * packed_block + tap * packed_tap);
     const int step = is_bias ? 1 : w_out;
@@ -28,8 +29,8 @@ __kernel GROUP void conv2d_pack(__global const float* restrict w, __global const
 // y [N,P,Q] pixels of `channels` floats: x [N,H,W] with zeros around it. An item is `segment`
 // floats of a row of y.
 __kernel GROUP void conv2d_pad(__global const float* restrict x, __global float* restrict y, int H,
-                               int x_row, int P, int y_row, int before_rows, int before, int segment,
-                               int items, int chunk) {
+                               int x_row, int P, int y_row, int before_rows, int before,
+                               int segment, int items, int chunk) {
   const int segments = (y_row + segment - 1) / segment;
   FOR_ITEMS(i) {
     const int row = i / segments, begin = i % segments * segment;

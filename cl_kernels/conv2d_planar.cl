@@ -2,10 +2,10 @@
 // pixels, for vectors of channels would be mostly empty. It is the forward pass and the gradient of
 // the input alike, which reads the filters turned around.
 //
-// An item makes `share` rows of one image. In its part of `scratch` it first lays out the rows of the
-// source that they read as planes [row, channel, plane_row], with zeros around. A tile of ROWS rows,
-// COLUMNS vectors of pixels and all OUTS result channels is summed in registers, and turned to
-// channels last behind the planes. Weights are read as they lie.
+// An item makes `share` rows of one image. In its part of `scratch` it first lays out the rows of
+// the source that they read as planes [row, channel, plane_row], with zeros around. A tile of ROWS
+// rows, COLUMNS vectors of pixels and all OUTS result channels is summed in registers, and turned
+// to channels last behind the planes. Weights are read as they lie.
 #include "planes.h"
 
 #ifndef OUTS
@@ -25,14 +25,13 @@
 static inline void make_tile(__global const float* restrict planes, int plane_row, int ins,
                              __global const float* restrict w, int first_r, int last_r, int taps_s,
                              int w_out, int w_in, int w_r, int w_s, const floatv* bias,
-                             __global float* restrict turned, __global float* restrict y,
-                             size_t at, int rows, int pixels, int Q, EPILOGUE) {
+                             __global float* restrict turned, __global float* restrict y, size_t at,
+                             int rows, int pixels, int Q, EPILOGUE) {
   const int source_row = ins * plane_row;
   floatv sums[OUTS][PIXELS];
   UNROLL(OUTS)
-  for (int k = 0; k < OUTS; ++k)
-    UNROLL(PIXELS)
-    for (int i = 0; i < PIXELS; ++i) sums[k][i] = bias[k];
+  for (int k = 0; k < OUTS; ++k) UNROLL(PIXELS)
+  for (int i = 0; i < PIXELS; ++i) sums[k][i] = bias[k];
   for (int r = first_r; r < last_r; ++r)
     for (int s = 0; s < taps_s; ++s) {
       __global const float* from = planes + r * source_row + s;
@@ -52,13 +51,10 @@ static inline void make_tile(__global const float* restrict planes, int plane_ro
     }
   float sum_planes[OUTS * PIXELS * V];  // private, for the compiler to see that nothing overlaps
   UNROLL(OUTS)
-  for (int k = 0; k < OUTS; ++k)
-    UNROLL(PIXELS)
-    for (int i = 0; i < PIXELS; ++i) STORE(sums[k][i], sum_planes + (k * PIXELS + i) * V);
-  for (int pixel = 0; pixel < PIXELS * V; ++pixel)
-    UNROLL(OUTS)
-    for (int k = 0; k < OUTS; ++k)
-      turned[pixel * OUTS + k] = sum_planes[k * PIXELS * V + pixel];
+  for (int k = 0; k < OUTS; ++k) UNROLL(PIXELS)
+  for (int i = 0; i < PIXELS; ++i) STORE(sums[k][i], sum_planes + (k * PIXELS + i) * V);
+  for (int pixel = 0; pixel < PIXELS * V; ++pixel) UNROLL(OUTS)
+  for (int k = 0; k < OUTS; ++k) turned[pixel * OUTS + k] = sum_planes[k * PIXELS * V + pixel];
   for (int row = 0; row < rows; ++row, at += (size_t)Q * OUTS)
     for (int i = 0; i < pixels * OUTS; i += V) {
       const int count = pixels * OUTS - i;
@@ -67,9 +63,9 @@ static inline void make_tile(__global const float* restrict planes, int plane_ro
     }
 }
 
-// x [N,H,W,ins], y [N,P,Q,OUTS]; pixel (0, 0) of y reads from (-before_h, -before_w) of x on. Weight
-// (out, in, r, s) stands in w at w_base + out*w_out + in*w_in + r*w_r + s*w_s. Dimension 0: images
-// times shares of their rows.
+// x [N,H,W,ins], y [N,P,Q,OUTS]; pixel (0, 0) of y reads from (-before_h, -before_w) of x on.
+// Weight (out, in, r, s) stands in w at w_base + out*w_out + in*w_in + r*w_r + s*w_s. Dimension 0:
+// images times shares of their rows.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_planar(
     __global const float* restrict x, __global const float* restrict w,
     __global const float* restrict b, __global float* restrict y, __global float* restrict scratch,
@@ -93,7 +89,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_planar(
     for (int q = 0; q < Q; q += COLUMNS * V)
       make_tile(planes + (p - begin) * source_row + q, plane_row, ins, w + w_base, first_r, last_r,
                 taps_s, w_out, w_in, w_r, w_s, bias, turned, y,
-                (((size_t)n * P + p) * Q + q) * OUTS, min(ROWS, end - p),
-                min(COLUMNS * V, Q - q), Q, EPILOGUE_ARGUMENTS);
+                (((size_t)n * P + p) * Q + q) * OUTS, min(ROWS, end - p), min(COLUMNS * V, Q - q),
+                Q, EPILOGUE_ARGUMENTS);
   }
 }

@@ -1,5 +1,6 @@
 // Convolution by 1x1 filters on CPUs, NHWC, stride 1, and the gradient of its input: the product of
-// x [pixels, ins] and the weights [ins, outs], which conv2d_pack has laid out in blocks of NV vectors.
+// x [pixels, ins] and the weights [ins, outs], which conv2d_pack has laid out in blocks of NV
+// vectors.
 //
 // An item is a group of tiles of PIXELS pixels, few enough that their part of x and y stays in the
 // cache while block after block of the weights passes. A tile's sums stay in registers.
@@ -17,8 +18,8 @@
 // The first `rows` pixels of a tile, from y[at] on; `outs` channels are left for this block.
 static inline void multiply_tile(__global const float* restrict x, __global const float* restrict w,
                                  __global const float* restrict bias, __global float* restrict y,
-                                 size_t at, int rows, int ins, int outs, int y_pixel, int past_cache,
-                                 EPILOGUE) {
+                                 size_t at, int rows, int ins, int outs, int y_pixel,
+                                 int past_cache, EPILOGUE) {
   int offsets[PIXELS];
   floatv sums[PIXELS][NV];
   UNROLL(PIXELS)
@@ -40,33 +41,29 @@ static inline void multiply_tile(__global const float* restrict x, __global cons
       for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, weights[v], sums[i][v]);
     }
   }
-  if (HAS_EPILOGUE)
-    UNROLL(PIXELS)
-    for (int i = 0; i < PIXELS; ++i)
-      UNROLL(NV)
-      for (int v = 0; v < NV; ++v)
-        sums[i][v] = finished(sums[i][v], at + min(i, rows - 1) * y_pixel + v * V, outs - v * V,
-                              EPILOGUE_ARGUMENTS);
+  if (HAS_EPILOGUE) UNROLL(PIXELS)
+  for (int i = 0; i < PIXELS; ++i) UNROLL(NV)
+  for (int v = 0; v < NV; ++v)
+    sums[i][v] = finished(sums[i][v], at + min(i, rows - 1) * y_pixel + v * V, outs - v * V,
+                          EPILOGUE_ARGUMENTS);
   if (rows == PIXELS && outs >= BLOCK && !past_cache) {
     UNROLL(PIXELS)
-    for (int i = 0; i < PIXELS; ++i)
-      UNROLL(NV)
-      for (int v = 0; v < NV; ++v) STORE(sums[i][v], y + at + i * y_pixel + v * V);
+    for (int i = 0; i < PIXELS; ++i) UNROLL(NV)
+    for (int v = 0; v < NV; ++v) STORE(sums[i][v], y + at + i * y_pixel + v * V);
     return;
   }
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i)
-    if (i < rows)
-      UNROLL(NV)
-      for (int v = 0; v < NV; ++v)
-        store_output(sums[i][v], y + at + i * y_pixel + v * V, outs - v * V, past_cache);
+    if (i < rows) UNROLL(NV)
+  for (int v = 0; v < NV; ++v)
+    store_output(sums[i][v], y + at + i * y_pixel + v * V, outs - v * V, past_cache);
 }
 
 // packed: blocks of [ins, BLOCK] weights, and behind them the biases.
 __kernel GROUP void conv2d_pointwise(__global const float* restrict x,
-                                     __global const float* restrict packed, __global float* restrict y,
-                                     int pixels, int ins, int outs, int group, EPILOGUE,
-                                     int past_cache, int items, int chunk) {
+                                     __global const float* restrict packed,
+                                     __global float* restrict y, int pixels, int ins, int outs,
+                                     int group, EPILOGUE, int past_cache, int items, int chunk) {
   const int blocks = (outs + BLOCK - 1) / BLOCK;
   __global const float* biases = packed + (size_t)blocks * ins * BLOCK;
   FOR_ITEMS(i) {

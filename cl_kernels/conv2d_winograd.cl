@@ -3,10 +3,10 @@
 // around.
 //
 // A tile is EDGE x EDGE pixels of the source, which overlap, and RESULTS x RESULTS of the result.
-// Source tiles and filters are transformed, multiplied position by position (POSITIONS matrix products
-// over the channels), and the products transformed back.
-// A work-item takes its tiles some at a time, so that their transforms, in a part of `scratch` that
-// is the item's own, stay in the cache for all its blocks of BLOCK result channels.
+// Source tiles and filters are transformed, multiplied position by position (POSITIONS matrix
+// products over the channels), and the products transformed back. A work-item takes its tiles some
+// at a time, so that their transforms, in a part of `scratch` that is the item's own, stay in the
+// cache for all its blocks of BLOCK result channels.
 #include "common.h"
 #include "winograd.h"
 
@@ -35,8 +35,8 @@ __kernel GROUP void conv2d_winograd_pack(__global const float* restrict w,
       for (int lane = 0; lane < V; ++lane) lanes[lane] = lane < count ? from[lane * w_out] : 0.0f;
       filter[tap] = LOAD(lanes);
     }
-    __global float* to = packed + (size_t)(first / BLOCK) * POSITIONS * ins * BLOCK +
-                         in * BLOCK + first % BLOCK;
+    __global float* to =
+        packed + (size_t)(first / BLOCK) * POSITIONS * ins * BLOCK + in * BLOCK + first % BLOCK;
     transform_taps(filter, to, (size_t)ins * BLOCK);
   }
 }
@@ -65,20 +65,18 @@ static inline void multiply_tiles(__global const float* restrict transformed, in
     }
   }
   UNROLL(TILES)
-  for (int i = 0; i < TILES; ++i)
-    UNROLL(NV)
-    for (int v = 0; v < NV; ++v) STORE(sums[i][v], products + i * BLOCK + v * V);
+  for (int i = 0; i < TILES; ++i) UNROLL(NV)
+  for (int v = 0; v < NV; ++v) STORE(sums[i][v], products + i * BLOCK + v * V);
 }
 
-// Dimensions: shares of the tiles, shares of the blocks of result channels. `group` tiles, a multiple
-// of TILES, are transformed at a time; h and w of their first pixels are p - before, q - before.
-__kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
-                                         __global const float* restrict packed,
-                                         __global const float* restrict b, __global float* restrict y,
-                                         __global float* restrict scratch, int has_bias, int H,
-                                         int W, int ins, int P, int Q, int outs, int before_h,
-                                         int before_w, int tiles, int tile_share, int group,
-                                         int blocks, int block_share, EPILOGUE) {
+// Dimensions: shares of the tiles, shares of the blocks of result channels. `group` tiles, a
+// multiple of TILES, are transformed at a time; h and w of their first pixels are p - before, q -
+// before.
+__kernel TILE_GROUP void conv2d_winograd(
+    __global const float* restrict x, __global const float* restrict packed,
+    __global const float* restrict b, __global float* restrict y, __global float* restrict scratch,
+    int has_bias, int H, int W, int ins, int P, int Q, int outs, int before_h, int before_w,
+    int tiles, int tile_share, int group, int blocks, int block_share, EPILOGUE) {
   const int share = (int)(get_global_id(1) * get_global_size(0) + get_global_id(0));
   const int row = (ins + V - 1) / V * V;
   const int tile_columns = (Q + RESULTS - 1) / RESULTS, tile_rows = (P + RESULTS - 1) / RESULTS;
@@ -111,9 +109,8 @@ __kernel TILE_GROUP void conv2d_winograd(__global const float* restrict x,
           const int channel = block * BLOCK + v * V, count = outs - channel;
           if (count > 0)
             finish_tile(products + (t - first) * BLOCK + v * V, product,
-                        has_bias ? load_lanes(b + channel, count) : (floatv)(0.0f),
-                        y, n * P * Q * outs + channel, p, q, P, Q, outs, count,
-                        EPILOGUE_ARGUMENTS);
+                        has_bias ? load_lanes(b + channel, count) : (floatv)(0.0f), y,
+                        n * P * Q * outs + channel, p, q, P, Q, outs, count, EPILOGUE_ARGUMENTS);
         }
       }
     }

@@ -2,10 +2,11 @@
 // F(3x3,2x2), for CPUs.
 //
 // Tiles of EDGE x EDGE pixels of x and of RESULTS x RESULTS of dy are transformed and multiplied
-// position by position (POSITIONS matrix products over the tiles); conv2d_winograd_dw_finish adds the
-// pieces in order and transforms the sums back into 3x3 weights. A work-item makes the sums of some
-// blocks of BLOCK channels of x for one piece of the tiles, some at a time, so that their transforms,
-// in a part of `scratch` that is the item's own, stay in the cache; the sums wait in `part`.
+// position by position (POSITIONS matrix products over the tiles); conv2d_winograd_dw_finish adds
+// the pieces in order and transforms the sums back into 3x3 weights. A work-item makes the sums of
+// some blocks of BLOCK channels of x for one piece of the tiles, some at a time, so that their
+// transforms, in a part of `scratch` that is the item's own, stay in the cache; the sums wait in
+// `part`.
 #include "common.h"
 #include "winograd.h"
 
@@ -23,10 +24,9 @@ static inline void multiply_tiles(__global const float* restrict dy, int row,
                                   __global float* restrict part) {
   floatv sums[ROWS][NV];
   UNROLL(ROWS)
-  for (int i = 0; i < ROWS; ++i)
-    UNROLL(NV)
-    for (int v = 0; v < NV; ++v)
-      sums[i][v] = is_first ? (floatv)(0.0f) : LOAD(part + i * BLOCK + v * V);
+  for (int i = 0; i < ROWS; ++i) UNROLL(NV)
+  for (int v = 0; v < NV; ++v)
+    sums[i][v] = is_first ? (floatv)(0.0f) : LOAD(part + i * BLOCK + v * V);
   for (int t = 0; t < tiles; ++t, dy += row, x += BLOCK) {
     floatv pixels[NV];
     UNROLL(NV)
@@ -39,9 +39,8 @@ static inline void multiply_tiles(__global const float* restrict dy, int row,
     }
   }
   UNROLL(ROWS)
-  for (int i = 0; i < ROWS; ++i)
-    UNROLL(NV)
-    for (int v = 0; v < NV; ++v) STORE(sums[i][v], part + i * BLOCK + v * V);
+  for (int i = 0; i < ROWS; ++i) UNROLL(NV)
+  for (int v = 0; v < NV; ++v) STORE(sums[i][v], part + i * BLOCK + v * V);
 }
 
 // part[piece, block, position, k, BLOCK], `row` output channels k, a multiple of ROWS and V.
@@ -91,8 +90,8 @@ __kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
 
 // dw[k, r, s, c]: an item is V channels of x of one output channel.
 __kernel GROUP void conv2d_winograd_dw_finish(__global const float* restrict part,
-                                              __global float* restrict dw, int C, int row, int blocks,
-                                              int pieces, int items, int chunk) {
+                                              __global float* restrict dw, int C, int row,
+                                              int blocks, int pieces, int items, int chunk) {
   const int vectors = (C + V - 1) / V;
   const size_t piece_size = (size_t)blocks * POSITIONS * row * BLOCK;
   FOR_ITEMS(item) {

@@ -3,8 +3,8 @@
 // for each of the POSITIONS.
 //
 // A work-item transforms V channels of one tile or filter; neighbours have neighbouring channels. V
-// divides the numbers of channels. The matrices have rows of channels, whole vectors of 4 with zeros
-// past the last, so that products read 16 bytes at a time.
+// divides the numbers of channels. The matrices have rows of channels, whole vectors of 4 with
+// zeros past the last, so that products read 16 bytes at a time.
 #include "common.h"
 #include "winograd.h"
 
@@ -17,8 +17,8 @@
 #define ITEM_GROUP GROUP
 #endif
 
-// filters[position, k, c] of w [K,3,3,C]: `rows` and `row` of them, with zeros past K and C. Tap t of
-// a filter is weight first_tap + t*next_tap.
+// filters[position, k, c] of w [K,3,3,C]: `rows` and `row` of them, with zeros past K and C. Tap t
+// of a filter is weight first_tap + t*next_tap.
 __kernel ITEM_GROUP void winograd_local_filters(__global const float* restrict w,
                                                 __global float* restrict filters, int K, int C,
                                                 int rows, int row, int first_tap, int next_tap,
@@ -46,8 +46,8 @@ static inline Tile tile_at(int t, int P, int Q, int first_image) {
   return tile;
 }
 
-// transformed[position, tile, c] of x [N,H,W,C]: `row` of them, with zeros past C. The tiles of P x Q
-// results start before_h and before_w before them.
+// transformed[position, tile, c] of x [N,H,W,C]: `row` of them, with zeros past C. The tiles of P x
+// Q results start before_h and before_w before them.
 __kernel ITEM_GROUP void winograd_local_source(__global const float* restrict x,
                                                __global float* restrict transformed, int H, int W,
                                                int C, int P, int Q, int before_h, int before_w,
@@ -88,8 +88,8 @@ __kernel ITEM_GROUP void winograd_local_results(__global const float* restrict p
   }
 }
 
-// dw [K,3,3,C] from parts[piece, position, k, c] with `rows` k and `row` c, whose pieces are added in
-// order; added to dw where that has the sums of other images.
+// dw [K,3,3,C] from parts[piece, position, k, c] with `rows` k and `row` c, whose pieces are added
+// in order; added to dw where that has the sums of other images.
 __kernel ITEM_GROUP void winograd_local_weights(__global const float* restrict parts,
                                                 __global float* restrict dw, int C, int rows,
                                                 int row, int pieces, int is_first, int items,

@@ -5,12 +5,12 @@
   static inline floatv NAME(floatv A, floatv B, floatv C, float P, float Q) { \
     return (floatv)(VALUE);                                                   \
   }
-#define UNARY(NAME, P, Q, Y, DX)               \
+#define UNARY(NAME, P, Q, Y, DX)                     \
   EXPRESSION(row_##NAME##_y, x, no_b, no_c, P, Q, Y) \
   EXPRESSION(row_##NAME##_dx, x, y, dy, P, Q, DX)
-#define BINARY(NAME, Y, DA, DB)                   \
+#define BINARY(NAME, Y, DA, DB)                         \
   EXPRESSION(row_##NAME##_y, a, b, no_c, no_p, no_q, Y) \
   EXPRESSION(row_##NAME##_da, a, b, dy, no_p, no_q, DA) \
   EXPRESSION(row_##NAME##_db, a, b, dy, no_p, no_q, DB)
 #define TERNARY(NAME, Y) EXPRESSION(row_##NAME##_y, a, b, c, no_p, no_q, Y)
-#include "formulas.h"
+#include "elementwise.h"

@@ -50,8 +50,8 @@ INLINE void put(__local float* tile, int pitch, int k, int row, const float* fro
   __local uint* const words = (__local uint*)tile + row;
   UNROLL_ALL
   for (int i = 0; i < width; ++i) {
-    const int place = along_k ? (IS_BF16 ? (k + i) / 2 : k + i) * pitch
-                              : (IS_BF16 ? k / 2 : k) * pitch + i;
+    const int place =
+        along_k ? (IS_BF16 ? (k + i) / 2 : k + i) * pitch : (IS_BF16 ? k / 2 : k) * pitch + i;
 #if IS_BF16
     if (along_k && width % 2 == 0) {
       if (i % 2 == 0) words[place] = to_bf16(from[i]) | to_bf16(from[i + 1]) << 16;
@@ -93,8 +93,8 @@ INLINE void multiply_tiles(__local const float* tile_a, __local const float* til
         __asm__ volatile(WARP_MULTIPLY "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
                          : "+f"(sums[2 * i][2 * j]), "+f"(sums[2 * i][2 * j + 1]),
                            "+f"(sums[2 * i + 1][2 * j]), "+f"(sums[2 * i + 1][2 * j + 1])
-                         : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]),
-                           "r"(right[j][0]), "r"(right[j][1]));
+                         : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right[j][0]),
+                           "r"(right[j][1]));
     }
   }
 }
@@ -110,22 +110,23 @@ INLINE void multiply_tiles(__local const float* tile_a, __local const float* til
     for (int j = 0; j < ITEM_N; ++j) {
       __local const uint* from = b + j * SUB_GROUP;
       right[j] = (int8)(from[0], from[B_PITCH], from[2 * B_PITCH], from[3 * B_PITCH],
-                        from[4 * B_PITCH], from[5 * B_PITCH], from[6 * B_PITCH],
-                        from[7 * B_PITCH]);
+                        from[4 * B_PITCH], from[5 * B_PITCH], from[6 * B_PITCH], from[7 * B_PITCH]);
     }
     UNROLL_ALL
     for (int i = 0; i < ITEM_M; i += 8) {
 #if SUB_GROUP == 8
       // A lane holds a pair of terms of 8 rows.
-      __local const int4* from = (__local const int4*)(
-          (__local const uint*)tile_a + (k + lane) * A_PITCH + FIRST_ROW + i);
+      __local const int4* from =
+          (__local const int4*)((__local const uint*)tile_a + (k + lane) * A_PITCH + FIRST_ROW + i);
       const int8 left = (int8)(from[0], from[1]);
 #else
       // A lane holds one term of 8 rows.
-      __local const ushort* from = (__local const ushort*)(
-          (__local const uint*)tile_a + (k + lane / 2) * A_PITCH + FIRST_ROW + i) + lane % 2;
-      const short8 left = as_short8((ushort8)(from[0], from[2], from[4], from[6], from[8],
-                                              from[10], from[12], from[14]));
+      __local const ushort* from =
+          (__local const ushort*)((__local const uint*)tile_a + (k + lane / 2) * A_PITCH +
+                                  FIRST_ROW + i) +
+          lane % 2;
+      const short8 left = as_short8(
+          (ushort8)(from[0], from[2], from[4], from[6], from[8], from[10], from[12], from[14]));
 #endif
       UNROLL_ALL
       for (int j = 0; j < ITEM_N; ++j) {

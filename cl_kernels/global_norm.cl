@@ -1,5 +1,6 @@
-// The norm of many tensors: a work-group leaves the sum of squares of a piece of one tensor in `sums`,
-// and one work-group adds all sums up. The order of the additions depends on the shapes only.
+// The norm of many tensors: a work-group leaves the sum of squares of a piece of one tensor in
+// `sums`, and one work-group adds all sums up. The order of the additions depends on the shapes
+// only.
 #include "common.h"
 
 // A row of `pieces`: where the piece starts in the block of memory that tensors share, how many

@@ -1,6 +1,6 @@
-// y = x * scale[c] + shift[c], with `padding` rows and columns of byte 0 on each side. `table` holds
-// the scales of C + V floats side by side, which those of the channels repeat, then the shifts. An
-// item is `segment` pixels of one output row.
+// y = x * scale[c] + shift[c], with `padding` rows and columns of byte 0 on each side. `table`
+// holds the scales of C + V floats side by side, which those of the channels repeat, then the
+// shifts. An item is `segment` pixels of one output row.
 #include "common.h"
 
 #if V == 1
@@ -38,8 +38,7 @@ __kernel GROUP void image_to_float(__global const uchar* restrict x, __global fl
             out + j);
       c = (c + V) % C;
     }
-    for (; j < to; ++j, ++c)
-      out[j] = (float)bytes[j - padding * C] * table[c] + shifts[c];
+    for (; j < to; ++j, ++c) out[j] = (float)bytes[j - padding * C] * table[c] + shifts[c];
     write_border(out, shifts, C, to, end);
   }
 }

@@ -22,9 +22,9 @@
 // Dimensions: tiles of rows, blocks of columns, batch. a_m and a_k are the strides of op(a).
 __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
                                      __global const float* restrict b,
-                                     __global const float* restrict bias, __global float* restrict y,
-                                     int has_bias, int M, int N, int K, int a_m, int a_k,
-                                     int b_elements, EPILOGUE) {
+                                     __global const float* restrict bias,
+                                     __global float* restrict y, int has_bias, int M, int N, int K,
+                                     int a_m, int a_k, int b_elements, EPILOGUE) {
   const int m = (int)get_global_id(0) * TILE_M, n = (int)get_global_id(1) * BLOCK;
   const size_t batch = get_global_id(2);
   __global const float* rows[TILE_M];
@@ -38,9 +38,8 @@ __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
   }
   const long base = (long)batch * K * N + n;
   // Rows of b from `whole` on have fewer than BLOCK elements left in b.
-  const int whole = base + BLOCK > b_elements
-                        ? 0
-                        : (int)min((b_elements - base - BLOCK) / N + 1, (long)K);
+  const int whole =
+      base + BLOCK > b_elements ? 0 : (int)min((b_elements - base - BLOCK) / N + 1, (long)K);
   __global const float* from = b + base;
   int k = 0;
   for (; k < whole; ++k, from += N) {
@@ -54,23 +53,21 @@ __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
       for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, columns[v], sums[i][v]);
     }
   }
-  for (; k < K; ++k, from += N)
-    UNROLL(NV)
-    for (int v = 0; v < NV; ++v) {
-      const floatv column = load_lanes(from + v * V, N - n - v * V);
-      UNROLL(TILE_M)
-      for (int i = 0; i < TILE_M; ++i)
-        sums[i][v] = MULTIPLY_ADD((floatv)(rows[i][(size_t)k * a_k]), column, sums[i][v]);
-    }
+  for (; k < K; ++k, from += N) UNROLL(NV)
+  for (int v = 0; v < NV; ++v) {
+    const floatv column = load_lanes(from + v * V, N - n - v * V);
+    UNROLL(TILE_M)
+    for (int i = 0; i < TILE_M; ++i)
+      sums[i][v] = MULTIPLY_ADD((floatv)(rows[i][(size_t)k * a_k]), column, sums[i][v]);
+  }
   UNROLL(TILE_M)
   for (int i = 0; i < TILE_M; ++i)
-    if (m + i < M)
-      UNROLL(NV)
-      for (int v = 0; v < NV; ++v) {
-        const size_t at = (batch * M + m + i) * N + n + v * V;
-        const int count = N - n - v * V;
-        store_lanes(finished(sums[i][v], at, count, EPILOGUE_ARGUMENTS), y + at, count);
-      }
+    if (m + i < M) UNROLL(NV)
+  for (int v = 0; v < NV; ++v) {
+    const size_t at = (batch * M + m + i) * N + n + v * V;
+    const int count = N - n - v * V;
+    store_lanes(finished(sums[i][v], at, count, EPILOGUE_ARGUMENTS), y + at, count);
+  }
 }
 
 // Adds the products of `count` elements from k on, at most V.
@@ -90,8 +87,9 @@ static inline void add_dots(__global const float* const* rows, __global const fl
 // Dimensions: tiles of rows, tiles of columns, batch.
 __kernel TILE_GROUP void matmul_dots(__global const float* restrict a,
                                      __global const float* restrict b,
-                                     __global const float* restrict bias, __global float* restrict y,
-                                     int has_bias, int M, int N, int K, EPILOGUE) {
+                                     __global const float* restrict bias,
+                                     __global float* restrict y, int has_bias, int M, int N, int K,
+                                     EPILOGUE) {
   const int m = (int)get_global_id(0) * TILE_M, n = (int)get_global_id(1) * TILE_N;
   const size_t batch = get_global_id(2);
   __global const float* rows[TILE_M];
@@ -109,14 +107,13 @@ __kernel TILE_GROUP void matmul_dots(__global const float* restrict a,
   for (; k <= K - V; k += V) add_dots(rows, columns, k, V, sums);
   if (k < K) add_dots(rows, columns, k, K - k, sums);
   UNROLL(TILE_M)
-  for (int i = 0; i < TILE_M; ++i)
-    UNROLL(TILE_N)
-    for (int j = 0; j < TILE_N; ++j)
-      if (m + i < M && n + j < N) {
-        const size_t at = (batch * M + m + i) * N + n + j;
-        const float sum = lane_sum(sums[i][j]) + (has_bias ? bias[n + j] : 0.0f);
-        y[at] = finished_element(sum, at, EPILOGUE_ARGUMENTS);
-      }
+  for (int i = 0; i < TILE_M; ++i) UNROLL(TILE_N)
+  for (int j = 0; j < TILE_N; ++j)
+    if (m + i < M && n + j < N) {
+      const size_t at = (batch * M + m + i) * N + n + j;
+      const float sum = lane_sum(sums[i][j]) + (has_bias ? bias[n + j] : 0.0f);
+      y[at] = finished_element(sum, at, EPILOGUE_ARGUMENTS);
+    }
 }
 
 // a_m, a_k, b_k, b_n are the strides of op(a) and op(b).

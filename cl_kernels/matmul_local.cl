@@ -32,16 +32,16 @@ __kernel TILE_GROUP void matmul_local(__global const float* restrict a,
     b_columns[j] = min(n + B_COLUMN(j), B_ALONG_K ? N - 1 : N - B_WIDTH) * b_n;
   float sums[ITEM_M][ITEM_N];
   start_sums(sums, bias, has_bias, n, N, item);
-#define FETCH(step)                                                         \
-  UNROLL_ALL                                                                \
-  for (int j = 0; j < A_LOADS; ++j) {                                       \
-    const int k = begin + (step)*TILE_K + A_K(j);                           \
-    fetch(staged_a[j], a, a_rows[j] + k * a_k, k < end, A_WIDTH);           \
-  }                                                                         \
-  UNROLL_ALL                                                                \
-  for (int j = 0; j < B_LOADS; ++j) {                                       \
-    const int k = begin + (step)*TILE_K + B_K(j);                           \
-    fetch(staged_b[j], b, b_columns[j] + k * b_k, k < end, B_WIDTH);        \
+#define FETCH(step)                                                  \
+  UNROLL_ALL                                                         \
+  for (int j = 0; j < A_LOADS; ++j) {                                \
+    const int k = begin + (step)*TILE_K + A_K(j);                    \
+    fetch(staged_a[j], a, a_rows[j] + k * a_k, k < end, A_WIDTH);    \
+  }                                                                  \
+  UNROLL_ALL                                                         \
+  for (int j = 0; j < B_LOADS; ++j) {                                \
+    const int k = begin + (step)*TILE_K + B_K(j);                    \
+    fetch(staged_b[j], b, b_columns[j] + k * b_k, k < end, B_WIDTH); \
   }
   ADD_PRODUCTS((end - begin + TILE_K - 1) / TILE_K);
 #undef FETCH

@@ -2,8 +2,9 @@
 //
 // matmul_pack lays op(a) out in panels of TILE_M rows and op(b) in panels of BLOCK columns, each
 // contiguous along K and with zeros past the edge. A work-item of matmul_packed makes a part of y,
-// some panels each way. It goes through K in blocks, short enough that the blocks of its panels stay
-// in the cache; a register tile is TILE_M rows x NV vectors of columns, its sums wait in `part`.
+// some panels each way. It goes through K in blocks, short enough that the blocks of its panels
+// stay in the cache; a register tile is TILE_M rows x NV vectors of columns, its sums wait in
+// `part`.
 #include "common.h"
 
 #ifndef NV
@@ -18,9 +19,9 @@
 
 // packed[batch, panel, k, width]: lines i of the matrix have elements i*line + k*step, where one of
 // the two strides is 1. An item is V elements along k of one panel.
-__kernel GROUP void matmul_pack(__global const float* restrict from, __global float* restrict packed,
-                                int lines, int K, int line, int step, int width, int items,
-                                int chunk) {
+__kernel GROUP void matmul_pack(__global const float* restrict from,
+                                __global float* restrict packed, int lines, int K, int line,
+                                int step, int width, int items, int chunk) {
   const int parts = (K + V - 1) / V, panels = (lines + width - 1) / width;
   FOR_ITEMS(item) {
     const int k = item % parts * V, count = min(K - k, V), panel = item / parts % panels;
@@ -49,9 +50,9 @@ static inline void store_result(floatv value, __global float* y, int count) {
   store_lanes(value, y, count);
 }
 
-// Adds `count` products to the sums of a tile: those that wait in `part`, unless it is the first time.
-// The last time they go to y[at], of whose tile `rows` and `columns` are inside, else they wait
-// again.
+// Adds `count` products to the sums of a tile: those that wait in `part`, unless it is the first
+// time. The last time they go to y[at], of whose tile `rows` and `columns` are inside, else they
+// wait again.
 static inline void multiply_tile(__global const float* restrict a, __global const float* restrict b,
                                  int count, __global float* restrict part, bool is_first,
                                  bool is_last, __global const float* restrict bias, bool has_bias,
@@ -59,10 +60,9 @@ static inline void multiply_tile(__global const float* restrict a, __global cons
                                  int N, EPILOGUE) {
   floatv sums[TILE_M][NV];
   UNROLL(TILE_M)
-  for (int i = 0; i < TILE_M; ++i)
-    UNROLL(NV)
-    for (int v = 0; v < NV; ++v)
-      sums[i][v] = is_first ? (floatv)(0.0f) : LOAD(part + i * BLOCK + v * V);
+  for (int i = 0; i < TILE_M; ++i) UNROLL(NV)
+  for (int v = 0; v < NV; ++v)
+    sums[i][v] = is_first ? (floatv)(0.0f) : LOAD(part + i * BLOCK + v * V);
   for (int k = 0; k < count; ++k, a += TILE_M, b += BLOCK) {
     floatv right[NV];
     UNROLL(NV)
@@ -92,9 +92,10 @@ static inline void multiply_tile(__global const float* restrict a, __global cons
 // Dimensions: shares of the panels of a, shares of the panels of b, batch.
 __kernel TILE_GROUP void matmul_packed(__global const float* restrict a,
                                        __global const float* restrict b,
-                                       __global const float* restrict bias, __global float* restrict y,
-                                       __global float* restrict part, int has_bias, int M, int N,
-                                       int K, int k_block, int a_share, int b_share, EPILOGUE) {
+                                       __global const float* restrict bias,
+                                       __global float* restrict y, __global float* restrict part,
+                                       int has_bias, int M, int N, int K, int k_block, int a_share,
+                                       int b_share, EPILOGUE) {
   const int a_panels = (M + TILE_M - 1) / TILE_M, b_panels = (N + BLOCK - 1) / BLOCK;
   const int first_a = (int)get_global_id(0) * a_share, last_a = min(first_a + a_share, a_panels);
   const int first_b = (int)get_global_id(1) * b_share, last_b = min(first_b + b_share, b_panels);
@@ -109,7 +110,7 @@ __kernel TILE_GROUP void matmul_packed(__global const float* restrict a,
         const int tile = (panel_b - first_b) * a_share + panel_a - first_a;
         multiply_tile(a + ((batch * a_panels + panel_a) * K + k) * TILE_M,
                       b + ((batch * b_panels + panel_b) * K + k) * BLOCK, min(k_block, K - k),
-                      own + tile * TILE_M * BLOCK, k == 0, k + k_block >= K, bias + n, has_bias,
-                      y, (batch * M + m) * N + n, M - m, N - n, N, EPILOGUE_ARGUMENTS);
+                      own + tile * TILE_M * BLOCK, k == 0, k + k_block >= K, bias + n, has_bias, y,
+                      (batch * M + m) * N + n, M - m, N - n, N, EPILOGUE_ARGUMENTS);
       }
 }

@@ -1,4 +1,5 @@
-// Maximum over windows, with the place of the maximum (r*S + s) for the gradient. Vectors may reach into the next pixel, never past the end of a tensor.
+// Maximum over windows, with the place of the maximum (r*S + s) for the gradient. Vectors may reach
+// into the next pixel, never past the end of a tensor.
 #include "common.h"
 
 #ifndef WINDOW_R
@@ -16,7 +17,8 @@ static inline intv load_bytes(__global const uchar* p, size_t offset, size_t ele
   if (elements == ANY || offset + V <= elements) return LOAD_BYTES(p + offset);
   uchar lanes[V];
   UNROLL(V)
-  for (int lane = 0; lane < V; ++lane) lanes[lane] = offset + lane < elements ? p[offset + lane] : 0;
+  for (int lane = 0; lane < V; ++lane)
+    lanes[lane] = offset + lane < elements ? p[offset + lane] : 0;
   return LOAD_BYTES(lanes);
 }
 
@@ -38,10 +40,10 @@ static inline void store_bytes(intv value, __global uchar* p, int count) {
 }
 
 // Which output or input elements an item is: `segment` pixels of a row, `span` channels of each.
-#define ITEM(WIDTH)                                                                              \
-  const int spans = (C + span - 1) / span, segments = ((WIDTH) + segment - 1) / segment;         \
-  const int c0 = i % spans * span, c1 = min(c0 + span, C);                                       \
-  const int begin = i / spans % segments * segment, end = min(begin + segment, (WIDTH));         \
+#define ITEM(WIDTH)                                                                      \
+  const int spans = (C + span - 1) / span, segments = ((WIDTH) + segment - 1) / segment; \
+  const int c0 = i % spans * span, c1 = min(c0 + span, C);                               \
+  const int begin = i / spans % segments * segment, end = min(begin + segment, (WIDTH)); \
   const int row = i / spans / segments;
 
 // The element at `offset`, which is the window's at `here`, may be larger than all before it. The
@@ -73,11 +75,10 @@ __kernel GROUP void max_pool2d(__global const float* restrict x, __global float*
         intv place = (intv)(r0 * S + s0);
         if (r1 - r0 == WINDOW_R && s1 - s0 == WINDOW_S) {
           UNROLL(WINDOW_R + 1)
-          for (int r = 0; r < WINDOW_R; ++r)
-            UNROLL(WINDOW_S + 1)
-            for (int s = 0; s < WINDOW_S; ++s)
-              take(x, (image + (size_t)(h0 + r) * W + w0 + s) * C + c, (size_t)elements,
-                   r * WINDOW_S + s, &best, &place);
+          for (int r = 0; r < WINDOW_R; ++r) UNROLL(WINDOW_S + 1)
+          for (int s = 0; s < WINDOW_S; ++s)
+            take(x, (image + (size_t)(h0 + r) * W + w0 + s) * C + c, (size_t)elements,
+                 r * WINDOW_S + s, &best, &place);
         } else {
           for (int r = r0; r < r1; ++r)
             for (int s = s0; s < s1; ++s)
@@ -128,8 +129,8 @@ static inline void store_zeros(__global float* p, int count) {
   for (int i = 0; i < count; i += V) store_lanes((floatv)(0.0f), p + i, count - i);
 }
 
-// A pixel of dx, the element `here` of its window, whose gradient is the first of `elements`; vectors
-// end before `count` floats.
+// A pixel of dx, the element `here` of its window, whose gradient is the first of `elements`;
+// vectors end before `count` floats.
 INLINE void store_pixel(__global const float* restrict dy, __global const uchar* restrict index,
                         size_t elements, int here, int C, __global float* restrict dx, int count) {
   for (int c = 0; c < C; c += V) {
@@ -197,11 +198,12 @@ __kernel GROUP void max_pool2d_dx_scatter(__global const float* restrict dy,
 #endif
 
 // Any windows. `borders` holds of rows and then columns where the windows begin and where they end,
-// and last how far apart the elements of a window stand. `index` is the place in the image as the bits of an
-// integer. An item is V channels of a window.
+// and last how far apart the elements of a window stand. `index` is the place in the image as the
+// bits of an integer. An item is V channels of a window.
 __kernel GROUP void max_pool2d_windows(__global const float* restrict x,
                                        __global float* restrict index, __global float* restrict y,
-                                       __global const int* restrict borders, int H, int W, int C, int P, int Q, int items, int chunk) {
+                                       __global const int* restrict borders, int H, int W, int C,
+                                       int P, int Q, int items, int chunk) {
   const int vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, q = i / vectors % Q, p = i / vectors / Q % P;
@@ -213,8 +215,8 @@ __kernel GROUP void max_pool2d_windows(__global const float* restrict x,
     for (int h = borders[p]; h < borders[P + p]; h += step_h)
       for (int w = w0; w < w1; w += step_w) {
         const floatv value = load_lanes(x + (image + (size_t)h * W + w) * C + c, C - c);
-        const intv better = (intv)isgreater(value, best) |
-                            ((intv)isnan(value) & (intv)isequal(best, best));
+        const intv better =
+            (intv)isgreater(value, best) | ((intv)isnan(value) & (intv)isequal(best, best));
         best = select(best, value, better);
         place = select(place, (intv)(h * W + w), better);
       }
@@ -229,8 +231,8 @@ __kernel GROUP void max_pool2d_windows(__global const float* restrict x,
 __kernel GROUP void max_pool2d_windows_dx(__global const float* restrict dy,
                                           __global const float* restrict index,
                                           __global float* restrict dx,
-                                          __global const int* restrict borders, int H, int W,
-                                          int C, int P, int Q, int items, int chunk) {
+                                          __global const int* restrict borders, int H, int W, int C,
+                                          int P, int Q, int items, int chunk) {
   const int vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, w = i / vectors % W, h = i / vectors / W % H;

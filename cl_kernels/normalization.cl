@@ -1,6 +1,6 @@
-// Normalisation of x [N,L,G,D] over L and D (engine/ops/normalization.h), C = G*D. Rows are cut into
-// parts of `length` rows, none of which belongs to two samples; partial results are pairs of rows
-// [parts, 2, C], added up in order. The order of additions depends on the shape only.
+// Normalisation of x [N,L,G,D] over L and D (engine/ops/normalization.h), C = G*D. Rows are cut
+// into parts of `length` rows, none of which belongs to two samples; partial results are pairs of
+// rows [parts, 2, C], added up in order. The order of additions depends on the shape only.
 #include "common.h"
 
 // The statistic of sample n for the columns from c on.
@@ -11,7 +11,8 @@ static inline floatv load_statistic(__global const float* s, int n, int c, int G
   return LOAD(lanes);
 }
 
-static inline floatv load_weight(__global const float* w, int affine, int c, int C, float otherwise) {
+static inline floatv load_weight(__global const float* w, int affine, int c, int C,
+                                 float otherwise) {
   return affine ? load_lanes(w + c, C - c) : (floatv)(otherwise);
 }
 
@@ -81,8 +82,8 @@ __kernel GROUP void normalization_statistics(__global const float* restrict mome
   }
 }
 
-// As above for a batch norm, and the running statistics, which stay as they are where the batch's are
-// not finite: a step that is skipped must not spoil them.
+// As above for a batch norm, and the running statistics, which stay as they are where the batch's
+// are not finite: a step that is skipped must not spoil them.
 __kernel GROUP void batch_norm_statistics(__global const float* restrict moments,
                                           __global float* restrict mean,
                                           __global float* restrict rstd,
@@ -96,22 +97,24 @@ __kernel GROUP void batch_norm_statistics(__global const float* restrict moments
     rstd[i] = 1.0f / sqrt(m.y / (float)L + eps);
     if (!isfinite(m.x) || !isfinite(m.y)) continue;
     running_mean[i] = (1.0f - momentum) * running_mean[i] + momentum * m.x;
-    running_var[i] = (1.0f - momentum) * running_var[i] + momentum * (m.y / fmax((float)L - 1.0f, 1.0f));
+    running_var[i] =
+        (1.0f - momentum) * running_var[i] + momentum * (m.y / fmax((float)L - 1.0f, 1.0f));
   }
 }
 
-__kernel GROUP void batch_norm_rstd(__global const float* restrict var, __global float* restrict rstd,
-                                    float eps, int items, int chunk) {
+__kernel GROUP void batch_norm_rstd(__global const float* restrict var,
+                                    __global float* restrict rstd, float eps, int items,
+                                    int chunk) {
   FOR_ITEMS(i) rstd[i] = 1.0f / sqrt(var[i] + eps);
 }
 
 // An item is V columns of `length` rows of a sample: y = clamped(normalised x + residual).
-__kernel GROUP void normalize_columns(__global const float* restrict x, __global const float* restrict mean,
-                              __global const float* restrict rstd, __global const float* restrict w,
-                              __global const float* restrict b,
-                              __global const float* restrict residual, __global float* restrict y,
-                              int affine, int add_residual, float low, float high, int L, int G,
-                              int D, int parts, int length, int items, int chunk) {
+__kernel GROUP void normalize_columns(
+    __global const float* restrict x, __global const float* restrict mean,
+    __global const float* restrict rstd, __global const float* restrict w,
+    __global const float* restrict b, __global const float* restrict residual,
+    __global float* restrict y, int affine, int add_residual, float low, float high, int L, int G,
+    int D, int parts, int length, int items, int chunk) {
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
@@ -128,7 +131,8 @@ __kernel GROUP void normalize_columns(__global const float* restrict x, __global
 }
 
 // For samples of a single row: an item is a group.
-__kernel GROUP void normalize_rows(__global const float* restrict x, __global const float* restrict w,
+__kernel GROUP void normalize_rows(__global const float* restrict x,
+                                   __global const float* restrict w,
                                    __global const float* restrict b, __global float* restrict y,
                                    __global float* restrict mean, __global float* restrict rstd,
                                    int affine, int G, int D, float eps, int items, int chunk) {
@@ -140,7 +144,8 @@ __kernel GROUP void normalize_rows(__global const float* restrict x, __global co
     const float center = lane_sum(sums) / (float)D;
     sums = (floatv)(0.0f);
     for (int d = 0; d < D; d += V) {
-      const floatv v = (D - d >= V ? LOAD(x + base + d) : load_first(x + base + d, D - d, center)) - center;
+      const floatv v =
+          (D - d >= V ? LOAD(x + base + d) : load_first(x + base + d, D - d, center)) - center;
       sums = MULTIPLY_ADD(v, v, sums);
     }
     const float scale = 1.0f / sqrt(lane_sum(sums) / (float)D + eps);
@@ -157,20 +162,18 @@ __kernel GROUP void normalize_rows(__global const float* restrict x, __global co
 // An item is V columns of one part: the sums of dy * xhat and of dy, where an activation has let y
 // through (low and high are infinite without one). Each `per_statistic` rows share mean and rstd,
 // and so do the rows of a part, or else per_statistic is 1.
-__kernel GROUP void normalization_sums(__global const float* restrict x,
-                                       __global const float* restrict dy,
-                                       __global const float* restrict mean,
-                                       __global const float* restrict rstd,
-                                       __global const float* restrict w,
-                                       __global const float* restrict b,
-                                       __global float* restrict sums, int affine, float low,
-                                       float high, int L, int G, int D, int parts, int length,
-                                       int per_statistic, int items, int chunk) {
+__kernel GROUP void normalization_sums(
+    __global const float* restrict x, __global const float* restrict dy,
+    __global const float* restrict mean, __global const float* restrict rstd,
+    __global const float* restrict w, __global const float* restrict b,
+    __global float* restrict sums, int affine, float low, float high, int L, int G, int D,
+    int parts, int length, int per_statistic, int items, int chunk) {
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
     const int begin = n * L + part * length, end = min(begin + length, (n + 1) * L);
-    const floatv weight = load_weight(w, affine, c, C, 1.0f), bias = load_weight(b, affine, c, C, 0.0f);
+    const floatv weight = load_weight(w, affine, c, C, 1.0f),
+                 bias = load_weight(b, affine, c, C, 0.0f);
     floatv center, scale, dw = (floatv)(0.0f), db = (floatv)(0.0f);
     for (int row = begin; row < end; ++row) {
       if (row == begin || per_statistic == 1) {
@@ -192,8 +195,9 @@ __kernel GROUP void normalization_sums(__global const float* restrict x,
 
 // An item is V columns: dw and db from all parts.
 __kernel GROUP void normalization_parameters(__global const float* restrict sums,
-                                             __global float* restrict dw, __global float* restrict db,
-                                             int C, int parts, int items, int chunk) {
+                                             __global float* restrict dw,
+                                             __global float* restrict db, int C, int parts,
+                                             int items, int chunk) {
   FOR_ITEMS(i) {
     const int c = i * V;
     floatv w = (floatv)(0.0f), b = (floatv)(0.0f);
@@ -229,14 +233,12 @@ __kernel GROUP void normalization_coefficients(__global const float* restrict su
 }
 
 // An item is V columns of `length` rows of a sample; there are `groups` groups in all.
-__kernel GROUP void normalize_columns_dx(__global const float* restrict x, __global const float* restrict dy,
-                                 __global const float* restrict mean,
-                                 __global const float* restrict rstd, __global const float* restrict w,
-                                 __global const float* restrict b,
-                                 __global const float* restrict coefficients,
-                                 __global float* restrict dx, int affine, float low, float high,
-                                 int L, int G, int D, int groups, int parts, int length, int items,
-                                 int chunk) {
+__kernel GROUP void normalize_columns_dx(
+    __global const float* restrict x, __global const float* restrict dy,
+    __global const float* restrict mean, __global const float* restrict rstd,
+    __global const float* restrict w, __global const float* restrict b,
+    __global const float* restrict coefficients, __global float* restrict dx, int affine, float low,
+    float high, int L, int G, int D, int groups, int parts, int length, int items, int chunk) {
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
@@ -267,15 +269,18 @@ __kernel GROUP void normalize_rows_dx(__global const float* restrict x,
     const size_t base = (size_t)i * D;
     floatv products = (floatv)(0.0f), total = (floatv)(0.0f);
     for (int d = 0; d < D; d += V) {
-      const floatv g = load_lanes(dy + base + d, D - d) * load_weight(w + first, affine, d, D, 1.0f);
+      const floatv g =
+          load_lanes(dy + base + d, D - d) * load_weight(w + first, affine, d, D, 1.0f);
       total += g;
       products = MULTIPLY_ADD(g, load_lanes(x + base + d, D - d) - mean[i], products);
     }
     const float k = rstd[i];
     const float q = scale * k * k * k * lane_sum(products), r = scale * k * lane_sum(total);
     for (int d = 0; d < D; d += V) {
-      const floatv g = load_lanes(dy + base + d, D - d) * load_weight(w + first, affine, d, D, 1.0f);
-      store_lanes(g * k - (load_lanes(x + base + d, D - d) - mean[i]) * q - r, dx + base + d, D - d);
+      const floatv g =
+          load_lanes(dy + base + d, D - d) * load_weight(w + first, affine, d, D, 1.0f);
+      store_lanes(g * k - (load_lanes(x + base + d, D - d) - mean[i]) * q - r, dx + base + d,
+                  D - d);
     }
   }
 }

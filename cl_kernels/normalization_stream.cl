@@ -1,7 +1,8 @@
-// Batch norm of x [L,C] and its gradient on CPUs, where memory is the limit: an item is `span` floats
-// in a row, whatever C, so that reading never jumps. What belongs to the channels (the operands, and
-// the sums of an item) is as long as `period`, a multiple of C and of V, of which span is a multiple:
-// the float at a position p of x goes with number p % period. It stays in the first-level cache.
+// Batch norm of x [L,C] and its gradient on CPUs, where memory is the limit: an item is `span`
+// floats in a row, whatever C, so that reading never jumps. What belongs to the channels (the
+// operands, and the sums of an item) is as long as `period`, a multiple of C and of V, of which
+// span is a multiple: the float at a position p of x goes with number p % period. It stays in the
+// first-level cache.
 //
 // Operands: rows of `period` floats, each a value per channel over and over: the mean, the scale
 // rstd * w, b, and for dx also q and r (see stream_gradient).
@@ -32,10 +33,11 @@ static inline floatv difference(__global const float* x, floatv center, int coun
   return LOAD(lanes);
 }
 
-// moments[item, 3, period]: the item's first values, which are a pivot for the others so that a large
-// mean does not swallow the deviations, and the sums of the differences and of their squares.
-__kernel GROUP void stream_moments(__global const float* restrict x, __global float* restrict moments,
-                                   int size, int period, int span, int items, int chunk) {
+// moments[item, 3, period]: the item's first values, which are a pivot for the others so that a
+// large mean does not swallow the deviations, and the sums of the differences and of their squares.
+__kernel GROUP void stream_moments(__global const float* restrict x,
+                                   __global float* restrict moments, int size, int period, int span,
+                                   int items, int chunk) {
   FOR_ITEMS(i) {
     const int begin = i * span, count = min(span, size - begin);
     __global const float* from = x + begin;
@@ -61,9 +63,9 @@ __kernel GROUP void stream_moments(__global const float* restrict x, __global fl
 __kernel GROUP void stream_statistics(__global const float* restrict moments,
                                       __global float* restrict mean, __global float* restrict rstd,
                                       __global float* restrict running_mean,
-                                      __global float* restrict running_var, int L, int C, int period,
-                                      int rows, int parts, float eps, float momentum, int items,
-                                      int chunk) {
+                                      __global float* restrict running_var, int L, int C,
+                                      int period, int rows, int parts, float eps, float momentum,
+                                      int items, int chunk) {
   const int copies = period / C;
   FOR_ITEMS(i) {
     const int c = i * V;
@@ -94,19 +96,22 @@ __kernel GROUP void stream_statistics(__global const float* restrict moments,
     store_lanes(1.0f / sqrt(m2 / (float)L + eps), rstd + c, C - c);
     // Those that are not finite must not spoil the running ones.
     const floatv nothing = 0.0f * (middle + m2);
-    store_lanes(SELECT(nothing == 0.0f, (1.0f - momentum) * before_mean + momentum * middle, before_mean),
-                running_mean + c, C - c);
-    store_lanes(SELECT(nothing == 0.0f, (1.0f - momentum) * before_var + momentum * unbiased, before_var),
-                running_var + c, C - c);
+    store_lanes(
+        SELECT(nothing == 0.0f, (1.0f - momentum) * before_mean + momentum * middle, before_mean),
+        running_mean + c, C - c);
+    store_lanes(
+        SELECT(nothing == 0.0f, (1.0f - momentum) * before_var + momentum * unbiased, before_var),
+        running_var + c, C - c);
   }
 }
 
 // An item is V channels: the first three operands.
 __kernel GROUP void stream_operands(__global const float* restrict mean,
                                     __global const float* restrict rstd,
-                                    __global const float* restrict w, __global const float* restrict b,
-                                    __global float* restrict operands, int affine, int C, int period,
-                                    int items, int chunk) {
+                                    __global const float* restrict w,
+                                    __global const float* restrict b,
+                                    __global float* restrict operands, int affine, int C,
+                                    int period, int items, int chunk) {
   FOR_ITEMS(i) {
     const int c = i * V;
     floatv scale = load_lanes(rstd + c, C - c), shift = (floatv)(0.0f);
@@ -141,12 +146,12 @@ __kernel GROUP void stream_normalize(__global const float* restrict x,
   }
 }
 
-// sums[item, 2, period] of dy * (x - mean) and of dy, where an activation has let y through (low and
-// high are infinite without one).
+// sums[item, 2, period] of dy * (x - mean) and of dy, where an activation has let y through (low
+// and high are infinite without one).
 __kernel GROUP void stream_sums(__global const float* restrict x, __global const float* restrict dy,
-                                __global const float* restrict operands, __global float* restrict sums,
-                                float low, float high, int size, int period, int span, int items,
-                                int chunk) {
+                                __global const float* restrict operands,
+                                __global float* restrict sums, float low, float high, int size,
+                                int period, int span, int items, int chunk) {
   __global const float *mean = operands, *scale = mean + period, *shift = scale + period;
   FOR_ITEMS(i) {
     const int begin = i * span, last = begin + min(span, size - begin);
@@ -158,7 +163,8 @@ __kernel GROUP void stream_sums(__global const float* restrict x, __global const
         PREFETCH(dy + row + c + AHEAD);
         const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c);
         const floatv y = MULTIPLY_ADD(centered, LOAD(scale + c), LOAD(shift + c));
-        const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, LANES(end - c)));
+        const floatv gradient =
+            where_inside(y, low, high, load_lanes(dy + row + c, LANES(end - c)));
         STORE(MULTIPLY_ADD(gradient, centered, LOAD(dw + c)), dw + c);
         STORE(LOAD(db + c) + gradient, db + c);
       }
@@ -169,9 +175,10 @@ __kernel GROUP void stream_sums(__global const float* restrict x, __global const
 // dx = dy * rstd * w - (x - mean) * q - r. `share` is 1 / L, or 0 if the statistics are constant.
 // Sums are read past the last channel.
 __kernel GROUP void stream_gradient(__global const float* restrict sums,
-                                    __global const float* restrict rstd, __global float* restrict dw,
-                                    __global float* restrict db, __global float* restrict operands,
-                                    int C, int period, int parts, float share, int items, int chunk) {
+                                    __global const float* restrict rstd,
+                                    __global float* restrict dw, __global float* restrict db,
+                                    __global float* restrict operands, int C, int period, int parts,
+                                    float share, int items, int chunk) {
   FOR_ITEMS(i) {
     const int c = i * V;
     floatv products = (floatv)(0.0f), total = (floatv)(0.0f);
@@ -205,9 +212,10 @@ __kernel GROUP void stream_dx(__global const float* restrict x, __global const f
         const floatv centered = load_lanes(x + row + c, LANES(end - c)) - LOAD(mean + c);
         const floatv p = LOAD(scale + c);
         const floatv y = MULTIPLY_ADD(centered, p, LOAD(shift + c));
-        const floatv gradient = where_inside(y, low, high, load_lanes(dy + row + c, LANES(end - c)));
-        store_output(gradient * p - centered * LOAD(q + c) - LOAD(r + c), dx + row + c, LANES(end - c),
-                     past_cache);
+        const floatv gradient =
+            where_inside(y, low, high, load_lanes(dy + row + c, LANES(end - c)));
+        store_output(gradient * p - centered * LOAD(q + c) - LOAD(r + c), dx + row + c,
+                     LANES(end - c), past_cache);
       }
   }
 }

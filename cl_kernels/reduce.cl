@@ -18,7 +18,8 @@ __kernel GROUP void reduce_columns(__global const float* restrict x, __global fl
     const size_t base = (size_t)outer * reduce * inner + column;
     // The rows from `whole` on have fewer than V elements left in x.
     const long room = ((long)elements - V - (long)base) / inner + 1;
-    const int whole = (long)elements - V < (long)base ? begin : (int)clamp(room, (long)begin, (long)end);
+    const int whole =
+        (long)elements - V < (long)base ? begin : (int)clamp(room, (long)begin, (long)end);
     floatv all = IDENTITY();
     int row = begin;
     while (row + 4 <= whole) {
@@ -34,7 +35,8 @@ __kernel GROUP void reduce_columns(__global const float* restrict x, __global fl
       all = COMBINE(all, COMBINE(COMBINE(sums[0], sums[1]), COMBINE(sums[2], sums[3])));
     }
     for (; row < end; ++row) {
-      const floatv value = load_lanes(x + base + (size_t)row * inner, row < whole ? V : inner - column);
+      const floatv value =
+          load_lanes(x + base + (size_t)row * inner, row < whole ? V : inner - column);
       all = COMBINE(all, term(value, first));
     }
     store_lanes(finish(all, last, n), y + ((size_t)outer * parts + part) * inner + column,

@@ -5,9 +5,9 @@
 #define ROW row_sum  // a row of reductions.h
 #endif
 
-#define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH)                                \
-  static inline floatv row_##NAME##_identity(void) { return (floatv)(IDENTITY); }       \
-  static inline floatv row_##NAME##_term(floatv x) { return (floatv)(TERM); }           \
+#define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH)                                      \
+  static inline floatv row_##NAME##_identity(void) { return (floatv)(IDENTITY); }             \
+  static inline floatv row_##NAME##_term(floatv x) { return (floatv)(TERM); }                 \
   static inline floatv row_##NAME##_combine(floatv a, floatv b) { return (floatv)(COMBINE); } \
   static inline floatv row_##NAME##_finish(floatv a, float n) { return (floatv)(FINISH); }
 #include "reductions.h"

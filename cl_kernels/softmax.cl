@@ -19,8 +19,9 @@ __kernel GROUP void log_softmax(__global const float* restrict x_, __global floa
   }
 }
 
-__kernel GROUP void softmax_dx(__global const float* restrict y_, __global const float* restrict dy_,
-                               __global float* restrict dx_, int K, int items, int chunk) {
+__kernel GROUP void softmax_dx(__global const float* restrict y_,
+                               __global const float* restrict dy_, __global float* restrict dx_,
+                               int K, int items, int chunk) {
   FOR_ITEMS(n) {
     __global const float* y = y_ + (size_t)n * K;
     __global const float* dy = dy_ + (size_t)n * K;

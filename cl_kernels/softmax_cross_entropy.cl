@@ -92,20 +92,20 @@ __kernel GROUP void softmax_and_dx_group(__global const float* restrict logits,
 // Of cross_entropy: the weight of the term -log p[k] in the loss of a row. `labels` are labels or
 // the bits of targets [N,K]; `each` is label smoothing / K.
 static inline float share(__global const int* restrict labels, int has_targets,
-                          __global const float* restrict weights, float smoothing, float each, int n,
-                          int k, int K) {
+                          __global const float* restrict weights, float smoothing, float each,
+                          int n, int k, int K) {
   const float target =
       has_targets ? as_float(labels[(size_t)n * K + k]) : (labels[n] == k ? 1.0f : 0.0f);
   return weights[k] * ((1.0f - smoothing) * target + each);
 }
 
-#define TARGETS                                                                           \
-  __global const int* restrict labels, int has_targets, __global const float* restrict weights, \
+#define TARGETS                                                                                 \
+  __global const int *restrict labels, int has_targets, __global const float *restrict weights, \
       float smoothing, float each, int has_ignored, int ignored, int normalized
 
 // Of logarithms of probabilities: writes the probabilities.
-static inline float2 probabilities_row(__global const float* restrict x,
-                                       __global float* restrict p, int K) {
+static inline float2 probabilities_row(__global const float* restrict x, __global float* restrict p,
+                                       int K) {
   for (int k = 0; k < K; k += V) store_lanes(exp(load_lanes(x + k, K - k)), p + k, K - k);
   return (float2)(0.0f, 0.0f);
 }

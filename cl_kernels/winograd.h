@@ -19,35 +19,39 @@ static inline floatv scaled(floatv sum, float factor, floatv value) {
 #define TRANSFORM static inline
 #include "winograd_transforms.h"
 
-// transformed[position] of a square of from x from vectors: `transform` along its columns, then along
-// its rows.
-#define TRANSFORM_SQUARE(transform, from, pixels, transformed, position)                           \
-  do {                                                                                             \
-    floatv rows_[EDGE * (from)], values_[EDGE];                                                    \
-    UNROLL(from)                                                                                   \
-    for (int s_ = 0; s_ < (from); ++s_) transform((pixels) + s_, from, rows_ + s_, from);          \
-    UNROLL(EDGE)                                                                                   \
-    for (int r_ = 0; r_ < EDGE; ++r_) {                                                            \
-      transform(rows_ + r_ * (from), 1, values_, 1);                                               \
-      UNROLL(EDGE)                                                                                 \
-      for (int s_ = 0; s_ < EDGE; ++s_)                                                            \
-        STORE(values_[s_], (transformed) + (r_ * EDGE + s_) * (position));                         \
-    }                                                                                              \
+// transformed[position] of a square of from x from vectors: `transform` along its columns, then
+// along its rows.
+#define TRANSFORM_SQUARE(transform, from, pixels, transformed, position)                  \
+  do {                                                                                    \
+    floatv rows_[EDGE * (from)], values_[EDGE];                                           \
+    UNROLL(from)                                                                          \
+    for (int s_ = 0; s_ < (from); ++s_) transform((pixels) + s_, from, rows_ + s_, from); \
+    UNROLL(EDGE)                                                                          \
+    for (int r_ = 0; r_ < EDGE; ++r_) {                                                   \
+      transform(rows_ + r_ * (from), 1, values_, 1);                                      \
+      UNROLL(EDGE)                                                                        \
+      for (int s_ = 0; s_ < EDGE; ++s_)                                                   \
+        STORE(values_[s_], (transformed) + (r_ * EDGE + s_) * (position));                \
+    }                                                                                     \
   } while (0)
 
-static inline bool is_inside(int h, int w, int H, int W) { return h >= 0 && h < H && w >= 0 && w < W; }
+static inline bool is_inside(int h, int w, int H, int W) {
+  return h >= 0 && h < H && w >= 0 && w < W;
+}
 
-// transformed[position] of V channels, `count` of them there, of the tile of x [H,W,C] whose first pixel
-// is (h, w): zeros outside of x.
-static inline void transform_tile(__global const float* restrict x, int h, int w, int H, int W, int C,
-                                  int count, __global float* restrict transformed, int position) {
+// transformed[position] of V channels, `count` of them there, of the tile of x [H,W,C] whose first
+// pixel is (h, w): zeros outside of x.
+static inline void transform_tile(__global const float* restrict x, int h, int w, int H, int W,
+                                  int C, int count, __global float* restrict transformed,
+                                  int position) {
   const floatv zero = (floatv)(0.0f);
   floatv pixels[POSITIONS];
   if (count >= V) {
     UNROLL(POSITIONS)
     for (int i = 0; i < POSITIONS; ++i)
       pixels[i] = is_inside(h + i / EDGE, w + i % EDGE, H, W)
-                      ? LOAD(x + ((size_t)(h + i / EDGE) * W + w + i % EDGE) * C) : zero;
+                      ? LOAD(x + ((size_t)(h + i / EDGE) * W + w + i % EDGE) * C)
+                      : zero;
   } else {
     floatv ragged[POSITIONS];  // of its own, so that the other way's pixels stay in registers
     for (int i = 0; i < POSITIONS; ++i)
@@ -67,12 +71,11 @@ static inline void transform_gradient_tile(__global const float* restrict dy, in
                                            __global float* restrict transformed, int position) {
   floatv pixels[RESULTS * RESULTS];
   UNROLL(RESULTS)
-  for (int r = 0; r < RESULTS; ++r)
-    UNROLL(RESULTS)
-    for (int s = 0; s < RESULTS; ++s)
-      pixels[r * RESULTS + s] = p + r < P && q + s < Q
-                                    ? load_lanes(dy + ((size_t)(p + r) * Q + q + s) * K, count)
-                                    : (floatv)(0.0f);
+  for (int r = 0; r < RESULTS; ++r) UNROLL(RESULTS)
+  for (int s = 0; s < RESULTS; ++s)
+    pixels[r * RESULTS + s] = p + r < P && q + s < Q
+                                  ? load_lanes(dy + ((size_t)(p + r) * Q + q + s) * K, count)
+                                  : (floatv)(0.0f);
   TRANSFORM_SQUARE(transform_gradient, RESULTS, pixels, transformed, position);
 }
 

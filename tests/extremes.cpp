@@ -17,7 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/tuning_parts.h"
+#include "engine/tuning/tuning_parts.h"
 #include "tessera/autograd.h"
 #include "tessera/check.h"
 #include "tessera/error.h"

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "tessera/device.h"
-#include "tools/standard_streams.h"
+#include "tools/shared/standard_streams.h"
 
 namespace tessera::tools {
 

@@ -11,10 +11,10 @@
 
 #include "tessera/cache.h"
 #include "tools/commands.h"
-#include "tools/help.h"
-#include "tools/interrupt.h"
-#include "tools/nearest.h"
-#include "tools/standard_streams.h"
+#include "tools/shared/help.h"
+#include "tools/shared/interrupt.h"
+#include "tools/shared/nearest.h"
+#include "tools/shared/standard_streams.h"
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include "tessera/flops.h"
 #include "tessera/models.h"
 #include "tessera/op.h"
-#include "tools/image_size.h"
-#include "tools/standard_streams.h"
+#include "tools/shared/image_size.h"
+#include "tools/shared/standard_streams.h"
 
 namespace tessera::tools {
 namespace {

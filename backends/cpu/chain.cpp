@@ -269,7 +269,7 @@ Step prepare(const NodeContext& node) {
   const Chain chain = to_chain(node.attributes());
 #define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH) \
   if (chain.reduction == #NAME) return prepare_reduction<NAME##_row>(node);
-#include "cl_kernels/reductions.h"
+#include "engine/formulas/reductions.h"
 #undef REDUCTION
   return prepare_elements(node);
 }

@@ -18,13 +18,13 @@ using floatv = Vec;
 #define RESULTS 4
 template <>
 struct Transforms<4> {
-#include "cl_kernels/winograd_transforms.h"
+#include "engine/formulas/winograd_transforms.h"
 };
 #undef RESULTS
 #define RESULTS 2
 template <>
 struct Transforms<2> {
-#include "cl_kernels/winograd_transforms.h"
+#include "engine/formulas/winograd_transforms.h"
 };
 #undef RESULTS
 #undef scaled

@@ -2,7 +2,7 @@
 #include "tessera/custom_op.h"
 
 #include "backends/cpu/lowering.h"
-#include "engine/custom_node.h"
+#include "engine/graph/custom_node.h"
 
 namespace tessera::cpu {
 namespace {

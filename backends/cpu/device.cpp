@@ -13,7 +13,7 @@
 #include "backends/backends.h"
 #include "backends/cpu/executable.h"
 #include "backends/huge_pages.h"
-#include "engine/machine.h"
+#include "engine/base/machine.h"
 #include "tessera/error.h"
 
 namespace tessera::cpu {

@@ -9,8 +9,8 @@
 
 #include "backends/cpu/isa.h"
 #include "backends/cpu/thread_pool.h"
-#include "engine/home_process.h"
-#include "engine/machine.h"
+#include "engine/base/home_process.h"
+#include "engine/base/machine.h"
 #include "tessera/device.h"
 
 namespace tessera::cpu {

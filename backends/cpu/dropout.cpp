@@ -2,7 +2,7 @@
 #include "engine/ops/dropout.h"
 
 #include "backends/cpu/variant.h"
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 
 namespace TESSERA_CPU_NAMESPACE {
 namespace {

@@ -1,6 +1,6 @@
-// Steps of optimisers, in place: the formulas of cl_kernels/optimizer_step.h, element by element;
-// the tensors of a node are shared out as if they lay end to end.
-#include "cl_kernels/optimizer_step.h"
+// Steps of optimisers, in place: the formulas of engine/formulas/optimizer_step.h, element by
+// element; the tensors of a node are shared out as if they lay end to end.
+#include "engine/formulas/optimizer_step.h"
 
 #include <algorithm>
 #include <cmath>

@@ -29,7 +29,7 @@ constexpr std::int64_t floats_per_line = 16;
   EXPRESSION(NAME##_da, a, b, dy, no_p, no_q, DA) \
   EXPRESSION(NAME##_db, a, b, dy, no_p, no_q, DB)
 #define TERNARY(NAME, Y) EXPRESSION(NAME##_y, a, b, c, no_p, no_q, Y)
-#include "cl_kernels/formulas.h"
+#include "engine/formulas/elementwise.h"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
@@ -182,7 +182,7 @@ RowFunction row_function(const formulas::Formula& formula) {
 #define UNARY(NAME, P, Q, Y, DX) ROW(NAME##_y) ROW(NAME##_dx)
 #define BINARY(NAME, Y, DA, DB) ROW(NAME##_y) ROW(NAME##_da) ROW(NAME##_db)
 #define TERNARY(NAME, Y) ROW(NAME##_y)
-#include "cl_kernels/formulas.h"
+#include "engine/formulas/elementwise.h"
 #undef ROW
 #undef UNARY
 #undef BINARY
@@ -204,7 +204,7 @@ std::vector<Lowering> pointwise_lowerings() {
   append<NAME##_da>(list);      \
   append<NAME##_db>(list);
 #define TERNARY(NAME, Y) append<NAME##_y>(list);
-#include "cl_kernels/formulas.h"
+#include "engine/formulas/elementwise.h"
   return list;
 }
 

@@ -1,6 +1,6 @@
-// Reductions over any axes, made for every row of the table of cl_kernels/reductions.h; argmax and
-// argmin. Runs of neighbouring axes are reduced one after the other. Long sums are made of the sums
-// of blocks: rounding errors stay small.
+// Reductions over any axes, made for every row of the table of engine/formulas/reductions.h; argmax
+// and argmin. Runs of neighbouring axes are reduced one after the other. Long sums are made of the
+// sums of blocks: rounding errors stay small.
 #include "engine/ops/reduce.h"
 
 #include <cmath>
@@ -152,7 +152,7 @@ std::vector<Lowering> reduce_lowerings() {
                                 {"argmin", {{"naive", nullptr, prepare_place<false>}}}};
 #define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH) \
   list.push_back({#NAME, {{"passes", nullptr, prepare<NAME##_row>}}});
-#include "cl_kernels/reductions.h"
+#include "engine/formulas/reductions.h"
 #undef REDUCTION
   return list;
 }

@@ -1,5 +1,5 @@
-// Reductions of rows, made for every row of the table of cl_kernels/reductions.h. Long sums are
-// made of the sums of blocks: rounding errors stay small.
+// Reductions of rows, made for every row of the table of engine/formulas/reductions.h. Long sums
+// are made of the sums of blocks: rounding errors stay small.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace TESSERA_CPU_NAMESPACE {
     static Vec combine(Vec a, Vec b) { return splat(COMBINE); }                  \
     static Vec finish(Vec a, [[maybe_unused]] float n) { return splat(FINISH); } \
   };
-#include "cl_kernels/reductions.h"
+#include "engine/formulas/reductions.h"
 #undef REDUCTION
 
 /// The same for what is combined already.

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "backends/opencl/lowering.h"
-#include "engine/custom_node.h"
+#include "engine/graph/custom_node.h"
 
 namespace tessera::opencl {
 namespace {

@@ -8,7 +8,7 @@
 #include "backends/opencl/cl.h"
 #include "backends/opencl/program.h"
 #include "backends/opencl/traits.h"
-#include "engine/home_process.h"
+#include "engine/base/home_process.h"
 #include "tessera/device.h"
 
 namespace tessera::opencl {

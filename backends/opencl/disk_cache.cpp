@@ -13,8 +13,8 @@
 #include <fstream>
 #include <random>
 
-#include "engine/private_file.h"
-#include "engine/user_folder.h"
+#include "engine/files/private_file.h"
+#include "engine/files/user_folder.h"
 
 namespace tessera::opencl {
 namespace {

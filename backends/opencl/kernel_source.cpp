@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -11,13 +12,14 @@
 namespace tessera::opencl {
 namespace {
 
+/// Kernels being edited are read from TESSERA_KERNEL_DIR, all others from the library.
 std::string read_text(std::string_view name) {
   const char* const folder = std::getenv("TESSERA_KERNEL_DIR");
   if (folder && *folder) {
-    const std::string path = fmt::format("{}/{}", folder, name);
-    std::ifstream file(path, std::ios::binary);
-    if (!file) throw Error("opencl", "cannot read the kernel file '" + path + "'");
-    return {std::istreambuf_iterator<char>(file), {}};
+    if (!std::filesystem::is_directory(folder))
+      throw Error("opencl", fmt::format("TESSERA_KERNEL_DIR is '{}', expected a folder", folder));
+    std::ifstream file(fmt::format("{}/{}", folder, name), std::ios::binary);
+    if (file) return {std::istreambuf_iterator<char>(file), {}};
   }
   for (const KernelFile& file : embedded_kernel_files())
     if (file.name == name) return std::string(file.text);

@@ -13,7 +13,7 @@
 
 #include "backends/opencl/device.h"
 #include "backends/opencl/launch.h"
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "tessera/op.h"
 #include "tessera/plan.h"
 #include "tessera/profile.h"

@@ -1,12 +1,12 @@
-// Steps of optimisers, in place: a kernel for each formula of cl_kernels/optimizer_step.h, launched
-// once for all tensors of a node that lie in the same blocks of memory.
+// Steps of optimisers, in place: a kernel for each formula of engine/formulas/optimizer_step.h,
+// launched once for all tensors of a node that lie in the same blocks of memory.
 #include "engine/ops/optimizer_step.h"
 
 #include <algorithm>
 #include <array>
 
 #include "backends/opencl/pieces.h"
-#include "cl_kernels/optimizer_step.h"
+#include "engine/formulas/optimizer_step.h"
 
 namespace tessera::opencl {
 namespace {

@@ -9,7 +9,7 @@
 #include "backends/opencl/device.h"
 #include "backends/opencl/drivers.h"
 #include "backends/opencl/traits.h"
-#include "engine/home_process.h"
+#include "engine/base/home_process.h"
 #include "tessera/opencl_interop.h"
 
 namespace tessera::opencl {

@@ -4,8 +4,8 @@
 #include <optional>
 
 #include "backends/opencl/kernel_source.h"
-#include "engine/ascii.h"
-#include "engine/parallel.h"
+#include "engine/base/ascii.h"
+#include "engine/base/parallel.h"
 
 namespace tessera::opencl {
 namespace {

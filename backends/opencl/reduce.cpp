@@ -85,7 +85,7 @@ std::vector<OpLowering> reduce_lowerings() {
                                   {"argmin", {{"naive", never_refuses, lower_place}}}};
 #define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH) \
   list.push_back({#NAME, {{"pieces", never_refuses, lower}}});
-#include "cl_kernels/reductions.h"
+#include "engine/formulas/reductions.h"
 #undef REDUCTION
   return list;
 }

@@ -17,7 +17,7 @@ struct ReducePlace {
   double terms;
 };
 
-/// x [outer, reduce, inner] -> y [outer, pieces, inner] by a row of cl_kernels/reductions.h.
+/// x [outer, reduce, inner] -> y [outer, pieces, inner] by a row of engine/formulas/reductions.h.
 void launch_pieces(Lowering& l, std::string_view reduction, const ReducePass& pass,
                    std::int64_t pieces, const ReducePlace& place, const cl::Buffer& x,
                    const cl::Buffer& y);

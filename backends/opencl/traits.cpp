@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/machine.h"
+#include "engine/base/machine.h"
 
 namespace tessera::opencl {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "engine/data/csv_text.h"
 #include "engine/data/input_file.h"
 #include "engine/data/label_names.h"

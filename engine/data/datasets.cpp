@@ -8,12 +8,12 @@
 #include <fstream>
 #include <new>
 
+#include "engine/base/names.h"
 #include "engine/data/cifar.h"
 #include "engine/data/idx.h"
 #include "engine/data/memory_dataset.h"
 #include "engine/data/own.h"
 #include "engine/data/text.h"
-#include "engine/names.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
 

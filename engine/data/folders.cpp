@@ -8,7 +8,7 @@
 #include <set>
 #include <string_view>
 
-#include "engine/ascii.h"
+#include "engine/base/ascii.h"
 #include "engine/data/picture.h"
 #include "tessera/data.h"
 #include "tessera/error.h"

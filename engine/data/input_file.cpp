@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "engine/machine.h"
+#include "engine/base/machine.h"
 #include "tessera/error.h"
 
 namespace tessera::data {

@@ -7,9 +7,9 @@
 #include <numeric>
 #include <utility>
 
-#include "engine/machine.h"
-#include "engine/parallel.h"
-#include "engine/philox.h"
+#include "engine/base/machine.h"
+#include "engine/base/parallel.h"
+#include "engine/base/philox.h"
 #include "tessera/data.h"
 #include "tessera/error.h"
 

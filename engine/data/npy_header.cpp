@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "engine/data/text.h"
 #include "tessera/error.h"
 

@@ -6,9 +6,9 @@
 #include <new>
 #include <set>
 
+#include "engine/base/parallel.h"
 #include "engine/data/memory_dataset.h"
 #include "engine/data/picture.h"
-#include "engine/parallel.h"
 #include "tessera/error.h"
 
 namespace tessera {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/ascii.h"
+#include "engine/base/ascii.h"
 #include "engine/data/image_format.h"
 #include "tessera/error.h"
 

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "engine/parallel.h"
+#include "engine/base/parallel.h"
 #include "tessera/error.h"
 
 namespace tessera::data {

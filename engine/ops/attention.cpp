@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "engine/ops/arguments.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"

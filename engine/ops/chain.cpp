@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view reductions[] = {
 #define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH) #NAME,
-#include "cl_kernels/reductions.h"
+#include "engine/formulas/reductions.h"
 #undef REDUCTION
 };
 

@@ -34,13 +34,13 @@ struct ChainStep {
 /// The last step's result is that of the chain, or what is reduced.
 struct Chain {
   std::vector<ChainStep> steps;
-  std::string_view reduction = {};  ///< a row of cl_kernels/reductions.h, or nothing
+  std::string_view reduction = {};  ///< a row of engine/formulas/reductions.h, or nothing
   std::vector<std::int64_t> axes = {};
 
   std::size_t input_count() const;
 };
 
-/// The rows of cl_kernels/reductions.h.
+/// The rows of engine/formulas/reductions.h.
 std::span<const std::string_view> chain_reductions();
 
 /// "add(x0,x1) leaky_relu(t0,0.1)": inputs are x0, x1, ..., results t0, t1, ...

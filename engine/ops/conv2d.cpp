@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "engine/ops/epilogue.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"

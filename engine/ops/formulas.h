@@ -1,5 +1,5 @@
-// The element-wise formulas of cl_kernels/formulas.h as data: the ops they make and what each op
-// reads.
+// The element-wise formulas of engine/formulas/elementwise.h as data: the ops they make and what
+// each op reads.
 #pragma once
 
 #include <array>
@@ -62,7 +62,7 @@ struct Formula {
                                      {"a", "b", "dy"}, {"no_p", "no_q"}};
 #define TERNARY(NAME, Y) \
   inline constexpr Formula NAME##_y{#NAME, #NAME, "y", #Y, {"a", "b", "c"}, {"no_p", "no_q"}};
-#include "cl_kernels/formulas.h"
+#include "engine/formulas/elementwise.h"
 #undef UNARY
 #undef BINARY
 #undef TERNARY
@@ -73,7 +73,7 @@ inline const std::vector<const Formula*>& all() {
 #define UNARY(NAME, P, Q, Y, DX) &NAME##_y, &NAME##_dx,
 #define BINARY(NAME, Y, DA, DB) &NAME##_y, &NAME##_da, &NAME##_db,
 #define TERNARY(NAME, Y) &NAME##_y,
-#include "cl_kernels/formulas.h"
+#include "engine/formulas/elementwise.h"
 #undef UNARY
 #undef BINARY
 #undef TERNARY

@@ -1,6 +1,6 @@
 // Steps of optimisers, in place: op(w, dw, states..., lr, extra), or of n tensors at once: op(n
 // weights, n gradients, ... lr, extra). Each is a row here and a formula in
-// cl_kernels/optimizer_step.h, which both backends read.
+// engine/formulas/optimizer_step.h, which both backends read.
 #include "engine/ops/optimizer_step.h"
 
 #include <fmt/ranges.h>

@@ -1,5 +1,5 @@
-// Element-wise ops, made from the table of formulas (cl_kernels/formulas.h). The gradient of an
-// operand that was repeated is summed over the repetitions.
+// Element-wise ops, made from the table of formulas (engine/formulas/elementwise.h). The gradient
+// of an operand that was repeated is summed over the repetitions.
 #include "engine/ops/pointwise.h"
 
 #include <fmt/format.h>
@@ -202,7 +202,7 @@ std::vector<Op> ops::pointwise_ops() {
   if constexpr (!f::NAME##_da.is_trivial()) list.push_back(op<f::NAME##_da>()); \
   if constexpr (!f::NAME##_db.is_trivial()) list.push_back(op<f::NAME##_db>());
 #define TERNARY(NAME, Y) list.push_back(op<f::NAME##_y>(NAME##_gradient));
-#include "cl_kernels/formulas.h"
+#include "engine/formulas/elementwise.h"
 #undef UNARY
 #undef BINARY
 #undef TERNARY

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 

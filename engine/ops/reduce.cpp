@@ -1,5 +1,5 @@
-// Reductions over the attribute `axes`, which keep size 1: those of cl_kernels/reductions.h, and
-// argmax and argmin, whose result is i32. Variance and norms are made from them. Gradients are
+// Reductions over the attribute `axes`, which keep size 1: those of engine/formulas/reductions.h,
+// and argmax and argmin, whose result is i32. Variance and norms are made from them. Gradients are
 // made of element-wise ops.
 #include "engine/ops/reduce.h"
 

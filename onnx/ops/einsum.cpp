@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "engine/ascii.h"
+#include "engine/base/ascii.h"
 #include "onnx/evaluate.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"

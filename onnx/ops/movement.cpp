@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "onnx/evaluate.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"

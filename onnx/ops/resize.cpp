@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"
 #include "tessera/ops.h"

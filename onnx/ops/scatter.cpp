@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "onnx/evaluate.h"
 #include "onnx/op_table.h"
 #include "tessera/error.h"

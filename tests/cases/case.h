@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/attributes.h"
 #include "tessera/graph.h"
 #include "tessera/op.h"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "engine/machine.h"
+#include "engine/base/machine.h"
 #include "tests/cpu/environment.h"
 #include "tests/cpu/workload.h"
 #include "tests/refusal.h"

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/philox.h"
 #include "engine/passes/passes.h"
-#include "engine/philox.h"
 #include "tessera/autograd.h"
 #include "tessera/device.h"
 #include "tessera/ops.h"

@@ -1,5 +1,5 @@
 // Files are replaced whole or not at all.
-#include "engine/atomic_file.h"
+#include "engine/files/atomic_file.h"
 
 #include <fcntl.h>
 #include <signal.h>

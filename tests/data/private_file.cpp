@@ -1,5 +1,5 @@
 // Files that are trusted later: only those that nobody else can have written.
-#include "engine/private_file.h"
+#include "engine/files/private_file.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tests/data/files.h"
 
 namespace tessera::tests {

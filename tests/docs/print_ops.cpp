@@ -79,7 +79,7 @@ algorithms of a backend stand in the order in which they are tried: the first th
 does; `TESSERA_CPU_ALGORITHM=op=name` and `TESSERA_OPENCL_ALGORITHM=op=name` prefer another one.
 `tessera devices` lists the backends' devices.
 
-Element-wise formulas stand as in `cl_kernels/formulas.h`: SELECT(condition, if, else), functions of
+Element-wise formulas stand as in `engine/formulas/elementwise.h`: SELECT(condition, if, else), functions of
 numbers in capitals.
 )";
 

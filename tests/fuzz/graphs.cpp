@@ -12,8 +12,8 @@
 #include <cmath>
 #include <functional>
 
+#include "engine/base/philox.h"
 #include "engine/passes/passes.h"
-#include "engine/philox.h"
 #include "tessera/autograd.h"
 #include "tessera/check.h"
 #include "tessera/error.h"

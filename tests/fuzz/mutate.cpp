@@ -9,7 +9,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tests/fuzz/target.h"
 
 namespace tessera::fuzz {

@@ -26,7 +26,7 @@
 #include "tessera/verdict.h"
 #include "tests/data/temporary_folder.h"
 #include "tests/fuzz/target.h"
-#include "tools/run_config.h"
+#include "tools/shared/run_config.h"
 
 namespace tessera::fuzz {
 namespace {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/passes/passes.h"
-#include "engine/training_graph.h"
+#include "engine/training/training_graph.h"
 #include "tessera/error.h"
 #include "tessera/safetensors.h"
 #include "tests/cases/case.h"

@@ -9,11 +9,11 @@
 #include <locale>
 #include <map>
 
-#include "engine/control_group.h"
-#include "engine/machine.h"
+#include "engine/base/control_group.h"
+#include "engine/base/machine.h"
 #include "engine/ops/chain.h"
 #include "engine/passes/passes.h"
-#include "engine/tuning_parts.h"
+#include "engine/tuning/tuning_parts.h"
 #include "tessera/augment.h"
 #include "tessera/checkpoint.h"
 #include "tessera/data.h"

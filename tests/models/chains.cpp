@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/base/philox.h"
 #include "engine/passes/passes.h"
-#include "engine/philox.h"
 #include "tessera/autograd.h"
 #include "tessera/fuse.h"
 #include "tessera/models.h"

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "backends/opencl/launch.h"
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/autograd.h"
 #include "tessera/ops.h"
 #include "tessera/params.h"

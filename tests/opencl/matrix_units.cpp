@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/ops.h"
 #include "tessera/params.h"
 #include "tests/opencl/devices.h"

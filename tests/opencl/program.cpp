@@ -226,9 +226,16 @@ TEST_CASE("a failed build names file, line, macros and device") {
     CHECK(build_message(*device).find("'common.h' is included more than") != std::string::npos);
     write_file(folder.path() / "common.h", common);
     fs::remove(folder.path() / "record.cl");
-    CHECK(build_message(*device).find("cannot read the kernel file") != std::string::npos);
+    CHECK(build_message(*device) == "no error");  // that of the library
     write_file(folder.path() / "record.cl", kernel);
   }
+}
+
+TEST_CASE("a kernel folder that does not exist is refused") {
+  const TemporaryFolder folder;
+  const Setting setting("TESSERA_KERNEL_DIR", folder.path() / "none");
+  for (const std::string& id : usable_ids())
+    CHECK(build_message(*open_opencl(id)).find("expected a folder") != std::string::npos);
 }
 
 TEST_CASE("programs prepared together are those that are built one by one") {

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <sstream>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/op.h"
 #include "tessera/ops.h"
 #include "tessera/params.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/initializers.h"
 #include "tessera/ops.h"
 

@@ -8,7 +8,7 @@
 #include <set>
 #include <span>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/ops.h"
 #include "tessera/params.h"
 #include "tessera/plan.h"

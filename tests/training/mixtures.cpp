@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/augment.h"
 #include "tessera/ops/vision.h"
 #include "tests/devices.h"

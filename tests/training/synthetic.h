@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/data.h"
 
 namespace tessera {

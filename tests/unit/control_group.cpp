@@ -1,5 +1,5 @@
 // Limits of control groups, from a file system that looks like the one of Linux.
-#include "engine/control_group.h"
+#include "engine/base/control_group.h"
 
 #include <doctest/doctest.h>
 

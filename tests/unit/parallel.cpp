@@ -1,5 +1,5 @@
 // Pieces of work on several threads: each is done once, and the first failure comes out.
-#include "engine/parallel.h"
+#include "engine/base/parallel.h"
 
 #include <doctest/doctest.h>
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <span>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/initializers.h"
 #include "tests/unit/host_device.h"
 

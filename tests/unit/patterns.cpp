@@ -1,5 +1,5 @@
 // Names by patterns.
-#include "engine/patterns.h"
+#include "engine/base/patterns.h"
 
 #include <doctest/doctest.h>
 

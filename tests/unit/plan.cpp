@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include "engine/philox.h"
+#include "engine/base/philox.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
 #include "tessera/ops.h"

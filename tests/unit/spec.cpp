@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "engine/checked_size.h"
+#include "engine/base/checked_size.h"
 #include "tessera/attributes.h"
 #include "tessera/error.h"
 

@@ -10,7 +10,7 @@
 #include <iterator>
 #include <thread>
 
-#include "engine/tuning_parts.h"
+#include "engine/tuning/tuning_parts.h"
 #include "tessera/device.h"
 #include "tessera/op.h"
 #include "tessera/tuner.h"

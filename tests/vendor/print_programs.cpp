@@ -12,7 +12,7 @@
 
 #include "backends/opencl/kernel_source.h"
 #include "backends/opencl/lowering.h"
-#include "engine/training_graph.h"
+#include "engine/training/training_graph.h"
 #include "tessera/models.h"
 #include "tests/cases/run.h"
 #include "tests/opencl/devices.h"

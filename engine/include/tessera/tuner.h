@@ -1,6 +1,6 @@
 // The tuner: which kinds of node there are to tune in some graphs, and what each candidate for one
 // takes. A driver may crash or hang over a candidate, so programs measure in a process of their
-// own: jobs go to it and reports come back as lines of JSON (tools/tune.cpp).
+// own: jobs go to it and reports come back as lines of JSON (tools/tune/tune.cpp).
 #pragma once
 
 #include <iosfwd>

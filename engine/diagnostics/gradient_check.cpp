@@ -1,0 +1,222 @@
+#include "tessera/gradient_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "engine/base/philox.h"
+#include "tessera/autograd.h"
+#include "tessera/error.h"
+#include "tessera/params.h"
+#include "tessera/plan.h"
+
+namespace tessera {
+namespace {
+
+constexpr const char* weights_name = "check_gradients.dy";
+
+/// Numbers that f32 holds exactly.
+std::vector<double> random_numbers(std::int64_t count, std::uint64_t seed,
+                                   const std::string& name) {
+  Philox random(seed, name);
+  std::vector<double> numbers(static_cast<std::size_t>(count));
+  for (double& number : numbers) number = static_cast<double>(2 * random.uniform() - 1);
+  return numbers;
+}
+
+template <typename T>
+std::vector<std::byte> bytes_as(const std::vector<double>& numbers) {
+  std::vector<T> typed(numbers.size());
+  std::transform(numbers.begin(), numbers.end(), typed.begin(),
+                 [](double number) { return static_cast<T>(number); });
+  const auto bytes = std::as_bytes(std::span(typed));
+  return {bytes.begin(), bytes.end()};
+}
+
+std::vector<std::byte> to_bytes(DType dtype, const std::vector<double>& numbers) {
+  switch (dtype) {
+    case DType::f32:
+      return bytes_as<float>(numbers);
+    case DType::i32:
+      return bytes_as<std::int32_t>(numbers);
+    case DType::u8:
+      return bytes_as<std::uint8_t>(numbers);
+  }
+  throw Error("check_gradients", "unknown element type");
+}
+
+/// What differences around an element say of its derivative.
+struct Differences {
+  double derivative;
+  bool is_smooth;
+};
+
+/// The function and its gradients as one executable, and the inputs that it has now.
+class Check {
+ public:
+  Check(Device& device, const std::vector<CheckedInput>& inputs,
+        const std::function<Var(Graph&, const std::vector<Var>&)>& build,
+        const GradientCheckOptions& options)
+      : device_(device),
+        options_(options),
+        inputs_(inputs),
+        params_(device),
+        plan_(make_graph(build), {.alignment = device.buffer_alignment()}),
+        executable_(device.compile(plan_, params_)) {
+    for (CheckedInput& input : inputs_) fill(input);
+    executable_->set_input(weights_name, to_bytes(DType::f32, weights_));
+  }
+
+  double run() {
+    double worst = 0;
+    executable_->run();
+    std::map<std::string, std::vector<float>> found;  // before other inputs go in
+    for (const CheckedInput& input : inputs_)
+      if (input.spec.dtype == DType::f32) found[input.name] = output("d" + input.name);
+    noise_ = 4 * std::numeric_limits<float>::epsilon() * magnitude() / options_.step;
+    for (CheckedInput& input : inputs_)
+      if (input.spec.dtype == DType::f32)
+        worst = std::max(worst, check(input, found.at(input.name)));
+    return worst;
+  }
+
+ private:
+  Graph make_graph(const std::function<Var(Graph&, const std::vector<Var>&)>& build) {
+    Graph graph;
+    std::vector<Var> vars, floats;
+    for (const CheckedInput& input : inputs_) {
+      vars.push_back(graph.input(input.name, input.spec));
+      if (input.spec.dtype == DType::f32) floats.push_back(vars.back());
+    }
+    const Var y = build(graph, vars);
+    if (y.spec().dtype != DType::f32)
+      throw Error("check_gradients", "the result is " + to_string(y.spec()) + ", expected f32");
+    weights_ = random_numbers(y.spec().elements(), options_.seed, weights_name);
+    const Var dy = graph.input(weights_name, y.spec());
+    graph.set_output("y", y);
+    const std::vector<Var> found = gradients(y, dy, floats);
+    for (std::size_t i = 0; i < found.size(); ++i)
+      graph.set_output("d" + graph.value(floats[i].id()).name, found[i]);
+    params_.add(graph, options_.seed);
+    return graph;
+  }
+
+  void fill(CheckedInput& input) {
+    const auto count = static_cast<std::size_t>(input.spec.elements());
+    if (input.values.empty()) {
+      input.values = input.spec.dtype == DType::f32
+                         ? random_numbers(input.spec.elements(), options_.seed, input.name)
+                         : std::vector<double>(count);
+    }
+    if (input.values.size() != count)
+      throw Error("check_gradients", fmt::format("'{}' is given {} values, expected {}", input.name,
+                                                 input.values.size(), count));
+    set(input);
+  }
+
+  void set(const CheckedInput& input) {
+    executable_->set_input(input.name, to_bytes(input.spec.dtype, input.values));
+  }
+
+  std::vector<float> output(const std::string& name) {
+    const ValueId id = executable_->graph().find(name);
+    std::vector<float> values(
+        static_cast<std::size_t>(executable_->graph().value(id).spec.elements()));
+    executable_->read_output(name, std::as_writable_bytes(std::span(values)));
+    return values;
+  }
+
+  /// The weighted sum; `magnitude`: of absolute values.
+  double sum() {
+    executable_->run();
+    const std::vector<float> y = output("y");
+    double total = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) total += weights_[i] * double{y[i]};
+    return total;
+  }
+  double magnitude() {
+    const std::vector<float> y = output("y");
+    double total = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) total += std::abs(weights_[i] * double{y[i]});
+    return total;
+  }
+
+  Differences differences(CheckedInput& input, std::size_t element) {
+    const double middle = input.values[element], h = options_.step;
+    const auto at = [&](double offset) {
+      input.values[element] = middle + offset;
+      set(input);
+      return sum();
+    };
+    const double far_below = at(-2 * h), below = at(-h), above = at(h), far_above = at(2 * h),
+                 here = at(0);
+    const double near = (above - below) / (2 * h), far = (far_above - far_below) / (4 * h);
+    // Across a kink, differences over h and 2 h disagree, or those to the left and to the right.
+    const double right = (far_above - here) / (2 * h), left = (here - far_below) / (2 * h);
+    const double size = std::max(std::abs(left), std::abs(right));
+    return {(4 * near - far) / 3, std::abs(near - far) <= 3 * options_.tolerance * size + noise_ &&
+                                      std::abs(right - left) <= size / 2 + noise_};
+  }
+
+  double check(CheckedInput& input, const std::vector<float>& found) {
+    const auto count = static_cast<std::int64_t>(found.size());
+    const std::int64_t every = std::max<std::int64_t>(1, count / options_.elements);
+    std::vector<std::pair<std::size_t, double>> expected;
+    std::int64_t looked_at = 0;
+    for (std::int64_t i = 0; i < count; i += every, ++looked_at) {
+      const auto element = static_cast<std::size_t>(i);
+      const Differences d = differences(input, element);
+      if (d.is_smooth) expected.emplace_back(element, d.derivative);
+    }
+    if (2 * static_cast<std::int64_t>(expected.size()) < looked_at)
+      throw Error("check_gradients",
+                  fmt::format("{} of {} elements of '{}' lie at kinks or bend too much for a step "
+                              "of {}; expected other values or a smaller step",
+                              looked_at - static_cast<std::int64_t>(expected.size()), looked_at,
+                              input.name, options_.step));
+    double largest = 0;
+    for (const auto& [element, derivative] : expected)
+      largest = std::max(largest, std::abs(derivative));
+    return compare(input, found, expected, largest);
+  }
+
+  double compare(const CheckedInput& input, const std::vector<float>& found,
+                 const std::vector<std::pair<std::size_t, double>>& expected,
+                 double largest) const {
+    double worst = 0;
+    for (const auto& [element, derivative] : expected) {
+      const double error = std::abs(double{found[element]} - derivative);
+      if (!(error <= options_.tolerance * largest + noise_))
+        throw Error("check_gradients",
+                    fmt::format("the gradient of '{}' {} at element {} is {:.6g}, differences on "
+                                "{} say {:.6g}",
+                                input.name, to_string(input.spec.shape), element, found[element],
+                                device_.info().id, derivative));
+      if (largest > 0) worst = std::max(worst, error / largest);
+    }
+    return worst;
+  }
+
+  Device& device_;
+  const GradientCheckOptions options_;
+  std::vector<CheckedInput> inputs_;
+  std::vector<double> weights_;
+  Params params_;
+  Plan plan_;
+  std::unique_ptr<Executable> executable_;
+  double noise_ = 0;  ///< of differences, by the rounding of y
+};
+
+}  // namespace
+
+double check_gradients(Device& device, const std::vector<CheckedInput>& inputs,
+                       const std::function<Var(Graph&, const std::vector<Var>&)>& build,
+                       const GradientCheckOptions& options) {
+  return Check(device, inputs, build, options).run();
+}
+
+}  // namespace tessera

@@ -1,0 +1,201 @@
+#include "tessera/checkpoint.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
+
+#include "engine/files/bounded_json.h"
+#include "engine/files/json_text.h"
+#include "engine/ops/dropout.h"
+#include "engine/training/training_json.h"
+#include "tessera/error.h"
+#include "tessera/output_file.h"
+
+namespace tessera {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* format_name = "tessera-1";
+
+/// What the trainer keeps for itself lives for one process and is not saved.
+bool is_saved(const std::string& name) { return !name.starts_with("trainer."); }
+
+/// What is not finite in a tensor, or nothing.
+std::string not_finite(const std::string& name, const TensorSpec& spec,
+                       const std::vector<std::byte>& bytes) {
+  if (spec.dtype != DType::f32) return {};
+  constexpr std::uint32_t exponent = 0x7f800000;  // all ones: infinite, or not a number
+  std::array<std::uint32_t, 1024> block;
+  for (std::size_t offset = 0; offset < bytes.size(); offset += sizeof block) {
+    const std::size_t size = std::min(sizeof block, bytes.size() - offset);
+    std::memcpy(block.data(), bytes.data() + offset, size);
+    const auto numbers = std::span(block).first(size / sizeof(float));
+    const auto is_bad = [](std::uint32_t bits) { return (bits & exponent) == exponent; };
+    bool any = false;
+    for (const std::uint32_t bits : numbers) any |= is_bad(bits);
+    if (!any) continue;
+    const auto bad = std::find_if(numbers.begin(), numbers.end(), is_bad);
+    return fmt::format("'{}' has the element {} at {}, expected finite numbers", name,
+                       std::bit_cast<float>(*bad),
+                       offset / sizeof(float) + static_cast<std::size_t>(bad - numbers.begin()));
+  }
+  return {};
+}
+
+json input_json(const ImageInput& input) {
+  json j = {{"height", input.height},     {"width", input.width},
+            {"channels", input.channels}, {"padding", input.options.padding},
+            {"mean", input.options.mean}, {"deviation", input.options.deviation}};
+  if (input.crop != Crop::none) j["crop"] = to_string(input.crop);
+  return j;
+}
+
+ImageInput input_of(const json& j) {
+  return {whole(j, "height", 1),
+          whole(j, "width", 1),
+          whole(j, "channels", 1),
+          {whole(j, "padding", 0), finite_numbers(j, "mean"), finite_numbers(j, "deviation")},
+          crop_of(json_member_or<std::string>(j, "crop", "none"))};
+}
+
+using Metadata = std::map<std::string, std::string>;
+
+Metadata metadata_of(const Model& model, const TrainingState& training) {
+  return {{"format", format_name},
+          {"model", model.name},
+          {"loss", to_string(model.loss)},
+          {"input", json_text(input_json(model.input))},
+          {"classes", json_text(json(model.classes))},
+          {"training", json_text(training_json(training))}};
+}
+
+/// All but the tensors.
+Checkpoint parse(const Metadata& metadata) {
+  const auto text = [&](const char* name) {
+    const auto found = metadata.find(name);
+    if (found == metadata.end()) throw Error(fmt::format("'{}' is missing", name));
+    return found->second;
+  };
+  Checkpoint checkpoint;
+  checkpoint.model = text("model");
+  if (metadata.contains("loss")) checkpoint.loss = loss_of(text("loss"));
+  checkpoint.input = input_of(parse_json<json>(text("input")));
+  checkpoint.classes =
+      json_value<std::vector<std::string>>(parse_json<json>(text("classes")), "'classes'");
+  checkpoint.training = training_of(parse_json<json>(text("training")));
+  return checkpoint;
+}
+
+/// Metadata that `parse` has read.
+Metadata checked_metadata(const Model& model, const TrainingState& training) {
+  Metadata metadata = metadata_of(model, training);
+  try {
+    parse(metadata);
+  } catch (const Error& error) {
+    throw Error("checkpoint", std::string("could not be read back: ") + error.what());
+  }
+  return metadata;
+}
+
+}  // namespace
+
+void check_checkpoint(const Model& model, const TrainingState& training) {
+  checked_metadata(model, training);
+}
+
+Checkpoint checkpoint_of(const Network& network, const TrainingState& training) {
+  const Model& model = network.model();
+  Metadata metadata = checked_metadata(model, training);
+  Checkpoint checkpoint{model.name, model.input, model.classes, training, {}, model.loss};
+  for (const auto& [name, entry] : network.params().entries())
+    if (is_saved(name)) checkpoint.file.tensors[name] = {entry.spec, network.params().read(name)};
+  checkpoint.file.metadata = std::move(metadata);
+  return checkpoint;
+}
+
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+  for (const auto& [name, tensor] : checkpoint.file.tensors) {
+    const std::string problem = not_finite(name, tensor.spec, tensor.bytes);
+    if (!problem.empty()) throw Error(path, "not written: " + problem);
+  }
+  write_safetensors(path, checkpoint.file);
+}
+
+void save_checkpoint(const std::string& path, const Network& network,
+                     const TrainingState& training) {
+  save_checkpoint(path, checkpoint_of(network, training));
+}
+
+void check_checkpoint_path(const std::string& path) { check_output(path); }
+
+Checkpoint read_checkpoint(const std::string& path) {
+  return read_checkpoint(path, read_safetensors(path));
+}
+
+Checkpoint read_checkpoint(const std::string& path, TensorFile file) {
+  const auto format = file.metadata.find("format");
+  if (format == file.metadata.end() || format->second != format_name)
+    throw Error(path,
+                fmt::format("is safetensors with format '{}', expected a checkpoint with "
+                            "format '{}'",
+                            format == file.metadata.end() ? "" : format->second, format_name));
+  Checkpoint checkpoint;
+  try {
+    checkpoint = parse(file.metadata);
+  } catch (const Error& error) {
+    throw Error(path, std::string("has damaged metadata: ") + error.what());
+  }
+  checkpoint.file = std::move(file);
+  for (const auto& [name, tensor] : checkpoint.file.tensors) {
+    const std::string problem = not_finite(name, tensor.spec, tensor.bytes);
+    if (!problem.empty()) throw Error(path, problem);
+  }
+  return checkpoint;
+}
+
+namespace {
+
+/// Does a tensor belong to the training of a network that has not been trained here yet: the step
+/// number, or an optimiser's state "<parameter>.<name>"?
+bool is_training_state(const std::string& name, const Params& params) {
+  return name == step_name || params.has(name.substr(0, name.rfind('.')));
+}
+
+}  // namespace
+
+void restore(const Checkpoint& checkpoint, Network& network) {
+  std::vector<std::string> problems;
+  const auto& tensors = checkpoint.file.tensors;
+  for (const auto& [name, entry] : network.params().entries()) {
+    if (!is_saved(name)) continue;
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+      problems.push_back(fmt::format("'{}' is missing", name));
+    else if (found->second.spec != entry.spec)
+      problems.push_back(fmt::format("'{}' is {}, expected {}", name, to_string(found->second.spec),
+                                     to_string(entry.spec)));
+  }
+  for (const auto& [name, tensor] : tensors)
+    if (!network.params().has(name) && !is_training_state(name, network.params()))
+      problems.push_back(fmt::format("'{}' is unexpected", name));
+  if (!problems.empty())
+    throw Error("checkpoint", fmt::format("does not fit model '{}': {}", network.model().name,
+                                          fmt::join(problems, "; ")));
+  for (const auto& [name, tensor] : tensors)
+    if (network.params().has(name))
+      network.params().write(name, tensor.bytes);
+    else
+      network.params().add_state(name, tensor.spec, tensor.bytes);
+}
+
+}  // namespace tessera

@@ -1,0 +1,199 @@
+#include "engine/training/training_graph.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/patterns.h"
+#include "engine/ops/dropout.h"
+#include "engine/passes/passes.h"
+#include "tessera/autograd.h"
+#include "tessera/fuse.h"
+
+namespace tessera {
+namespace {
+
+std::string name_of(Var w) { return w.graph().value(w.id()).name; }
+
+/// The parameters of a graph, in the order in which they were made.
+struct Parameters {
+  std::vector<Var> trained, frozen;
+};
+
+Parameters parameters(Graph& graph, const TrainerOptions& options) {
+  std::vector<Var> all;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < graph.values().size(); ++i)
+    if (graph.values()[i].role == Role::parameter) {
+      all.emplace_back(graph, static_cast<ValueId>(i));
+      names.push_back(graph.values()[i].name);
+    }
+  const std::vector<bool> frozen = matches(names, options.freeze, "freeze"),
+                          wanted = matches(names, options.train_only, "train_only");
+  Parameters found;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool trains = !frozen[i] && (options.train_only.empty() || wanted[i]);
+    (trains ? found.trained : found.frozen).push_back(all[i]);
+  }
+  return found;
+}
+
+/// Batch norms whose weight and bias are frozen use their running statistics, and leave them.
+void freeze_norms(Graph& graph, const std::vector<Var>& frozen) {
+  const auto is_frozen = [&](ValueId value) {
+    return std::any_of(frozen.begin(), frozen.end(), [&](Var w) { return w.id() == value; });
+  };
+  std::vector<Node> nodes = graph.nodes();
+  for (Node& node : nodes) {
+    const bool has_weights = node.op->name == "batch_norm" && node.inputs.size() >= 5;
+    if (!has_weights || !is_frozen(node.inputs[3]) || !is_frozen(node.inputs[4])) continue;
+    std::vector<Var> inputs;
+    for (const ValueId input : node.inputs) inputs.emplace_back(graph, input);
+    graph.add("batch_norm_inference", inputs, {{"eps", node.attributes.number("eps")}}, node.name);
+    const ValueId y = node.outputs[0];
+    node = graph.nodes().back();
+    node.outputs[0] = y;
+  }
+  graph.set_nodes(std::move(nodes));
+}
+
+/// The trained parameters on which a loss depends, their gradients, and the others.
+struct Gradients {
+  std::vector<Var> weights, dw, unreached;
+};
+
+Gradients gradients_of(Var loss, const std::vector<Var>& trained) {
+  const std::vector<std::optional<Var>> dw = gradients_if_any(loss, trained);
+  Gradients found;
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    (dw[i] ? found.weights : found.unreached).push_back(trained[i]);
+    if (dw[i]) found.dw.push_back(*dw[i]);
+  }
+  return found;
+}
+
+std::vector<std::string> names_of(const std::vector<Var>& weights) {
+  std::vector<std::string> names;
+  for (const Var w : weights) names.push_back(name_of(w));
+  return names;
+}
+
+/// Means over the parts of a batch, part by part.
+void accumulate(Var& loss, std::vector<Var>& dw, const std::vector<Var>& weights) {
+  Graph& graph = loss.graph();
+  const Var share = graph.input("share", {DType::f32, {1}});
+  loss = blend(graph.state("trainer.loss", loss.spec()), loss, share, "loss.accumulate");
+  for (std::size_t i = 0; i < dw.size(); ++i) {
+    const std::string name = name_of(weights[i]);
+    dw[i] = blend(graph.state("trainer.gradient." + name, dw[i].spec()), dw[i], share,
+                  name + ".accumulate");
+  }
+}
+
+void clip(std::vector<Var>& dw, const std::vector<Var>& weights, const TrainerOptions& options) {
+  if (options.clip_value > 0)
+    for (std::size_t i = 0; i < dw.size(); ++i)
+      dw[i] = clamp(dw[i], -options.clip_value, options.clip_value, name_of(weights[i]) + ".clip");
+  if (options.clip_norm > 0) {
+    const Var factor =
+        clip_factor(global_norm(dw, "gradients.norm"), options.clip_norm, "gradients.clip_factor");
+    for (std::size_t i = 0; i < dw.size(); ++i)
+      dw[i] = mul(dw[i], factor, name_of(weights[i]) + ".clip");
+  }
+}
+
+/// A number that is 0, or NaN when the loss or a gradient is not finite, or, unless such steps are
+/// skipped, when an earlier loss was not.
+Var trouble(Var loss, const std::vector<Var>& dw, Var history, const TrainerOptions& options) {
+  Var sum = dw.empty() ? loss : add(loss, global_norm(dw, "gradients.size"), "trouble");
+  if (options.on_nan == OnNan::stop) sum = add(sum, tessera::sum(history), "trouble");
+  return mul(sum, loss.graph().constant({1}, 0), "trouble");
+}
+
+Var update(Var w, Var dw, Var lr, Var step, const TrainerOptions& options) {
+  const std::string name = name_of(w);
+  // Biases and the parameters of norms.
+  const bool small = w.shape().size() <= 1;
+  const double decay = small && !options.decay_all ? 0 : options.weight_decay.value();
+  const double momentum = options.momentum.value(), eps = options.eps.value();
+  const auto state = [&](const char* suffix) { return w.graph().state(name + suffix, w.spec()); };
+  switch (options.optimizer) {
+    case Optimizer::adam:
+    case Optimizer::adamw:
+      return adam_step(
+          w, dw, state(".exp_avg"), state(".exp_avg_sq"), lr, step,
+          {options.beta1, options.beta2, eps, decay, options.optimizer == Optimizer::adamw},
+          name + ".adam_step");
+    case Optimizer::rmsprop:
+      return rmsprop_step(w, dw, state(".square_avg"), state(".momentum"), lr,
+                          {options.alpha, eps, decay, momentum}, name + ".rmsprop_step");
+    case Optimizer::adagrad:
+      return adagrad_step(w, dw, state(".sum"), lr, {eps, decay}, name + ".adagrad_step");
+    case Optimizer::lars:  // of biases and norms the ratio says nothing
+      if (!small)
+        return lars_step(w, dw, state(".momentum"), lr, {momentum, decay}, name + ".lars_step");
+      break;
+    case Optimizer::sgd:
+      break;
+  }
+  return sgd_step(w, dw, state(".momentum"), lr, {momentum, decay, options.nesterov},
+                  name + ".sgd_step");
+}
+
+}  // namespace
+
+Graph training_graph(const Model& model, std::int64_t images, const TrainerOptions& options,
+                     bool updates) {
+  Graph graph(Mode::training, options.seed);
+  if (options.accumulate > 1) graph.input(draw_name, {DType::i32, {1}});
+  Var loss = append_classifier(graph, model, images, options.augment, options.loss).loss;
+  const auto [trained, frozen] = parameters(graph, options);
+  freeze_norms(graph, frozen);
+  fuse(graph);
+  auto [weights, dw, unreached] = gradients_of(loss, trained);
+  if (options.accumulate > 1) accumulate(loss, dw, weights);
+  if (updates) {
+    const Var lr = graph.input("lr", {DType::f32, {1}});
+    const Var step = step_counter(graph);
+    const Var history = graph.state(history_name, {DType::f32, {history_size}});
+    if (options.on_nan == OnNan::ignore) {
+      append_updates(weights, dw, lr, step, options);
+    } else {
+      const Var zero = trouble(loss, dw, history, options);
+      append_updates(weights, dw, add(lr, zero, "lr.or_nan"), step, options, zero);
+      loss = add(loss, zero, "loss.or_nan");
+    }
+    record(loss, history, step, "loss.record");
+  }
+  remove_dead_nodes(graph);
+  join_losses(graph);
+  join_slices(graph);
+  join_chains(graph);
+  join_updates(graph);
+  return graph;
+}
+
+ParameterUse parameter_use(const Model& model, const TrainerOptions& options) {
+  Graph graph(Mode::training, options.seed);
+  const Var loss = append_classifier(graph, model, 1, options.augment, options.loss).loss;
+  const auto [trained, frozen] = parameters(graph, options);
+  const Gradients found = gradients_of(loss, trained);
+  return {names_of(found.weights), names_of(frozen), names_of(found.unreached)};
+}
+
+void append_updates(const std::vector<Var>& weights, std::vector<Var> dw, Var lr, Var step,
+                    const TrainerOptions& options, std::optional<Var> zero) {
+  Graph& graph = lr.graph();
+  Var share_of_new = graph.constant({1}, 1 - options.ema);
+  if (zero && options.ema > 0) share_of_new = add(share_of_new, *zero, "ema.or_nan");
+  clip(dw, weights, options);
+  std::vector<Var> updated;
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    updated.push_back(update(weights[i], dw[i], lr, step, options));
+  // After all updates, so that these can be joined.
+  for (std::size_t i = 0; i < weights.size() && options.ema > 0; ++i) {
+    const std::string average = name_of(weights[i]) + ".ema";
+    blend(graph.state(average, updated[i].spec()), updated[i], share_of_new, average);
+  }
+}
+
+}  // namespace tessera

@@ -1,0 +1,294 @@
+// `tessera predict`: the most probable classes of pictures.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+
+#include "tessera/error.h"
+#include "tools/shared/image_size.h"
+#include "tools/shared/json_text.h"
+#include "tools/shared/model_file.h"
+#include "tools/shared/networks.h"
+#include "tools/shared/number_text.h"
+#include "tools/shared/standard_streams.h"
+
+namespace tessera::tools {
+namespace {
+
+constexpr std::size_t batch_size = 32;
+
+struct Arguments {
+  std::string model;
+  std::vector<std::string> images;
+  DataOptions data;
+  DeviceOption device;
+  PixelOptions pixels;
+  std::string size;
+  bool averaged = false;
+  bool json = false;
+  std::int64_t top = 3;
+};
+
+/// Adds the paths on the standard input, one in each line. A byte order mark and the CR of lines
+/// that end with CR LF are no part of a path.
+void add_listed(std::vector<std::string>& images) {
+  bool is_first = true;
+  for (std::string line; std::getline(std::cin, line); is_first = false) {
+    if (is_first && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) images.push_back(line);
+  }
+}
+
+/// The pictures that the command line names, one by one.
+std::vector<std::string> list_images(const std::vector<std::string>& arguments) {
+  std::vector<std::string> images;
+  for (const std::string& argument : arguments) {
+    if (argument == "-") {
+      add_listed(images);
+    } else if (std::filesystem::is_directory(argument)) {
+      const auto [found, passed_over] = find_images(argument);
+      if (!passed_over.empty()) print_note("note: " + passed_over);
+      if (found.empty()) throw Error(argument, "has no images");
+      images.insert(images.end(), found.begin(), found.end());
+    } else {
+      images.push_back(argument);
+    }
+  }
+  return images;
+}
+
+/// The number of a test image; none: the path of a picture.
+std::optional<std::int64_t> number_of(const std::string& image) {
+  std::int64_t number = 0;
+  const char* end = image.data() + image.size();
+  const auto parsed = std::from_chars(image.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return {};
+  return number;
+}
+
+/// How many of the first are all numbers or all files, up to a batch.
+std::size_t alike(std::span<const std::string> images) {
+  std::size_t count = 1;
+  const bool numbers = number_of(images[0]).has_value();
+  while (count < std::min(batch_size, images.size()) &&
+         number_of(images[count]).has_value() == numbers)
+    ++count;
+  return count;
+}
+
+/// An image that cannot be read, and why.
+struct Bad {
+  std::string image, problem;
+};
+
+struct Pictures {
+  std::vector<std::string> images;   ///< as they were named
+  std::vector<std::string> labels;   ///< the true classes, empty where unknown
+  std::vector<std::uint8_t> pixels;  ///< [N,H,W,C]
+  std::vector<Bad> bad;
+
+  void add(const std::string& image, const Dataset& dataset, std::int64_t index) {
+    const std::size_t begin = pixels.size();
+    pixels.resize(begin + static_cast<std::size_t>(dataset.image_bytes()));
+    const auto label =
+        static_cast<std::size_t>(dataset.read(index, std::span(pixels).subspan(begin)));
+    images.push_back(image);
+    labels.push_back(dataset.classes().at(label));
+  }
+};
+
+/// Reads pictures by file name, or by number in the test images of a data set that is loaded when
+/// the first number turns up.
+class Reader {
+ public:
+  Reader(OpenedNetwork& opened, const DataOptions& data) : opened_(opened), data_(data) {}
+
+  /// All numbers, or all files.
+  Pictures read(std::span<const std::string> images) {
+    Pictures pictures;
+    if (number_of(images[0])) {
+      for (const std::string& image : images) add_numbered(image, *number_of(image), pictures);
+      return pictures;
+    }
+    DatasetOptions options = dataset_options(data_, opened_.checkpoint);
+    options.skip_bad = true;  // the others are answered
+    const auto files = load_pictures({images.begin(), images.end()}, options);
+    const std::vector<std::string> problems = files->skipped();
+    std::int64_t good = 0;
+    for (const std::string& image : images) {  // their order is kept
+      if (good < files->size() && files->file_of(good) == image)
+        pictures.add(image, *files, good++);
+      else
+        pictures.bad.push_back({image, problems.at(pictures.bad.size())});
+    }
+    return pictures;
+  }
+
+ private:
+  void add_numbered(const std::string& image, std::int64_t number, Pictures& pictures) {
+    const Dataset& dataset = loaded();
+    if (number < 0 || number >= dataset.size())
+      throw Error("predict", fmt::format("there is no image {}, expected 0 to {}", number,
+                                         dataset.size() - 1));
+    pictures.add(image, dataset, number);
+  }
+
+  const Dataset& loaded() {
+    if (!dataset_) {
+      const std::string name = data_.name.empty() ? opened_.checkpoint.training.data : data_.name;
+      if (name.empty())
+        throw Error("predict",
+                    "the model names no data set for image numbers; choose one with "
+                    "--data");
+      dataset_ = load_test(opened_, name, data_);
+    }
+    return *dataset_;
+  }
+
+  OpenedNetwork& opened_;
+  const DataOptions& data_;
+  std::unique_ptr<Dataset> dataset_;
+};
+
+/// The most probable classes, the first ones first.
+std::vector<std::size_t> best(std::span<const float> probabilities, std::int64_t count) {
+  std::vector<std::size_t> order(probabilities.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return probabilities[a] > probabilities[b];
+  });
+  order.resize(std::min(static_cast<std::size_t>(count), order.size()));
+  return order;
+}
+
+/// Prints answers as they come, or all as JSON at the end.
+class Printer {
+ public:
+  Printer(const Arguments& arguments, const std::vector<std::string>& classes)
+      : arguments_(arguments), classes_(classes) {}
+
+  void add(const std::string& image, const std::string& label,
+           std::span<const float> probabilities) {
+    nlohmann::ordered_json found = nlohmann::ordered_json::array();
+    if (!arguments_.json) print("{}{}\n", image, label.empty() ? "" : " (label: " + label + ")");
+    for (std::size_t i : best(probabilities, arguments_.top)) {
+      if (arguments_.json)
+        found.push_back({{"name", classes_[i]}, {"probability", probabilities[i]}});
+      else
+        print("  {:>6} %  {}\n", percent_text(static_cast<double>(probabilities[i]), 2),
+              classes_[i]);
+    }
+    if (!arguments_.json) return;
+    nlohmann::ordered_json answer = {{"image", image}, {"classes", found}};
+    if (!label.empty()) answer["label"] = label;
+    answers_.push_back(answer);
+  }
+
+  /// Names it on the standard error too: who reads the answers need not look for what is missing.
+  void add(const Bad& bad) {
+    if (arguments_.data.skip_bad)
+      print_note("skipped: " + bad.problem);
+    else
+      print_error(bad.problem);
+    failed_.push_back({{"image", bad.image}, {"error", bad.problem}});
+  }
+
+  void finish() const {
+    if (arguments_.json)
+      print_text(
+          json_text({{"images", answers_}, {"skipped", failed_.size()}, {"errors", failed_}}) +
+          "\n");
+    else if (!failed_.empty() && arguments_.data.skip_bad)
+      print("{} skipped\n", failed_.size());
+    if (!failed_.empty() && !arguments_.data.skip_bad) throw CLI::RuntimeError(1);
+  }
+
+ private:
+  const Arguments& arguments_;
+  const std::vector<std::string>& classes_;
+  nlohmann::ordered_json answers_ = nlohmann::ordered_json::array();
+  nlohmann::ordered_json failed_ = nlohmann::ordered_json::array();
+};
+
+/// Throws Error that says the order of the arguments where they are swapped.
+void check_order(const Arguments& arguments) {
+  const auto usage = [](const std::string& model) {
+    return fmt::format("; the model comes before the images: `tessera predict {} IMAGE`", model);
+  };
+  const auto& images = arguments.images;
+  const bool has_model = looks_like_model(arguments.model);
+  if (has_model && std::all_of(images.begin(), images.end(), looks_like_model))
+    throw Error(images[0], "is a model, expected an image" + usage("MODEL"));
+  if (has_model) return;
+  const auto model = std::find_if(images.begin(), images.end(), looks_like_model);
+  if (model != images.end())
+    throw Error(arguments.model,
+                fmt::format("is no model, but '{}' is one{}", *model, usage(*model)));
+  if (const std::string problem = why_no_model(arguments.model); !problem.empty())
+    throw Error(arguments.model, problem + ", expected a model" + usage("MODEL"));
+}
+
+void run(const Arguments& arguments) {
+  check_order(arguments);
+  OpenedNetwork opened =
+      open_network(arguments.model, arguments.data, arguments.pixels, arguments.size);
+  const Checkpoint& checkpoint = opened.checkpoint;
+  const std::vector<std::string> images = list_images(arguments.images);
+  Reader reader(opened, arguments.data);
+  const auto device = arguments.device.open();
+  const auto network = load(*device, opened);
+  const Weights weights = arguments.averaged ? Weights::averaged : Weights::last;
+  Printer printer(arguments, checkpoint.classes);
+  for (std::span<const std::string> left = images; !left.empty();) {
+    const std::size_t taken = alike(left);
+    const Pictures pictures = reader.read(left.first(taken));
+    left = left.subspan(taken);
+    for (const Bad& bad : pictures.bad) printer.add(bad);
+    const std::size_t count = pictures.images.size(), classes = checkpoint.classes.size();
+    if (count == 0) continue;
+    const std::vector<float> probabilities =
+        network->predict(pictures.pixels, static_cast<std::int64_t>(count), weights);
+    for (std::size_t i = 0; i < count; ++i)
+      printer.add(pictures.images[i], pictures.labels[i],
+                  std::span(probabilities).subspan(i * classes, classes));
+  }
+  printer.finish();
+}
+
+}  // namespace
+
+void add_predict_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("predict", "Name what pictures show");
+  auto arguments = std::make_shared<Arguments>();
+  command
+      ->add_option("model,--model", arguments->model,
+                   "file that `tessera train` wrote, or an ONNX file")
+      ->required();
+  command
+      ->add_option(
+          "images", arguments->images,
+          "PNG, JPEG, WebP, TIFF, BMP, GIF, PGM or PPM files (scaled to the model's size), "
+          "folders of such, - for a list of paths on the standard input, or numbers of "
+          "test images of the data set")
+      ->required();
+  arguments->data.add(*command)->description(
+      "data set that image numbers refer to (default: the one the model was trained on)");
+  add_crop_option(*command, arguments->data.crop);
+  add_size_option(*command, arguments->size, "of an ONNX file: its own");
+  arguments->pixels.add(*command);
+  arguments->device.add(*command);
+  command->add_flag("--ema", arguments->averaged,
+                    "use the averages of the weights that `tessera train --ema` kept");
+  command->add_option("--top", arguments->top, "classes to print for each picture")
+      ->check(at_least<std::int64_t>(1));
+  command->add_flag("--json", arguments->json, "print JSON");
+  command->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace tessera::tools

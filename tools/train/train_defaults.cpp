@@ -1,0 +1,138 @@
+#include "tools/train/train_defaults.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "tessera/error.h"
+#include "tools/shared/standard_streams.h"
+
+namespace tessera::tools {
+namespace {
+
+constexpr std::int64_t default_batch = 32;
+constexpr std::int64_t most_steps_between_lines = 500, lines_an_epoch = 25;
+
+/// Bytes that a training with this batch takes on a device, but for the workspace of kernels.
+struct Demand {
+  std::size_t all = 0, largest = 0;
+  void add(Graph graph, std::size_t alignment) {
+    const std::size_t arena = Plan(std::move(graph), {.alignment = alignment}).arena_bytes();
+    all += arena;
+    largest = std::max(largest, arena);
+  }
+};
+
+class BatchChoice {
+ public:
+  BatchChoice(const TrainArguments& arguments, const Dataset& train, const Dataset& test,
+              Network& network)
+      : network_(network),
+        trainer_(network, options_for(arguments)),
+        train_(train.size()),
+        test_(std::min(evaluation_batch(test), test.size())) {
+    for (const auto& [name, entry] : network.params().entries()) params_ += entry.spec.bytes();
+  }
+
+  /// The largest power of two up to `most` whose plans fit, at least 1.
+  std::int64_t largest(std::int64_t most) const {
+    std::int64_t batch = 1;
+    while (2 * batch <= most && fits(2 * batch)) batch *= 2;
+    return batch;
+  }
+
+ private:
+  /// Memory does not depend on the schedule, whose length is not known yet.
+  static TrainerOptions options_for(const TrainArguments& arguments) {
+    TrainArguments constant = arguments;
+    constant.schedule = "constant";
+    constant.batch = 1;
+    return trainer_options(constant, 1);
+  }
+
+  bool fits(std::int64_t batch) const {
+    const std::size_t alignment = network_.device().buffer_alignment();
+    Demand demand;
+    const std::int64_t last = train_ % batch;  // of an epoch
+    for (const std::int64_t images : {batch, last})
+      if (images > 0)
+        for (Graph& graph : trainer_.graphs(images)) demand.add(std::move(graph), alignment);
+    demand.add(network_.evaluation_graph(test_), alignment);
+    // A quarter of the memory is for workspaces, constants, inputs on their way and the driver.
+    const DeviceInfo& device = network_.device().info();
+    return demand.all + params_ <= device.memory_bytes / 4 * 3 &&
+           demand.largest <= device.max_allocation_bytes;
+  }
+
+  Network& network_;
+  Trainer trainer_;
+  std::int64_t train_, test_;
+  std::size_t params_ = 0;
+};
+
+/// One that is not there goes before another, where a run that was given it has it.
+void set_value(std::vector<OptionValue>& values, const std::string& name, std::int64_t number,
+               const std::string& before) {
+  const auto find = [&](const std::string& wanted) {
+    return std::find_if(values.begin(), values.end(),
+                        [&](const OptionValue& value) { return value.name == wanted; });
+  };
+  const std::vector<std::string> text = {fmt::format("{}", number)};
+  if (const auto found = find(name); found != values.end())
+    found->values = text;
+  else
+    values.insert(find(before), {name, text, /*given=*/false});
+}
+
+}  // namespace
+
+void take_batch(TrainArguments& arguments, const Dataset& train) {
+  if (arguments.batch == 0) {
+    arguments.batch = std::min(default_batch, train.size());
+    if (arguments.batch < default_batch)
+      print("batch: {} images, all that there are for training (default: {})\n", arguments.batch,
+            default_batch);
+  } else if (arguments.batch > train.size()) {
+    throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
+                                     arguments.batch, train.size()));
+  }
+}
+
+void take_batch_of_device(TrainArguments& arguments, const Dataset& train, const Dataset& test,
+                          Network& network) {
+  const bool is_gpu = network.device().info().type != DeviceType::cpu;
+  // CPUs gain nothing from larger batches.
+  const std::int64_t most = is_gpu ? train.size() : std::min(default_batch, train.size());
+  const BatchChoice choice(arguments, train, test, network);
+  arguments.batch = choice.largest(most);
+  print("batch: {} images, {}\n", arguments.batch,
+        2 * arguments.batch <= most ? "the largest power of two that fits into the device's memory"
+        : is_gpu                    ? "the largest power of two up to the training images"
+                                    : "the choice for CPUs");
+}
+
+void take_log_every(TrainArguments& arguments, std::int64_t steps_per_epoch) {
+  if (arguments.log_every == 0)
+    arguments.log_every =
+        std::clamp<std::int64_t>(steps_per_epoch / lines_an_epoch, 1, most_steps_between_lines);
+}
+
+void record_choices(const TrainArguments& arguments, std::vector<OptionValue>& values) {
+  set_value(values, "--batch", arguments.batch, "--seed");
+  set_value(values, "--log-every", arguments.log_every, "--keep-by");
+}
+
+std::vector<double> balanced_weights(const Dataset& dataset) {
+  std::vector<double> weights(dataset.classes().size(), 1);
+  std::vector<std::int64_t> images(weights.size());
+  for (const std::int32_t label : dataset.labels()) ++images.at(static_cast<std::size_t>(label));
+  const auto classes = static_cast<double>(
+      std::count_if(images.begin(), images.end(), [](std::int64_t n) { return n > 0; }));
+  for (std::size_t c = 0; c < weights.size(); ++c)
+    if (images[c] > 0)
+      weights[c] = static_cast<double>(dataset.size()) / (classes * static_cast<double>(images[c]));
+  return weights;
+}
+
+}  // namespace tessera::tools

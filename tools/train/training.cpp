@@ -1,0 +1,299 @@
+#include "tools/train/training.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <ratio>
+#include <utility>
+
+#include "tools/shared/interrupt.h"
+#include "tools/shared/networks.h"
+#include "tools/shared/number_text.h"
+#include "tools/shared/standard_streams.h"
+#include "tools/train/epoch_verdict.h"
+
+namespace tessera::tools {
+
+namespace {
+
+/// What most often helps against steps that are not finite.
+std::string remedy(double lr) {
+  return fmt::format("lower the learning rate (--lr is {}) or limit gradients with --clip-norm",
+                     lr);
+}
+
+}  // namespace
+
+template <typename Action>
+void Training::explained(const Action& action) {
+  try {
+    action();
+  } catch (const NotFinite& error) {
+    // It is one of this epoch: at the end of each all losses are read.
+    Loader loader(train_, batches_from(state_.batch_in_epoch - (state_.step - error.step())));
+    throw NotFinite(
+        error.step(),
+        fmt::format("the loss or a gradient of step {} is not finite: {}; {}", error.step() + 1,
+                    trainer_.find_not_finite(*loader.next(), error.step()),
+                    remedy(*trainer_.options().lr)));
+  }
+}
+
+template <typename Action>
+void Training::guard(const Action& action, bool of_device) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    progress_.clear();
+    const bool is_not_finite = dynamic_cast<const NotFinite*>(&error);  // and names its step
+    const auto* const own = dynamic_cast<const Error*>(&error);
+    if (last_ && of_device && own && !is_not_finite)
+      throw DeviceFailed(*own, std::move(*last_), checkpoint_);
+    const std::string kept =
+        checkpoint_.empty() ? "" : "; the last good checkpoint is " + checkpoint_;
+    const std::string step = is_not_finite ? "" : fmt::format(" (step {})", state_.step);
+    throw Error(message_of(error) + step + kept);
+  }
+}
+
+Training::Training(const TrainArguments& arguments, Network& network, const Dataset& train,
+                   const Dataset& test, const TrainingState& state, const std::string& checkpoint,
+                   const std::vector<OptionValue>& options)
+    : arguments_(arguments),
+      network_(network),
+      train_(train),
+      test_(test),
+      state_(state),
+      trainer_(network, state.options),
+      progress_(arguments.epochs, epoch_steps(), arguments.log_every),
+      observers_(arguments.observers, arguments.log_every, !checkpoint.empty(), progress_),
+      options_(options),
+      checkpoint_(checkpoint),
+      trace_(arguments.trace),
+      saved_(Clock::now()) {}
+
+std::vector<Graph> Training::graphs() const {
+  std::vector<Graph> graphs = trainer_.graphs(std::min(arguments_.batch, train_.size()));
+  graphs.push_back(network_.evaluation_graph(std::min(evaluation_batch(test_), test_.size())));
+  return graphs;
+}
+
+void Training::run() {
+  network_.check_fits(train_);
+  network_.check_fits(test_);
+  check_checkpoint(network_.model(), state_);
+  if (state_.epoch >= arguments_.epochs)
+    print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch, arguments_.epochs);
+  network_.device().set_profiling(trace_.on());
+  observers_.start(
+      {network_, train_, test_, tested(), options_, state_, /*resumes=*/!checkpoint_.empty()});
+  const bool on_cpu = network_.device().info().id == "cpu";
+  if (!arguments_.fallback.empty() && !on_cpu) last_ = checkpoint_of(network_, state_);
+  try {
+    while (state_.epoch < arguments_.epochs && !stopped() && !out_of_patience(state_)) run_epoch();
+    if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
+  } catch (const std::exception& error) {
+    const bool is_own = dynamic_cast<const Error*>(&error);  // and names the step
+    const std::string step = is_own ? "" : fmt::format(" (step {})", state_.step);
+    end(Outcome::failed, message_of(error) + step);
+    if (is_own) throw;
+    throw Error(message_of(error) + step);
+  }
+  end(interrupted() ? Outcome::interrupted : Outcome::end);
+  if (out_of_patience(state_))
+    print("stopped early after epoch {}: none was better than {}\n", state_.epoch,
+          to_string(state_.best));
+  else if (state_.epoch < arguments_.epochs)
+    print_stopped();
+}
+
+void Training::print_stopped() const {
+  const std::string loss =
+      state_.batch_in_epoch > 0 ? ", mean loss " + number_text(mean_loss()) : "";
+  const bool is_left = state_.batch_in_epoch == epoch_steps();
+  print("stopped after step {} (epoch {}{}){}; resume with --resume {}\n", state_.step,
+        state_.epoch + 1, loss, is_left ? ", before its evaluation was done" : "", arguments_.out);
+}
+
+std::int64_t Training::epoch_steps() const {
+  return steps_of_epoch(train_.size(), arguments_.batch);
+}
+
+bool Training::stopped() const {
+  return interrupted() || (arguments_.steps > 0 && state_.step >= arguments_.steps);
+}
+
+void Training::run_epoch() {
+  LoaderOptions batches = batches_from(state_.batch_in_epoch);
+  batches.on_batch = trace_.of_loader();
+  Loader loader(train_, std::move(batches));
+  progress_.begin_epoch(state_.epoch + 1, state_.batch_in_epoch);
+  observers_.begin_epoch();
+  std::int64_t images = 0;
+  while (const Batch* batch = stopped() ? nullptr : next_batch(loader)) {
+    trace_.host("step", [&] { guard([&] { explained([&] { trainer_.step(*batch); }); }); });
+    if (trace_.on() && ++traced_ == most_traced) end_trace();
+    images += batch->size;
+    observers_.count(batch->size);
+    ++state_.step;
+    ++state_.batch_in_epoch;
+    const bool shown = progress_.due(state_.batch_in_epoch);
+    const bool reported = observers_.due(state_.step);
+    const bool kept = last_ && state_.batch_in_epoch % arguments_.log_every == 0;
+    if (shown || reported || kept) take_losses();
+    if (kept) guard([&] { last_ = checkpoint_of(network_, state_); });
+    if (shown) progress_.show(state_.batch_in_epoch, images, mean_loss());
+    if (reported)
+      observers_.step({.step = state_.step, .epoch = state_.epoch + 1, .lr = last_lr()});
+    if (arguments_.verbose) print_plan(batch->size);
+    if (is_save_due() && state_.batch_in_epoch < epoch_steps()) {
+      take_losses();
+      save();
+    }
+  }
+  end_trace();
+  take_losses();
+  if (state_.batch_in_epoch == epoch_steps())
+    end_epoch(images);
+  else
+    save();
+}
+
+bool Training::is_save_due() const {
+  const SaveInterval& every = arguments_.save_every;
+  return (every.steps > 0 && state_.step % every.steps == 0) ||
+         (every.minutes > 0 &&
+          Clock::now() - saved_ >= std::chrono::duration<double, std::ratio<60>>(every.minutes));
+}
+
+LoaderOptions Training::batches_from(std::int64_t first) const {
+  return {
+      .batch = arguments_.batch,
+      .order = shuffled_order(train_.size(), state_.seed, static_cast<std::uint64_t>(state_.epoch)),
+      .first_batch = first,
+      .on_batch = {}};
+}
+
+const Batch* Training::next_batch(Loader& loader) {
+  const Batch* batch = nullptr;
+  guard([&] { trace_.host("wait for batch", [&] { batch = loader.next(); }); },
+        /*of_device=*/false);
+  return batch;
+}
+
+void Training::end_trace() {
+  if (!trace_.on()) return;
+  network_.device().set_profiling(false);
+  tolerate([&] {
+    for (Executable* executable : trainer_.executables())
+      trace_.add(executable->graph(), executable->take_records());
+    trace_.finish();
+  });
+}
+
+template <typename Action>
+void Training::tolerate(const Action& action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    progress_.clear();
+    print_error(message_of(error) + "; the training continues without it");
+  }
+}
+
+void Training::save() {
+  Checkpoint checkpoint;
+  guard([&] { checkpoint = checkpoint_of(network_, state_); });
+  if (last_) last_ = checkpoint;
+  guard(
+      [&] {
+        // First: a run that ends between the two does the epoch again and finds the same.
+        if (std::exchange(best_, false) && state_.best.keep)
+          save_checkpoint(best_path(arguments_.out), checkpoint);
+        save_checkpoint(arguments_.out, checkpoint);
+      },
+      /*of_device=*/false);
+  // Not before: a run that fails leaves a model of the same name with its own settings.
+  if (checkpoint_.empty()) tolerate([&] { write_config(config_path(arguments_.out), options_); });
+  checkpoint_ = arguments_.out;
+  saved_ = Clock::now();
+}
+
+void Training::check_epoch() const {
+  if (state_.skipped < state_.batch_in_epoch) return;
+  throw Error("train",
+              fmt::format("all {} steps of epoch {} were skipped, since no loss or gradients "
+                          "were finite: the model has not changed; {}",
+                          state_.skipped, state_.epoch + 1, remedy(*trainer_.options().lr)));
+}
+
+void Training::judge(EpochReport report) {
+  const EpochVerdict verdict = judge_epoch(state_, report.test);
+  report.best = best_ = verdict.best;
+  if (verdict.lowered) {
+    trainer_.set_lr(*state_.options.lr);
+    print("learning rate lowered to {:g}: the test loss has stopped falling\n", *state_.options.lr);
+  }
+  observers_.epoch(report);
+}
+
+void Training::end_epoch(std::int64_t images) {
+  guard([&] { check_epoch(); }, /*of_device=*/false);
+  save();  // the evaluation may take long, and be interrupted
+  Evaluation evaluation;
+  guard([&] {
+    evaluation = network_.evaluate(test_, evaluation_batch(test_), tested(), interrupted);
+  });
+  if (evaluation.images < test_.size()) return;  // it is done when the run is resumed
+  progress_.end_epoch(images, mean_loss(), evaluation);
+  if (state_.skipped > 0)
+    print("skipped {} of {} steps, whose loss or gradients were not finite\n", state_.skipped,
+          state_.batch_in_epoch);
+  ++state_.epoch;
+  judge(
+      {.step = state_.step, .epoch = state_.epoch, .train_loss = mean_loss(), .test = evaluation});
+  state_.batch_in_epoch = state_.epoch_images = state_.skipped = 0;
+  state_.epoch_loss_sum = 0;
+  save();
+}
+
+void Training::take_losses() {
+  guard([&] {
+    LossSum losses;
+    explained([&] { losses = trainer_.take_losses(); });
+    state_.epoch_loss_sum += losses.sum;
+    state_.epoch_images += losses.images;
+    state_.skipped += losses.skipped;
+    observers_.add(losses);
+  });
+}
+
+Weights Training::tested() const {
+  return state_.options.ema > 0 ? Weights::averaged : Weights::last;
+}
+
+double Training::last_lr() const {
+  const TrainerOptions& options = trainer_.options();
+  return learning_rate(options.schedule, *options.lr, state_.step - 1);
+}
+
+void Training::end(Outcome outcome, const std::string& error) {
+  observers_.end({.outcome = outcome,
+                  .step = state_.step,
+                  .epochs = state_.epoch,
+                  .error = error,
+                  .best = state_.best,
+                  .early = out_of_patience(state_)});
+}
+
+double Training::mean_loss() const {
+  return LossSum{.sum = state_.epoch_loss_sum, .images = state_.epoch_images}.mean();
+}
+
+void Training::print_plan(std::int64_t batch) {
+  if (!printed_)
+    for (const std::string& line : trainer_.describe(batch)) print("{}\n", line);
+  printed_ = true;
+}
+
+}  // namespace tessera::tools
