@@ -29,14 +29,14 @@ SETTINGS = {"Dropout": (1, 2), "Pad": (2,), "Range": (0, 1, 2), "Resize": (1, 2,
 LOGICAL = ("And", "Not", "Or", "Where", "Xor")
 TYPES = (numpy.float32, numpy.bool_, numpy.int32, numpy.int64, numpy.uint8)
 # What the message of a failed test has, or the name of the test, and what that means.
-REASONS = (("input has 5 dimensions", "windows over three dimensions"),
-           ("output 1 of MaxPool", "the places of the maxima"),
-           ("output 1 of BatchNormalization", "statistics in training are states, not outputs"),
-           ("test_training_dropout", "the random numbers are NumPy's"),
-           ("tf_crop_and_resize", "parts of an image resized"),
-           ("linear_align_corners", "a result's length is a fraction there"),
-           ("cubic_align_corners", "a result's length is a fraction there"),
-           ("empty_set", "an extreme of no elements"),
+REASONS = (("input has 5 dimensions", "3-D windows"),
+           ("output 1 of MaxPool", "the indices output of MaxPool"),
+           ("output 1 of BatchNormalization", "running statistics are states, not outputs"),
+           ("test_training_dropout", "expects NumPy's random numbers"),
+           ("tf_crop_and_resize", "resizing of a region of the image"),
+           ("linear_align_corners", "the output size is not a whole number"),
+           ("cubic_align_corners", "the output size is not a whole number"),
+           ("empty_set", "reduction over no elements"),
            ("reduction is not none", "several updates of one element"),
            ("mod_float_edge_cases", "remainders of infinities"),
            ("before it is there", "an output that is not made"))
@@ -188,18 +188,19 @@ class Report:
         absent = ", ".join(f"{ops} ({count})" for ops, count in sorted(self.absent.items()))
         tested = set().union(*(operators(case.model) for case in self.cases))
         return f"""
-Passed of the backend tests of single nodes in Python's onnx {onnx.__version__}, those on float32,
-within their own tolerances. Functions of ONNX also come as the nodes they are made of.
+The table counts the single-node backend tests on float32 in Python's onnx {onnx.__version__}, and how
+many pass on each device within the tests' own tolerances. ONNX functions are also tested as the nodes they
+expand to.
 
 {self.table()}
 
-The failed ones, with the reason:
+Failed tests, with the reason:
 
 {self.reasons()}
 
-Imported too, without such tests: {", ".join(sorted(self.supported - tested))}.
+Imported operators without such tests: {", ".join(sorted(self.supported - tested))}.
 
-Not imported, with the number of tests: {absent}.
+Operators that are not imported, with the number of their tests: {absent}.
 """
 
 
