@@ -135,14 +135,14 @@ def report(programs, results, vendors):
             rows["%s %s" % (program["file"], kernel), local, *map(cell, of)].append(
                 " ".join(macro for macro in macros[id(program)] if macro not in everywhere))
     return "\n".join([
-        "# What the kernels take of each GPU", "",
-        "Written by `tests/vendor/compile.py build/tests/vendor/print_programs --all --report FILE`,",
-        "which compiles every program of the OpenCL backend with the vendors' compilers, without a GPU:",
+        "# Kernel resources on each GPU", "",
+        "`tests/vendor/compile.py build/tests/vendor/print_programs --all --report FILE` writes this page.",
+        "It compiles every program of the OpenCL backend with the vendors' compilers, without a GPU:",
         "%s." % ", ".join(versions), "",
-        "A cell holds the registers of a work-item (of a hardware thread for Intel), then for AMD the",
-        "waves that fit on a SIMD, for Intel the lanes of a thread; bold: bytes of private data in memory",
-        "(spilled registers), of a work-item, of a thread for Intel. Local: bytes of a work-group.",
-        "All have %s." % " ".join(sorted(everywhere)), "",
+        "Each cell has the number of registers per work-item (Intel: per hardware thread), then for AMD the",
+        "waves that fit on a SIMD, for Intel the lanes of a thread. Bold numbers are bytes of private data in",
+        "memory (spilled registers) per work-item (Intel: per thread). Local is bytes per work-group.",
+        "All programs have %s." % " ".join(sorted(everywhere)), "",
         "| kernel | macros | local | %s |" % " | ".join(
             "%s %s" % (device, names[device]) for device in devices),
         "|---|---|---|%s|" % "|".join("---" for _ in devices),
