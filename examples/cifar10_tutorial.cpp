@@ -1,5 +1,5 @@
 // PyTorch's first tutorial, "Training a classifier", with Tessera: the tutorial CNN on CIFAR-10.
-// usage: cifar10_tutorial FOLDER [EPOCHS]   FOLDER holds CIFAR-10's six .bin files
+// usage: cifar10_tutorial FOLDER [EPOCHS]   FOLDER has CIFAR-10's six .bin files
 #include <tessera/tessera.h>
 
 #include <cstdio>

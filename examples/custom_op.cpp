@@ -1,4 +1,4 @@
-// An op of one's own, with its gradient and its own OpenCL kernels: y = x * sigmoid(beta * x).
+// A custom op with its gradient and its own OpenCL kernels: y = x * sigmoid(beta * x).
 // usage: custom_op FILE    FILE is custom_op.cl
 // Checks the gradient on each device, then trains a network that has the op.
 #include <tessera/tessera.h>
@@ -10,7 +10,7 @@
 
 using namespace tessera;
 
-// Shapes: what comes out is like the first input. Throw Error for inputs that do not fit.
+// Shape inference: the output has the spec of the first input. Throws Error for invalid inputs.
 std::vector<TensorSpec> like_first(const InferContext& context) {
   if (context.inputs.at(0).dtype != DType::f32) throw Error("x is not f32");
   return {context.inputs[0]};
@@ -18,7 +18,7 @@ std::vector<TensorSpec> like_first(const InferContext& context) {
 
 float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
 
-// The CPU: what the parts of [0, count) compute, on the threads of the device.
+// CPU implementation: computes parts of [0, count) on the threads of the device.
 void swish_on_cpu(const CpuNode& node, const CpuThreads& threads) {
   const auto x = node.input(0);
   const auto y = node.output(0);
@@ -41,7 +41,7 @@ void swish_dx_on_cpu(const CpuNode& node, const CpuThreads& threads) {
   });
 }
 
-// OpenCL: which kernels a node launches, with which arguments, over how many work-items.
+// OpenCL: returns the kernels that a node launches, their arguments and numbers of work-items.
 std::vector<KernelLaunch> launch_swish(const CustomNode& node) {
   const std::int64_t count = node.outputs[0].elements();
   return {{.kernel = "swish",
@@ -70,7 +70,7 @@ void swish_gradient(GradientContext& context) {
   context.set(0, context.graph().add(*swish_dx, inputs, context.attributes())[0]);
 }
 
-// What the network learns: which points lie in a circle. A point is an image of one pixel whose two
+// The data set: points inside and outside of a circle. A point is an image of one pixel whose two
 // channels are its coordinates.
 class Circle : public Dataset {
  public:

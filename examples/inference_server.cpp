@@ -1,9 +1,9 @@
-// Names pictures for as long as lines come in: one answer for each line of standard input, in
-// order. usage: inference_server MODEL    MODEL is what `tessera train --out` wrote
+// Classifies images until the end of its input: one answer for each line of standard input, in
+// order. usage: inference_server MODEL    MODEL is a file that `tessera train --out` wrote
 //
-// A line is the path of a picture, or the bytes of an image of the model's size as numbers with
-// commas between, rows first, the channels of a pixel together. The answer is "CLASS PROBABILITY",
-// or "error: ..." for a line that is neither; the server goes on with the next.
+// A line is the path of an image file, or the bytes of an image of the model's size as numbers
+// separated by commas, row by row, channels last. The answer is "CLASS PROBABILITY". For any other
+// line it is "error: ...", and the server continues with the next line.
 #include <tessera/tessera.h>
 
 #include <algorithm>
@@ -53,7 +53,7 @@ int main(int argc, char** argv) try {
       const std::vector<float> found = network->predict(read_image(line, model.input), 1);
       const auto best = std::max_element(found.begin(), found.end());
       std::cout << model.classes[static_cast<std::size_t>(best - found.begin())] << ' ' << *best
-                << std::endl;  // flushed: somebody waits for it
+                << std::endl;  // flush: the client waits for the answer
     } catch (const Error& error) {
       std::cout << "error: " << error.what() << std::endl;
     }

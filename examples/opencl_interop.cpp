@@ -1,6 +1,6 @@
-// An application that has its own OpenCL context, queue and buffers, and lets a network read and
-// write them in place: a kernel of the application draws an image, the network finds the edges in
-// it, and the application reads them. Nothing is copied and nothing waits in between.
+// An application with its own OpenCL context, queue and buffers, which a network reads and writes
+// in place: a kernel of the application draws an image, the network detects its edges, and the
+// application reads them. Nothing is copied, and nothing waits in between.
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <tessera/opencl_interop.h>
@@ -32,7 +32,7 @@ Graph edges() {
 }
 
 int main() try {
-  // What the application has: the first device of the first platform.
+  // The application's own objects, on the first device of the first platform.
   cl_platform_id platform = nullptr;
   cl_device_id id = nullptr;
   cl_int status = 0;
@@ -67,14 +67,14 @@ int main() try {
     clSetKernelArg(draw, 1, sizeof side_argument, &side_argument);
     check(clEnqueueNDRangeKernel(queue, draw, 2, nullptr, range, nullptr, 0, nullptr, nullptr),
           "clEnqueueNDRangeKernel");
-    network->run();  // behind `draw` in the queue
+    network->run();  // after `draw` in the queue
     std::vector<float> pixels(side * side);
     check(clEnqueueReadBuffer(queue, found, CL_TRUE, 0, pixels.size() * sizeof(float),
                               pixels.data(), 0, nullptr, nullptr),
           "clEnqueueReadBuffer");
     for (std::size_t i = 0; i < pixels.size(); ++i)
       std::printf("%s%s", pixels[i] > 0 ? "#" : ".", i % side == side - 1 ? "\n" : "");
-  }  // the device goes before the application's own objects
+  }  // destroy the device before the application's own objects
 
   clReleaseMemObject(found);
   clReleaseMemObject(image);

@@ -1,5 +1,5 @@
 // Trains a classifier on a folder of your own images, validates after each epoch, keeps the weights
-// of the best epoch, and names one image with them.
+// of the best epoch, and classifies one image with them.
 // usage: train_on_images FOLDER IMAGE [EPOCHS]   FOLDER has one folder of images for each class
 #include <tessera/tessera.h>
 
@@ -15,7 +15,7 @@ using namespace tessera;
 constexpr const char* best_file = "best.safetensors";
 constexpr std::int64_t side = 64, batch = 16;
 
-// How image files become tensors: the file of the model keeps this, so that eval and predict agree.
+// Preprocessing of image files. The model file stores it, so that eval and predict use the same.
 const ImageInput input = {side,
                           side,
                           3,
@@ -29,7 +29,7 @@ void train(Device& device, const std::string& folder, std::int64_t epochs) {
                                .channels = input.channels,
                                .held_out = state.held_out,
                                .crop = input.crop};
-  // FOLDER/train and FOLDER/val where they exist, else a fifth of each class is for validation.
+  // Reads FOLDER/train and FOLDER/val if they exist, else validates on a fifth of each class.
   const auto training = load_dataset(state.data, Split::train, reading);
   const auto validation = load_dataset(state.data, Split::test, reading);
 
