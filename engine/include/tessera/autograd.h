@@ -1,4 +1,4 @@
-// Backward passes as graph building.
+// Automatic differentiation: appends the backward pass to a graph.
 #pragma once
 
 #include <optional>
@@ -10,20 +10,20 @@
 namespace tessera {
 
 /// Appends the nodes that compute the gradients of `y` (weighted by `dy`, of the same shape) with
-/// respect to each of `wrt`, and returns them in that order. Throws Error when y does not depend on
-/// one of them or an op on the way is not differentiable.
+/// respect to each of `wrt`, and returns them in that order. Throws Error if y does not depend on
+/// one of them, or if an op in between is not differentiable.
 TESSERA_API std::vector<Var> gradients(Var y, Var dy, const std::vector<Var>& wrt);
-/// The same for a loss of one element, weighted by 1.
+/// Does the same for a loss of one element, with weight 1.
 TESSERA_API std::vector<Var> gradients(Var loss, const std::vector<Var>& wrt);
 
-/// The same; nothing of those that the loss does not depend on.
+/// Does the same; the result has no value for tensors that the loss does not depend on.
 TESSERA_API std::vector<std::optional<Var>> gradients_if_any(Var loss, const std::vector<Var>& wrt);
 
-/// Whether gradients pass through an op: not where it counts, compares or cuts off, nor where it
-/// is not differentiable.
+/// Returns whether gradients pass through an op. False for ops that count, compare or round, and
+/// for ops that are not differentiable.
 TESSERA_API bool passes_gradients(const Op& op);
 
-/// Drops nodes that neither an output nor an update in place depends on.
+/// Removes the nodes on which no output and no in-place update depends.
 TESSERA_API void remove_dead_nodes(Graph& graph);
 
 }  // namespace tessera

@@ -1,5 +1,5 @@
-// A node by itself: run on one device and held against another, kept in a folder and run again.
-// What `tessera bisect` and `tessera doctor` judge devices by.
+// Single nodes: runs a node on one device, compares it to another device, saves it in a folder and
+// runs it again. `tessera bisect` and `tessera doctor` check devices with these functions.
 #pragma once
 
 #include <memory>
@@ -10,47 +10,47 @@
 
 namespace tessera {
 
-/// The CPU backend with the plainest algorithm of each op, the last that there is.
+/// Opens the CPU backend with the plainest algorithm of each op, the last one in its list.
 TESSERA_API std::unique_ptr<Device> open_reference_device();
 
-/// A graph of one node and what goes in, one after the other; its inputs are named "0", "1" and so
-/// on, those that it writes over are states.
+/// A graph of one node, and the bytes of its inputs, in order. The inputs are named "0", "1" and so
+/// on; the inputs that the node updates in place are states.
 struct NodeCase {
   Graph graph;
   std::vector<std::vector<std::byte>> inputs;
-  std::string name;       ///< of the node where it comes from
-  std::string device;     ///< "opencl:0:0 (name, driver)" that ran it there, and by which
-  std::string algorithm;  ///< algorithm
-  /// The only node of the graph.
+  std::string name;       ///< name of the node in its original graph
+  std::string device;     ///< the device that ran it there: "opencl:0:0 (name, driver)"
+  std::string algorithm;  ///< the algorithm that ran it there
+  /// Returns the only node of the graph.
   const Node& node() const { return graph.node(0); }
 };
-/// A run of a node as a case of its own, which `device` ran.
+/// Makes a case from a run of a node on `device`.
 TESSERA_API NodeCase node_case(const NodeRun& run, const DeviceInfo& device);
 
-/// All outputs, those written over inputs included.
+/// Runs the case on a device and returns all outputs, including inputs that are updated in place.
 TESSERA_API std::vector<std::vector<std::byte>> outputs_of(Device& device, const NodeCase& c);
 
-/// What is wrong with an output.
+/// The wrong elements of an output.
 struct Difference {
   std::size_t output = 0;
-  std::int64_t count = 0;          ///< of elements
-  double worst = 0;                ///< by the largest element of what was expected
+  std::int64_t count = 0;          ///< number of wrong elements
+  double worst = 0;                ///< worst error, relative to the largest expected element
   std::vector<std::string> lines;  ///< the worst elements: "[0,3,1] is 2, expected 1.5"
 };
-/// Holds outputs against those of the reference. Of floats, those are wrong that are further off
-/// than `tolerance` of the largest of that output and than what it moves by when each input moves
-/// by up to that part of itself (sums may cancel), and those that are NaN where the reference's are
-/// not; of whole numbers all that are not equal.
+/// Compares outputs to those of the reference device. A float is wrong if its error exceeds both
+/// `tolerance` times the largest element of the output, and the change of the element when each
+/// input changes by up to the same fraction (sums may cancel). A NaN is wrong if the reference has
+/// none. Integers must be equal.
 TESSERA_API std::vector<Difference> differences(Device& reference, const NodeCase& c,
                                                 const std::vector<std::vector<std::byte>>& found,
                                                 double tolerance);
 
-/// "conv2d f32[1,28,28,1], f32[6,5,5,1] -> f32[1,28,28,6]".
+/// Describes a case: "conv2d f32[1,28,28,1], f32[6,5,5,1] -> f32[1,28,28,6]".
 TESSERA_API std::string described(const NodeCase& c);
 
-/// Writes node.json and node.safetensors to a folder, which it makes. Throws Error.
+/// Creates a folder and writes node.json and node.safetensors to it. Throws Error on failure.
 TESSERA_API void save_case(const std::string& folder, const NodeCase& c);
-/// Reads what save_case wrote. Throws Error that names the file.
+/// Reads a case that save_case wrote. Throws Error that names the file.
 TESSERA_API NodeCase load_case(const std::string& folder);
 
 }  // namespace tessera

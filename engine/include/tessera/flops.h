@@ -1,15 +1,16 @@
-// How much there is to compute, by the shapes of a graph.
+// Counts floating-point operations from the shapes of a graph.
 #pragma once
 
 #include "tessera/graph.h"
 
 namespace tessera {
 
-/// Floating-point operations of a node. Products (convolutions, their gradients, matmul) have two
-/// for each multiply-add, taps in the padding included, biases not; views and ops that only move
-/// elements have none; all others one for each element of the largest of their inputs and outputs.
+/// Returns the floating-point operations of a node. Convolutions, their gradients and matmul count
+/// two for each multiply-add, including taps in the padding, but not biases. Views and ops that
+/// only move elements count none. All other ops count one for each element of the largest input or
+/// output.
 TESSERA_API double flops(const Graph& graph, const Node& node);
-/// Of all nodes.
+/// Returns the floating-point operations of all nodes.
 TESSERA_API double flops(const Graph& graph);
 
 }  // namespace tessera

@@ -1,5 +1,5 @@
-// The graph: nodes and values in two vectors, referred to by index. Nodes stand in the order in
-// which they were appended, which is a topological order and the order of execution.
+// The graph: nodes and values in two vectors, referred to by index. Nodes are in the order in which
+// they were appended, which is a topological order and the order of execution.
 #pragma once
 
 #include <cstddef>
@@ -23,23 +23,23 @@ using NodeId = std::int32_t;
 inline constexpr NodeId no_node = -1;
 
 enum class Role : std::uint8_t {
-  activation,  ///< made by a node, lives in the arena
+  activation,  ///< computed by a node, stored in the arena
   input,       ///< written before each run
   parameter,   ///< trained, held by Params
   state,       ///< held by Params but not trained: momentum, counters, histories
-  constant,    ///< filled once with one number
+  constant,    ///< filled once with one value
 };
 
-/// How a parameter or state gets its first values; tessera/initializers.h makes the usual ones.
+/// The initial values of a parameter or state; tessera/initializers.h creates the usual ones.
 struct Initializer {
   enum class Kind : std::uint8_t { constant, uniform, normal, given } kind = Kind::constant;
   double value = 0;   ///< the constant; the bound b of uniform [-b, b); the deviation of normal
   double center = 0;  ///< added to uniform and normal
-  /// given: makes the elements, as bytes, when they are wanted.
+  /// given: returns the elements, as bytes, when they are needed.
   std::function<std::vector<std::byte>()> bytes = {};
 };
 
-/// A tensor of a graph: what it is, and where it comes from.
+/// A tensor of a graph: its spec, its role and its producer.
 struct Value {
   TensorSpec spec;
   Role role = Role::activation;
@@ -48,7 +48,7 @@ struct Value {
   Initializer initializer = {};  ///< parameters, states and constants
 };
 
-/// An op at work: which inputs it reads and which outputs it gives.
+/// An op applied to input values, with its output values.
 struct Node {
   const Op* op = nullptr;
   std::string name;
@@ -57,18 +57,18 @@ struct Node {
   std::vector<ValueId> outputs;
 };
 
-/// A value of a graph, as the functions that build graphs pass it around. The graph outlives it.
+/// A handle to a value of a graph, for functions that build graphs. The graph must outlive it.
 class TESSERA_API Var {
  public:
-  /// The value of a graph that has this id.
+  /// Refers to the value of a graph with this id.
   Var(Graph& graph, ValueId id) : graph_(&graph), id_(id) {}
-  /// The graph whose value it is.
+  /// Returns the graph.
   Graph& graph() const { return *graph_; }
-  /// Its index in Graph::values().
+  /// Returns the index in Graph::values().
   ValueId id() const { return id_; }
-  /// Its element type and shape.
+  /// Returns the element type and shape.
   const TensorSpec& spec() const;
-  /// Its shape.
+  /// Returns the shape.
   const Shape& shape() const { return spec().shape; }
 
  private:
@@ -76,66 +76,67 @@ class TESSERA_API Var {
   ValueId id_;
 };
 
-/// What a graph is built for; layers such as batch norm and dropout differ.
+/// The use of a graph. Layers such as batch norm and dropout depend on it.
 enum class Mode : std::uint8_t { inference, training };
 
 /// A computation: values and the nodes between them.
 class TESSERA_API Graph {
  public:
-  /// `seed`: of random layers.
+  /// Creates an empty graph; `seed` is for random layers.
   explicit Graph(Mode mode = Mode::inference, std::uint64_t seed = 0) : mode_(mode), seed_(seed) {}
-  /// What it was made for.
+  /// Returns the mode.
   Mode mode() const { return mode_; }
-  /// That of random layers.
+  /// Returns the seed of random layers.
   std::uint64_t seed() const { return seed_; }
 
-  /// A tensor written before each run. Names of inputs, parameters and states are unique.
+  /// Adds a tensor that is written before each run. Names of inputs, parameters and states are
+  /// unique.
   Var input(std::string name, TensorSpec spec);
-  /// A trained tensor, f32; Params holds it under this name.
+  /// Adds a trained tensor, f32; Params holds it under this name.
   Var parameter(std::string name, Shape shape, Initializer initializer);
-  /// A tensor that Params holds but that is not trained.
+  /// Adds a tensor that Params holds but that is not trained.
   Var state(std::string name, TensorSpec spec, Initializer initializer = {});
-  /// A tensor f32 of this shape whose elements are all `value`.
+  /// Adds an f32 tensor of this shape whose elements are all `value`.
   Var constant(Shape shape, double value);
 
-  /// Appends a node and returns its outputs. Throws Error `[op] ... (node 'name')` when the inputs
-  /// or attributes do not fit. An empty name becomes the op's name and a number.
+  /// Appends a node and returns its outputs. Throws Error `[op] ... (node 'name')` if the inputs or
+  /// attributes are invalid. An empty name becomes the op's name and a number.
   std::vector<Var> add(std::string_view op, const std::vector<Var>& inputs,
                        Attributes attributes = {}, std::string name = {});
-  /// The same with an op that is not in the library's table (tessera/custom_op.h).
+  /// Does the same with an op that is not in the library's table (tessera/custom_op.h).
   std::vector<Var> add(const Op& op, const std::vector<Var>& inputs, Attributes attributes = {},
                        std::string name = {});
 
-  /// Makes a value readable after a run, under this name.
+  /// Makes a value readable after a run under this name.
   void set_output(std::string name, Var value);
 
-  /// In the order of execution.
+  /// Returns the nodes in execution order.
   const std::vector<Node>& nodes() const { return nodes_; }
-  /// In the order in which they were made.
+  /// Returns the values in the order in which they were added.
   const std::vector<Value>& values() const { return values_; }
-  /// The node with this index; throws std::out_of_range when there is none.
+  /// Returns the node with this index. Throws std::out_of_range if there is none.
   const Node& node(NodeId id) const { return nodes_.at(static_cast<std::size_t>(id)); }
-  /// The value with this index; throws std::out_of_range when there is none.
+  /// Returns the value with this index. Throws std::out_of_range if there is none.
   const Value& value(ValueId id) const { return values_.at(static_cast<std::size_t>(id)); }
   /// A value that can be read after a run.
   struct Output {
     std::string name;
     ValueId value;
   };
-  /// In the order of set_output.
+  /// Returns the outputs in the order of set_output.
   const std::vector<Output>& outputs() const { return outputs_; }
-  /// The input, parameter, state or output with this name; throws Error if there is none.
+  /// Returns the input, parameter, state or output with this name. Throws Error if there is none.
   ValueId find(std::string_view name) const;
 
-  /// Gives an input, parameter or state another name. Throws Error when it is taken.
+  /// Renames an input, parameter or state. Throws Error if the name is in use.
   void rename(ValueId value, std::string name);
 
-  /// Drops the nodes for which `keep` is false; their values stay but have no producer.
+  /// Removes the nodes for which `keep` is false. Their values stay but have no producer.
   void keep_nodes(const std::vector<bool>& keep);
 
-  /// Puts nodes on the same values in the place of all nodes, for passes. Values that none of them
-  /// gives have no producer. Throws Error when a node reads a value before it is there, or its op
-  /// does not give its outputs.
+  /// Replaces all nodes with nodes on the same values, for passes. Values that no node computes
+  /// have no producer. Throws Error if a node reads a value before it is computed, or if the
+  /// outputs of a node do not match its op.
   void set_nodes(std::vector<Node> nodes);
 
  private:

@@ -1,5 +1,5 @@
-// First values of parameters, with the names and formulas of torch.nn.init. The numbers come from
-// Philox keyed by seed and parameter name: the same on every device.
+// Initial values of parameters, with the names and formulas of torch.nn.init. The numbers come from
+// Philox, keyed by seed and parameter name, and are the same on every device.
 #pragma once
 
 #include <cstddef>
@@ -10,50 +10,50 @@
 
 namespace tessera::init {
 
-/// Every element is `value`.
+/// Sets every element to `value`.
 TESSERA_API Initializer constant(double value);
-/// Uniform in [low, high).
+/// Draws from the uniform distribution in [low, high).
 TESSERA_API Initializer uniform(double low = 0, double high = 1);
-/// Normal with this mean and standard deviation.
+/// Draws from the normal distribution with this mean and standard deviation.
 TESSERA_API Initializer normal(double mean = 0, double deviation = 1);
 
-/// These elements, which are read when a network takes them.
+/// Copies these elements, which are read when a network is initialized.
 TESSERA_API Initializer given(std::function<std::vector<std::byte>()> bytes);
 
-/// What a unit sums over: weights [K,...,C] (filters first, channels last) have
-/// in = C * window and out = K * window, window being the product of the dimensions between. Throws
-/// Error when the shape has fewer than 2 dimensions.
+/// Fan-in and fan-out. Weights [K,...,C] (filters first, channels last) have in = C * window and
+/// out = K * window, where window is the product of the dimensions in between.
 struct Fans {
   double in;
   double out;
 };
-/// Of a weight.
+/// Returns the fans of a weight. Throws Error if the shape has fewer than 2 dimensions.
 TESSERA_API Fans fans(const Shape& weight);
 
 enum class Fan { in, out };
-/// torch.nn.init.calculate_gain; `a` is the slope of leaky_relu below 0.
+/// Nonlinearities of torch.nn.init.calculate_gain; `a` is the slope of leaky_relu below 0.
 enum class Nonlinearity { linear, sigmoid, tanh, relu, leaky_relu, selu };
-/// By how much a nonlinearity shrinks its inputs, to be made up for.
+/// Returns the gain that compensates for a nonlinearity: torch.nn.init.calculate_gain.
 TESSERA_API double gain(Nonlinearity nonlinearity, double a = 0.01);
 
-/// The defaults are those of torch.nn.init.kaiming_*_: leaky_relu with a = 0, which is relu.
+/// Options of the kaiming initializers. The defaults are those of torch.nn.init.kaiming_*_:
+/// leaky_relu with a = 0, which is relu.
 struct KaimingOptions {
   double a = 0;
   Fan mode = Fan::in;
   Nonlinearity nonlinearity = Nonlinearity::leaky_relu;
 };
-/// Normal with deviation gain / sqrt(fan).
+/// Draws from the normal distribution with standard deviation gain / sqrt(fan).
 TESSERA_API Initializer kaiming_normal(const Shape& weight, const KaimingOptions& options = {});
-/// Uniform in [-b, b) with b = gain * sqrt(3 / fan).
+/// Draws uniformly from [-b, b) with b = gain * sqrt(3 / fan).
 TESSERA_API Initializer kaiming_uniform(const Shape& weight, const KaimingOptions& options = {});
 
-/// Normal with deviation gain * sqrt(2 / (in + out)).
+/// Draws from the normal distribution with standard deviation gain * sqrt(2 / (in + out)).
 TESSERA_API Initializer xavier_normal(const Shape& weight, double gain = 1);
-/// Uniform in [-b, b) with b = gain * sqrt(6 / (in + out)).
+/// Draws uniformly from [-b, b) with b = gain * sqrt(6 / (in + out)).
 TESSERA_API Initializer xavier_uniform(const Shape& weight, double gain = 1);
 
-/// What torch.nn.Conv2d and Linear start their weights (and, with the weight's shape, their biases)
-/// with: uniform in [-b, b), b = 1 / sqrt(fan in).
+/// Draws the default weights of torch.nn.Conv2d and Linear (and, with the weight's shape, their
+/// biases): uniform in [-b, b), b = 1 / sqrt(fan in).
 TESSERA_API Initializer layer_default(const Shape& weight);
 
 }  // namespace tessera::init

@@ -1,5 +1,5 @@
-// A graph run on a device with every node to be looked at: what went in, what came out. For those
-// who look for the node that went wrong; it is slow.
+// Runs a graph on a device and shows the inputs and outputs of every node, for finding the node
+// that went wrong. It is slow.
 #pragma once
 
 #include <cstddef>
@@ -14,33 +14,34 @@
 
 namespace tessera {
 
-/// A node that a device has run. Of what it writes over, `inputs` has the bytes from before.
+/// A node that a device has run. For tensors that the node updates in place, `inputs` has the bytes
+/// before the update.
 struct NodeRun {
   const Graph& graph;
   NodeId id;
   const NodeChoice& choice;
   std::vector<std::vector<std::byte>> inputs, outputs;
-  /// The node that ran.
+  /// Returns the node that ran.
   const Node& node() const { return graph.node(id); }
 };
 
-/// False: that is enough.
+/// Called for each node. Returns false to stop.
 using Visit = std::function<bool(const NodeRun&)>;
 
-/// By name.
+/// Bytes of the inputs, by name.
 using InputBytes = std::map<std::string, std::vector<std::byte>, std::less<>>;
 
-/// Runs a graph without outputs, as often as it takes to keep in memory what some of its nodes
-/// read and make, and shows its nodes in order. Works on copies of the parameters and states;
-/// those of the trainer itself start anew.
+/// Runs a graph without outputs and calls `visit` for its nodes in order. Runs the graph several
+/// times if the inputs and outputs of all nodes do not fit into memory at once. Works on copies of
+/// the parameters and states; the trainer's own states start from their initial values.
 TESSERA_API void inspect(Device& device, const Graph& graph, const Params& params,
                          const InputBytes& inputs, const Visit& visit);
 
-/// Where the first number that is not finite stands, or -1; all whole numbers are finite.
+/// Returns the index of the first element that is not finite, or -1. Integers are always finite.
 TESSERA_API std::int64_t first_not_finite(const TensorSpec& spec,
                                           const std::vector<std::byte>& bytes);
-/// "node 'conv1' (conv2d, naive) gives nan in 3 of 512 elements", or nothing when all outputs are
-/// finite.
+/// Returns "node 'conv1' (conv2d, naive) gives nan in 3 of 512 elements", or an empty string if all
+/// outputs are finite.
 TESSERA_API std::string not_finite(const NodeRun& run);
 
 }  // namespace tessera

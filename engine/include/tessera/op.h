@@ -1,5 +1,5 @@
-// An op is data and two functions: `infer` turns input specs into output specs and makes every
-// check; `gradient` appends the nodes of the backward pass. Backends know an op by its name only.
+// An op is data and two functions. `infer` makes all checks and computes output specs from input
+// specs. `gradient` appends the nodes of the backward pass. Backends know an op by its name only.
 #pragma once
 
 #include <optional>
@@ -14,38 +14,40 @@
 
 namespace tessera {
 
-/// What `infer` sees: the specs of the inputs, in order, and the attributes.
+/// The arguments of `infer`: the specs of the inputs, in order, and the attributes.
 struct InferContext {
   std::vector<TensorSpec> inputs;
   const Attributes& attributes;
 };
 
-/// What `gradient` sees: a node, the gradients of its outputs, and which inputs want one.
+/// The argument of `gradient`: a node, the gradients of its outputs, and the inputs that need a
+/// gradient.
 class TESSERA_API GradientContext {
  public:
   /// For autograd, which calls `gradient`.
   GradientContext(Graph& graph, Node node, std::vector<std::optional<Var>> output_gradients,
                   std::vector<bool> wanted);
 
-  /// Where to append nodes.
+  /// Returns the graph to which nodes are appended.
   Graph& graph() { return graph_; }
-  /// Those of the node.
+  /// Returns the attributes of the node.
   const Attributes& attributes() const { return node_.attributes; }
-  /// How many inputs the node has.
+  /// Returns the number of inputs of the node.
   std::size_t input_count() const { return node_.inputs.size(); }
-  /// Input `i`.
+  /// Returns input `i`.
   Var input(std::size_t i) const;
-  /// Output `i`.
+  /// Returns output `i`.
   Var output(std::size_t i) const;
-  /// Gradient of the loss with respect to output 0; differentiable ops have it in output 0.
+  /// Returns the gradient of the loss with respect to output 0. Differentiable ops have their
+  /// result in output 0.
   Var dy() const;
-  /// Whether the gradient of an input is asked for; others may be left out.
+  /// Returns whether the gradient of an input is needed; others may be left out.
   bool wants(std::size_t input) const { return wanted_.at(input); }
-  /// Gives the gradient of an input, of the same shape.
+  /// Sets the gradient of an input, which has the shape of the input.
   void set(std::size_t input, Var gradient) { gradients_.at(input) = gradient; }
-  /// Those that were given, by input.
+  /// Returns the gradients that were set, by input.
   const std::vector<std::optional<Var>>& gradients() const { return gradients_; }
-  /// A name for a node of the backward pass: that of the forward node and a suffix.
+  /// Returns a name for a node of the backward pass: the name of the forward node and a suffix.
   std::string name(std::string_view suffix) const;
 
  private:
@@ -62,7 +64,7 @@ struct Alias {
   int input;
 };
 
-/// What docs/ops.md says of an op.
+/// The documentation of an op in docs/ops.md.
 struct OpDoc {
   std::string formula;
   std::string shapes;  ///< of inputs and outputs, "x f32 [N,C] -> y f32 [N,K]"
@@ -71,32 +73,32 @@ struct OpDoc {
 
 class CustomOp;
 
-/// An op: see the head of this file.
+/// An op; see the top of this file.
 struct Op {
   std::string_view name;
-  /// Output specs for the inputs; throws Error with a message that names neither op nor node
-  /// (Graph::add puts both around it).
+  /// Returns the output specs for the inputs. Throws Error with a message that names neither the op
+  /// nor the node; Graph::add adds both.
   std::vector<TensorSpec> (*infer)(const InferContext&);
-  /// nullptr: not differentiable.
+  /// Appends the gradient. nullptr: not differentiable.
   void (*gradient)(GradientContext&) = nullptr;
-  /// Outputs that are written over an input: an update in place of a parameter or a state.
+  /// Outputs that overwrite an input: in-place updates of parameters or states.
   std::vector<Alias> updates = {};
-  /// The op updates any number of tensors alike: where `updates` says output or input i, a node
-  /// with n tensors has n outputs or inputs one after another, from n * i on.
+  /// The op updates any number of tensors in the same way: for output or input i in `updates`, a
+  /// node with n tensors has n consecutive outputs or inputs, starting at n * i.
   bool updates_many = false;
-  /// Output 0 is input 0 under another shape: no work at run time.
+  /// Output 0 is input 0 with another shape; there is no work at run time.
   bool is_view = false;
   OpDoc doc = {};
-  /// What computes an op that is not the library's; the backends know the others by name.
+  /// The implementation of a custom op; the backends know other ops by name.
   const CustomOp* custom = nullptr;
 };
 
-/// The updates in place of a node of this op that has so many outputs.
+/// Returns the in-place updates of a node of this op with this number of outputs.
 TESSERA_API std::vector<Alias> updates_of(const Op& op, std::size_t outputs);
 
-/// The op with this name, or an Error that lists the ones there are.
+/// Returns the op with this name. Throws Error that lists the existing ops.
 TESSERA_API const Op& find_op(std::string_view name);
-/// Every op, in the order of the op table.
+/// Returns all ops in the order of the op table.
 TESSERA_API std::vector<const Op*> all_ops();
 
 }  // namespace tessera

@@ -1,6 +1,6 @@
-// Functions that append one op to a graph. Semantics and defaults are PyTorch's, layout is channels
-// last. Each throws Error when shapes, types or attributes do not fit. `name` names the node in
-// messages; empty means one is made up.
+// Functions that append one op to a graph. Semantics and defaults are PyTorch's; the layout is
+// channels last. Each throws Error if shapes, types or attributes are invalid. `name` names the
+// node in messages; an empty name is generated.
 #pragma once
 
 #include <array>
@@ -35,9 +35,9 @@ struct MatmulOptions {
   bool transpose_b = false;
 };
 
-/// y = op(a) op(b) + bias over the last two dimensions, op being the transposition or nothing.
-/// a f32 [...,M,K], b f32 [...,K,N], bias f32 [N]. Leading (batch) dimensions broadcast, as those
-/// of torch.matmul: one matrix for all of a batch costs nothing, other repetitions are copied.
+/// y = op(a) op(b) + bias over the last two dimensions, where op is the transposition or the
+/// identity. a f32 [...,M,K], b f32 [...,K,N], bias f32 [N]. Leading (batch) dimensions broadcast
+/// as in torch.matmul: one matrix for the whole batch needs no copy, other repetitions are copied.
 TESSERA_API Var matmul(Var a, Var b, const MatmulOptions& options = {},
                        std::optional<Var> bias = {}, std::string name = {});
 
@@ -46,7 +46,7 @@ TESSERA_API Var matmul(Var a, Var b, const MatmulOptions& options = {},
 TESSERA_API Var dense(Var x, Var w, std::optional<Var> b = {}, std::string name = {});
 
 /// history[counter mod size] = x; counter = counter + 1. x f32 [1], history a state f32 [size],
-/// counter a state i32 [1]. Lets a run keep its losses on the device.
+/// counter a state i32 [1]. Keeps the losses of a run on the device.
 TESSERA_API void record(Var x, Var history, Var counter, std::string name = {});
 
 }  // namespace tessera

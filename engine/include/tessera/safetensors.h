@@ -1,5 +1,5 @@
 // The safetensors file format: named tensors and string metadata
-// (https://github.com/huggingface/safetensors). Python's `safetensors` reads what this writes.
+// (https://github.com/huggingface/safetensors). Python's `safetensors` can read the written files.
 #pragma once
 
 #include <cstddef>
@@ -12,9 +12,9 @@
 
 namespace tessera {
 
-/// What a file holds.
+/// The content of a file.
 struct TensorFile {
-  /// Element type, shape and elements, the last dimension first in memory.
+  /// A tensor: element type, shape and elements; the last dimension is contiguous in memory.
   struct Tensor {
     TensorSpec spec;
     std::vector<std::byte> bytes;
@@ -23,12 +23,12 @@ struct TensorFile {
   std::map<std::string, Tensor> tensors;
 };
 
-/// I64 is read as i32. Throws Error that names the file and what is wrong with it: not found,
-/// truncated, not safetensors, an unknown element type, sizes that do not add up, an integer of
-/// more than 32 bits. Never loads half.
+/// Reads a file; I64 is converted to i32. Throws Error that names the file and the problem: not
+/// found, truncated, not safetensors, an unknown element type, inconsistent sizes, an integer of
+/// more than 32 bits. Never returns a partial file.
 TESSERA_API TensorFile read_safetensors(const std::string& path);
-/// Writes to a temporary name in the same folder, syncs and renames, so that `path` holds the old
-/// or the new file, whole, whatever happens. Throws Error on failure and leaves nothing behind.
+/// Writes a temporary file in the same folder, syncs and renames it, so that `path` always has the
+/// complete old or new file. Throws Error on failure and leaves no temporary file.
 TESSERA_API void write_safetensors(const std::string& path, const TensorFile& file);
 
 }  // namespace tessera

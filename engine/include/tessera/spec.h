@@ -1,5 +1,5 @@
-// What a tensor is, without its data: element type and shape. Images are channels last (NHWC),
-// convolution weights [K,R,S,C].
+// Tensor specs: element type and shape, without data. Images are channels last (NHWC), convolution
+// weights [K,R,S,C].
 #pragma once
 
 #include <cstddef>
@@ -14,16 +14,17 @@ namespace tessera {
 
 enum class DType : std::uint8_t { f32, i32, u8 };
 
-/// Size of one element in bytes.
+/// Returns the size of one element in bytes.
 TESSERA_API std::size_t size_of(DType dtype);
-/// "f32", "i32" or "u8".
+/// Returns "f32", "i32" or "u8".
 TESSERA_API std::string_view to_string(DType dtype);
 
 using Shape = std::vector<std::int64_t>;
 
-/// "[64,32,32,3]".
+/// Returns a text such as "[64,32,32,3]".
 TESSERA_API std::string to_string(const Shape& shape);
-/// Product of the dimensions; 1 for a scalar. Throws Error on a negative dimension or on overflow.
+/// Returns the product of the dimensions; 1 for a scalar. Throws Error for a negative dimension or
+/// on overflow.
 TESSERA_API std::int64_t element_count(const Shape& shape);
 
 /// Element type and shape.
@@ -31,20 +32,21 @@ struct TESSERA_API TensorSpec {
   DType dtype = DType::f32;
   Shape shape;
 
-  /// Number of elements.
+  /// Returns the number of elements.
   std::int64_t elements() const { return element_count(shape); }
-  /// Size of the elements in bytes, stored densely. Throws Error when it does not fit into 63 bits.
+  /// Returns the size of the elements in bytes, stored densely. Throws Error if it does not fit
+  /// into 63 bits.
   std::size_t bytes() const;
-  /// Number of dimensions.
+  /// Returns the number of dimensions.
   std::int64_t rank() const { return static_cast<std::int64_t>(shape.size()); }
-  /// Dimension `axis`; negative axes count from the end.
+  /// Returns dimension `axis`; negative axes count from the end.
   std::int64_t dim(std::int64_t axis) const;
 
-  /// Whether type and shape are equal.
+  /// Returns whether type and shape are equal.
   bool operator==(const TensorSpec&) const = default;
 };
 
-/// "f32[64,10]".
+/// Returns a text such as "f32[64,10]".
 TESSERA_API std::string to_string(const TensorSpec& spec);
 
 }  // namespace tessera

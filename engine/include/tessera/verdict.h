@@ -1,4 +1,4 @@
-// What `tessera doctor` found of a device, kept for its driver and this version of the library.
+// Verdicts of `tessera doctor` on devices, stored per driver and version of the library.
 #pragma once
 
 #include <optional>
@@ -9,24 +9,24 @@
 
 namespace tessera {
 
-/// What an examination of a device found.
+/// The result of an examination of a device.
 struct Verdict {
-  std::string avoid;  ///< why the device is better not used, or empty
-  /// Whether they say the same.
+  std::string avoid;  ///< why the device is unreliable, or empty
+  /// Returns whether two verdicts are equal.
   bool operator==(const Verdict&) const = default;
 };
 
-/// Nothing when the device was not examined with this driver by this version, or when what stands
-/// there cannot be read. Files stand in TESSERA_DOCTOR_DIR, else tessera/doctor in XDG_CONFIG_HOME,
-/// else in ~/.config.
+/// Returns the stored verdict. Returns nothing if the device was not examined with this driver by
+/// this version, or if the file cannot be read. Files are in TESSERA_DOCTOR_DIR, else
+/// tessera/doctor in XDG_CONFIG_HOME, else in ~/.config.
 TESSERA_API std::optional<Verdict> load_verdict(const DeviceInfo& info);
-/// Why the device is better not used, as far as load_verdict knows; else empty.
+/// Returns why the device is unreliable, according to load_verdict; else an empty string.
 TESSERA_API std::string reason_to_avoid(const DeviceInfo& info);
-/// The OpenCL drivers that crash, end or hang the process that loads them, and are left out for
-/// that reason, as `list_devices` shows them: those found so far in this process, which has listed
-/// or opened devices.
+/// Returns the OpenCL drivers that crash, exit or hang the process that loads them and are
+/// therefore skipped, as `list_devices` shows them. These are the drivers found so far in this
+/// process by listing or opening devices.
 TESSERA_API std::vector<DeviceInfo> broken_drivers();
-/// Returns the file. Throws Error when it cannot be written.
+/// Stores a verdict and returns the path of the file. Throws Error if it cannot be written.
 TESSERA_API std::string store_verdict(const DeviceInfo& info, const Verdict& verdict);
 
 }  // namespace tessera

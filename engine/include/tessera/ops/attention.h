@@ -1,4 +1,4 @@
-// Attention, made of matrix products and a softmax.
+// Attention, composed of matrix products and a softmax.
 #pragma once
 
 #include <optional>
@@ -8,10 +8,10 @@
 
 namespace tessera {
 
-/// Mask and scale.
+/// Mask and scale of attention.
 struct AttentionOptions {
   std::optional<Var> mask = {};      ///< f32, added to the scores; broadcasts to [...,L,S]
-  bool is_causal = false;            ///< query l sees keys 0..l only; not together with a mask
+  bool is_causal = false;            ///< query l attends to keys 0..l only; not with a mask
   std::optional<double> scale = {};  ///< empty: 1 / sqrt(E)
 };
 

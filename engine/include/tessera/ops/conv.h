@@ -1,4 +1,4 @@
-// Convolutions, transposed ones too. Names and defaults are those of torch.nn.functional.
+// Convolutions and transposed convolutions. Names and defaults are those of torch.nn.functional.
 #pragma once
 
 #include <array>
@@ -14,17 +14,17 @@ namespace tessera {
 struct Padding2d {
   enum class Kind : std::uint8_t { sizes, same, same_lower };
 
-  /// On both sides alike.
+  /// Pads both sides equally.
   Padding2d(std::int64_t rows = 0, std::int64_t columns = 0)
       : top(rows), bottom(rows), left(columns), right(columns) {}
-  /// Of each side.
+  /// Pads each side separately.
   Padding2d(std::int64_t on_top, std::int64_t below, std::int64_t on_the_left,
             std::int64_t on_the_right)
       : top(on_top), bottom(below), left(on_the_left), right(on_the_right) {}
-  /// As much as gives ceil(H / stride) rows; an odd one goes below and to the right. With stride 1
-  /// this is PyTorch's padding='same', with any stride ONNX's SAME_UPPER.
+  /// Pads so that there are ceil(H / stride) rows; an odd row or column goes to the bottom or
+  /// right. With stride 1 this is PyTorch's padding='same', with any stride ONNX's SAME_UPPER.
   static Padding2d same() { return of(Kind::same); }
-  /// An odd one goes on top and to the left: ONNX's SAME_LOWER.
+  /// Does the same, but an odd row or column goes to the top or left: ONNX's SAME_LOWER.
   static Padding2d same_lower() { return of(Kind::same_lower); }
 
   Kind kind = Kind::sizes;
@@ -38,7 +38,7 @@ struct Padding2d {
   }
 };
 
-/// Pairs are rows and columns.
+/// Options of conv2d; pairs are rows and columns.
 struct Conv2dOptions {
   std::array<std::int64_t, 2> stride = {1, 1};
   Padding2d padding = {};
@@ -54,7 +54,7 @@ struct Conv2dOptions {
 TESSERA_API Var conv2d(Var x, Var w, std::optional<Var> b = {}, const Conv2dOptions& options = {},
                        std::string name = {});
 
-/// As Conv2dOptions, along one dimension.
+/// Options of conv1d: Conv2dOptions along one dimension.
 struct Conv1dOptions {
   std::int64_t stride = 1;
   std::array<std::int64_t, 2> padding = {0, 0};  ///< before and after
@@ -67,18 +67,18 @@ struct Conv1dOptions {
 TESSERA_API Var conv1d(Var x, Var w, std::optional<Var> b = {}, const Conv1dOptions& options = {},
                        std::string name = {});
 
-/// Pairs are rows and columns.
+/// Options of conv_transpose2d; pairs are rows and columns.
 struct ConvTranspose2dOptions {
   std::array<std::int64_t, 2> stride = {1, 1};
-  Padding2d padding = {};  ///< rows and columns cut off the result; not `same`
+  Padding2d padding = {};  ///< rows and columns removed from the result; not `same`
   std::array<std::int64_t, 2> output_padding = {0, 0};  ///< below stride or dilation
   std::array<std::int64_t, 2> dilation = {1, 1};
   std::int64_t groups = 1;
   bool bias = true;  ///< layers only: whether there is one
 };
 
-/// torch.nn.functional.conv_transpose2d: the gradient of a conv2d in its input, as a layer.
-/// y[n, p*stride+r*dilation-top, q*stride+s*dilation-left, k] sums x[n,p,q,c] * w[c,r,s,k].
+/// torch.nn.functional.conv_transpose2d: the gradient of a conv2d with respect to its input, as a
+/// layer. y[n, p*stride+r*dilation-top, q*stride+s*dilation-left, k] sums x[n,p,q,c] * w[c,r,s,k].
 /// x f32 [N,P,Q,C], w f32 [C,R,S,K/groups] (PyTorch's [C,K/groups,R,S], channels last), b f32 [K]
 /// -> y f32 [N,H,W,K], H = (P-1)*stride - top - bottom + dilation*(R-1) + output_padding + 1.
 TESSERA_API Var conv_transpose2d(Var x, Var w, std::optional<Var> b = {},

@@ -1,6 +1,6 @@
-// The steps of optimisers, in place, and what happens to gradients before them. w is a parameter,
-// its buffers are states of the same shape that start at 0, lr is f32 [1]; each step returns the
-// updated w, which only later nodes may read.
+// Optimizer steps, in place, and gradient clipping. w is a parameter; its buffers are states of the
+// same shape that start at 0; lr is f32 [1]. Each step returns the updated w, which only later
+// nodes may read.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace tessera {
 
-/// As the arguments of torch.optim.SGD.
+/// The arguments of torch.optim.SGD.
 struct SgdOptions {
   double momentum = 0;
   double weight_decay = 0;
@@ -21,7 +21,7 @@ struct SgdOptions {
 TESSERA_API Var sgd_step(Var w, Var dw, Var v, Var lr, const SgdOptions& options = {},
                          std::string name = {});
 
-/// As the arguments of torch.optim.Adam and AdamW.
+/// The arguments of torch.optim.Adam and AdamW.
 struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -33,11 +33,11 @@ struct AdamOptions {
 /// v = beta2 * v + (1 - beta2) * g^2;
 /// w = w - lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + eps), with t = step + 1.
 /// torch.optim.AdamW (decoupled): g = dw, and first w = w - lr * weight_decay * w.
-/// `step` i32 [1]: the steps done before.
+/// `step` i32 [1]: number of steps done before.
 TESSERA_API Var adam_step(Var w, Var dw, Var m, Var v, Var lr, Var step,
                           const AdamOptions& options = {}, std::string name = {});
 
-/// As the arguments of torch.optim.RMSprop.
+/// The arguments of torch.optim.RMSprop.
 struct RmspropOptions {
   double alpha = 0.99;
   double eps = 1e-8;
@@ -49,7 +49,7 @@ struct RmspropOptions {
 TESSERA_API Var rmsprop_step(Var w, Var dw, Var v, Var u, Var lr,
                              const RmspropOptions& options = {}, std::string name = {});
 
-/// As the arguments of torch.optim.Adagrad.
+/// The arguments of torch.optim.Adagrad.
 struct AdagradOptions {
   double eps = 1e-10;
   double weight_decay = 0;
@@ -58,7 +58,7 @@ struct AdagradOptions {
 TESSERA_API Var adagrad_step(Var w, Var dw, Var s, Var lr, const AdagradOptions& options = {},
                              std::string name = {});
 
-/// Of lars_step.
+/// Options of lars_step.
 struct LarsOptions {
   double momentum = 0.9;
   double weight_decay = 0;
@@ -66,18 +66,18 @@ struct LarsOptions {
 };
 /// LARS (You, Gitman, Ginsburg: "Large batch training of convolutional networks", 2017):
 /// v = momentum * v + trust * (dw + weight_decay * w); w = w - lr * v, with
-/// trust = coefficient * |w| / (|dw| + weight_decay * |w|), or 1 where w or dw is all 0.
+/// trust = coefficient * |w| / (|dw| + weight_decay * |w|), or 1 if w or dw is all 0.
 TESSERA_API Var lars_step(Var w, Var dw, Var v, Var lr, const LarsOptions& options = {},
                           const std::string& name = {});
 
 /// y = (1 - weight) * y + weight * x in place; y a state, weight f32 [1]. Returns the updated y.
-/// Running means and averages of weights are made of it.
+/// Used for running means and weight averages.
 TESSERA_API Var blend(Var y, Var x, Var weight, std::string name = {});
 
-/// The Euclidean norm of all elements of all tensors, f32 [1].
+/// Returns the Euclidean norm of all elements of all tensors, f32 [1].
 TESSERA_API Var global_norm(const std::vector<Var>& xs, std::string name = {});
-/// What torch.nn.utils.clip_grad_norm_ multiplies gradients by: min(1, max_norm / (norm + 1e-6)).
-/// norm f32 [1].
+/// Returns the factor by which torch.nn.utils.clip_grad_norm_ multiplies gradients: min(1, max_norm
+/// / (norm + 1e-6)). norm f32 [1].
 TESSERA_API Var clip_factor(Var norm, double max_norm, const std::string& name = {});
 
 }  // namespace tessera

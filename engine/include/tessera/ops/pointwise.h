@@ -1,5 +1,6 @@
-// Element-wise functions. Those of several tensors broadcast: dimensions are aligned at the end,
-// and those of size 1 or absent are repeated. All f32; semantics and defaults are PyTorch's.
+// Element-wise functions. Functions of several tensors broadcast: dimensions are aligned at the
+// end, and missing dimensions or those of size 1 are repeated. All f32; semantics and defaults are
+// PyTorch's.
 #pragma once
 
 #include <string>
@@ -14,11 +15,11 @@ TESSERA_API Var relu(Var x, std::string name = {});
 TESSERA_API Var relu6(Var x, std::string name = {});
 /// y = x for x > 0, else negative_slope * x.
 TESSERA_API Var leaky_relu(Var x, double negative_slope = 0.01, std::string name = {});
-/// y = x for x > 0, else weight * x. The weight broadcasts: [C] is one number for each channel.
+/// y = x for x > 0, else weight * x. The weight broadcasts: [C] is one weight per channel.
 TESSERA_API Var prelu(Var x, Var weight, std::string name = {});
 /// y = x for x > 0, else alpha * (exp(x) - 1).
 TESSERA_API Var elu(Var x, double alpha = 1, std::string name = {});
-/// y = x * Phi(x), the distribution function of the normal distribution.
+/// y = x * Phi(x), where Phi is the cumulative distribution function of the normal distribution.
 TESSERA_API Var gelu(Var x, std::string name = {});
 /// gelu(approximate='tanh'): y = x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))).
 TESSERA_API Var gelu_tanh(Var x, std::string name = {});
@@ -32,7 +33,7 @@ TESSERA_API Var hardsigmoid(Var x, std::string name = {});
 TESSERA_API Var sigmoid(Var x, std::string name = {});
 /// y = tanh(x).
 TESSERA_API Var tanh(Var x, std::string name = {});
-/// y = log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold.
+/// y = log(1 + exp(beta * x)) / beta, or x if beta * x > threshold.
 TESSERA_API Var softplus(Var x, double beta = 1, double threshold = 20, std::string name = {});
 /// y = x * tanh(log(1 + exp(x))).
 TESSERA_API Var mish(Var x, std::string name = {});
@@ -53,8 +54,8 @@ TESSERA_API Var abs(Var x, std::string name = {});
 TESSERA_API Var neg(Var x, std::string name = {});
 /// y = x * x.
 TESSERA_API Var square(Var x, std::string name = {});
-/// y = min(max(x, min), max); an infinite bound is none. The gradient passes where
-/// min <= x <= max.
+/// y = min(max(x, min), max); an infinite bound has no effect. The gradient passes where min <= x
+/// <= max.
 TESSERA_API Var clamp(Var x, double min, double max, std::string name = {});
 
 /// a + b.
@@ -65,13 +66,13 @@ TESSERA_API Var sub(Var a, Var b, std::string name = {});
 TESSERA_API Var mul(Var a, Var b, std::string name = {});
 /// a / b.
 TESSERA_API Var div(Var a, Var b, std::string name = {});
-/// a to the power of b; NaN for negative a and broken b.
+/// a to the power of b; NaN for negative a and non-integer b.
 TESSERA_API Var pow(Var a, Var b, std::string name = {});
-/// The smaller and the larger one; NaN wins. Equal operands get half of the gradient each.
+/// The smaller of a and b; NaN if one of them is NaN. Equal operands get half of the gradient each.
 TESSERA_API Var minimum(Var a, Var b, std::string name = {});
-/// See minimum.
+/// The larger of a and b; see minimum.
 TESSERA_API Var maximum(Var a, Var b, std::string name = {});
-/// The same with a number for b.
+/// a + b, b a number.
 TESSERA_API Var add(Var a, double b, std::string name = {});
 /// a - b, b a number.
 TESSERA_API Var sub(Var a, double b, std::string name = {});
@@ -82,8 +83,8 @@ TESSERA_API Var div(Var a, double b, std::string name = {});
 /// a to the power of b, b a number.
 TESSERA_API Var pow(Var a, double b, std::string name = {});
 
-/// Comparisons give 1 where they hold and 0 elsewhere, as f32 (PyTorch: bool), so that results can
-/// be multiplied and summed. No gradient passes through them.
+/// Comparisons return 1 where they hold and 0 elsewhere, as f32 (PyTorch: bool), so that results
+/// can be multiplied and summed. They have no gradient.
 TESSERA_API Var equal(Var a, Var b, std::string name = {});
 /// See equal.
 TESSERA_API Var not_equal(Var a, Var b, std::string name = {});
@@ -96,8 +97,8 @@ TESSERA_API Var greater(Var a, Var b, std::string name = {});
 /// See equal.
 TESSERA_API Var greater_equal(Var a, Var b, std::string name = {});
 
-/// y = a where the condition (f32, as comparisons give it) is not 0, else b. All three broadcast.
-/// The gradient of the condition is 0.
+/// y = a where the condition (f32, such as the result of a comparison) is not 0, else b. All three
+/// broadcast. The gradient of the condition is 0.
 TESSERA_API Var where(Var condition, Var a, Var b, std::string name = {});
 
 }  // namespace tessera

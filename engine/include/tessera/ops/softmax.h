@@ -9,8 +9,8 @@
 
 namespace tessera {
 
-/// y = exp(x) / sum of exp(x) over the axis. x f32; negative axes count from the end. Axes other
-/// than the last one cost two copies.
+/// y = exp(x) / sum of exp(x) over the axis. x f32; negative axes count from the end. An axis other
+/// than the last one needs two copies.
 TESSERA_API Var softmax(Var x, std::int64_t axis = -1, const std::string& name = {});
 /// y = x - log(sum of exp(x) over the axis).
 TESSERA_API Var log_softmax(Var x, std::int64_t axis = -1, const std::string& name = {});
