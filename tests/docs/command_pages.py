@@ -20,9 +20,9 @@ GUIDES = {
     "export": [("Bring your PyTorch model", "bring-your-pytorch-net")],
     "import": [("Bring your PyTorch model", "bring-your-pytorch-net")],
     "models": [("Models", "models")],
-    "predict": [("Train on your pictures", "train-on-your-pictures")],
+    "predict": [("Train on your own images", "train-on-your-pictures")],
     "profile": [("Pick and check a device", "pick-and-check-a-device")],
-    "train": [("Train on your pictures", "train-on-your-pictures"),
+    "train": [("Train on your own images", "train-on-your-pictures"),
               ("Settings and records", "training"), ("Data sets", "data"), ("ONNX", "onnx")],
     "tune": [("Pick and check a device", "pick-and-check-a-device")],
 }
