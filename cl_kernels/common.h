@@ -1,5 +1,6 @@
 // What all kernels share: vectors of V lanes, work-group size, and the loop over a work-item's
 // items. Inlined where a kernel file includes it.
+#include "epilogue_params.h"
 
 #ifndef V
 #define V 4  // lanes of a vector: 1, 4, 8 or 16
@@ -132,21 +133,22 @@ static inline floatv clamped(floatv y, float low, float high) {
   return y > high ? (floatv)(high) : y;
 }
 
-// What the sums of a product go through on their way to y: a residual of y's shape is added, and an
-// activation cuts off. The parameters of a kernel, the arguments of a function.
-#define EPILOGUE __global const float *restrict residual, int has_residual, float low, float high
-#define EPILOGUE_ARGUMENTS residual, has_residual, low, high
-
-// Whether anything is added or cut off; worth asking where the sums are short.
-#define HAS_EPILOGUE (has_residual || low > -INFINITY || high < INFINITY)
-
-// `sum` plus `count` floats of the residual from y[at] on, cut off.
-static inline floatv finished(floatv sum, size_t at, int count, EPILOGUE) {
-  return clamped(has_residual ? sum + load_lanes(residual + at, count) : sum, low, high);
+// Whether the epilogue changes the sums; worth asking where the sums are short.
+static inline bool has_epilogue(const EpilogueParams epilogue) {
+  return epilogue.has_residual || epilogue.low > -INFINITY || epilogue.high < INFINITY;
 }
-static inline float finished_element(float sum, size_t at, EPILOGUE) {
-  if (has_residual) sum += residual[at];
-  return sum < low ? low : sum > high ? high : sum;
+
+// Adds `count` floats of the residual, which has y's shape, from y[at] on to `sum`, and clamps.
+static inline floatv finished(floatv sum, size_t at, int count,
+                              __global const float* restrict residual,
+                              const EpilogueParams epilogue) {
+  if (epilogue.has_residual) sum += load_lanes(residual + at, count);
+  return clamped(sum, epilogue.low, epilogue.high);
+}
+static inline float finished_element(float sum, size_t at, __global const float* restrict residual,
+                                     const EpilogueParams epilogue) {
+  if (epilogue.has_residual) sum += residual[at];
+  return sum < epilogue.low ? epilogue.low : sum > epilogue.high ? epilogue.high : sum;
 }
 
 // dy where such an activation has let y through, else 0.

@@ -32,13 +32,12 @@
 
 // y[pixel, channel] = bias[channel] + residual + sum over r, s, j of
 // x[x_base + pixel's offset + r*x_r + s*x_s + j] * packed[r, s, j, channel].
-__kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
-                                     __global const float* restrict packed,
-                                     __global float* restrict y, int pixels, int P, int Q, int outs,
-                                     int blocks, int all_blocks, int taps_r, int taps_s, int run,
-                                     int packed_block, int packed_tap, int bias_base, int x_base,
-                                     int x_n, int x_p, int x_q, int x_r, int x_s, int x_group,
-                                     int y_base, int y_n, int y_p, int y_q, EPILOGUE) {
+__kernel TILE_GROUP void conv2d_tile(
+    __global const float* restrict x, __global const float* restrict packed,
+    __global float* restrict y, int pixels, int P, int Q, int outs, int blocks, int all_blocks,
+    int taps_r, int taps_s, int run, int packed_block, int packed_tap, int bias_base, int x_base,
+    int x_n, int x_p, int x_q, int x_r, int x_s, int x_group, int y_base, int y_n, int y_p, int y_q,
+    __global const float* restrict residual, const EpilogueParams epilogue) {
   const int block = (int)get_global_id(CHANNELS_FIRST ? 0 : 1);
   const int first = (int)get_global_id(CHANNELS_FIRST ? 1 : 0) * PIXELS;
   if (block >= all_blocks || first >= pixels) return;
@@ -77,10 +76,10 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
         }
       }
     }
-  if (HAS_EPILOGUE) UNROLL(PIXELS)
+  if (has_epilogue(epilogue)) UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i) UNROLL(NV)
   for (int v = 0; v < NV; ++v)
-    sums[i][v] = finished(sums[i][v], to[i] + v * V, outs - channel - v * V, EPILOGUE_ARGUMENTS);
+    sums[i][v] = finished(sums[i][v], to[i] + v * V, outs - channel - v * V, residual, epilogue);
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i)
     if (first + i < pixels) UNROLL(NV)
@@ -177,7 +176,8 @@ __kernel GROUP void conv2d_dw_finish(__global const float* restrict part,
 // An item is one element of y.
 __kernel GROUP void conv2d_naive(__global const float* restrict x, __global const float* restrict w,
                                  __global const float* restrict b, __global float* restrict y,
-                                 int has_bias, EPILOGUE, GEOMETRY, int items, int chunk) {
+                                 int has_bias, __global const float* restrict residual,
+                                 const EpilogueParams epilogue, GEOMETRY, int items, int chunk) {
   const int channels = C / groups;
   FOR_ITEMS(i) {
     const int k = i % K, q = i / K % Q, p = i / K / Q % P, n = i / K / Q / P;
@@ -192,7 +192,7 @@ __kernel GROUP void conv2d_naive(__global const float* restrict x, __global cons
         __global const float* weights = w + (((size_t)k * R + r) * S + s) * channels;
         for (int c = 0; c < channels; ++c) sum = MULTIPLY_ADD(from[c], weights[c], sum);
       }
-    y[i] = finished_element(sum, i, EPILOGUE_ARGUMENTS);
+    y[i] = finished_element(sum, i, residual, epilogue);
   }
 }
 

@@ -75,7 +75,8 @@ __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
                                      int depth, int lane_mul, int lane_div, int base_h,
                                      int stride_h, int step_h, int base_w, int stride_w, int step_w,
                                      int tap_base, int tap_r, int tap_s, int y_base, int y_n,
-                                     int y_p, int y_q, EPILOGUE, int items, int chunk) {
+                                     int y_p, int y_q, __global const float* restrict residual,
+                                     const EpilogueParams epilogue, int items, int chunk) {
   const int vectors = (outs + V - 1) / V, tiles = (Q + PIXELS - 1) / PIXELS, width = vectors * V;
   const bool lanes_match = depth == 1 && lane_mul == 1 && lane_div == 1;
   // Counted on from item to item: divisions would take as long as the sums.
@@ -111,7 +112,7 @@ __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
     for (int t = 0; t < PIXELS; ++t)
       if (q + t < Q) {
         const size_t at = first + (size_t)t * y_q;
-        store_lanes(finished(sums[t], at, count, EPILOGUE_ARGUMENTS), y + at, count);
+        store_lanes(finished(sums[t], at, count, residual, epilogue), y + at, count);
       }
     channel += V;
     if (channel < outs) continue;

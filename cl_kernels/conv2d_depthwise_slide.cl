@@ -18,7 +18,9 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
                                            __global const float* restrict packed,
                                            __global float* restrict y, int H, int W, int C, int P,
                                            int Q, int top, int left, int tap_base, int tap_step,
-                                           EPILOGUE, int past_cache, int items, int chunk) {
+                                           __global const float* restrict residual,
+                                           const EpilogueParams epilogue, int past_cache, int items,
+                                           int chunk) {
   const int vectors = C / V;
   FOR_ITEMS(i) {
     const int channel = i % vectors * V, p = i / vectors % P, n = i / vectors / P;
@@ -45,7 +47,7 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
       const int q = column + left - (S - 1);
       if (q >= 0) {
         const size_t at = to + q * C;
-        store_output(finished(sums[S - 1], at, V, EPILOGUE_ARGUMENTS), y + at, V, past_cache);
+        store_output(finished(sums[S - 1], at, V, residual, epilogue), y + at, V, past_cache);
       }
       UNROLL(S)
       for (int s = S - 1; s > 0; --s) sums[s] = sums[s - 1];

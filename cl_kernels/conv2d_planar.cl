@@ -26,7 +26,8 @@ static inline void make_tile(__global const float* restrict planes, int plane_ro
                              __global const float* restrict w, int first_r, int last_r, int taps_s,
                              int w_out, int w_in, int w_r, int w_s, const floatv* bias,
                              __global float* restrict turned, __global float* restrict y, size_t at,
-                             int rows, int pixels, int Q, EPILOGUE) {
+                             int rows, int pixels, int Q, __global const float* restrict residual,
+                             const EpilogueParams epilogue) {
   const int source_row = ins * plane_row;
   floatv sums[OUTS][PIXELS];
   UNROLL(OUTS)
@@ -59,7 +60,7 @@ static inline void make_tile(__global const float* restrict planes, int plane_ro
     for (int i = 0; i < pixels * OUTS; i += V) {
       const int count = pixels * OUTS - i;
       const floatv sum = LOAD(turned + row * ROW_FLOATS + i);
-      store_lanes(finished(sum, at + i, count, EPILOGUE_ARGUMENTS), y + at + i, count);
+      store_lanes(finished(sum, at + i, count, residual, epilogue), y + at + i, count);
     }
 }
 
@@ -71,7 +72,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_planar(
     __global const float* restrict b, __global float* restrict y, __global float* restrict scratch,
     int has_bias, int H, int W, int ins, int P, int Q, int before_h, int before_w, int taps_r,
     int taps_s, int w_base, int w_out, int w_in, int w_r, int w_s, int shares, int share,
-    int plane_row, int scratch_size, EPILOGUE) {
+    int plane_row, int scratch_size, __global const float* restrict residual,
+    const EpilogueParams epilogue) {
   const int item = (int)get_global_id(0), n = item / shares;
   const int begin = item % shares * share, end = min(begin + share, P);
   const int source_row = ins * plane_row, source_rows = share + taps_r - 1;
@@ -90,6 +92,6 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_planar(
       make_tile(planes + (p - begin) * source_row + q, plane_row, ins, w + w_base, first_r, last_r,
                 taps_s, w_out, w_in, w_r, w_s, bias, turned, y,
                 (((size_t)n * P + p) * Q + q) * OUTS, min(ROWS, end - p), min(COLUMNS * V, Q - q),
-                Q, EPILOGUE_ARGUMENTS);
+                Q, residual, epilogue);
   }
 }

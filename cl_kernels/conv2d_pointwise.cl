@@ -19,7 +19,8 @@
 static inline void multiply_tile(__global const float* restrict x, __global const float* restrict w,
                                  __global const float* restrict bias, __global float* restrict y,
                                  size_t at, int rows, int ins, int outs, int y_pixel,
-                                 int past_cache, EPILOGUE) {
+                                 int past_cache, __global const float* restrict residual,
+                                 const EpilogueParams epilogue) {
   int offsets[PIXELS];
   floatv sums[PIXELS][NV];
   UNROLL(PIXELS)
@@ -41,11 +42,11 @@ static inline void multiply_tile(__global const float* restrict x, __global cons
       for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, weights[v], sums[i][v]);
     }
   }
-  if (HAS_EPILOGUE) UNROLL(PIXELS)
+  if (has_epilogue(epilogue)) UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i) UNROLL(NV)
   for (int v = 0; v < NV; ++v)
     sums[i][v] = finished(sums[i][v], at + min(i, rows - 1) * y_pixel + v * V, outs - v * V,
-                          EPILOGUE_ARGUMENTS);
+                          residual, epilogue);
   if (rows == PIXELS && outs >= BLOCK && !past_cache) {
     UNROLL(PIXELS)
     for (int i = 0; i < PIXELS; ++i) UNROLL(NV)
@@ -63,7 +64,9 @@ static inline void multiply_tile(__global const float* restrict x, __global cons
 __kernel GROUP void conv2d_pointwise(__global const float* restrict x,
                                      __global const float* restrict packed,
                                      __global float* restrict y, int pixels, int ins, int outs,
-                                     int group, EPILOGUE, int past_cache, int items, int chunk) {
+                                     int group, __global const float* restrict residual,
+                                     const EpilogueParams epilogue, int past_cache, int items,
+                                     int chunk) {
   const int blocks = (outs + BLOCK - 1) / BLOCK;
   __global const float* biases = packed + (size_t)blocks * ins * BLOCK;
   FOR_ITEMS(i) {
@@ -73,6 +76,6 @@ __kernel GROUP void conv2d_pointwise(__global const float* restrict x,
         multiply_tile(x + (size_t)pixel * ins, packed + (size_t)block * ins * BLOCK,
                       biases + block * BLOCK, y, (size_t)pixel * outs + block * BLOCK,
                       min(PIXELS, end - pixel), ins, outs - block * BLOCK, outs, past_cache,
-                      EPILOGUE_ARGUMENTS);
+                      residual, epilogue);
   }
 }

@@ -76,7 +76,8 @@ __kernel TILE_GROUP void conv2d_winograd(
     __global const float* restrict x, __global const float* restrict packed,
     __global const float* restrict b, __global float* restrict y, __global float* restrict scratch,
     int has_bias, int H, int W, int ins, int P, int Q, int outs, int before_h, int before_w,
-    int tiles, int tile_share, int group, int blocks, int block_share, EPILOGUE) {
+    int tiles, int tile_share, int group, int blocks, int block_share,
+    __global const float* restrict residual, const EpilogueParams epilogue) {
   const int share = (int)(get_global_id(1) * get_global_size(0) + get_global_id(0));
   const int row = (ins + V - 1) / V * V;
   const int tile_columns = (Q + RESULTS - 1) / RESULTS, tile_rows = (P + RESULTS - 1) / RESULTS;
@@ -110,7 +111,7 @@ __kernel TILE_GROUP void conv2d_winograd(
           if (count > 0)
             finish_tile(products + (t - first) * BLOCK + v * V, product,
                         has_bias ? load_lanes(b + channel, count) : (floatv)(0.0f), y,
-                        n * P * Q * outs + channel, p, q, P, Q, outs, count, EPILOGUE_ARGUMENTS);
+                        n * P * Q * outs + channel, p, q, P, Q, outs, count, residual, epilogue);
         }
       }
     }

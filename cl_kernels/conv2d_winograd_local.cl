@@ -79,12 +79,14 @@ __kernel ITEM_GROUP void winograd_local_results(__global const float* restrict p
                                                 __global const float* restrict b,
                                                 __global float* restrict y, int has_bias, int P,
                                                 int Q, int K, int first_image, int tiles, int row,
-                                                EPILOGUE, int items, int chunk) {
+                                                __global const float* restrict residual,
+                                                const EpilogueParams epilogue, int items,
+                                                int chunk) {
   FOR_ITEMS(i) {
     const int k = i % (K / V) * V, t = i / (K / V);
     const Tile tile = tile_at(t, P, Q, first_image);
     finish_tile(products + t * row + k, tiles * row, has_bias ? LOAD(b + k) : (floatv)(0.0f), y,
-                (size_t)tile.n * P * Q * K + k, tile.p, tile.q, P, Q, K, V, EPILOGUE_ARGUMENTS);
+                (size_t)tile.n * P * Q * K + k, tile.p, tile.q, P, Q, K, V, residual, epilogue);
   }
 }
 

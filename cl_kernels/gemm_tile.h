@@ -7,7 +7,7 @@
 // work-item keeps ITEM_M x ITEM_N sums in registers: groups of 4 rows and columns, each group next
 // to those of its neighbours, so that reads of local memory are 16 bytes side by side.
 //
-// A kernel defines FETCH(step), which loads tiles number `step` into staged_a and staged_b.
+// A kernel has a function that loads tiles number `step` into staged_a and staged_b, inlined.
 #include "common.h"
 
 #ifndef TILE_M
@@ -169,15 +169,16 @@ INLINE void put_tiles(__local float* a, __local float* b, const float staged_a[A
   put_tiles((__local float*)tile_a + (buffer)*TILE_WORDS * A_PITCH, \
             (__local float*)tile_b + (buffer)*TILE_WORDS * B_PITCH, staged_a, staged_b, item)
 
-// Adds the products of tiles 0..steps-1 to `sums`. The fetch of tile `steps` gives zeros.
-#define ADD_PRODUCTS(steps)                                                                     \
+// Adds the products of tiles 0..steps-1 to `sums`; load(loads, step, staged_a, staged_b, item)
+// gives zeros for tile `steps`. A macro, since OpenCL C passes no functions.
+#define ADD_PRODUCTS(steps, load, loads)                                                        \
   do {                                                                                          \
-    FETCH(0);                                                                                   \
+    load(loads, 0, staged_a, staged_b, item);                                                   \
     PUT_TILES(0);                                                                               \
     barrier(CLK_LOCAL_MEM_FENCE);                                                               \
     for (int step = 0; step < (steps); ++step) {                                                \
       const int buffer = step & 1;                                                              \
-      FETCH(step + 1);                                                                          \
+      load(loads, step + 1, staged_a, staged_b, item);                                          \
       multiply_tiles((__local const float*)tile_a + buffer * TILE_WORDS * A_PITCH,              \
                      (__local const float*)tile_b + buffer * TILE_WORDS * B_PITCH, sums, item); \
       PUT_TILES(buffer ^ 1);                                                                    \
@@ -210,7 +211,8 @@ INLINE void store_sums(__global float* to, const float* sums) {
 
 // Stores a row of the sums at columns n.. of the row of N columns that starts at y[row].
 INLINE void store_row(__global float* y, size_t row, const float sums[ITEM_N], int n, int N,
-                      int item, EPILOGUE) {
+                      int item, __global const float* restrict residual,
+                      const EpilogueParams epilogue) {
   UNROLL_ALL
   for (int j = 0; j < ITEM_N; j += Y_WIDTH) {
     const int column = n + SUM_COLUMN(j);
@@ -218,7 +220,7 @@ INLINE void store_row(__global float* y, size_t row, const float sums[ITEM_N], i
       float results[Y_WIDTH];
       UNROLL_ALL
       for (int i = 0; i < Y_WIDTH; ++i)
-        results[i] = finished_element(sums[j + i], row + column + i, EPILOGUE_ARGUMENTS);
+        results[i] = finished_element(sums[j + i], row + column + i, residual, epilogue);
       store_sums(y + row + column, results);
     }
   }

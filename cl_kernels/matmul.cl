@@ -5,6 +5,7 @@
 // matmul_naive: anything; an item is one element. matmul_finish does to a product what the
 // others do to theirs before they store it: bias, residual, activation.
 #include "common.h"
+#include "matmul_params.h"
 
 #ifndef NV
 #define NV 2  // vectors of columns in a tile of matmul_rows
@@ -23,18 +24,20 @@
 __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
                                      __global const float* restrict b,
                                      __global const float* restrict bias,
-                                     __global float* restrict y, int has_bias, int M, int N, int K,
-                                     int a_m, int a_k, int b_elements, EPILOGUE) {
+                                     __global float* restrict y, const MatmulParams args,
+                                     int b_elements, __global const float* restrict residual,
+                                     const EpilogueParams epilogue) {
+  const int M = args.M, N = args.N, K = args.K;
   const int m = (int)get_global_id(0) * TILE_M, n = (int)get_global_id(1) * BLOCK;
   const size_t batch = get_global_id(2);
   __global const float* rows[TILE_M];
   floatv sums[TILE_M][NV];
   UNROLL(TILE_M)
   for (int i = 0; i < TILE_M; ++i) {
-    rows[i] = a + batch * M * K + (size_t)min(m + i, M - 1) * a_m;
+    rows[i] = a + batch * M * K + (size_t)min(m + i, M - 1) * args.a_m;
     UNROLL(NV)
     for (int v = 0; v < NV; ++v)
-      sums[i][v] = has_bias ? load_lanes(bias + n + v * V, N - n - v * V) : (floatv)(0.0f);
+      sums[i][v] = args.has_bias ? load_lanes(bias + n + v * V, N - n - v * V) : (floatv)(0.0f);
   }
   const long base = (long)batch * K * N + n;
   // Rows of b from `whole` on have fewer than BLOCK elements left in b.
@@ -48,7 +51,7 @@ __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
     for (int v = 0; v < NV; ++v) columns[v] = LOAD(from + v * V);
     UNROLL(TILE_M)
     for (int i = 0; i < TILE_M; ++i) {
-      const floatv value = (floatv)(rows[i][(size_t)k * a_k]);
+      const floatv value = (floatv)(rows[i][(size_t)k * args.a_k]);
       UNROLL(NV)
       for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, columns[v], sums[i][v]);
     }
@@ -58,7 +61,7 @@ __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
     const floatv column = load_lanes(from + v * V, N - n - v * V);
     UNROLL(TILE_M)
     for (int i = 0; i < TILE_M; ++i)
-      sums[i][v] = MULTIPLY_ADD((floatv)(rows[i][(size_t)k * a_k]), column, sums[i][v]);
+      sums[i][v] = MULTIPLY_ADD((floatv)(rows[i][(size_t)k * args.a_k]), column, sums[i][v]);
   }
   UNROLL(TILE_M)
   for (int i = 0; i < TILE_M; ++i)
@@ -66,7 +69,7 @@ __kernel TILE_GROUP void matmul_rows(__global const float* restrict a,
   for (int v = 0; v < NV; ++v) {
     const size_t at = (batch * M + m + i) * N + n + v * V;
     const int count = N - n - v * V;
-    store_lanes(finished(sums[i][v], at, count, EPILOGUE_ARGUMENTS), y + at, count);
+    store_lanes(finished(sums[i][v], at, count, residual, epilogue), y + at, count);
   }
 }
 
@@ -88,8 +91,10 @@ static inline void add_dots(__global const float* const* rows, __global const fl
 __kernel TILE_GROUP void matmul_dots(__global const float* restrict a,
                                      __global const float* restrict b,
                                      __global const float* restrict bias,
-                                     __global float* restrict y, int has_bias, int M, int N, int K,
-                                     EPILOGUE) {
+                                     __global float* restrict y, const MatmulParams args,
+                                     __global const float* restrict residual,
+                                     const EpilogueParams epilogue) {
+  const int M = args.M, N = args.N, K = args.K;
   const int m = (int)get_global_id(0) * TILE_M, n = (int)get_global_id(1) * TILE_N;
   const size_t batch = get_global_id(2);
   __global const float* rows[TILE_M];
@@ -111,32 +116,36 @@ __kernel TILE_GROUP void matmul_dots(__global const float* restrict a,
   for (int j = 0; j < TILE_N; ++j)
     if (m + i < M && n + j < N) {
       const size_t at = (batch * M + m + i) * N + n + j;
-      const float sum = lane_sum(sums[i][j]) + (has_bias ? bias[n + j] : 0.0f);
-      y[at] = finished_element(sum, at, EPILOGUE_ARGUMENTS);
+      const float sum = lane_sum(sums[i][j]) + (args.has_bias ? bias[n + j] : 0.0f);
+      y[at] = finished_element(sum, at, residual, epilogue);
     }
 }
 
 // a_m, a_k, b_k, b_n are the strides of op(a) and op(b).
 __kernel GROUP void matmul_naive(__global const float* restrict a, __global const float* restrict b,
                                  __global const float* restrict bias, __global float* restrict y,
-                                 int has_bias, EPILOGUE, int M, int N, int K, int a_m, int a_k,
-                                 int b_k, int b_n, int items, int chunk) {
+                                 const MatmulParams args, __global const float* restrict residual,
+                                 const EpilogueParams epilogue, int items, int chunk) {
+  const int M = args.M, N = args.N, K = args.K;
   FOR_ITEMS(i) {
     const int n = i % N, m = i / N % M;
     const size_t batch = i / N / M;
-    __global const float* row = a + batch * M * K + (size_t)m * a_m;
-    __global const float* column = b + batch * K * N + (size_t)n * b_n;
-    float sum = has_bias ? bias[n] : 0.0f;
+    __global const float* row = a + batch * M * K + (size_t)m * args.a_m;
+    __global const float* column = b + batch * K * N + (size_t)n * args.b_n;
+    float sum = args.has_bias ? bias[n] : 0.0f;
     for (int k = 0; k < K; ++k)
-      sum = MULTIPLY_ADD(row[(size_t)k * a_k], column[(size_t)k * b_k], sum);
-    y[i] = finished_element(sum, i, EPILOGUE_ARGUMENTS);
+      sum = MULTIPLY_ADD(row[(size_t)k * args.a_k], column[(size_t)k * args.b_k], sum);
+    y[i] = finished_element(sum, i, residual, epilogue);
   }
 }
 
 // An item is one element of y.
 __kernel GROUP void matmul_finish(__global const float* restrict bias, __global float* restrict y,
-                                  int has_bias, EPILOGUE, int N, int items, int chunk) {
+                                  const MatmulFinishParams args,
+                                  __global const float* restrict residual,
+                                  const EpilogueParams epilogue, int items, int chunk) {
+  const int N = args.N;
   FOR_ITEMS(i) {
-    y[i] = finished_element(y[i] + (has_bias ? bias[i % N] : 0.0f), i, EPILOGUE_ARGUMENTS);
+    y[i] = finished_element(y[i] + (args.has_bias ? bias[i % N] : 0.0f), i, residual, epilogue);
   }
 }

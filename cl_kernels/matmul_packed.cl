@@ -6,6 +6,7 @@
 // stay in the cache; a register tile is TILE_M rows x NV vectors of columns, its sums wait in
 // `part`.
 #include "common.h"
+#include "matmul_params.h"
 
 #ifndef NV
 #define NV 2  // vectors of columns in a tile
@@ -20,28 +21,30 @@
 // packed[batch, panel, k, width]: lines i of the matrix have elements i*line + k*step, where one of
 // the two strides is 1. An item is V elements along k of one panel.
 __kernel GROUP void matmul_pack(__global const float* restrict from,
-                                __global float* restrict packed, int lines, int K, int line,
-                                int step, int width, int items, int chunk) {
-  const int parts = (K + V - 1) / V, panels = (lines + width - 1) / width;
+                                __global float* restrict packed, const MatmulPackParams args,
+                                int items, int chunk) {
+  const int K = args.K;
+  const int parts = (K + V - 1) / V, panels = (args.lines + args.width - 1) / args.width;
   FOR_ITEMS(item) {
     const int k = item % parts * V, count = min(K - k, V), panel = item / parts % panels;
     const size_t batch = item / parts / panels;
-    const int whole = min(lines - panel * width, width);
-    __global const float* source =
-        from + batch * lines * K + (size_t)panel * width * line + (size_t)k * step;
-    __global float* to = packed + ((batch * panels + panel) * K + k) * width;
-    if (step == 1) {
-      for (int i = 0; i < width; ++i) {
+    const int whole = min(args.lines - panel * args.width, args.width);
+    __global const float* source = from + batch * args.lines * K +
+                                   (size_t)panel * args.width * args.line + (size_t)k * args.step;
+    __global float* to = packed + ((batch * panels + panel) * K + k) * args.width;
+    if (args.step == 1) {
+      for (int i = 0; i < args.width; ++i) {
         float values[V];
-        STORE(i < whole ? load_lanes(source + (size_t)i * line, count) : (floatv)(0.0f), values);
-        for (int j = 0; j < count; ++j) to[j * width + i] = values[j];
+        STORE(i < whole ? load_lanes(source + (size_t)i * args.line, count) : (floatv)(0.0f),
+              values);
+        for (int j = 0; j < count; ++j) to[j * args.width + i] = values[j];
       }
-    } else if (width % V == 0) {
-      for (int j = 0; j < count; ++j, source += step, to += width)
-        for (int i = 0; i < width; i += V) STORE(load_lanes(source + i, whole - i), to + i);
+    } else if (args.width % V == 0) {
+      for (int j = 0; j < count; ++j, source += args.step, to += args.width)
+        for (int i = 0; i < args.width; i += V) STORE(load_lanes(source + i, whole - i), to + i);
     } else {
-      for (int j = 0; j < count; ++j, source += step, to += width)
-        for (int i = 0; i < width; ++i) to[i] = i < whole ? source[i] : 0.0f;
+      for (int j = 0; j < count; ++j, source += args.step, to += args.width)
+        for (int i = 0; i < args.width; ++i) to[i] = i < whole ? source[i] : 0.0f;
     }
   }
 }
@@ -57,7 +60,8 @@ static inline void multiply_tile(__global const float* restrict a, __global cons
                                  int count, __global float* restrict part, bool is_first,
                                  bool is_last, __global const float* restrict bias, bool has_bias,
                                  __global float* restrict y, size_t at, int rows, int columns,
-                                 int N, EPILOGUE) {
+                                 int N, __global const float* restrict residual,
+                                 const EpilogueParams epilogue) {
   floatv sums[TILE_M][NV];
   UNROLL(TILE_M)
   for (int i = 0; i < TILE_M; ++i) UNROLL(NV)
@@ -84,7 +88,7 @@ static inline void multiply_tile(__global const float* restrict a, __global cons
       if (!is_last)
         STORE(sums[i][v], part + i * BLOCK + v * V);
       else if (i < rows)
-        store_result(finished(sums[i][v] + added, to, lanes, EPILOGUE_ARGUMENTS), y + to, lanes);
+        store_result(finished(sums[i][v] + added, to, lanes, residual, epilogue), y + to, lanes);
     }
   }
 }
@@ -94,23 +98,28 @@ __kernel TILE_GROUP void matmul_packed(__global const float* restrict a,
                                        __global const float* restrict b,
                                        __global const float* restrict bias,
                                        __global float* restrict y, __global float* restrict part,
-                                       int has_bias, int M, int N, int K, int k_block, int a_share,
-                                       int b_share, EPILOGUE) {
+                                       const MatmulPackedParams args,
+                                       __global const float* restrict residual,
+                                       const EpilogueParams epilogue) {
+  const int M = args.M, N = args.N, K = args.K;
   const int a_panels = (M + TILE_M - 1) / TILE_M, b_panels = (N + BLOCK - 1) / BLOCK;
-  const int first_a = (int)get_global_id(0) * a_share, last_a = min(first_a + a_share, a_panels);
-  const int first_b = (int)get_global_id(1) * b_share, last_b = min(first_b + b_share, b_panels);
+  const int first_a = (int)get_global_id(0) * args.a_share,
+            last_a = min(first_a + args.a_share, a_panels);
+  const int first_b = (int)get_global_id(1) * args.b_share,
+            last_b = min(first_b + args.b_share, b_panels);
   const size_t batch = get_global_id(2);
   const size_t item =
       (batch * get_global_size(1) + get_global_id(1)) * get_global_size(0) + get_global_id(0);
-  __global float* own = part + item * a_share * b_share * TILE_M * BLOCK;
-  for (int k = 0; k < K; k += k_block)
+  __global float* own = part + item * args.a_share * args.b_share * TILE_M * BLOCK;
+  for (int k = 0; k < K; k += args.k_block)
     for (int panel_b = first_b; panel_b < last_b; ++panel_b)
       for (int panel_a = first_a; panel_a < last_a; ++panel_a) {
         const int m = panel_a * TILE_M, n = panel_b * BLOCK;
-        const int tile = (panel_b - first_b) * a_share + panel_a - first_a;
+        const int tile = (panel_b - first_b) * args.a_share + panel_a - first_a;
         multiply_tile(a + ((batch * a_panels + panel_a) * K + k) * TILE_M,
-                      b + ((batch * b_panels + panel_b) * K + k) * BLOCK, min(k_block, K - k),
-                      own + tile * TILE_M * BLOCK, k == 0, k + k_block >= K, bias + n, has_bias, y,
-                      (batch * M + m) * N + n, M - m, N - n, N, EPILOGUE_ARGUMENTS);
+                      b + ((batch * b_panels + panel_b) * K + k) * BLOCK, min(args.k_block, K - k),
+                      own + tile * TILE_M * BLOCK, k == 0, k + args.k_block >= K, bias + n,
+                      args.has_bias, y, (batch * M + m) * N + n, M - m, N - n, N, residual,
+                      epilogue);
       }
 }

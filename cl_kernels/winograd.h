@@ -88,7 +88,8 @@ static inline void transform_taps(const floatv* filter, __global float* restrict
 // The results at (p, q) and behind of V channels, the first at y[at], from products[position].
 static inline void finish_tile(__global const float* restrict products, int position, floatv bias,
                                __global float* restrict y, size_t at, int p, int q, int P, int Q,
-                               int outs, int count, EPILOGUE) {
+                               int outs, int count, __global const float* restrict residual,
+                               const EpilogueParams epilogue) {
   floatv sums[POSITIONS], rows[RESULTS * EDGE], results[RESULTS];
   UNROLL(POSITIONS)
   for (int i = 0; i < POSITIONS; ++i) sums[i] = LOAD(products + i * position);
@@ -101,7 +102,7 @@ static inline void finish_tile(__global const float* restrict products, int posi
     for (int s = 0; s < RESULTS; ++s)
       if (p + r < P && q + s < Q) {
         const size_t to = at + ((size_t)(p + r) * Q + q + s) * outs;
-        store_lanes(finished(results[s] + bias, to, count, EPILOGUE_ARGUMENTS), y + to, count);
+        store_lanes(finished(results[s] + bias, to, count, residual, epilogue), y + to, count);
       }
   }
 }

@@ -19,12 +19,13 @@ Lowering::Preparation filters_preparation(Lowering& l, bool with_bias) {
 Epilogue epilogue_of(Lowering& l) {
   const std::size_t residual = epilogue_inputs(l).residual;
   const Clamp clamp = activation_clamp(l.attributes());
-  return {residual > 0 ? l.input(residual) : l.unused(), residual > 0, clamp.low, clamp.high};
+  return {residual > 0 ? l.input(residual) : l.unused(),
+          {.has_residual = residual > 0, .low = clamp.low, .high = clamp.high}};
 }
 
 Epilogue no_epilogue(Lowering& l) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
-  return {l.unused(), false, -infinity, infinity};
+  return {l.unused(), {.has_residual = 0, .low = -infinity, .high = infinity}};
 }
 
 }  // namespace tessera::opencl

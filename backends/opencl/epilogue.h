@@ -15,7 +15,7 @@ Bias bias_of(Lowering& l);
 /// For launches that put filters, input 1, and perhaps the bias in another order.
 Lowering::Preparation filters_preparation(Lowering& l, bool with_bias);
 
-/// The arguments EPILOGUE of cl_kernels/common.h.
+/// The arguments `residual` and `epilogue` of cl_kernels/common.h.
 Epilogue epilogue_of(Lowering& l);
 /// Nothing is added, nothing cut off: for sums that are parts of results.
 Epilogue no_epilogue(Lowering& l);

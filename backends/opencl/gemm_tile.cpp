@@ -90,6 +90,17 @@ Parameters as_parameters(const GemmTile& tile) {
 
 }  // namespace
 
+MatmulParams matmul_params(const Lowering& l, const MatmulGeometry& g, const Bias& bias) {
+  return {.has_bias = bias.there,
+          .M = l.to_int(g.M),
+          .N = l.to_int(g.N),
+          .K = l.to_int(g.K),
+          .a_m = l.to_int(g.transpose_a ? 1 : g.K),
+          .a_k = l.to_int(g.transpose_a ? g.M : 1),
+          .b_k = l.to_int(g.transpose_b ? 1 : g.N),
+          .b_n = l.to_int(g.transpose_b ? g.K : 1)};
+}
+
 std::string refuse_gemm_tile(const Lowering& l) {
   if (l.traits().is_cpu) return "made for devices with local memory of their own";
   constexpr std::size_t items = 128;  // in the largest work-group of choose_gemm_tile
@@ -185,7 +196,10 @@ void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
   if (pieces.count == 1) return;
   const Bias bias = bias_of(l);
   l.launch_items(file, l.defines(), "matmul_local_finish", elements, 64, parts, bias.buffer,
-                 l.output(0), bias.there, epilogue_of(l), l.to_int(N), l.to_int(pieces.count));
+                 l.output(0),
+                 MatmulFinishParams{
+                     .has_bias = bias.there, .N = l.to_int(N), .slices = l.to_int(pieces.count)},
+                 epilogue_of(l));
 }
 
 void launch_sums(Lowering& l, const GemmTile& tile, const GemmPieces& pieces,
@@ -193,10 +207,8 @@ void launch_sums(Lowering& l, const GemmTile& tile, const GemmPieces& pieces,
   const Defines defines = gemm_defines(l, tile, {!g.transpose_a, g.transpose_a ? g.M : g.K},
                                        {g.transpose_b, g.transpose_b ? g.K : g.N}, g.N);
   l.launch(file, defines, "matmul_local", gemm_range(tile, g.batch, g.M, g.N, pieces), product.a,
-           product.b, product.bias.buffer, product.y, product.bias.there, l.to_int(g.M),
-           l.to_int(g.N), l.to_int(g.K), l.to_int(g.transpose_a ? 1 : g.K),
-           l.to_int(g.transpose_a ? g.M : 1), l.to_int(g.transpose_b ? 1 : g.N),
-           l.to_int(g.transpose_b ? g.K : 1), l.to_int(pieces.terms), product.epilogue);
+           product.b, product.bias.buffer, product.y, matmul_params(l, g, product.bias),
+           l.to_int(pieces.terms), product.epilogue);
 }
 
 void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, const cl::Buffer& a,
@@ -205,7 +217,12 @@ void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, con
   const GemmPieces pieces = split_terms(l, tile, g.batch, g.M, g.N, g.K);
   const std::int64_t elements = g.batch * g.M * g.N;
   const cl::Buffer sums = gemm_result(l, pieces, elements);
-  launch_sums(l, tile, pieces, g, {a, b, gemm_bias(l, pieces), gemm_epilogue(l, pieces), sums});
+  launch_sums(l, tile, pieces, g,
+              {.a = a,
+               .b = b,
+               .bias = gemm_bias(l, pieces),
+               .epilogue = gemm_epilogue(l, pieces),
+               .y = sums});
   finish_gemm(l, pieces, sums, elements, g.N);
 }
 

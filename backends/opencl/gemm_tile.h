@@ -10,6 +10,10 @@
 
 namespace tessera::opencl {
 
+#include "cl_kernels/params/matmul_params.h"
+
+MatmulParams matmul_params(const Lowering& l, const MatmulGeometry& g, const Bias& bias);
+
 /// A work-group makes m x n results, k terms at a time; a work-item item_m x item_n of them.
 struct GemmTile {
   std::int64_t m, n, k, item_m, item_n;

@@ -27,27 +27,32 @@ struct Launch {
   }
 };
 
-/// The parameters EPILOGUE of a kernel (cl_kernels/common.h).
+#include "cl_kernels/params/epilogue_params.h"
+
+/// The parameters `residual` and `epilogue` of a kernel (cl_kernels/common.h).
 struct Epilogue {
   cl::Buffer residual;
-  cl_int has_residual;
-  cl_float low, high;
+  EpilogueParams params;
 };
 
 /// Sets the parameters that one argument stands for, from `index` on; moves `index` behind them.
+/// Structures (cl_kernels/params/) are passed by value.
 template <class Argument>
 void set_argument(cl::Kernel& kernel, cl_uint& index, const Argument& argument) {
+  if constexpr (std::is_class_v<Argument> && std::is_aggregate_v<Argument>) {
+    static_assert(std::is_standard_layout_v<Argument> && std::is_trivially_copyable_v<Argument>);
+    static_assert(alignof(Argument) == 4 && sizeof(Argument) % 4 == 0,
+                  "members of 4 bytes, which host and kernel lay out alike");
+  }
   kernel.setArg(index++, argument);
 }
 inline void set_argument(cl::Kernel& kernel, cl_uint& index, const Epilogue& epilogue) {
-  kernel.setArg(index++, epilogue.residual);
-  kernel.setArg(index++, epilogue.has_residual);
-  kernel.setArg(index++, epilogue.low);
-  kernel.setArg(index++, epilogue.high);
+  set_argument(kernel, index, epilogue.residual);
+  set_argument(kernel, index, epilogue.params);
 }
 template <class Argument>
 cl_uint parameter_count(const Argument&) {
-  return std::is_same_v<Argument, Epilogue> ? 4 : 1;
+  return std::is_same_v<Argument, Epilogue> ? 2 : 1;
 }
 
 /// Arguments whose number is not known to the compiler, those of a custom op.
@@ -64,8 +69,8 @@ inline cl_uint parameter_count(const ArgumentList& list) {
 void check_range(const Range& range, const cl::Kernel& kernel, const cl::Device& device,
                  const Traits& traits, std::string_view name);
 
-/// `arguments` are buffers, cl_int, cl_float, Epilogue and ArgumentList, in the order of the
-/// kernel's parameters.
+/// `arguments` are buffers, structures of cl_kernels/params/, cl_int, cl_uint, cl_float, Epilogue
+/// and ArgumentList, in the order of the kernel's parameters.
 template <class... Arguments>
 Launch make_launch(cl::Kernel kernel, const Range& range, const cl::Device& device,
                    const Traits& traits, std::string_view name, const Arguments&... arguments) {

@@ -46,8 +46,8 @@ void lower_tile(Lowering& l) {
     constexpr std::int64_t tile = 4;
     defines.set("TILE_M", tile).set("TILE_N", tile);
     l.launch("matmul.cl", defines, "matmul_dots", {{tiles(g.M, tile), tiles(g.N, tile), batch}},
-             l.input(0), l.input(1), bias.buffer, l.output(0), bias.there, l.to_int(g.M),
-             l.to_int(g.N), l.to_int(g.K), epilogue_of(l));
+             l.input(0), l.input(1), bias.buffer, l.output(0), matmul_params(l, g, bias),
+             epilogue_of(l));
     return;
   }
   const std::int64_t tile_m = l.parameter("tile_m", usual_tile_m(l));
@@ -55,19 +55,15 @@ void lower_tile(Lowering& l) {
   defines.set("TILE_M", tile_m).set("TILE_N", 4).set("NV", vectors);
   l.launch("matmul.cl", defines, "matmul_rows",
            {{tiles(g.M, tile_m), tiles(g.N, vectors * l.width()), batch}}, l.input(0), l.input(1),
-           bias.buffer, l.output(0), bias.there, l.to_int(g.M), l.to_int(g.N), l.to_int(g.K),
-           l.to_int(g.transpose_a ? 1 : g.K), l.to_int(g.transpose_a ? g.M : 1),
-           l.elements(l.input_spec(1)), epilogue_of(l));
+           bias.buffer, l.output(0), matmul_params(l, g, bias), l.elements(l.input_spec(1)),
+           epilogue_of(l));
 }
 
 void lower_naive(Lowering& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   const Bias bias = bias_of(l);
   l.launch_items("matmul.cl", l.defines(), "matmul_naive", g.batch * g.M * g.N, 64, l.input(0),
-                 l.input(1), bias.buffer, l.output(0), bias.there, epilogue_of(l), l.to_int(g.M),
-                 l.to_int(g.N), l.to_int(g.K), l.to_int(g.transpose_a ? 1 : g.K),
-                 l.to_int(g.transpose_a ? g.M : 1), l.to_int(g.transpose_b ? 1 : g.N),
-                 l.to_int(g.transpose_b ? g.K : 1));
+                 l.input(1), bias.buffer, l.output(0), matmul_params(l, g, bias), epilogue_of(l));
 }
 
 bool is_empty(const MatmulGeometry& g) { return g.batch * g.M * g.N * g.K == 0; }
@@ -160,8 +156,11 @@ void lower_clblast(Lowering& l) {
   l.call(product);
   const Bias bias = bias_of(l);
   if (l.input_count() > 2 || l.attributes().has("activation"))
-    l.launch_items("matmul.cl", l.defines(), "matmul_finish", l.output_spec(0).elements(), 64,
-                   bias.buffer, l.output(0), bias.there, epilogue_of(l), l.to_int(product.g.N));
+    l.launch_items(
+        "matmul.cl", l.defines(), "matmul_finish", l.output_spec(0).elements(), 64, bias.buffer,
+        l.output(0),
+        MatmulFinishParams{.has_bias = bias.there, .N = l.to_int(product.g.N), .slices = 1},
+        epilogue_of(l));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Large matrix products on CPUs, of operands laid out in panels.
 #include <algorithm>
 
+#include "backends/opencl/gemm_tile.h"
 #include "backends/opencl/matmul.h"
 #include "backends/opencl/register_tiles.h"
 
@@ -28,8 +29,12 @@ RegisterTile usual_tile(const Lowering& l) {
 cl::Buffer packed(Lowering& l, const Defines& defines, const cl::Buffer& from, const Panels& p) {
   const cl::Buffer to = l.workspace(float_bytes(p.batch * p.count() * p.width * p.K));
   l.launch_items(file, defines, "matmul_pack", p.batch * p.count() * ceil_div(p.K, l.width()), 4,
-                 from, to, l.to_int(p.lines), l.to_int(p.K), l.to_int(p.line), l.to_int(p.step),
-                 l.to_int(p.width));
+                 from, to,
+                 MatmulPackParams{.lines = l.to_int(p.lines),
+                                  .K = l.to_int(p.K),
+                                  .line = l.to_int(p.line),
+                                  .step = l.to_int(p.step),
+                                  .width = l.to_int(p.width)});
   return to;
 }
 
@@ -61,8 +66,18 @@ void lower_matmul_packed(Lowering& l) {
   const std::int64_t tile_vectors = l.parameter("vectors", usual_tile(l).vectors);
   const std::int64_t block = tile_vectors * l.width();
   const Defines defines = l.defines().set("TILE_M", tile_rows).set("NV", tile_vectors);
-  const Panels a = {g.batch, g.M, g.K, g.transpose_a ? 1 : g.K, g.transpose_a ? g.M : 1, tile_rows};
-  const Panels b = {g.batch, g.N, g.K, g.transpose_b ? g.K : 1, g.transpose_b ? 1 : g.N, block};
+  const Panels a = {.batch = g.batch,
+                    .lines = g.M,
+                    .K = g.K,
+                    .line = g.transpose_a ? 1 : g.K,
+                    .step = g.transpose_a ? g.M : 1,
+                    .width = tile_rows};
+  const Panels b = {.batch = g.batch,
+                    .lines = g.N,
+                    .K = g.K,
+                    .line = g.transpose_b ? g.K : 1,
+                    .step = g.transpose_b ? 1 : g.N,
+                    .width = block};
   const cl::Buffer packed_a = packed(l, defines, l.input(0), a);
   const cl::Buffer packed_b = [&] {
     const auto preparation = filters_preparation(l, false);
@@ -80,8 +95,14 @@ void lower_matmul_packed(Lowering& l) {
   l.launch(file, defines, "matmul_packed",
            {{static_cast<std::size_t>(a_shares), static_cast<std::size_t>(b_shares),
              static_cast<std::size_t>(g.batch)}},
-           packed_a, packed_b, bias.buffer, l.output(0), part, bias.there, l.to_int(g.M),
-           l.to_int(g.N), l.to_int(g.K), l.to_int(k_block), l.to_int(a_share), l.to_int(b_share),
+           packed_a, packed_b, bias.buffer, l.output(0), part,
+           MatmulPackedParams{.has_bias = bias.there,
+                              .M = l.to_int(g.M),
+                              .N = l.to_int(g.N),
+                              .K = l.to_int(g.K),
+                              .k_block = l.to_int(k_block),
+                              .a_share = l.to_int(a_share),
+                              .b_share = l.to_int(b_share)},
            epilogue_of(l));
 }
 

@@ -322,10 +322,11 @@ TEST_CASE("launches are checked") {
                   device->cl_device(), device->traits(), "matmul_finish", arguments...);
     };
     const cl::Buffer buffer(device->context(), CL_MEM_READ_WRITE, 64);
-    const Epilogue epilogue = {buffer, 0, 0, 1};
-    CHECK_NOTHROW(make({}, buffer, buffer, 1, epilogue, 1, 1, 1));
-    CHECK_THROWS_WITH_AS(make({}, buffer, buffer, 1, epilogue, 1, 1),
-                         doctest::Contains("'matmul_finish' takes 10 arguments, found 9"), Error);
+    const Epilogue epilogue = {buffer, {.has_residual = 0, .low = 0, .high = 1}};
+    const MatmulFinishParams params = {.has_bias = 1, .N = 1, .slices = 1};
+    CHECK_NOTHROW(make({}, buffer, buffer, params, epilogue, 1, 1));
+    CHECK_THROWS_WITH_AS(make({}, buffer, buffer, params, epilogue, 1),
+                         doctest::Contains("'matmul_finish' takes 7 arguments, found 6"), Error);
     CHECK_THROWS_WITH_AS(make({{1, 1, 1}, {device->traits().max_work_items[0] + 1, 1, 1}}, buffer,
                               buffer, 1, epilogue, 1, 1, 1),
                          doctest::Contains("expected at most"), Error);
