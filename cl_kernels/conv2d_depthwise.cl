@@ -5,6 +5,7 @@
 // weight first + t*next. Lane k of the result takes source channel (k*lane_mul + j) / lane_div for
 // each j below depth: with M filters a channel that is k / M forwards and k*M + j backwards.
 #include "common.h"
+#include "conv2d_depthwise_params.h"
 
 #ifndef PIXELS
 #define PIXELS 4  // of a row of the result, made by one item
@@ -13,18 +14,19 @@
 
 // An item is one row of the packed weights: those of all result channels for one tap and j. The
 // last row is the bias.
-__kernel GROUP void conv2d_depthwise_pack(__global const float* restrict w,
-                                          __global const float* restrict b,
-                                          __global float* restrict packed, int has_bias, int taps,
-                                          int depth, int channels, int width, int items,
+__kernel GROUP void conv2d_depthwise_pack(__global const float* restrict filter,
+                                          __global const float* restrict bias,
+                                          __global float* restrict packed,
+                                          const Conv2dDepthwisePackParams args, int items,
                                           int chunk) {
   FOR_ITEMS(i) {
-    const int tap = i / depth, j = i % depth;
-    for (int k = 0; k < width; ++k) {
+    const int tap = i / args.depth, j = i % args.depth;
+    for (int k = 0; k < args.width; ++k) {
       float value = 0.0f;
-      if (k < channels && tap < taps) value = w[(size_t)(k * depth + j) * taps + tap];
-      if (k < channels && tap == taps && has_bias) value = b[k];
-      packed[(size_t)i * width + k] = value;
+      if (k < args.channels && tap < args.taps)
+        value = filter[(size_t)(k * args.depth + j) * args.taps + tap];
+      if (k < args.channels && tap == args.taps && args.has_bias) value = bias[k];
+      packed[(size_t)i * args.width + k] = value;
     }
   }
 }
@@ -41,81 +43,79 @@ static inline floatv channels_of(__global const float* pixel, int channel, int c
 // Adds tap `w` to PIXELS sums: pixel t takes from[offset + t*step] if its column, first + t*stride,
 // is among W.
 static inline void add_tap(floatv* sums, __global const float* restrict from, int offset, int step,
-                           floatv w, int first, int stride, int W) {
+                           floatv weight, int first, int stride, int W) {
   if (first >= 0 && first + (PIXELS - 1) * stride < W) {
     UNROLL(PIXELS)
     for (int t = 0; t < PIXELS; ++t)
-      sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), w, sums[t]);
+      sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), weight, sums[t]);
     return;
   }
   UNROLL(PIXELS)
   for (int t = 0; t < PIXELS; ++t)
     if (first + t * stride >= 0 && first + t * stride < W)
-      sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), w, sums[t]);
+      sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), weight, sums[t]);
 }
 
 // The same for the first `count` channels, which need not be those of the result.
-static inline void add_mapped_tap(floatv* sums, __global const float* restrict from, int ins,
-                                  floatv w, int first, int stride, int W, int channel, int count,
-                                  int j, int mul, int div) {
+static inline void add_mapped_tap(floatv* sums, __global const float* restrict from, int C,
+                                  floatv weight, int first, int stride, int W, int channel,
+                                  int count, int j, int mul, int div) {
   UNROLL(PIXELS)
   for (int t = 0; t < PIXELS; ++t) {
-    const int column = first + t * stride;
-    if (column >= 0 && column < W)
-      sums[t] = MULTIPLY_ADD(channels_of(from + (size_t)column * ins, channel, count, j, mul, div),
-                             w, sums[t]);
+    const int w = first + t * stride;
+    if (w >= 0 && w < W)
+      sums[t] = MULTIPLY_ADD(channels_of(from + (size_t)w * C, channel, count, j, mul, div), weight,
+                             sums[t]);
   }
 }
 
 // An item is PIXELS pixels of a row times V channels.
 __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
                                      __global const float* restrict packed,
-                                     __global float* restrict y, int H, int W, int ins, int P,
-                                     int Q, int outs, int taps_r, int taps_s, int all_taps,
-                                     int depth, int lane_mul, int lane_div, int base_h,
-                                     int stride_h, int step_h, int base_w, int stride_w, int step_w,
-                                     int tap_base, int tap_r, int tap_s, int y_base, int y_n,
-                                     int y_p, int y_q, __global const float* restrict residual,
+                                     __global float* restrict y, const Conv2dDepthwiseParams args,
+                                     __global const float* restrict residual,
                                      const EpilogueParams epilogue, int items, int chunk) {
-  const int vectors = (outs + V - 1) / V, tiles = (Q + PIXELS - 1) / PIXELS, width = vectors * V;
-  const bool lanes_match = depth == 1 && lane_mul == 1 && lane_div == 1;
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, K = args.K, R = args.R,
+            S = args.S;
+  const int vectors = (K + V - 1) / V, tiles = (Q + PIXELS - 1) / PIXELS, width = vectors * V;
+  const bool lanes_match = args.depth == 1 && args.lane_mul == 1 && args.lane_div == 1;
   // Counted on from item to item: divisions would take as long as the sums.
   const int begin = (int)get_global_id(0) * chunk;
   int channel = begin % vectors * V, q = begin / vectors % tiles * PIXELS;
   int p = begin / vectors / tiles % P, n = begin / vectors / tiles / P;
   FOR_ITEMS(i) {
-    const int count = outs - channel;
+    const int count = K - channel;
     const bool is_plain = lanes_match && count >= V;
     floatv sums[PIXELS];
     UNROLL(PIXELS)
     for (int t = 0; t < PIXELS; ++t)
-      sums[t] = LOAD(packed + (size_t)all_taps * depth * width + channel);
-    for (int r = 0; r < taps_r; ++r) {
-      const int h = base_h + p * stride_h + r * step_h;
+      sums[t] = LOAD(packed + (size_t)args.all_taps * args.depth * width + channel);
+    for (int r = 0; r < R; ++r) {
+      const int h = args.h_base + p * args.h_stride + r * args.h_step;
       if (h < 0 || h >= H) continue;
-      __global const float* from = x + ((size_t)n * H + h) * W * ins;
-      for (int s = 0; s < taps_s; ++s) {
-        const int first = base_w + q * stride_w + s * step_w,
-                  tap = tap_base + r * tap_r + s * tap_s;
-        __global const float* weights = packed + (size_t)tap * depth * width + channel;
+      __global const float* from = x + ((size_t)n * H + h) * W * C;
+      for (int s = 0; s < S; ++s) {
+        const int first = args.w_base + q * args.w_stride + s * args.w_step,
+                  tap = args.tap_base + r * args.tap_r + s * args.tap_s;
+        __global const float* weights = packed + (size_t)tap * args.depth * width + channel;
         if (is_plain)
-          add_tap(sums, from, first * ins + channel, stride_w * ins, LOAD(weights), first, stride_w,
-                  W);
+          add_tap(sums, from, first * C + channel, args.w_stride * C, LOAD(weights), first,
+                  args.w_stride, W);
         else
-          for (int j = 0; j < depth; ++j)
-            add_mapped_tap(sums, from, ins, LOAD(weights + j * width), first, stride_w, W, channel,
-                           count, j, lane_mul, lane_div);
+          for (int j = 0; j < args.depth; ++j)
+            add_mapped_tap(sums, from, C, LOAD(weights + j * width), first, args.w_stride, W,
+                           channel, count, j, args.lane_mul, args.lane_div);
       }
     }
-    const size_t first = y_base + (size_t)n * y_n + p * y_p + q * y_q + channel;
+    const size_t first = args.y_base + (size_t)n * args.y_n + p * args.y_p + q * args.y_q + channel;
     UNROLL(PIXELS)
     for (int t = 0; t < PIXELS; ++t)
       if (q + t < Q) {
-        const size_t at = first + (size_t)t * y_q;
+        const size_t at = first + (size_t)t * args.y_q;
         store_lanes(finished(sums[t], at, count, residual, epilogue), y + at, count);
       }
     channel += V;
-    if (channel < outs) continue;
+    if (channel < K) continue;
     channel = 0;
     q += PIXELS;
     if (q < Q) continue;
@@ -156,9 +156,9 @@ static inline void add_mapped_row(floatv* sums, __global const float* restrict x
     const floatv gradient = load_lanes(dy, count);
     UNROLL(TAPS)
     for (int t = 0; t < TAPS; ++t) {
-      const int column = first + t * dilation;
-      if (t < taps && column >= 0 && column < W)
-        sums[t] = MULTIPLY_ADD(channels_of(x + (size_t)column * C, channel, count, 0, 1, K / C),
+      const int w = first + t * dilation;
+      if (t < taps && w >= 0 && w < W)
+        sums[t] = MULTIPLY_ADD(channels_of(x + (size_t)w * C, channel, count, 0, 1, K / C),
                                gradient, sums[t]);
     }
   }
@@ -167,29 +167,29 @@ static inline void add_mapped_row(floatv* sums, __global const float* restrict x
 // part[piece, tap, k]: an item is V filters times TAPS taps of a row of one piece of `length` rows.
 __kernel GROUP void conv2d_depthwise_dw(__global const float* restrict x,
                                         __global const float* restrict dy,
-                                        __global float* restrict part, int rows, int length, int H,
-                                        int W, int C, int P, int Q, int K, int R, int S,
-                                        int stride_h, int stride_w, int padding_h, int padding_w,
-                                        int dilation_h, int dilation_w, int items, int chunk) {
+                                        __global float* restrict part,
+                                        const Conv2dDepthwiseDwParams args, int items, int chunk) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, K = args.K, R = args.R,
+            S = args.S;
   const int vectors = (K + V - 1) / V, groups = (S + TAPS - 1) / TAPS;
   FOR_ITEMS(i) {
     const int channel = i % vectors * V, count = K - channel, s = i / vectors % groups * TAPS;
     const int r = i / vectors / groups % R, piece = i / vectors / groups / R;
-    const int first = s * dilation_w - padding_w;
+    const int first = s * args.dilation_w - args.padding_w;
     floatv sums[TAPS];
     UNROLL(TAPS)
     for (int t = 0; t < TAPS; ++t) sums[t] = (floatv)(0.0f);
-    const int end = min((piece + 1) * length, rows);
-    for (int row = piece * length; row < end; ++row) {
-      const int h = row % P * stride_h + r * dilation_h - padding_h;
+    const int end = min((piece + 1) * args.length, args.rows);
+    for (int row = piece * args.length; row < end; ++row) {
+      const int h = row % P * args.stride_h + r * args.dilation_h - args.padding_h;
       if (h < 0 || h >= H) continue;
       __global const float* from = x + ((size_t)(row / P) * H + h) * W * C;
       __global const float* gradients = dy + (size_t)row * Q * K + channel;
       if (K == C && count >= V && s + TAPS <= S)
-        add_row(sums, from + channel, gradients, Q, W, C, K, first, stride_w, dilation_w);
+        add_row(sums, from + channel, gradients, Q, W, C, K, first, args.stride_w, args.dilation_w);
       else
-        add_mapped_row(sums, from, gradients, Q, W, C, K, first, stride_w, dilation_w, S - s,
-                       channel, count);
+        add_mapped_row(sums, from, gradients, Q, W, C, K, first, args.stride_w, args.dilation_w,
+                       S - s, channel, count);
     }
     UNROLL(TAPS)
     for (int t = 0; t < TAPS; ++t)
@@ -200,18 +200,20 @@ __kernel GROUP void conv2d_depthwise_dw(__global const float* restrict x,
 
 // dw[k, tap] = sum over the pieces, in order. An item is V filters of one tap.
 __kernel GROUP void conv2d_depthwise_finish(__global const float* restrict part,
-                                            __global float* restrict dw, int K, int taps,
-                                            int pieces, int items, int chunk) {
+                                            __global float* restrict dw,
+                                            const Conv2dDepthwiseFinishParams args, int items,
+                                            int chunk) {
+  const int K = args.K;
   const int vectors = (K + V - 1) / V;
   FOR_ITEMS(i) {
     const int tap = i / vectors, channel = i % vectors * V;
     floatv sum = (floatv)(0.0f);
-    for (int piece = 0; piece < pieces; ++piece)
-      sum += LOAD(part + (size_t)(piece * taps + tap) * vectors * V + channel);
+    for (int piece = 0; piece < args.pieces; ++piece)
+      sum += LOAD(part + (size_t)(piece * args.taps + tap) * vectors * V + channel);
     float lanes[V];
     STORE(sum, lanes);
     UNROLL(V)
     for (int k = 0; k < V; ++k)
-      if (k < K - channel) dw[(size_t)(channel + k) * taps + tap] = lanes[k];
+      if (k < K - channel) dw[(size_t)(channel + k) * args.taps + tap] = lanes[k];
   }
 }

@@ -7,6 +7,7 @@
 // around it and room to read ROWS values past any weight; dy is as it came, or packed so that no
 // vector of output channels is cut off.
 #include "common.h"
+#include "conv2d_params.h"
 
 #ifndef NV
 #define NV 1  // vectors of output channels in a tile
@@ -23,14 +24,17 @@
 // packed[block, pixel] = BLOCK output channels, zeros past the last of a group. An item is a pixel
 // of a block.
 __kernel GROUP void conv2d_dw_pack(__global const float* restrict dy,
-                                   __global float* restrict packed, int pixels, int K, int outs,
-                                   int blocks, int items, int chunk) {
+                                   __global float* restrict packed, const Conv2dDwPackParams args,
+                                   int items, int chunk) {
+  const int K = args.K;
   FOR_ITEMS(i) {
-    const int block = i / pixels, channel = block % blocks * BLOCK;
-    __global const float* from = dy + (size_t)(i % pixels) * K + block / blocks * outs + channel;
+    const int block = i / args.pixels, channel = block % args.blocks * BLOCK;
+    __global const float* from =
+        dy + (size_t)(i % args.pixels) * K + block / args.blocks * args.outs + channel;
     UNROLL(NV)
     for (int v = 0; v < NV; ++v)
-      STORE(load_lanes(from + v * V, outs - channel - v * V), packed + (size_t)i * BLOCK + v * V);
+      STORE(load_lanes(from + v * V, args.outs - channel - v * V),
+            packed + (size_t)i * BLOCK + v * V);
   }
 }
 
@@ -76,42 +80,43 @@ static inline void add_rows(__global const float* restrict x, __global const flo
 // the blocks of output channels.
 __kernel TILE_GROUP void conv2d_dw_blocked(__global const float* restrict x,
                                            __global const float* restrict dy,
-                                           __global float* restrict part, int rows, int P, int Q,
-                                           int all_tiles, int share, int piece_rows, int block_rows,
-                                           int taps_r, int taps_s, int run, int blocks, int x_base,
-                                           int x_n, int x_p, int x_q, int x_r, int x_s, int x_group,
-                                           int dy_pixel, int dy_block) {
-  const int first = (int)get_global_id(0) * share, last = min(first + share, all_tiles);
-  const int piece = (int)get_global_id(1), begin = piece * piece_rows;
-  const int end = min(begin + piece_rows, rows), tiles = (run + ROWS - 1) / ROWS;
-  for (int row = begin; row < end; row += block_rows)
+                                           __global float* restrict part,
+                                           const Conv2dDwBlockedParams args) {
+  const int P = args.P, Q = args.Q, R = args.R, S = args.S;
+  const int first = (int)get_global_id(0) * args.share,
+            last = min(first + args.share, args.all_tiles);
+  const int piece = (int)get_global_id(1), begin = piece * args.piece_rows;
+  const int end = min(begin + args.piece_rows, args.rows), tiles = (args.run + ROWS - 1) / ROWS;
+  for (int row = begin; row < end; row += args.block_rows)
     for (int tile = first; tile < last; ++tile) {
-      const int j = tile % tiles * ROWS, s = tile / tiles % taps_s;
-      const int r = tile / tiles / taps_s % taps_r, block = tile / tiles / taps_s / taps_r;
-      add_rows(x + x_base + r * x_r + s * x_s + block / blocks * x_group + j,
-               dy + (size_t)block * dy_block,
-               part + ((size_t)piece * all_tiles + tile) * ROWS * BLOCK, row == begin, row,
-               min(row + block_rows, end), P, Q, x_n, x_p, x_q, dy_pixel);
+      const int j = tile % tiles * ROWS, s = tile / tiles % S;
+      const int r = tile / tiles / S % R, block = tile / tiles / S / R;
+      add_rows(
+          x + args.x_base + r * args.x_r + s * args.x_s + block / args.blocks * args.x_group + j,
+          dy + (size_t)block * args.dy_block,
+          part + ((size_t)piece * args.all_tiles + tile) * ROWS * BLOCK, row == begin, row,
+          min(row + args.block_rows, end), P, Q, args.x_n, args.x_p, args.x_q, args.dy_pixel);
     }
 }
 
 // dw[k, tap] = sum over pieces of part[piece, tap's tile, tap's row, k]. An item is V output
 // channels of one tap.
 __kernel GROUP void conv2d_dw_finish(__global const float* restrict part,
-                                     __global float* restrict dw, int taps, int run, int outs,
-                                     int blocks, int all_tiles, int pieces, int items, int chunk) {
-  const int tiles = (run + ROWS - 1) / ROWS, block_tiles = taps / run * tiles;
-  const size_t piece_size = (size_t)all_tiles * ROWS * BLOCK;
+                                     __global float* restrict dw, const Conv2dDwFinishParams args,
+                                     int items, int chunk) {
+  const int tiles = (args.run + ROWS - 1) / ROWS, block_tiles = args.taps / args.run * tiles;
+  const size_t piece_size = (size_t)args.all_tiles * ROWS * BLOCK;
   FOR_ITEMS(i) {
-    const int tap = i % taps, block = i / taps / NV, v = i / taps % NV;
-    const int channel = block % blocks * BLOCK + v * V;
-    const int tile = block * block_tiles + tap / run * tiles + tap % run / ROWS;
-    __global const float* from = part + ((size_t)tile * ROWS + tap % run % ROWS) * BLOCK + v * V;
+    const int tap = i % args.taps, block = i / args.taps / NV, v = i / args.taps % NV;
+    const int channel = block % args.blocks * BLOCK + v * V;
+    const int tile = block * block_tiles + tap / args.run * tiles + tap % args.run / ROWS;
+    __global const float* from =
+        part + ((size_t)tile * ROWS + tap % args.run % ROWS) * BLOCK + v * V;
     floatv sum = (floatv)(0.0f);
-    for (int piece = 0; piece < pieces; ++piece) sum += LOAD(from + piece * piece_size);
+    for (int piece = 0; piece < args.pieces; ++piece) sum += LOAD(from + piece * piece_size);
     float lanes[V];
     STORE(sum, lanes);
-    __global float* to = dw + (size_t)(block / blocks * outs + channel) * taps + tap;
-    for (int k = 0; k < min(V, outs - channel); ++k) to[(size_t)k * taps] = lanes[k];
+    __global float* to = dw + (size_t)(block / args.blocks * args.outs + channel) * args.taps + tap;
+    for (int k = 0; k < min(V, args.outs - channel); ++k) to[(size_t)k * args.taps] = lanes[k];
   }
 }

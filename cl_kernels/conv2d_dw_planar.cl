@@ -6,6 +6,7 @@
 // sums for each weight, then, image by image, the rows of dy and of x that it reads as planes [row,
 // channel, plane row] with zeros around. TAPS weights of all filters are summed in registers over
 // the rows of an image, lane by lane. The second kernel adds up pieces and lanes.
+#include "conv2d_planar_params.h"
 #include "planes.h"
 
 #ifndef OUTS
@@ -45,30 +46,31 @@ static inline void add_rows(__global const float* restrict x, __global const flo
 // of a row of a plane.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_dw_planar(
     __global const float* restrict x, __global const float* restrict dy,
-    __global float* restrict scratch, int N, int H, int W, int ins, int P, int Q, int R, int S,
-    int before_h, int before_w, int share, int x_row, int dy_row, int scratch_size) {
-  const int item = (int)get_global_id(0), taps = R * S * ins;
-  const int tiles = (taps + TAPS - 1) / TAPS, planes_row = ins * x_row;
-  __global float* sums = scratch + (size_t)item * scratch_size;
+    __global float* restrict scratch, const Conv2dDwPlanarParams args) {
+  const int N = args.N, H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, R = args.R,
+            S = args.S;
+  const int item = (int)get_global_id(0), taps = R * S * C;
+  const int tiles = (taps + TAPS - 1) / TAPS, planes_row = C * args.x_row;
+  __global float* sums = scratch + (size_t)item * args.scratch_size;
   __global float* gradients = sums + tiles * TAPS * OUTS * V;
-  __global float* planes = gradients + min(share, P) * OUTS * dy_row;
+  __global float* planes = gradients + min(args.share, P) * OUTS * args.dy_row;
   for (int i = 0; i < tiles * TAPS * OUTS * V; i += V) STORE((floatv)(0.0f), sums + i);
-  const int last = min((item + 1) * share, N * P);
-  for (int row = item * share; row < last;) {
+  const int last = min((item + 1) * args.share, N * P);
+  for (int row = item * args.share; row < last;) {
     const int n = row / P, p = row % P, rows = min(P - p, last - row);
     for (int i = 0; i < rows; ++i)
-      copy_planes(dy + (size_t)n * P * Q * OUTS, p + i, P, Q, OUTS, 0, dy_row,
-                  gradients + i * OUTS * dy_row);
+      copy_planes(dy + (size_t)n * P * Q * OUTS, p + i, P, Q, OUTS, 0, args.dy_row,
+                  gradients + i * OUTS * args.dy_row);
     for (int i = 0; i < rows + R - 1; ++i)
-      copy_planes(x + (size_t)n * H * W * ins, p + i - before_h, H, W, ins, before_w, x_row,
-                  planes + i * planes_row);
+      copy_planes(x + (size_t)n * H * W * C, p + i - args.before_h, H, W, C, args.before_w,
+                  args.x_row, planes + i * planes_row);
     for (int tile = 0; tile < tiles; ++tile) {
       int offsets[TAPS];
       for (int t = 0; t < TAPS; ++t) {
-        const int tap = min(tile * TAPS + t, taps - 1), c = tap % ins, s = tap / ins % S;
-        offsets[t] = tap / ins / S * planes_row + c * x_row + s;
+        const int tap = min(tile * TAPS + t, taps - 1), c = tap % C, s = tap / C % S;
+        offsets[t] = tap / C / S * planes_row + c * args.x_row + s;
       }
-      add_rows(planes, gradients, offsets, rows, planes_row, dy_row, Q,
+      add_rows(planes, gradients, offsets, rows, planes_row, args.dy_row, Q,
                sums + tile * TAPS * OUTS * V);
     }
     row += rows;
@@ -77,12 +79,14 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_dw_planar(
 
 // dw[k, tap] is the sum over pieces and lanes. An item is one weight.
 __kernel GROUP void conv2d_dw_planar_finish(__global const float* restrict scratch,
-                                            __global float* restrict dw, int taps, int pieces,
-                                            int scratch_size, int items, int chunk) {
+                                            __global float* restrict dw,
+                                            const Conv2dDwPlanarFinishParams args, int items,
+                                            int chunk) {
   FOR_ITEMS(i) {
-    __global const float* from = scratch + (i % taps * OUTS + i / taps) * V;
+    __global const float* from = scratch + (i % args.taps * OUTS + i / args.taps) * V;
     floatv sum = LOAD(from);
-    for (int piece = 1; piece < pieces; ++piece) sum += LOAD(from + (size_t)piece * scratch_size);
+    for (int piece = 1; piece < args.pieces; ++piece)
+      sum += LOAD(from + (size_t)piece * args.scratch_size);
     dw[i] = lane_sum(sum);
   }
 }

@@ -6,6 +6,7 @@
 // the source that they read as planes [row, channel, plane_row], with zeros around. A tile of ROWS
 // rows, COLUMNS vectors of pixels and all OUTS result channels is summed in registers, and turned
 // to channels last behind the planes. Weights are read as they lie.
+#include "conv2d_planar_params.h"
 #include "planes.h"
 
 #ifndef OUTS
@@ -22,29 +23,29 @@
 
 // y[p, q, OUTS] of one image for the rows [p, P) and columns [q, Q) that a tile covers. `planes` is
 // what the first weight of the tile's first pixel reads.
-static inline void make_tile(__global const float* restrict planes, int plane_row, int ins,
-                             __global const float* restrict w, int first_r, int last_r, int taps_s,
-                             int w_out, int w_in, int w_r, int w_s, const floatv* bias,
-                             __global float* restrict turned, __global float* restrict y, size_t at,
-                             int rows, int pixels, int Q, __global const float* restrict residual,
+static inline void make_tile(__global const float* restrict planes,
+                             __global const float* restrict filter, int first_r, int last_r,
+                             const floatv* biases, __global float* restrict turned,
+                             __global float* restrict y, size_t at, int rows, int pixels,
+                             const Conv2dPlanarParams args, __global const float* restrict residual,
                              const EpilogueParams epilogue) {
-  const int source_row = ins * plane_row;
+  const int C = args.C, Q = args.Q, plane_row = args.plane_row, source_row = C * plane_row;
   floatv sums[OUTS][PIXELS];
   UNROLL(OUTS)
   for (int k = 0; k < OUTS; ++k) UNROLL(PIXELS)
-  for (int i = 0; i < PIXELS; ++i) sums[k][i] = bias[k];
+  for (int i = 0; i < PIXELS; ++i) sums[k][i] = biases[k];
   for (int r = first_r; r < last_r; ++r)
-    for (int s = 0; s < taps_s; ++s) {
+    for (int s = 0; s < args.S; ++s) {
       __global const float* from = planes + r * source_row + s;
-      __global const float* weight = w + r * w_r + s * w_s;
-      for (int c = 0; c < ins; ++c, from += plane_row, weight += w_in) {
+      __global const float* weight = filter + r * args.filter_r + s * args.filter_s;
+      for (int c = 0; c < C; ++c, from += plane_row, weight += args.filter_c) {
         floatv x[PIXELS];
         UNROLL(PIXELS)
         for (int i = 0; i < PIXELS; ++i)
           x[i] = LOAD(from + i / COLUMNS * source_row + i % COLUMNS * V);
         UNROLL(OUTS)
         for (int k = 0; k < OUTS; ++k) {
-          const floatv factor = (floatv)(weight[k * w_out]);
+          const floatv factor = (floatv)(weight[k * args.filter_k]);
           UNROLL(PIXELS)
           for (int i = 0; i < PIXELS; ++i) sums[k][i] = MULTIPLY_ADD(factor, x[i], sums[k][i]);
         }
@@ -64,34 +65,31 @@ static inline void make_tile(__global const float* restrict planes, int plane_ro
     }
 }
 
-// x [N,H,W,ins], y [N,P,Q,OUTS]; pixel (0, 0) of y reads from (-before_h, -before_w) of x on.
-// Weight (out, in, r, s) stands in w at w_base + out*w_out + in*w_in + r*w_r + s*w_s. Dimension 0:
-// images times shares of their rows.
+// x [N,H,W,C], y [N,P,Q,OUTS]. Dimension 0: images times shares of their rows.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_planar(
-    __global const float* restrict x, __global const float* restrict w,
-    __global const float* restrict b, __global float* restrict y, __global float* restrict scratch,
-    int has_bias, int H, int W, int ins, int P, int Q, int before_h, int before_w, int taps_r,
-    int taps_s, int w_base, int w_out, int w_in, int w_r, int w_s, int shares, int share,
-    int plane_row, int scratch_size, __global const float* restrict residual,
-    const EpilogueParams epilogue) {
-  const int item = (int)get_global_id(0), n = item / shares;
-  const int begin = item % shares * share, end = min(begin + share, P);
-  const int source_row = ins * plane_row, source_rows = share + taps_r - 1;
-  __global float* planes = scratch + (size_t)item * scratch_size;
+    __global const float* restrict x, __global const float* restrict filter,
+    __global const float* restrict bias, __global float* restrict y,
+    __global float* restrict scratch, const Conv2dPlanarParams args,
+    __global const float* restrict residual, const EpilogueParams epilogue) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, R = args.R, S = args.S;
+  const int item = (int)get_global_id(0), n = item / args.shares;
+  const int begin = item % args.shares * args.share, end = min(begin + args.share, P);
+  const int source_row = C * args.plane_row, source_rows = args.share + R - 1;
+  __global float* planes = scratch + (size_t)item * args.scratch_size;
   __global float* turned = planes + source_rows * source_row;
-  __global const float* image = x + (size_t)n * H * W * ins;
+  __global const float* image = x + (size_t)n * H * W * C;
   for (int row = 0; row < source_rows; ++row)
-    copy_planes(image, begin + row - before_h, H, W, ins, before_w, plane_row,
+    copy_planes(image, begin + row - args.before_h, H, W, C, args.before_w, args.plane_row,
                 planes + row * source_row);
-  floatv bias[OUTS];
-  for (int k = 0; k < OUTS; ++k) bias[k] = (floatv)(has_bias ? b[k] : 0.0f);
+  floatv biases[OUTS];
+  for (int k = 0; k < OUTS; ++k) biases[k] = (floatv)(args.has_bias ? bias[k] : 0.0f);
   for (int p = begin; p < end; p += ROWS) {
     // Taps that read zeros alone are left out.
-    const int first_r = max(0, before_h - p - ROWS + 1), last_r = min(taps_r, H + before_h - p);
+    const int first_r = max(0, args.before_h - p - ROWS + 1),
+              last_r = min(R, H + args.before_h - p);
     for (int q = 0; q < Q; q += COLUMNS * V)
-      make_tile(planes + (p - begin) * source_row + q, plane_row, ins, w + w_base, first_r, last_r,
-                taps_s, w_out, w_in, w_r, w_s, bias, turned, y,
-                (((size_t)n * P + p) * Q + q) * OUTS, min(ROWS, end - p), min(COLUMNS * V, Q - q),
-                Q, residual, epilogue);
+      make_tile(planes + (p - begin) * source_row + q, filter + args.filter_base, first_r, last_r,
+                biases, turned, y, (((size_t)n * P + p) * Q + q) * OUTS, min(ROWS, end - p),
+                min(COLUMNS * V, Q - q), args, residual, epilogue);
   }
 }

@@ -5,6 +5,7 @@
 // An item is a group of tiles of PIXELS pixels, few enough that their part of x and y stays in the
 // cache while block after block of the weights passes. A tile's sums stay in registers.
 #include "common.h"
+#include "conv2d_params.h"
 
 #ifndef NV
 #define NV 2  // vectors of a block
@@ -16,25 +17,26 @@
 #define BLOCK (V * NV)
 
 // The first `rows` pixels of a tile, from y[at] on; `outs` channels are left for this block.
-static inline void multiply_tile(__global const float* restrict x, __global const float* restrict w,
+static inline void multiply_tile(__global const float* restrict x,
+                                 __global const float* restrict filter,
                                  __global const float* restrict bias, __global float* restrict y,
-                                 size_t at, int rows, int ins, int outs, int y_pixel,
-                                 int past_cache, __global const float* restrict residual,
+                                 size_t at, int rows, int C, int outs, int y_pixel,
+                                 int non_temporal, __global const float* restrict residual,
                                  const EpilogueParams epilogue) {
   int offsets[PIXELS];
   floatv sums[PIXELS][NV];
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i) {  // pixels past the last one are the last one again
-    offsets[i] = min(i, rows - 1) * ins;
+    offsets[i] = min(i, rows - 1) * C;
     UNROLL(NV)
     for (int v = 0; v < NV; ++v) sums[i][v] = LOAD(bias + v * V);
   }
-  __global const float* next = x + PIXELS * ins;  // the next tile's pixels
-  for (int c = 0; c < ins; ++c, ++x, w += BLOCK, next += PIXELS) {
+  __global const float* next = x + PIXELS * C;  // the next tile's pixels
+  for (int c = 0; c < C; ++c, ++x, filter += BLOCK, next += PIXELS) {
     PREFETCH(next);
     floatv weights[NV];
     UNROLL(NV)
-    for (int v = 0; v < NV; ++v) weights[v] = LOAD(w + v * V);
+    for (int v = 0; v < NV; ++v) weights[v] = LOAD(filter + v * V);
     UNROLL(PIXELS)
     for (int i = 0; i < PIXELS; ++i) {
       const floatv value = (floatv)(x[offsets[i]]);
@@ -47,7 +49,7 @@ static inline void multiply_tile(__global const float* restrict x, __global cons
   for (int v = 0; v < NV; ++v)
     sums[i][v] = finished(sums[i][v], at + min(i, rows - 1) * y_pixel + v * V, outs - v * V,
                           residual, epilogue);
-  if (rows == PIXELS && outs >= BLOCK && !past_cache) {
+  if (rows == PIXELS && outs >= BLOCK && !non_temporal) {
     UNROLL(PIXELS)
     for (int i = 0; i < PIXELS; ++i) UNROLL(NV)
     for (int v = 0; v < NV; ++v) STORE(sums[i][v], y + at + i * y_pixel + v * V);
@@ -57,25 +59,25 @@ static inline void multiply_tile(__global const float* restrict x, __global cons
   for (int i = 0; i < PIXELS; ++i)
     if (i < rows) UNROLL(NV)
   for (int v = 0; v < NV; ++v)
-    store_output(sums[i][v], y + at + i * y_pixel + v * V, outs - v * V, past_cache);
+    store_output(sums[i][v], y + at + i * y_pixel + v * V, outs - v * V, non_temporal);
 }
 
 // packed: blocks of [ins, BLOCK] weights, and behind them the biases.
 __kernel GROUP void conv2d_pointwise(__global const float* restrict x,
                                      __global const float* restrict packed,
-                                     __global float* restrict y, int pixels, int ins, int outs,
-                                     int group, __global const float* restrict residual,
-                                     const EpilogueParams epilogue, int past_cache, int items,
-                                     int chunk) {
-  const int blocks = (outs + BLOCK - 1) / BLOCK;
-  __global const float* biases = packed + (size_t)blocks * ins * BLOCK;
+                                     __global float* restrict y, const Conv2dPointwiseParams args,
+                                     __global const float* restrict residual,
+                                     const EpilogueParams epilogue, int items, int chunk) {
+  const int C = args.C, K = args.K;
+  const int blocks = (K + BLOCK - 1) / BLOCK;
+  __global const float* biases = packed + (size_t)blocks * C * BLOCK;
   FOR_ITEMS(i) {
-    const int begin = i * group, end = min(begin + group, pixels);
+    const int begin = i * args.group, end = min(begin + args.group, args.pixels);
     for (int block = 0; block < blocks; ++block)
       for (int pixel = begin; pixel < end; pixel += PIXELS)
-        multiply_tile(x + (size_t)pixel * ins, packed + (size_t)block * ins * BLOCK,
-                      biases + block * BLOCK, y, (size_t)pixel * outs + block * BLOCK,
-                      min(PIXELS, end - pixel), ins, outs - block * BLOCK, outs, past_cache,
+        multiply_tile(x + (size_t)pixel * C, packed + (size_t)block * C * BLOCK,
+                      biases + block * BLOCK, y, (size_t)pixel * K + block * BLOCK,
+                      min(PIXELS, end - pixel), C, K - block * BLOCK, K, args.non_temporal,
                       residual, epilogue);
   }
 }

@@ -8,6 +8,7 @@
 // at a time, so that their transforms, in a part of `scratch` that is the item's own, stay in the
 // cache for all its blocks of BLOCK result channels.
 #include "common.h"
+#include "conv2d_winograd_params.h"
 #include "winograd.h"
 
 #ifndef NV
@@ -20,30 +21,32 @@
 
 // packed[block, position, in, BLOCK] from w + w_base + out*w_out + in*w_in + r*w_r + s*w_s. An item
 // is V result channels of one channel of the source.
-__kernel GROUP void conv2d_winograd_pack(__global const float* restrict w,
-                                         __global float* restrict packed, int outs, int ins,
-                                         int w_base, int w_out, int w_in, int w_r, int w_s,
-                                         int items, int chunk) {
+__kernel GROUP void conv2d_winograd_pack(__global const float* restrict filter,
+                                         __global float* restrict packed,
+                                         const WinogradPackParams args, int items, int chunk) {
+  const int K = args.K, C = args.C;
   FOR_ITEMS(i) {
-    const int in = i % ins, first = i / ins * V, count = outs - first;
-    floatv filter[9];
+    const int c = i % C, first = i / C * V, count = K - first;
+    floatv taps[9];
     UNROLL(9)
     for (int tap = 0; tap < 9; ++tap) {
-      __global const float* from =
-          w + w_base + (size_t)first * w_out + in * w_in + tap / 3 * w_r + tap % 3 * w_s;
+      __global const float* from = filter + args.filter_base + (size_t)first * args.filter_k +
+                                   c * args.filter_c + tap / 3 * args.filter_r +
+                                   tap % 3 * args.filter_s;
       float lanes[V];
-      for (int lane = 0; lane < V; ++lane) lanes[lane] = lane < count ? from[lane * w_out] : 0.0f;
-      filter[tap] = LOAD(lanes);
+      for (int lane = 0; lane < V; ++lane)
+        lanes[lane] = lane < count ? from[lane * args.filter_k] : 0.0f;
+      taps[tap] = LOAD(lanes);
     }
     __global float* to =
-        packed + (size_t)(first / BLOCK) * POSITIONS * ins * BLOCK + in * BLOCK + first % BLOCK;
-    transform_taps(filter, to, (size_t)ins * BLOCK);
+        packed + (size_t)(first / BLOCK) * POSITIONS * C * BLOCK + c * BLOCK + first % BLOCK;
+    transform_taps(taps, to, (size_t)C * BLOCK);
   }
 }
 
 // products[tile, BLOCK] = sum over `ins` of transformed[tile, in] * packed[in, BLOCK].
 static inline void multiply_tiles(__global const float* restrict transformed, int row,
-                                  __global const float* restrict packed, int ins,
+                                  __global const float* restrict packed, int C,
                                   __global float* restrict products) {
   __global const float* from[TILES];
   floatv sums[TILES][NV];
@@ -53,13 +56,13 @@ static inline void multiply_tiles(__global const float* restrict transformed, in
     UNROLL(NV)
     for (int v = 0; v < NV; ++v) sums[i][v] = (floatv)(0.0f);
   }
-  for (int in = 0; in < ins; ++in, packed += BLOCK) {
+  for (int c = 0; c < C; ++c, packed += BLOCK) {
     floatv weights[NV];
     UNROLL(NV)
     for (int v = 0; v < NV; ++v) weights[v] = LOAD(packed + v * V);
     UNROLL(TILES)
     for (int i = 0; i < TILES; ++i) {
-      const floatv value = (floatv)(from[i][in]);
+      const floatv value = (floatv)(from[i][c]);
       UNROLL(NV)
       for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, weights[v], sums[i][v]);
     }
@@ -74,44 +77,45 @@ static inline void multiply_tiles(__global const float* restrict transformed, in
 // before.
 __kernel TILE_GROUP void conv2d_winograd(
     __global const float* restrict x, __global const float* restrict packed,
-    __global const float* restrict b, __global float* restrict y, __global float* restrict scratch,
-    int has_bias, int H, int W, int ins, int P, int Q, int outs, int before_h, int before_w,
-    int tiles, int tile_share, int group, int blocks, int block_share,
+    __global const float* restrict bias, __global float* restrict y,
+    __global float* restrict scratch, const WinogradParams args,
     __global const float* restrict residual, const EpilogueParams epilogue) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, K = args.K;
   const int share = (int)(get_global_id(1) * get_global_size(0) + get_global_id(0));
-  const int row = (ins + V - 1) / V * V;
+  const int row = (C + V - 1) / V * V;
   const int tile_columns = (Q + RESULTS - 1) / RESULTS, tile_rows = (P + RESULTS - 1) / RESULTS;
-  const int position = group * row, product = group * BLOCK;
+  const int position = args.group * row, product = args.group * BLOCK;
   __global float* transformed = scratch + (size_t)share * POSITIONS * (position + product);
   __global float* products = transformed + POSITIONS * position;
-  const int first_block = (int)get_global_id(1) * block_share;
-  const int last_block = min(first_block + block_share, blocks);
-  const int begin = (int)get_global_id(0) * tile_share, end = min(begin + tile_share, tiles);
-  for (int first = begin; first < end; first += group) {
-    const int last = min(first + group, end);
+  const int first_block = (int)get_global_id(1) * args.block_share;
+  const int last_block = min(first_block + args.block_share, args.blocks);
+  const int begin = (int)get_global_id(0) * args.tile_share,
+            end = min(begin + args.tile_share, args.tiles);
+  for (int first = begin; first < end; first += args.group) {
+    const int last = min(first + args.group, end);
     for (int t = first; t < last; ++t) {
       const int q = t % tile_columns * RESULTS, p = t / tile_columns % tile_rows * RESULTS;
       const size_t n = t / tile_columns / tile_rows;
-      for (int in = 0; in < ins; in += V)
-        transform_tile(x + n * H * W * ins + in, p - before_h, q - before_w, H, W, ins, ins - in,
-                       transformed + (t - first) * row + in, position);
+      for (int c = 0; c < C; c += V)
+        transform_tile(x + n * H * W * C + c, p - args.before_h, q - args.before_w, H, W, C, C - c,
+                       transformed + (t - first) * row + c, position);
     }
     for (int block = first_block; block < last_block; ++block) {
-      __global const float* weights = packed + (size_t)block * POSITIONS * ins * BLOCK;
-      for (int i = 0; i < POSITIONS; ++i, weights += ins * BLOCK)
+      __global const float* weights = packed + (size_t)block * POSITIONS * C * BLOCK;
+      for (int i = 0; i < POSITIONS; ++i, weights += C * BLOCK)
         for (int t = 0; t < last - first; t += TILES)
-          multiply_tiles(transformed + i * position + t * row, row, weights, ins,
+          multiply_tiles(transformed + i * position + t * row, row, weights, C,
                          products + i * product + t * BLOCK);
       for (int t = first; t < last; ++t) {
         const int q = t % tile_columns * RESULTS, p = t / tile_columns % tile_rows * RESULTS;
         const size_t n = t / tile_columns / tile_rows;
         UNROLL(NV)
         for (int v = 0; v < NV; ++v) {
-          const int channel = block * BLOCK + v * V, count = outs - channel;
+          const int k = block * BLOCK + v * V, count = K - k;
           if (count > 0)
             finish_tile(products + (t - first) * BLOCK + v * V, product,
-                        has_bias ? load_lanes(b + channel, count) : (floatv)(0.0f), y,
-                        n * P * Q * outs + channel, p, q, P, Q, outs, count, residual, epilogue);
+                        args.has_bias ? load_lanes(bias + k, count) : (floatv)(0.0f), y,
+                        n * P * Q * K + k, p, q, P, Q, K, count, residual, epilogue);
         }
       }
     }

@@ -8,6 +8,7 @@
 // transforms, in a part of `scratch` that is the item's own, stay in the cache; the sums wait in
 // `part`.
 #include "common.h"
+#include "conv2d_winograd_params.h"
 #include "winograd.h"
 
 #ifndef NV
@@ -49,40 +50,40 @@ static inline void multiply_tiles(__global const float* restrict dy, int row,
 __kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
                                             __global const float* restrict dy,
                                             __global float* restrict part,
-                                            __global float* restrict scratch, int H, int W, int C,
-                                            int P, int Q, int K, int before_h, int before_w,
-                                            int tiles, int piece_tiles, int group, int row,
-                                            int blocks, int block_share) {
+                                            __global float* restrict scratch,
+                                            const WinogradDwParams args) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, K = args.K;
   const int piece = (int)get_global_id(0);
   const int tile_columns = (Q + RESULTS - 1) / RESULTS, tile_rows = (P + RESULTS - 1) / RESULTS;
   const int item = (int)(get_global_id(1) * get_global_size(0)) + piece;
-  const int gradient = group * row, position = group * BLOCK;
+  const int gradient = args.group * args.row, position = args.group * BLOCK;
   __global float* gradients = scratch + (size_t)item * POSITIONS * (gradient + position);
   __global float* transformed = gradients + POSITIONS * gradient;
-  const int first_block = (int)get_global_id(1) * block_share;
-  const int last_block = min(first_block + block_share, blocks);
-  const int begin = piece * piece_tiles, end = min(begin + piece_tiles, tiles);
-  for (int first = begin; first < end; first += group) {
-    const int last = min(first + group, end);
+  const int first_block = (int)get_global_id(1) * args.block_share;
+  const int last_block = min(first_block + args.block_share, args.blocks);
+  const int begin = piece * args.piece_tiles, end = min(begin + args.piece_tiles, args.tiles);
+  for (int first = begin; first < end; first += args.group) {
+    const int last = min(first + args.group, end);
     for (int t = first; t < last; ++t) {
       const int q = t % tile_columns * RESULTS, p = t / tile_columns % tile_rows * RESULTS;
       const size_t n = t / tile_columns / tile_rows;
       for (int k = 0; k < K; k += V)
         transform_gradient_tile(dy + n * P * Q * K + k, p, q, P, Q, K, K - k,
-                                gradients + (t - first) * row + k, gradient);
+                                gradients + (t - first) * args.row + k, gradient);
     }
     for (int block = first_block; block < last_block; ++block) {
       for (int t = first; t < last; ++t) {
         const int q = t % tile_columns * RESULTS, p = t / tile_columns % tile_rows * RESULTS;
         const size_t n = t / tile_columns / tile_rows;
         for (int c = block * BLOCK; c < min((block + 1) * BLOCK, C); c += V)
-          transform_tile(x + n * H * W * C + c, p - before_h, q - before_w, H, W, C, C - c,
-                         transformed + (t - first) * BLOCK + c - block * BLOCK, position);
+          transform_tile(x + n * H * W * C + c, p - args.before_h, q - args.before_w, H, W, C,
+                         C - c, transformed + (t - first) * BLOCK + c - block * BLOCK, position);
       }
-      __global float* sums = part + ((size_t)piece * blocks + block) * POSITIONS * row * BLOCK;
+      __global float* sums =
+          part + ((size_t)piece * args.blocks + block) * POSITIONS * args.row * BLOCK;
       for (int i = 0; i < POSITIONS; ++i)
-        for (int k = 0; k < row; k += ROWS, sums += ROWS * BLOCK)
-          multiply_tiles(gradients + i * gradient + k, row, transformed + i * position,
+        for (int k = 0; k < args.row; k += ROWS, sums += ROWS * BLOCK)
+          multiply_tiles(gradients + i * gradient + k, args.row, transformed + i * position,
                          last - first, first == begin, sums);
     }
   }
@@ -90,20 +91,22 @@ __kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
 
 // dw[k, r, s, c]: an item is V channels of x of one output channel.
 __kernel GROUP void conv2d_winograd_dw_finish(__global const float* restrict part,
-                                              __global float* restrict dw, int C, int row,
-                                              int blocks, int pieces, int items, int chunk) {
+                                              __global float* restrict dw,
+                                              const WinogradDwFinishParams args, int items,
+                                              int chunk) {
+  const int C = args.C;
   const int vectors = (C + V - 1) / V;
-  const size_t piece_size = (size_t)blocks * POSITIONS * row * BLOCK;
+  const size_t piece_size = (size_t)args.blocks * POSITIONS * args.row * BLOCK;
   FOR_ITEMS(item) {
     const int k = item / vectors, c = item % vectors * V;
     __global const float* from =
-        part + ((size_t)(c / BLOCK) * POSITIONS * row + k) * BLOCK + c % BLOCK;
+        part + ((size_t)(c / BLOCK) * POSITIONS * args.row + k) * BLOCK + c % BLOCK;
     floatv sums[POSITIONS];
     UNROLL(POSITIONS)
     for (int i = 0; i < POSITIONS; ++i) {
-      sums[i] = LOAD(from + (size_t)i * row * BLOCK);
-      for (int piece = 1; piece < pieces; ++piece)
-        sums[i] += LOAD(from + piece * piece_size + (size_t)i * row * BLOCK);
+      sums[i] = LOAD(from + (size_t)i * args.row * BLOCK);
+      for (int piece = 1; piece < args.pieces; ++piece)
+        sums[i] += LOAD(from + piece * piece_size + (size_t)i * args.row * BLOCK);
     }
     finish_weights(sums, dw + (size_t)k * 9 * C + c, C, C - c, 0);
   }

@@ -6,6 +6,7 @@
 // divides the numbers of channels. The matrices have rows of channels, whole vectors of 4 with
 // zeros past the last, so that products read 16 bytes at a time.
 #include "common.h"
+#include "conv2d_winograd_params.h"
 #include "winograd.h"
 
 #ifndef SUB_GROUP
@@ -19,18 +20,19 @@
 
 // filters[position, k, c] of w [K,3,3,C]: `rows` and `row` of them, with zeros past K and C. Tap t
 // of a filter is weight first_tap + t*next_tap.
-__kernel ITEM_GROUP void winograd_local_filters(__global const float* restrict w,
-                                                __global float* restrict filters, int K, int C,
-                                                int rows, int row, int first_tap, int next_tap,
-                                                int items, int chunk) {
+__kernel ITEM_GROUP void winograd_local_filters(__global const float* restrict filter,
+                                                __global float* restrict filters,
+                                                const WinogradLocalFiltersParams args, int items,
+                                                int chunk) {
+  const int K = args.K, C = args.C;
   FOR_ITEMS(i) {
-    const int c = i % (row / V) * V, k = i / (row / V);
-    __global const float* from = w + ((size_t)k * 9 + first_tap) * C + c;
-    floatv filter[9];
+    const int c = i % (args.row / V) * V, k = i / (args.row / V);
+    __global const float* from = filter + ((size_t)k * 9 + args.first_tap) * C + c;
+    floatv taps[9];
     UNROLL(9)
     for (int t = 0; t < 9; ++t)
-      filter[t] = k < K && c < C ? LOAD(from + t * next_tap * C) : (floatv)(0.0f);
-    transform_taps(filter, filters + k * row + c, (size_t)rows * row);
+      taps[t] = k < K && c < C ? LOAD(from + t * args.next_tap * C) : (floatv)(0.0f);
+    transform_taps(taps, filters + k * args.row + c, (size_t)args.rows * args.row);
   }
 }
 
@@ -49,64 +51,66 @@ static inline Tile tile_at(int t, int P, int Q, int first_image) {
 // transformed[position, tile, c] of x [N,H,W,C]: `row` of them, with zeros past C. The tiles of P x
 // Q results start before_h and before_w before them.
 __kernel ITEM_GROUP void winograd_local_source(__global const float* restrict x,
-                                               __global float* restrict transformed, int H, int W,
-                                               int C, int P, int Q, int before_h, int before_w,
-                                               int first_image, int tiles, int row, int items,
+                                               __global float* restrict transformed,
+                                               const WinogradLocalParams args, int items,
                                                int chunk) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q;
   FOR_ITEMS(i) {
-    const int c = i % (row / V) * V, t = i / (row / V);
-    const Tile tile = tile_at(t, P, Q, first_image);
-    transform_tile(x + (size_t)tile.n * H * W * C + c, c < C ? tile.p - before_h : H,
-                   tile.q - before_w, H, W, C, V, transformed + t * row + c, tiles * row);
+    const int c = i % (args.row / V) * V, t = i / (args.row / V);
+    const Tile tile = tile_at(t, P, Q, args.first_image);
+    transform_tile(x + (size_t)tile.n * H * W * C + c, c < C ? tile.p - args.before_h : H,
+                   tile.q - args.before_w, H, W, C, V, transformed + t * args.row + c,
+                   args.tiles * args.row);
   }
 }
 
 // transformed[position, tile, k] of dy [N,P,Q,K], likewise.
 __kernel ITEM_GROUP void winograd_local_gradients(__global const float* restrict dy,
-                                                  __global float* restrict transformed, int P,
-                                                  int Q, int K, int first_image, int tiles, int row,
-                                                  int items, int chunk) {
+                                                  __global float* restrict transformed,
+                                                  const WinogradLocalParams args, int items,
+                                                  int chunk) {
+  const int P = args.P, Q = args.Q, K = args.K;
   FOR_ITEMS(i) {
-    const int k = i % (row / V) * V, t = i / (row / V);
-    const Tile tile = tile_at(t, P, Q, first_image);
+    const int k = i % (args.row / V) * V, t = i / (args.row / V);
+    const Tile tile = tile_at(t, P, Q, args.first_image);
     transform_gradient_tile(dy + (size_t)tile.n * P * Q * K + k, k < K ? tile.p : P, tile.q, P, Q,
-                            K, V, transformed + t * row + k, tiles * row);
+                            K, V, transformed + t * args.row + k, args.tiles * args.row);
   }
 }
 
 // y [N,P,Q,K] from products[position, tile, k] with `row` k.
-__kernel ITEM_GROUP void winograd_local_results(__global const float* restrict products,
-                                                __global const float* restrict b,
-                                                __global float* restrict y, int has_bias, int P,
-                                                int Q, int K, int first_image, int tiles, int row,
-                                                __global const float* restrict residual,
-                                                const EpilogueParams epilogue, int items,
-                                                int chunk) {
+__kernel ITEM_GROUP void winograd_local_results(
+    __global const float* restrict products, __global const float* restrict bias,
+    __global float* restrict y, int has_bias, const WinogradLocalParams args,
+    __global const float* restrict residual, const EpilogueParams epilogue, int items, int chunk) {
+  const int P = args.P, Q = args.Q, K = args.K;
   FOR_ITEMS(i) {
     const int k = i % (K / V) * V, t = i / (K / V);
-    const Tile tile = tile_at(t, P, Q, first_image);
-    finish_tile(products + t * row + k, tiles * row, has_bias ? LOAD(b + k) : (floatv)(0.0f), y,
-                (size_t)tile.n * P * Q * K + k, tile.p, tile.q, P, Q, K, V, residual, epilogue);
+    const Tile tile = tile_at(t, P, Q, args.first_image);
+    finish_tile(products + t * args.row + k, args.tiles * args.row,
+                has_bias ? LOAD(bias + k) : (floatv)(0.0f), y, (size_t)tile.n * P * Q * K + k,
+                tile.p, tile.q, P, Q, K, V, residual, epilogue);
   }
 }
 
 // dw [K,3,3,C] from parts[piece, position, k, c] with `rows` k and `row` c, whose pieces are added
 // in order; added to dw where that has the sums of other images.
 __kernel ITEM_GROUP void winograd_local_weights(__global const float* restrict parts,
-                                                __global float* restrict dw, int C, int rows,
-                                                int row, int pieces, int is_first, int items,
+                                                __global float* restrict dw,
+                                                const WinogradLocalWeightsParams args, int items,
                                                 int chunk) {
-  const size_t position = (size_t)rows * row;
+  const int C = args.C;
+  const size_t position = (size_t)args.rows * args.row;
   FOR_ITEMS(i) {
     const int c = i % (C / V) * V, k = i / (C / V);
     floatv sums[POSITIONS];
     UNROLL(POSITIONS)
     for (int j = 0; j < POSITIONS; ++j) sums[j] = (floatv)(0.0f);
-    for (int piece = 0; piece < pieces; ++piece) {
-      __global const float* from = parts + piece * POSITIONS * position + (size_t)k * row + c;
+    for (int slice = 0; slice < args.slices; ++slice) {
+      __global const float* from = parts + slice * POSITIONS * position + (size_t)k * args.row + c;
       UNROLL(POSITIONS)
       for (int j = 0; j < POSITIONS; ++j) sums[j] += LOAD(from + j * position);
     }
-    finish_weights(sums, dw + (size_t)k * 9 * C + c, C, V, !is_first);
+    finish_weights(sums, dw + (size_t)k * 9 * C + c, C, V, !args.is_first);
   }
 }

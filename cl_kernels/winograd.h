@@ -88,7 +88,7 @@ static inline void transform_taps(const floatv* filter, __global float* restrict
 // The results at (p, q) and behind of V channels, the first at y[at], from products[position].
 static inline void finish_tile(__global const float* restrict products, int position, floatv bias,
                                __global float* restrict y, size_t at, int p, int q, int P, int Q,
-                               int outs, int count, __global const float* restrict residual,
+                               int K, int count, __global const float* restrict residual,
                                const EpilogueParams epilogue) {
   floatv sums[POSITIONS], rows[RESULTS * EDGE], results[RESULTS];
   UNROLL(POSITIONS)
@@ -101,7 +101,7 @@ static inline void finish_tile(__global const float* restrict products, int posi
     UNROLL(RESULTS)
     for (int s = 0; s < RESULTS; ++s)
       if (p + r < P && q + s < Q) {
-        const size_t to = at + ((size_t)(p + r) * Q + q + s) * outs;
+        const size_t to = at + ((size_t)(p + r) * Q + q + s) * K;
         store_lanes(finished(results[s] + bias, to, count, residual, epilogue), y + to, count);
       }
   }

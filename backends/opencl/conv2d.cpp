@@ -8,6 +8,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/conv2d_params.h"
+
 constexpr const char* file = "conv2d.cl";
 
 /// The tile of a launch: V lanes, NV vectors of channels, and pixels or weights.
@@ -71,10 +73,11 @@ Range tile_range(const Tile& tile, std::int64_t blocks, std::int64_t tiles, std:
 }
 
 /// The weights as conv2d_tile sees them: `outs` result channels and `ins` channels of the source
-/// in each group, and the strides of both in w.
+/// in each group, and the strides of a weight (k,r,s,c) of a group.
 struct Filter {
-  cl::Buffer w;
-  std::int64_t groups, outs, ins, out_stride, in_stride, group_stride, row_stride, column_stride;
+  cl::Buffer buffer;
+  std::int64_t groups, outs, ins;
+  std::int64_t k, r, s, c, group;
 };
 
 void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
@@ -85,59 +88,94 @@ void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
   const std::int64_t packed_block = tile.channels_first ? block : taps * block;
   const std::int64_t packed_tap = tile.channels_first ? all * block : block;
   const std::int64_t bias_base = taps * all * block;
-  const cl::Buffer packed =
-      packed_filters(l, f.w,
-                     {.block = block,
-                      .blocks = blocks,
-                      .groups = f.groups,
-                      .outs = f.outs,
-                      .taps_r = h.taps,
-                      .taps_s = w.taps,
-                      .run = f.ins,
-                      .base = h.first * f.row_stride + w.first * f.column_stride,
-                      .out = f.out_stride,
-                      .r = h.next * f.row_stride,
-                      .s = w.next * f.column_stride,
-                      .j = f.in_stride,
-                      .group = f.group_stride,
-                      .packed_block = packed_block,
-                      .packed_tap = packed_tap});
+  const cl::Buffer packed = packed_filters(l, f.buffer,
+                                           {.block = block,
+                                            .blocks = blocks,
+                                            .groups = f.groups,
+                                            .outs = f.outs,
+                                            .R = h.taps,
+                                            .S = w.taps,
+                                            .run = f.ins,
+                                            .base = h.first * f.r + w.first * f.s,
+                                            .k = f.k,
+                                            .r = h.next * f.r,
+                                            .s = w.next * f.s,
+                                            .j = f.c,
+                                            .group = f.group,
+                                            .packed_block = packed_block,
+                                            .packed_tap = packed_tap});
   const Source x = padded(l, source, h, w);
   const bool merged = merges(w, f.groups);
-  const std::int64_t row = x.columns * x.channels, pixels = x.N * h.results * w.results;
+  const std::int64_t row = x.W * x.C, pixels = x.N * h.results * w.results;
   l.launch(file, defines(l, tile), "conv2d_tile",
            tile_range(tile, all, ceil_div(pixels, tile.rows), 1), x.buffer, packed, result.y,
-           l.to_int(pixels), l.to_int(h.results), l.to_int(w.results), l.to_int(f.outs),
-           l.to_int(blocks), l.to_int(all), l.to_int(h.taps), l.to_int(merged ? 1 : w.taps),
-           l.to_int(merged ? w.taps * f.ins : f.ins), l.to_int(packed_block), l.to_int(packed_tap),
-           l.to_int(bias_base), l.to_int(h.base * row + w.base * x.channels),
-           l.to_int(x.rows * row), l.to_int(h.stride * row), l.to_int(w.stride * x.channels),
-           l.to_int(h.step * row), l.to_int(w.step * x.channels), l.to_int(f.ins),
-           l.to_int(result.base), l.to_int(result.n), l.to_int(result.row), l.to_int(result.column),
+           Conv2dTileParams{.pixels = l.to_int(pixels),
+                            .P = l.to_int(h.results),
+                            .Q = l.to_int(w.results),
+                            .outs = l.to_int(f.outs),
+                            .blocks = l.to_int(blocks),
+                            .all_blocks = l.to_int(all),
+                            .R = l.to_int(h.taps),
+                            .S = l.to_int(merged ? 1 : w.taps),
+                            .run = l.to_int(merged ? w.taps * f.ins : f.ins),
+                            .packed_block = l.to_int(packed_block),
+                            .packed_tap = l.to_int(packed_tap),
+                            .bias_base = l.to_int(bias_base),
+                            .x_base = l.to_int(h.base * row + w.base * x.C),
+                            .x_n = l.to_int(x.H * row),
+                            .x_p = l.to_int(h.stride * row),
+                            .x_q = l.to_int(w.stride * x.C),
+                            .x_r = l.to_int(h.step * row),
+                            .x_s = l.to_int(w.step * x.C),
+                            .x_group = l.to_int(f.ins),
+                            .y_base = l.to_int(result.base),
+                            .y_n = l.to_int(result.n),
+                            .y_p = l.to_int(result.p),
+                            .y_q = l.to_int(result.q)},
            epilogue_of(l));
 }
 
 void lower_tile(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
-  slide(l, {l.input(1), g.groups, outs, ins, filter, 1, outs * filter, g.S * ins, ins},
-        {l.input(0), g.N, g.H, g.W, g.C},
+  slide(l,
+        {.buffer = l.input(1),
+         .groups = g.groups,
+         .outs = outs,
+         .ins = ins,
+         .k = filter,
+         .r = g.S * ins,
+         .s = ins,
+         .c = 1,
+         .group = outs * filter},
+        {.buffer = l.input(0), .N = g.N, .H = g.H, .W = g.W, .C = g.C},
         forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h),
         forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w),
-        {l.output(0), 0, g.P * g.Q * g.K, g.Q * g.K, g.K});
+        {.y = l.output(0), .base = 0, .n = g.P * g.Q * g.K, .p = g.Q * g.K, .q = g.K});
 }
 
 void lower_dx_tile(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
-  const Filter f = {l.input(1), g.groups, ins, outs, 1, filter, outs * filter, g.S * ins, ins};
+  const Filter f = {.buffer = l.input(1),
+                    .groups = g.groups,
+                    .outs = ins,
+                    .ins = outs,
+                    .k = 1,
+                    .r = g.S * ins,
+                    .s = ins,
+                    .c = filter,
+                    .group = outs * filter};
   for (std::int64_t a = 0; a < g.stride_h; ++a)
     for (std::int64_t b = 0; b < g.stride_w; ++b)
-      slide(l, f, {l.input(0), g.N, g.P, g.Q, g.K},
+      slide(l, f, {.buffer = l.input(0), .N = g.N, .H = g.P, .W = g.Q, .C = g.K},
             gradient_axis(g.H, a, g.R, g.stride_h, g.padding_h, g.dilation_h),
             gradient_axis(g.W, b, g.S, g.stride_w, g.padding_w, g.dilation_w),
-            {l.output(0), (a * g.W + b) * g.C, g.H * g.W * g.C, g.stride_h * g.W * g.C,
-             g.stride_w * g.C});
+            {.y = l.output(0),
+             .base = (a * g.W + b) * g.C,
+             .n = g.H * g.W * g.C,
+             .p = g.stride_h * g.W * g.C,
+             .q = g.stride_w * g.C});
 }
 
 void lower_dw_tile(Lowering& l) {
@@ -147,10 +185,10 @@ void lower_dw_tile(Lowering& l) {
   const std::int64_t blocks = tile.blocks(outs), all = blocks * g.groups;
   Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
   Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
-  const Source x = padded(l, {l.input(0), g.N, g.H, g.W, g.C}, h, w);
+  const Source x = padded(l, {.buffer = l.input(0), .N = g.N, .H = g.H, .W = g.W, .C = g.C}, h, w);
   const bool merged = merges(w, g.groups);
   const std::int64_t run = merged ? g.S * ins : ins, taps_s = merged ? 1 : g.S;
-  const std::int64_t taps = g.R * g.S * ins, row = x.columns * x.channels;
+  const std::int64_t taps = g.R * g.S * ins, row = x.W * x.C;
   const std::int64_t tiles = ceil_div(run, tile.rows) * taps_s * g.R;
   // As many pieces of the batch as keep the device busy.
   const std::int64_t wanted =
@@ -161,15 +199,33 @@ void lower_dw_tile(Lowering& l) {
   const std::int64_t pieces = ceil_div(g.N, images);
   const cl::Buffer part = l.workspace(float_bytes(pieces * taps * all * tile.block()));
   l.launch(file, defines(l, tile), "conv2d_dw_tile", tile_range(tile, all, tiles, pieces), x.buffer,
-           l.input(1), part, l.to_int(g.N), l.to_int(g.P), l.to_int(g.Q), l.to_int(g.K),
-           l.to_int(outs), l.to_int(blocks), l.to_int(all), l.to_int(images), l.to_int(g.R),
-           l.to_int(taps_s), l.to_int(run), l.to_int(h.base * row + w.base * x.channels),
-           l.to_int(x.rows * row), l.to_int(h.stride * row), l.to_int(w.stride * x.channels),
-           l.to_int(h.step * row), l.to_int(w.step * x.channels), l.to_int(ins),
-           l.elements(l.input_spec(1)));
+           l.input(1), part,
+           Conv2dDwTileParams{.N = l.to_int(g.N),
+                              .P = l.to_int(g.P),
+                              .Q = l.to_int(g.Q),
+                              .K = l.to_int(g.K),
+                              .outs = l.to_int(outs),
+                              .blocks = l.to_int(blocks),
+                              .all_blocks = l.to_int(all),
+                              .images = l.to_int(images),
+                              .R = l.to_int(g.R),
+                              .S = l.to_int(taps_s),
+                              .run = l.to_int(run),
+                              .x_base = l.to_int(h.base * row + w.base * x.C),
+                              .x_n = l.to_int(x.H * row),
+                              .x_p = l.to_int(h.stride * row),
+                              .x_q = l.to_int(w.stride * x.C),
+                              .x_r = l.to_int(h.step * row),
+                              .x_s = l.to_int(w.step * x.C),
+                              .x_group = l.to_int(ins),
+                              .dy_elements = l.elements(l.input_spec(1))});
   l.launch_items(file, defines(l, tile), "conv2d_dw_finish", taps * all * tile.vectors, 8, part,
-                 l.output(0), l.to_int(taps), l.to_int(outs), l.to_int(blocks), l.to_int(all),
-                 l.to_int(pieces));
+                 l.output(0),
+                 Conv2dDwTileFinishParams{.taps = l.to_int(taps),
+                                          .outs = l.to_int(outs),
+                                          .blocks = l.to_int(blocks),
+                                          .all_blocks = l.to_int(all),
+                                          .pieces = l.to_int(pieces)});
 }
 
 std::vector<Parameters> forward_candidates(const Lowering& l) {
@@ -196,10 +252,22 @@ template <class... Arguments>
 void launch_naive(Lowering& l, const char* kernel, const Conv2dGeometry& g,
                   const Arguments&... arguments) {
   l.launch_items(file, l.defines(), kernel, l.output_spec(0).elements(), 64, arguments...,
-                 l.to_int(g.N), l.to_int(g.H), l.to_int(g.W), l.to_int(g.C), l.to_int(g.K),
-                 l.to_int(g.R), l.to_int(g.S), l.to_int(g.P), l.to_int(g.Q), l.to_int(g.stride_h),
-                 l.to_int(g.stride_w), l.to_int(g.padding_h), l.to_int(g.padding_w),
-                 l.to_int(g.dilation_h), l.to_int(g.dilation_w), l.to_int(g.groups));
+                 Conv2dParams{.N = l.to_int(g.N),
+                              .H = l.to_int(g.H),
+                              .W = l.to_int(g.W),
+                              .C = l.to_int(g.C),
+                              .K = l.to_int(g.K),
+                              .R = l.to_int(g.R),
+                              .S = l.to_int(g.S),
+                              .P = l.to_int(g.P),
+                              .Q = l.to_int(g.Q),
+                              .stride_h = l.to_int(g.stride_h),
+                              .stride_w = l.to_int(g.stride_w),
+                              .padding_h = l.to_int(g.padding_h),
+                              .padding_w = l.to_int(g.padding_w),
+                              .dilation_h = l.to_int(g.dilation_h),
+                              .dilation_w = l.to_int(g.dilation_w),
+                              .groups = l.to_int(g.groups)});
 }
 
 void lower_naive(Lowering& l) {

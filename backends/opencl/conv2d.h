@@ -36,29 +36,29 @@ Axis gradient_axis(std::int64_t size, std::int64_t phase, std::int64_t taps, std
 /// The filter slides over whole runs of columns and channels at once where they are neighbours.
 inline bool merges(const Axis& w, std::int64_t groups) { return w.step == 1 && groups == 1; }
 
-/// The tensor that a filter slides over: `channels` of N x rows x columns pixels.
+/// The tensor [N,H,W,C] that a filter slides over.
 struct Source {
   cl::Buffer buffer;
-  std::int64_t N, rows, columns, channels;
+  std::int64_t N, H, W, C;
 };
 
 struct Result {
   cl::Buffer y;
-  std::int64_t base, n, row, column;  ///< strides; neighbouring channels are neighbours
+  std::int64_t base, n, p, q;  ///< strides; neighboring channels are neighbors
 };
 
-/// Weight (out, r, s, j) of a group stands in w at base + group*group + out*out + r*r + s*s + j*j;
-/// tap t = (r, s, j) of block b of `block` result channels, zeros past the last, is packed at
+/// Weight (k,r,s,j) of a group is at base + group*group + k*k + r*r + s*s + j*j of the filter; tap
+/// t = (r,s,j) of block b of `block` result channels, zeros past the last, is packed at
 /// b*packed_block + t*packed_tap.
 struct PackedFilters {
   std::int64_t block, blocks, groups, outs;  ///< blocks and result channels of a group
-  std::int64_t taps_r, taps_s, run;          ///< the sizes of r, s and j
-  std::int64_t base, out, r, s, j, group;    ///< strides in w
+  std::int64_t R, S, run;                    ///< the sizes of r, s and j
+  std::int64_t base, k, r, s, j, group;      ///< strides in the filter
   std::int64_t packed_block, packed_tap;
 };
 
 /// The weights, and behind those of all blocks the bias, zeros if the node has none.
-cl::Buffer packed_filters(Lowering& l, const cl::Buffer& w, const PackedFilters& p);
+cl::Buffer packed_filters(Lowering& l, const cl::Buffer& filter, const PackedFilters& p);
 
 /// The source with zeros where taps would leave it and `room` floats to read after its end; itself
 /// if there is need of neither, or nothing to read. Moves the axes' bases.

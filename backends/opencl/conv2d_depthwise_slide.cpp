@@ -4,6 +4,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/conv2d_depthwise_slide_params.h"
+
 constexpr const char* file = "conv2d_depthwise_slide.cl";
 
 /// The widest vectors that the channels fill whole, or 0.
@@ -32,10 +34,18 @@ void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, bool back
   const cl::Buffer packed = packed_depthwise_weights(
       l, {.outs = g.C, .depth = 1, .lane_mul = 1, .lane_div = 1}, taps, width);
   l.launch_items(file, defines(l, g), "conv2d_depthwise_slide", s.N * s.P * (g.C / width), 1,
-                 l.input(0), packed, l.output(0), l.to_int(s.H), l.to_int(s.W), l.to_int(g.C),
-                 l.to_int(s.P), l.to_int(s.Q), l.to_int(s.before_h), l.to_int(s.before_w),
-                 l.to_int(backwards ? taps - 1 : 0), cl_int{backwards ? -1 : 1}, epilogue_of(l),
-                 l.past_cache(0));
+                 l.input(0), packed, l.output(0),
+                 Conv2dDepthwiseSlideParams{.H = l.to_int(s.H),
+                                            .W = l.to_int(s.W),
+                                            .C = l.to_int(g.C),
+                                            .P = l.to_int(s.P),
+                                            .Q = l.to_int(s.Q),
+                                            .before_h = l.to_int(s.before_h),
+                                            .before_w = l.to_int(s.before_w),
+                                            .tap_base = l.to_int(backwards ? taps - 1 : 0),
+                                            .tap_step = backwards ? -1 : 1,
+                                            .non_temporal = l.past_cache(0)},
+                 epilogue_of(l));
 }
 
 }  // namespace
@@ -70,9 +80,16 @@ void lower_conv2d_dw_slide(Lowering& l) {
   const std::int64_t pieces = ceil_div(rows, length);
   const cl::Buffer part = l.workspace(float_bytes(std::max<std::int64_t>(1, pieces) * taps * g.C));
   l.launch_items(file, defines(l, g), "conv2d_depthwise_slide_dw", pieces * (g.C / width), 1,
-                 l.input(0), l.input(1), part, l.to_int(rows), l.to_int(length), l.to_int(g.H),
-                 l.to_int(g.W), l.to_int(g.C), l.to_int(g.P), l.to_int(g.Q), l.to_int(g.padding_h),
-                 l.to_int(g.padding_w));
+                 l.input(0), l.input(1), part,
+                 Conv2dDepthwiseSlideDwParams{.rows = l.to_int(rows),
+                                              .length = l.to_int(length),
+                                              .H = l.to_int(g.H),
+                                              .W = l.to_int(g.W),
+                                              .C = l.to_int(g.C),
+                                              .P = l.to_int(g.P),
+                                              .Q = l.to_int(g.Q),
+                                              .before_h = l.to_int(g.padding_h),
+                                              .before_w = l.to_int(g.padding_w)});
   add_depthwise_parts(l, part, g.K, taps, pieces, width);
 }
 

@@ -7,6 +7,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/conv2d_params.h"
+
 constexpr const char* file = "conv2d_dw_blocked.cl";
 constexpr std::int64_t usual_cache = 96 * 1024;  // floats, a part of a core's own
 constexpr std::int64_t usual_waves = 8;          // work-items of a core
@@ -82,8 +84,8 @@ void lower_conv2d_dw_blocked(Lowering& l) {
   const Defines defines = l.defines().set("NV", vectors).set("ROWS", tile_rows);
   Axis h = forward_axis(g.P, g.R, g.stride_h, g.padding_h, g.dilation_h);
   Axis w = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
-  const Source x =
-      padded(l, {l.input(0), g.N, g.H, g.W, g.C}, h, w, run % tile_rows == 0 ? 0 : tile_rows);
+  const Source x = padded(l, {.buffer = l.input(0), .N = g.N, .H = g.H, .W = g.W, .C = g.C}, h, w,
+                          run % tile_rows == 0 ? 0 : tile_rows);
   const std::int64_t blocks = ceil_div(outs, block), all = blocks * g.groups;
   const std::int64_t pixels = g.N * g.P * g.Q;
   cl::Buffer dy = l.input(1);
@@ -91,26 +93,47 @@ void lower_conv2d_dw_blocked(Lowering& l) {
   if (packs) {
     dy = l.workspace(float_bytes(all * pixels * block));
     l.launch_items(file, defines, "conv2d_dw_pack", all * pixels, 64, l.input(1), dy,
-                   l.to_int(pixels), l.to_int(g.K), l.to_int(outs), l.to_int(blocks));
+                   Conv2dDwPackParams{.pixels = l.to_int(pixels),
+                                      .K = l.to_int(g.K),
+                                      .outs = l.to_int(outs),
+                                      .blocks = l.to_int(blocks)});
   }
   const std::int64_t tiles = ceil_div(run, tile_rows) * taps_s * g.R * all;
-  const std::int64_t row = x.columns * x.channels;
+  const std::int64_t row = x.W * x.C;
   const Work work = divide(l, tiles, tile_rows * block, g.N * g.P,
                            row * h.stride + g.Q * (packs ? all * block : g.K));
   const cl::Buffer part = l.workspace(float_bytes(work.pieces() * tiles * tile_rows * block));
   l.launch(file, defines, "conv2d_dw_blocked",
            {{static_cast<std::size_t>(work.shares()), static_cast<std::size_t>(work.pieces()), 1}},
-           x.buffer, dy, part, l.to_int(work.rows), l.to_int(g.P), l.to_int(g.Q), l.to_int(tiles),
-           l.to_int(work.share), l.to_int(work.piece_rows), l.to_int(work.block_rows),
-           l.to_int(g.R), l.to_int(taps_s), l.to_int(run), l.to_int(blocks),
-           l.to_int(h.base * row + w.base * x.channels), l.to_int(x.rows * row),
-           l.to_int(h.stride * row), l.to_int(w.stride * x.channels), l.to_int(h.step * row),
-           l.to_int(w.step * x.channels), l.to_int(ins), l.to_int(packs ? block : g.K),
-           l.to_int(packs ? pixels * block : block));
+           x.buffer, dy, part,
+           Conv2dDwBlockedParams{.rows = l.to_int(work.rows),
+                                 .P = l.to_int(g.P),
+                                 .Q = l.to_int(g.Q),
+                                 .all_tiles = l.to_int(tiles),
+                                 .share = l.to_int(work.share),
+                                 .piece_rows = l.to_int(work.piece_rows),
+                                 .block_rows = l.to_int(work.block_rows),
+                                 .R = l.to_int(g.R),
+                                 .S = l.to_int(taps_s),
+                                 .run = l.to_int(run),
+                                 .blocks = l.to_int(blocks),
+                                 .x_base = l.to_int(h.base * row + w.base * x.C),
+                                 .x_n = l.to_int(x.H * row),
+                                 .x_p = l.to_int(h.stride * row),
+                                 .x_q = l.to_int(w.stride * x.C),
+                                 .x_r = l.to_int(h.step * row),
+                                 .x_s = l.to_int(w.step * x.C),
+                                 .x_group = l.to_int(ins),
+                                 .dy_pixel = l.to_int(packs ? block : g.K),
+                                 .dy_block = l.to_int(packs ? pixels * block : block)});
   const std::int64_t taps = g.R * g.S * ins;
   l.launch_items(file, defines, "conv2d_dw_finish", taps * all * vectors, 8, part, l.output(0),
-                 l.to_int(taps), l.to_int(run), l.to_int(outs), l.to_int(blocks), l.to_int(tiles),
-                 l.to_int(work.pieces()));
+                 Conv2dDwFinishParams{.taps = l.to_int(taps),
+                                      .run = l.to_int(run),
+                                      .outs = l.to_int(outs),
+                                      .blocks = l.to_int(blocks),
+                                      .all_tiles = l.to_int(tiles),
+                                      .pieces = l.to_int(work.pieces())});
 }
 
 }  // namespace tessera::opencl

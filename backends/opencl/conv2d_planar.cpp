@@ -5,6 +5,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/conv2d_planar_params.h"
+
 constexpr std::int64_t most_outs = 8;
 
 std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
@@ -63,11 +65,27 @@ void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, const Sli
   l.launch("conv2d_planar.cl",
            l.defines().set("OUTS", s.outs).set("ROWS", rows).set("COLUMNS", columns),
            "conv2d_planar", {{static_cast<std::size_t>(s.N * shares), 1, 1}}, l.input(0),
-           l.input(1), bias.buffer, l.output(0), scratch, bias.there, l.to_int(s.H), l.to_int(s.W),
-           l.to_int(s.ins), l.to_int(s.P), l.to_int(s.Q), l.to_int(s.before_h),
-           l.to_int(s.before_w), l.to_int(g.R), l.to_int(g.S), l.to_int(w.base), l.to_int(w.out),
-           l.to_int(w.in), l.to_int(w.r), l.to_int(w.s), l.to_int(shares), l.to_int(share),
-           l.to_int(plane_row), l.to_int(scratch_size), epilogue_of(l));
+           l.input(1), bias.buffer, l.output(0), scratch,
+           Conv2dPlanarParams{.has_bias = bias.there,
+                              .H = l.to_int(s.H),
+                              .W = l.to_int(s.W),
+                              .C = l.to_int(s.ins),
+                              .P = l.to_int(s.P),
+                              .Q = l.to_int(s.Q),
+                              .before_h = l.to_int(s.before_h),
+                              .before_w = l.to_int(s.before_w),
+                              .R = l.to_int(g.R),
+                              .S = l.to_int(g.S),
+                              .filter_base = l.to_int(w.base),
+                              .filter_k = l.to_int(w.out),
+                              .filter_r = l.to_int(w.r),
+                              .filter_s = l.to_int(w.s),
+                              .filter_c = l.to_int(w.in),
+                              .shares = l.to_int(shares),
+                              .share = l.to_int(share),
+                              .plane_row = l.to_int(plane_row),
+                              .scratch_size = l.to_int(scratch_size)},
+           epilogue_of(l));
 }
 
 }  // namespace
@@ -118,11 +136,25 @@ void lower_conv2d_dw_planar(Lowering& l) {
   const Defines defines = l.defines().set("OUTS", g.K).set("TAPS", tile);
   l.launch("conv2d_dw_planar.cl", defines, "conv2d_dw_planar",
            {{static_cast<std::size_t>(pieces), 1, 1}}, l.input(0), l.input(1), scratch,
-           l.to_int(g.N), l.to_int(g.H), l.to_int(g.W), l.to_int(g.C), l.to_int(g.P), l.to_int(g.Q),
-           l.to_int(g.R), l.to_int(g.S), l.to_int(g.padding_h), l.to_int(g.padding_w),
-           l.to_int(share), l.to_int(x_row), l.to_int(dy_row), l.to_int(scratch_size));
+           Conv2dDwPlanarParams{.N = l.to_int(g.N),
+                                .H = l.to_int(g.H),
+                                .W = l.to_int(g.W),
+                                .C = l.to_int(g.C),
+                                .P = l.to_int(g.P),
+                                .Q = l.to_int(g.Q),
+                                .R = l.to_int(g.R),
+                                .S = l.to_int(g.S),
+                                .before_h = l.to_int(g.padding_h),
+                                .before_w = l.to_int(g.padding_w),
+                                .share = l.to_int(share),
+                                .x_row = l.to_int(x_row),
+                                .dy_row = l.to_int(dy_row),
+                                .scratch_size = l.to_int(scratch_size)});
   l.launch_items("conv2d_dw_planar.cl", defines, "conv2d_dw_planar_finish", taps * g.K, 64, scratch,
-                 l.output(0), l.to_int(taps), l.to_int(pieces), l.to_int(scratch_size));
+                 l.output(0),
+                 Conv2dDwPlanarFinishParams{.taps = l.to_int(taps),
+                                            .pieces = l.to_int(pieces),
+                                            .scratch_size = l.to_int(scratch_size)});
 }
 
 std::vector<Parameters> conv2d_planar_tiles(const Lowering& l) {

@@ -7,6 +7,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/conv2d_params.h"
+
 /// A register tile: `pixels` times `vectors` of `width` channels.
 struct Tile {
   std::int64_t width, vectors, pixels;
@@ -40,44 +42,48 @@ std::string refuse(const Lowering& l, const Conv2dGeometry& g) {
              : "outputs are not the pixels of the input";
 }
 
-/// Weight (in, out) stands at in * in_stride + out * out_stride.
+/// Weight (k,c) of the K filters is at c*c + k*k.
 struct Filters {
-  std::int64_t ins, outs, in_stride, out_stride;
+  std::int64_t C, K, c, k;
 };
 
 cl::Buffer packed(Lowering& l, const Filters& f, const Tile& tile) {
   const std::int64_t block = tile.width * tile.vectors;
   return packed_filters(l, l.input(1),
                         {.block = block,
-                         .blocks = ceil_div(f.outs, block),
+                         .blocks = ceil_div(f.K, block),
                          .groups = 1,
-                         .outs = f.outs,
-                         .taps_r = 1,
-                         .taps_s = 1,
-                         .run = f.ins,
+                         .outs = f.K,
+                         .R = 1,
+                         .S = 1,
+                         .run = f.C,
                          .base = 0,
-                         .out = f.out_stride,
+                         .k = f.k,
                          .r = 0,
                          .s = 0,
-                         .j = f.in_stride,
+                         .j = f.c,
                          .group = 0,
-                         .packed_block = f.ins * block,
+                         .packed_block = f.C * block,
                          .packed_tap = block});
 }
 
 void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {
-  const Tile tile = choose_tile(l, f.outs);
+  const Tile tile = choose_tile(l, f.K);
   const cl::Buffer weights = packed(l, f, tile);
   const std::int64_t cache = l.parameter("cache", usual_cache);
-  const std::int64_t tiles = std::max<std::int64_t>(1, cache / (tile.pixels * (f.ins + f.outs)));
+  const std::int64_t tiles = std::max<std::int64_t>(1, cache / (tile.pixels * (f.C + f.K)));
   const std::int64_t group = tiles * tile.pixels;
   l.launch_items("conv2d_pointwise.cl",
                  l.defines(static_cast<std::size_t>(tile.width))
                      .set("NV", tile.vectors)
                      .set("PIXELS", tile.pixels),
                  "conv2d_pointwise", ceil_div(pixels, group), 1, l.input(0), weights, l.output(0),
-                 l.to_int(pixels), l.to_int(f.ins), l.to_int(f.outs), l.to_int(group),
-                 epilogue_of(l), cl_int{f.outs % tile.width == 0 && l.past_cache(0)});
+                 Conv2dPointwiseParams{.pixels = l.to_int(pixels),
+                                       .C = l.to_int(f.C),
+                                       .K = l.to_int(f.K),
+                                       .group = l.to_int(group),
+                                       .non_temporal = f.K % tile.width == 0 && l.past_cache(0)},
+                 epilogue_of(l));
 }
 
 }  // namespace
@@ -98,12 +104,12 @@ std::string refuse_conv2d_dx_pointwise(const Lowering& l) {
 
 void lower_conv2d_pointwise(Lowering& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
-  multiply(l, {g.C, g.K, 1, g.C}, g.N * g.H * g.W);
+  multiply(l, {.C = g.C, .K = g.K, .c = 1, .k = g.C}, g.N * g.H * g.W);
 }
 
 void lower_conv2d_dx_pointwise(Lowering& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
-  multiply(l, {g.K, g.C, g.C, 1}, g.N * g.H * g.W);
+  multiply(l, {.C = g.K, .K = g.C, .c = g.C, .k = 1}, g.N * g.H * g.W);
 }
 
 }  // namespace tessera::opencl

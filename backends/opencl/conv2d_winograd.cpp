@@ -7,6 +7,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/conv2d_winograd_params.h"
+
 constexpr const char* file = "conv2d_winograd.cl";
 constexpr const char* dw_file = "conv2d_winograd_dw.cl";
 
@@ -38,8 +40,14 @@ void slide(Lowering& l, const Conv2dSlide& s, const SlideWeights& w) {
     const auto preparation = filters_preparation(l, false);
     const cl::Buffer to = l.workspace(float_bytes(positions * blocks * s.ins * block));
     l.launch_items(file, defines, "conv2d_winograd_pack", s.ins * blocks * vectors, 8, l.input(1),
-                   to, l.to_int(s.outs), l.to_int(s.ins), l.to_int(w.base), l.to_int(w.out),
-                   l.to_int(w.in), l.to_int(w.r), l.to_int(w.s));
+                   to,
+                   WinogradPackParams{.K = l.to_int(s.outs),
+                                      .C = l.to_int(s.ins),
+                                      .filter_base = l.to_int(w.base),
+                                      .filter_k = l.to_int(w.out),
+                                      .filter_r = l.to_int(w.r),
+                                      .filter_s = l.to_int(w.s),
+                                      .filter_c = l.to_int(w.in)});
     return to;
   }();
   // The transforms of a group of tiles are to stay in a core's own cache.
@@ -54,10 +62,22 @@ void slide(Lowering& l, const Conv2dSlide& s, const SlideWeights& w) {
   const cl::Buffer scratch =
       l.workspace(float_bytes(tile_shares * block_shares * positions * group * (row + block)));
   l.launch(file, defines, "conv2d_winograd", {{size(tile_shares), size(block_shares), 1}},
-           l.input(0), packed, bias.buffer, l.output(0), scratch, bias.there, l.to_int(s.H),
-           l.to_int(s.W), l.to_int(s.ins), l.to_int(s.P), l.to_int(s.Q), l.to_int(s.outs),
-           l.to_int(s.before_h), l.to_int(s.before_w), l.to_int(tiles), l.to_int(tile_share),
-           l.to_int(group), l.to_int(blocks), l.to_int(block_share), epilogue_of(l));
+           l.input(0), packed, bias.buffer, l.output(0), scratch,
+           WinogradParams{.has_bias = bias.there,
+                          .H = l.to_int(s.H),
+                          .W = l.to_int(s.W),
+                          .C = l.to_int(s.ins),
+                          .P = l.to_int(s.P),
+                          .Q = l.to_int(s.Q),
+                          .K = l.to_int(s.outs),
+                          .before_h = l.to_int(s.before_h),
+                          .before_w = l.to_int(s.before_w),
+                          .tiles = l.to_int(tiles),
+                          .tile_share = l.to_int(tile_share),
+                          .group = l.to_int(group),
+                          .blocks = l.to_int(blocks),
+                          .block_share = l.to_int(block_share)},
+           epilogue_of(l));
 }
 
 }  // namespace
@@ -123,12 +143,27 @@ void lower_conv2d_dw_winograd(Lowering& l) {
   const cl::Buffer scratch =
       l.workspace(float_bytes(pieces * shares * positions * group * (row + block)));
   l.launch(dw_file, defines, "conv2d_winograd_dw", {{size(pieces), size(shares), 1}}, l.input(0),
-           l.input(1), part, scratch, l.to_int(g.H), l.to_int(g.W), l.to_int(g.C), l.to_int(g.P),
-           l.to_int(g.Q), l.to_int(g.K), l.to_int(g.padding_h), l.to_int(g.padding_w),
-           l.to_int(tiles), l.to_int(piece_tiles), l.to_int(group), l.to_int(row), l.to_int(blocks),
-           l.to_int(block_share));
+           l.input(1), part, scratch,
+           WinogradDwParams{.H = l.to_int(g.H),
+                            .W = l.to_int(g.W),
+                            .C = l.to_int(g.C),
+                            .P = l.to_int(g.P),
+                            .Q = l.to_int(g.Q),
+                            .K = l.to_int(g.K),
+                            .before_h = l.to_int(g.padding_h),
+                            .before_w = l.to_int(g.padding_w),
+                            .tiles = l.to_int(tiles),
+                            .piece_tiles = l.to_int(piece_tiles),
+                            .group = l.to_int(group),
+                            .row = l.to_int(row),
+                            .blocks = l.to_int(blocks),
+                            .block_share = l.to_int(block_share)});
   l.launch_items(dw_file, defines, "conv2d_winograd_dw_finish", g.K * ceil_div(g.C, width), 8, part,
-                 l.output(0), l.to_int(g.C), l.to_int(row), l.to_int(blocks), l.to_int(pieces));
+                 l.output(0),
+                 WinogradDwFinishParams{.C = l.to_int(g.C),
+                                        .row = l.to_int(row),
+                                        .blocks = l.to_int(blocks),
+                                        .pieces = l.to_int(pieces)});
 }
 
 }  // namespace tessera::opencl

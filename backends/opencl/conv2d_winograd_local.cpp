@@ -10,6 +10,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/conv2d_winograd_params.h"
+
 constexpr const char* file = "conv2d_winograd_local.cl";
 
 /// The rows of matrices are whole vectors.
@@ -72,7 +74,12 @@ struct Transforms {
   }
   MatmulGeometry product(std::int64_t M, std::int64_t N, std::int64_t K, bool transpose_a,
                          bool transpose_b) const {
-    return {positions, M, N, K, transpose_a, transpose_b};
+    return {.batch = positions,
+            .M = M,
+            .N = N,
+            .K = K,
+            .transpose_a = transpose_a,
+            .transpose_b = transpose_b};
   }
 };
 
@@ -98,13 +105,27 @@ void for_images(const Conv2dSlide& s, const Transforms& t, const Launches& launc
     launch(first, std::min(t.images, s.N - first) * winograd_tiles_of_image(s, t.results));
 }
 
+/// `row`: channels of the matrix that a kernel reads or writes.
+WinogradLocalParams params_of(const Lowering& l, const Conv2dSlide& s, std::int64_t first_image,
+                              std::int64_t tiles, std::int64_t row) {
+  return {.H = l.to_int(s.H),
+          .W = l.to_int(s.W),
+          .C = l.to_int(s.ins),
+          .P = l.to_int(s.P),
+          .Q = l.to_int(s.Q),
+          .K = l.to_int(s.outs),
+          .before_h = l.to_int(s.before_h),
+          .before_w = l.to_int(s.before_w),
+          .first_image = l.to_int(first_image),
+          .tiles = l.to_int(tiles),
+          .row = l.to_int(row)};
+}
+
 void transform_source(Lowering& l, const Conv2dSlide& s, const Transforms& t, std::int64_t first,
                       std::int64_t tiles, const cl::Buffer& to) {
   const std::int64_t row = row_of(s.ins);
   l.launch_items(file, t.defines, "winograd_local_source", t.items(tiles, row), 8, l.input(0), to,
-                 l.to_int(s.H), l.to_int(s.W), l.to_int(s.ins), l.to_int(s.P), l.to_int(s.Q),
-                 l.to_int(s.before_h), l.to_int(s.before_w), l.to_int(first), l.to_int(tiles),
-                 l.to_int(row));
+                 params_of(l, s, first, tiles, row));
 }
 
 /// The filters [position, K, C] of w; turned around for the gradient of the input.
@@ -114,8 +135,13 @@ cl::Buffer transformed_filters(Lowering& l, const Transforms& t, const Conv2dGeo
   const std::int64_t rows = row_of(g.K), row = row_of(g.C);
   const cl::Buffer filters = l.workspace(float_bytes(t.positions * rows * row));
   l.launch_items(file, t.defines, "winograd_local_filters", t.items(rows, row), 8, l.input(1),
-                 filters, l.to_int(g.K), l.to_int(g.C), l.to_int(rows), l.to_int(row),
-                 l.to_int(turned ? 8 : 0), l.to_int(turned ? -1 : 1));
+                 filters,
+                 WinogradLocalFiltersParams{.K = l.to_int(g.K),
+                                            .C = l.to_int(g.C),
+                                            .rows = l.to_int(rows),
+                                            .row = l.to_int(row),
+                                            .first_tap = l.to_int(turned ? 8 : 0),
+                                            .next_tap = l.to_int(turned ? -1 : 1)});
   return filters;
 }
 
@@ -131,10 +157,10 @@ void slide(Lowering& l, const Conv2dSlide& s, const Conv2dGeometry& g, bool is_g
     transform_source(l, s, t, first, tiles, transformed);
     const GemmTile tile = choose_gemm_tile(l, MatrixUnits::none, t.positions, tiles, outs);
     launch_sums(l, tile, one_piece(tile, ins), t.product(tiles, outs, ins, false, !is_gradient),
-                {transformed, filters, none, nothing, products});
+                {.a = transformed, .b = filters, .bias = none, .epilogue = nothing, .y = products});
     l.launch_items(file, t.defines, "winograd_local_results", t.items(tiles, s.outs), 8, products,
-                   bias.buffer, l.output(0), bias.there, l.to_int(s.P), l.to_int(s.Q),
-                   l.to_int(s.outs), l.to_int(first), l.to_int(tiles), l.to_int(outs), epilogue);
+                   bias.buffer, l.output(0), bias.there, params_of(l, s, first, tiles, outs),
+                   epilogue);
   });
 }
 
@@ -170,14 +196,17 @@ void lower_dw(Lowering& l) {
   for_images(s, t, [&](std::int64_t first, std::int64_t tiles) {
     transform_source(l, s, t, first, tiles, transformed);
     l.launch_items(file, t.defines, "winograd_local_gradients", t.items(tiles, rows), 8, l.input(1),
-                   gradients, l.to_int(g.P), l.to_int(g.Q), l.to_int(g.K), l.to_int(first),
-                   l.to_int(tiles), l.to_int(rows));
+                   gradients, params_of(l, s, first, tiles, rows));
     const GemmPieces pieces = pieces_of(tiles);
     launch_sums(l, tile, pieces, t.product(rows, row, tiles, true, false),
-                {gradients, transformed, none, nothing, parts});
+                {.a = gradients, .b = transformed, .bias = none, .epilogue = nothing, .y = parts});
     l.launch_items(file, t.defines, "winograd_local_weights", t.items(g.K, g.C), 8, parts,
-                   l.output(0), l.to_int(g.C), l.to_int(rows), l.to_int(row),
-                   l.to_int(pieces.count), cl_int{first == 0});
+                   l.output(0),
+                   WinogradLocalWeightsParams{.C = l.to_int(g.C),
+                                              .rows = l.to_int(rows),
+                                              .row = l.to_int(row),
+                                              .slices = l.to_int(pieces.count),
+                                              .is_first = first == 0});
   });
 }
 
