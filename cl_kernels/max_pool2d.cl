@@ -1,6 +1,7 @@
 // Maximum over windows, with the place of the maximum (r*S + s) for the gradient. Vectors may reach
 // into the next pixel, never past the end of a tensor.
 #include "common.h"
+#include "max_pool2d_params.h"
 
 #ifndef WINDOW_R
 #define WINDOW_R 0  // rows of a window that is taken apart at compile time, 0: of none
@@ -39,12 +40,22 @@ static inline void store_bytes(intv value, __global uchar* p, int count) {
     if (lane < count) p[lane] = lanes[lane];
 }
 
-// Which output or input elements an item is: `segment` pixels of a row, `span` channels of each.
-#define ITEM(WIDTH)                                                                      \
-  const int spans = (C + span - 1) / span, segments = ((WIDTH) + segment - 1) / segment; \
-  const int c0 = i % spans * span, c1 = min(c0 + span, C);                               \
-  const int begin = i / spans % segments * segment, end = min(begin + segment, (WIDTH)); \
-  const int row = i / spans / segments;
+// Which pixels and channels a work-item computes: [begin, end) of a row, [c0, c1) of each.
+typedef struct {
+  int row, begin, end, c0, c1;
+} Item;
+
+static inline Item item_at(int i, int width, const MaxPool2dParams args) {
+  const int spans = (args.C + args.span - 1) / args.span;
+  const int segments = (width + args.segment - 1) / args.segment;
+  Item item;
+  item.c0 = i % spans * args.span;
+  item.c1 = min(item.c0 + args.span, args.C);
+  item.begin = i / spans % segments * args.segment;
+  item.end = min(item.begin + args.segment, width);
+  item.row = i / spans / segments;
+  return item;
+}
 
 // The element at `offset`, which is the window's at `here`, may be larger than all before it. The
 // first NaN wins over numbers and stays.
@@ -58,32 +69,32 @@ static inline void take(__global const float* restrict x, size_t offset, size_t 
 }
 
 __kernel GROUP void max_pool2d(__global const float* restrict x, __global float* restrict y,
-                               __global uchar* restrict index, int H, int W, int C, int P, int Q,
-                               int R, int S, int stride_h, int stride_w, int padding_h,
-                               int padding_w, int elements, int segment, int span, int items,
-                               int chunk) {
+                               __global uchar* restrict index, const MaxPool2dParams args,
+                               int items, int chunk) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, R = args.R, S = args.S;
   FOR_ITEMS(i) {
-    ITEM(Q)
-    const int h0 = row % P * stride_h - padding_h, r0 = max(0, -h0), r1 = min(R, H - h0);
-    const size_t image = (size_t)(row / P) * H * W, result = (size_t)row * Q;
-    for (int q = begin; q < end; ++q) {
-      const int w0 = q * stride_w - padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);
+    const Item item = item_at(i, Q, args);
+    const int h0 = item.row % P * args.stride_h - args.padding_h, r0 = max(0, -h0),
+              r1 = min(R, H - h0);
+    const size_t image = (size_t)(item.row / P) * H * W, result = (size_t)item.row * Q;
+    for (int q = item.begin; q < item.end; ++q) {
+      const int w0 = q * args.stride_w - args.padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);
       // A vector may reach into the item's next pixel, which is written after it.
-      const int stop = span < C ? q * C + c1 : end * C;
-      for (int c = c0; c < c1; c += V) {
+      const int stop = args.span < C ? q * C + item.c1 : item.end * C;
+      for (int c = item.c0; c < item.c1; c += V) {
         floatv best = (floatv)(-INFINITY);
         intv place = (intv)(r0 * S + s0);
         if (r1 - r0 == WINDOW_R && s1 - s0 == WINDOW_S) {
           UNROLL(WINDOW_R + 1)
           for (int r = 0; r < WINDOW_R; ++r) UNROLL(WINDOW_S + 1)
           for (int s = 0; s < WINDOW_S; ++s)
-            take(x, (image + (size_t)(h0 + r) * W + w0 + s) * C + c, (size_t)elements,
+            take(x, (image + (size_t)(h0 + r) * W + w0 + s) * C + c, (size_t)args.elements,
                  r * WINDOW_S + s, &best, &place);
         } else {
           for (int r = r0; r < r1; ++r)
             for (int s = s0; s < s1; ++s)
-              take(x, (image + (size_t)(h0 + r) * W + w0 + s) * C + c, (size_t)elements, r * S + s,
-                   &best, &place);
+              take(x, (image + (size_t)(h0 + r) * W + w0 + s) * C + c, (size_t)args.elements,
+                   r * S + s, &best, &place);
         }
         const size_t offset = (result + q) * C + c;
         const int count = stop - q * C - c;
@@ -97,29 +108,28 @@ __kernel GROUP void max_pool2d(__global const float* restrict x, __global float*
 // Each input pixel looks at the windows it lies in.
 __kernel GROUP void max_pool2d_dx(__global const float* restrict dy,
                                   __global const uchar* restrict index, __global float* restrict dx,
-                                  int H, int W, int C, int P, int Q, int R, int S, int stride_h,
-                                  int stride_w, int padding_h, int padding_w, int elements,
-                                  int segment, int span, int items, int chunk) {
+                                  const MaxPool2dParams args, int items, int chunk) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, R = args.R, S = args.S;
   FOR_ITEMS(i) {
-    ITEM(W)
-    const int h = row % H + padding_h;
-    const int p0 = h < R ? 0 : (h - R) / stride_h + 1, p1 = min(P, h / stride_h + 1);
-    const size_t image = (size_t)(row / H) * P * Q;
-    int q0 = max(0, begin + padding_w - S) / stride_w, q1 = q0;
-    for (int column = begin; column < end; ++column) {
-      const int w = column + padding_w;
-      while (q0 * stride_w + S <= w) ++q0;
-      while (q1 < Q && q1 * stride_w <= w) ++q1;
-      for (int c = c0; c < c1; c += V) {
+    const Item item = item_at(i, W, args);
+    const int h = item.row % H + args.padding_h;
+    const int p0 = h < R ? 0 : (h - R) / args.stride_h + 1, p1 = min(P, h / args.stride_h + 1);
+    const size_t image = (size_t)(item.row / H) * P * Q;
+    int q0 = max(0, item.begin + args.padding_w - S) / args.stride_w, q1 = q0;
+    for (int w = item.begin; w < item.end; ++w) {
+      const int padded_w = w + args.padding_w;
+      while (q0 * args.stride_w + S <= padded_w) ++q0;
+      while (q1 < Q && q1 * args.stride_w <= padded_w) ++q1;
+      for (int c = item.c0; c < item.c1; c += V) {
         floatv sum = (floatv)(0.0f);
         for (int p = p0; p < p1; ++p)
           for (int q = q0; q < q1; ++q) {
             const size_t offset = (image + (size_t)p * Q + q) * C + c;
-            const intv place = (intv)((h - p * stride_h) * S + w - q * stride_w);
-            const intv here = (intv)(load_bytes(index, offset, (size_t)elements) == place);
-            sum += select((floatv)(0.0f), load_floats(dy, offset, (size_t)elements), here);
+            const intv place = (intv)((h - p * args.stride_h) * S + padded_w - q * args.stride_w);
+            const intv here = (intv)(load_bytes(index, offset, (size_t)args.elements) == place);
+            sum += select((floatv)(0.0f), load_floats(dy, offset, (size_t)args.elements), here);
           }
-        store_lanes(sum, dx + ((size_t)row * W + column) * C + c, C - c);
+        store_lanes(sum, dx + ((size_t)item.row * W + w) * C + c, C - c);
       }
     }
   }
@@ -168,23 +178,24 @@ INLINE void scatter_row(__global const float* restrict dy, __global const uchar*
 // of dx from those of a row of windows to the next.
 __kernel GROUP void max_pool2d_dx_scatter(__global const float* restrict dy,
                                           __global const uchar* restrict index,
-                                          __global float* restrict dx, int H, int W, int C, int P,
-                                          int Q, int R, int S, int stride_h, int stride_w,
-                                          int padding_h, int padding_w, int elements, int items,
-                                          int chunk) {
+                                          __global float* restrict dx, const MaxPool2dParams args,
+                                          int items, int chunk) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q, R = args.R, S = args.S;
   FOR_ITEMS(i) {
-    const int p = i % P, h0 = p * stride_h - padding_h;
-    const int begin = p == 0 ? 0 : min(H, h0), end = p == P - 1 ? H : min(H, h0 + stride_h);
-    const size_t offset = (size_t)i * Q * C, left = (size_t)elements - offset;
+    const int p = i % P, h0 = p * args.stride_h - args.padding_h;
+    const int begin = p == 0 ? 0 : min(H, h0), end = p == P - 1 ? H : min(H, h0 + args.stride_h);
+    const size_t offset = (size_t)i * Q * C, left = (size_t)args.elements - offset;
     for (int h = begin; h < end; ++h) {
       const int r = h - h0;
       __global float* row = dx + ((size_t)(i / P) * H + h) * W * C;
       if (r < 0 || r >= R)
         store_zeros(row, W * C);
       else if ((size_t)Q * C + V <= left)  // no vector leaves dy
-        scatter_row(dy + offset, index + offset, row, r, W, C, Q, S, stride_w, padding_w, ANY);
+        scatter_row(dy + offset, index + offset, row, r, W, C, Q, S, args.stride_w, args.padding_w,
+                    ANY);
       else
-        scatter_row(dy + offset, index + offset, row, r, W, C, Q, S, stride_w, padding_w, left);
+        scatter_row(dy + offset, index + offset, row, r, W, C, Q, S, args.stride_w, args.padding_w,
+                    left);
     }
   }
 }
@@ -202,8 +213,9 @@ __kernel GROUP void max_pool2d_dx_scatter(__global const float* restrict dy,
 // bits of an integer. An item is V channels of a window.
 __kernel GROUP void max_pool2d_windows(__global const float* restrict x,
                                        __global float* restrict index, __global float* restrict y,
-                                       __global const int* restrict borders, int H, int W, int C,
-                                       int P, int Q, int items, int chunk) {
+                                       __global const int* restrict borders,
+                                       const MaxPool2dWindowsParams args, int items, int chunk) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q;
   const int vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, q = i / vectors % Q, p = i / vectors / Q % P;
@@ -231,8 +243,9 @@ __kernel GROUP void max_pool2d_windows(__global const float* restrict x,
 __kernel GROUP void max_pool2d_windows_dx(__global const float* restrict dy,
                                           __global const float* restrict index,
                                           __global float* restrict dx,
-                                          __global const int* restrict borders, int H, int W, int C,
-                                          int P, int Q, int items, int chunk) {
+                                          __global const int* restrict borders,
+                                          const MaxPool2dWindowsParams args, int items, int chunk) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q;
   const int vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
     const int c = i % vectors * V, w = i / vectors % W, h = i / vectors / W % H;
