@@ -2,6 +2,7 @@
 // into parts of `length` rows, none of which belongs to two samples; partial results are pairs of
 // rows [parts, 2, C], added up in order. The order of additions depends on the shape only.
 #include "common.h"
+#include "normalization_params.h"
 
 // The statistic of sample n for the columns from c on.
 static inline floatv load_statistic(__global const float* s, int n, int c, int G, int D) {
@@ -19,12 +20,14 @@ static inline floatv load_weight(__global const float* w, int affine, int c, int
 // An item is V columns of one part of a sample: mean and sum of squared deviations. Sums are of
 // differences to the mean so far, so that a large mean does not swallow the deviations.
 __kernel GROUP void normalization_moments(__global const float* restrict x,
-                                          __global float* restrict moments, int L, int C, int parts,
-                                          int length, int items, int chunk) {
+                                          __global float* restrict moments,
+                                          const NormalizationMomentsParams args, int items,
+                                          int chunk) {
+  const int L = args.L, C = args.C;
   const int vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
-    const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
-    const int begin = part * length, end = min(begin + length, L);
+    const int c = i % vectors * V, part = i / vectors % args.parts, n = i / vectors / args.parts;
+    const int begin = part * args.length, end = min(begin + args.length, L);
     const size_t base = (size_t)n * L * C + c;
     floatv mean = load_lanes(x + base + (size_t)begin * C, C - c), m2 = (floatv)(0.0f);
     int block = 8;
@@ -41,7 +44,7 @@ __kernel GROUP void normalization_moments(__global const float* restrict x,
       m2 += second - first * step;
       block = 64;
     }
-    __global float* to = moments + ((size_t)n * parts + part) * 2 * C + c;
+    __global float* to = moments + ((size_t)n * args.parts + part) * 2 * C + c;
     store_lanes(mean, to, C - c);
     store_lanes(m2, to + C, C - c);
   }
@@ -72,13 +75,14 @@ static inline float2 merge_moments(__global const float* moments, int i, int L, 
 // An item is a group.
 __kernel GROUP void normalization_statistics(__global const float* restrict moments,
                                              __global float* restrict mean,
-                                             __global float* restrict rstd, int L, int G, int D,
-                                             int parts, int length, float eps, int items,
+                                             __global float* restrict rstd,
+                                             const NormalizationStatisticsParams args, int items,
                                              int chunk) {
+  const int L = args.L, G = args.G, D = args.D;
   FOR_ITEMS(i) {
-    const float2 m = merge_moments(moments, i, L, G, D, parts, length);
+    const float2 m = merge_moments(moments, i, L, G, D, args.parts, args.length);
     mean[i] = m.x;
-    rstd[i] = 1.0f / sqrt(m.y / ((float)L * (float)D) + eps);
+    rstd[i] = 1.0f / sqrt(m.y / ((float)L * (float)D) + args.eps);
   }
 }
 
@@ -88,17 +92,18 @@ __kernel GROUP void batch_norm_statistics(__global const float* restrict moments
                                           __global float* restrict mean,
                                           __global float* restrict rstd,
                                           __global float* restrict running_mean,
-                                          __global float* restrict running_var, int L, int G,
-                                          int parts, int length, float eps, float momentum,
-                                          int items, int chunk) {
+                                          __global float* restrict running_var,
+                                          const BatchNormStatisticsParams args, int items,
+                                          int chunk) {
+  const int L = args.L, G = args.G;
   FOR_ITEMS(i) {
-    const float2 m = merge_moments(moments, i, L, G, 1, parts, length);
+    const float2 m = merge_moments(moments, i, L, G, 1, args.parts, args.length);
     mean[i] = m.x;
-    rstd[i] = 1.0f / sqrt(m.y / (float)L + eps);
+    rstd[i] = 1.0f / sqrt(m.y / (float)L + args.eps);
     if (!isfinite(m.x) || !isfinite(m.y)) continue;
-    running_mean[i] = (1.0f - momentum) * running_mean[i] + momentum * m.x;
-    running_var[i] =
-        (1.0f - momentum) * running_var[i] + momentum * (m.y / fmax((float)L - 1.0f, 1.0f));
+    running_mean[i] = (1.0f - args.momentum) * running_mean[i] + args.momentum * m.x;
+    running_var[i] = (1.0f - args.momentum) * running_var[i] +
+                     args.momentum * (m.y / fmax((float)L - 1.0f, 1.0f));
   }
 }
 
@@ -112,20 +117,19 @@ __kernel GROUP void batch_norm_rstd(__global const float* restrict var,
 __kernel GROUP void normalize_columns(
     __global const float* restrict x, __global const float* restrict mean,
     __global const float* restrict rstd, __global const float* restrict w,
-    __global const float* restrict b, __global const float* restrict residual,
-    __global float* restrict y, int affine, int add_residual, float low, float high, int L, int G,
-    int D, int parts, int length, int items, int chunk) {
+    __global const float* restrict b, __global float* restrict y, const NormalizeColumnsParams args,
+    __global const float* restrict residual, const EpilogueParams epilogue, int items, int chunk) {
+  const int L = args.L, G = args.G, D = args.D;
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
-    const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
+    const int c = i % vectors * V, part = i / vectors % args.parts, n = i / vectors / args.parts;
     const floatv center = load_statistic(mean, n, c, G, D);
-    const floatv scale = load_statistic(rstd, n, c, G, D) * load_weight(w, affine, c, C, 1.0f);
-    const floatv shift = load_weight(b, affine, c, C, 0.0f);
-    for (int l = part * length, end = min(l + length, L); l < end; ++l) {
+    const floatv scale = load_statistic(rstd, n, c, G, D) * load_weight(w, args.affine, c, C, 1.0f);
+    const floatv shift = load_weight(b, args.affine, c, C, 0.0f);
+    for (int l = part * args.length, end = min(l + args.length, L); l < end; ++l) {
       const size_t at = ((size_t)n * L + l) * C + c;
-      floatv value = MULTIPLY_ADD(load_lanes(x + at, C - c) - center, scale, shift);
-      if (add_residual) value += load_lanes(residual + at, C - c);
-      store_lanes(clamped(value, low, high), y + at, C - c);
+      const floatv value = MULTIPLY_ADD(load_lanes(x + at, C - c) - center, scale, shift);
+      store_lanes(finished(value, at, C - c, residual, epilogue), y + at, C - c);
     }
   }
 }
@@ -135,7 +139,8 @@ __kernel GROUP void normalize_rows(__global const float* restrict x,
                                    __global const float* restrict w,
                                    __global const float* restrict b, __global float* restrict y,
                                    __global float* restrict mean, __global float* restrict rstd,
-                                   int affine, int G, int D, float eps, int items, int chunk) {
+                                   const NormalizeRowsParams args, int items, int chunk) {
+  const int G = args.G, D = args.D;
   FOR_ITEMS(i) {
     const int first = i % G * D;
     const size_t base = (size_t)i * D;
@@ -148,13 +153,13 @@ __kernel GROUP void normalize_rows(__global const float* restrict x,
           (D - d >= V ? LOAD(x + base + d) : load_first(x + base + d, D - d, center)) - center;
       sums = MULTIPLY_ADD(v, v, sums);
     }
-    const float scale = 1.0f / sqrt(lane_sum(sums) / (float)D + eps);
+    const float scale = 1.0f / sqrt(lane_sum(sums) / (float)D + args.eps);
     mean[i] = center;
     rstd[i] = scale;
     for (int d = 0; d < D; d += V)
       store_lanes(MULTIPLY_ADD((load_lanes(x + base + d, D - d) - center) * scale,
-                               load_weight(w + first, affine, d, D, 1.0f),
-                               load_weight(b + first, affine, d, D, 0.0f)),
+                               load_weight(w + first, args.affine, d, D, 1.0f),
+                               load_weight(b + first, args.affine, d, D, 0.0f)),
                   y + base + d, D - d);
   }
 }
@@ -166,28 +171,28 @@ __kernel GROUP void normalization_sums(
     __global const float* restrict x, __global const float* restrict dy,
     __global const float* restrict mean, __global const float* restrict rstd,
     __global const float* restrict w, __global const float* restrict b,
-    __global float* restrict sums, int affine, float low, float high, int L, int G, int D,
-    int parts, int length, int per_statistic, int items, int chunk) {
+    __global float* restrict sums, const NormalizationSumsParams args, int items, int chunk) {
+  const int L = args.L, G = args.G, D = args.D;
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
-    const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
-    const int begin = n * L + part * length, end = min(begin + length, (n + 1) * L);
-    const floatv weight = load_weight(w, affine, c, C, 1.0f),
-                 bias = load_weight(b, affine, c, C, 0.0f);
+    const int c = i % vectors * V, part = i / vectors % args.parts, n = i / vectors / args.parts;
+    const int begin = n * L + part * args.length, end = min(begin + args.length, (n + 1) * L);
+    const floatv weight = load_weight(w, args.affine, c, C, 1.0f),
+                 bias = load_weight(b, args.affine, c, C, 0.0f);
     floatv center, scale, dw = (floatv)(0.0f), db = (floatv)(0.0f);
     for (int row = begin; row < end; ++row) {
-      if (row == begin || per_statistic == 1) {
-        center = load_statistic(mean, row / per_statistic, c, G, D);
-        scale = load_statistic(rstd, row / per_statistic, c, G, D);
+      if (row == begin || args.per_statistic == 1) {
+        center = load_statistic(mean, row / args.per_statistic, c, G, D);
+        scale = load_statistic(rstd, row / args.per_statistic, c, G, D);
       }
       const size_t at = (size_t)row * C + c;
       const floatv centered = load_lanes(x + at, C - c) - center;
       const floatv y = MULTIPLY_ADD(centered, scale * weight, bias);
-      const floatv gradient = where_inside(y, low, high, load_lanes(dy + at, C - c));
+      const floatv gradient = where_inside(y, args.low, args.high, load_lanes(dy + at, C - c));
       db += gradient;
       dw = MULTIPLY_ADD(gradient * scale, centered, dw);
     }
-    __global float* to = sums + ((size_t)n * parts + part) * 2 * C + c;
+    __global float* to = sums + ((size_t)n * args.parts + part) * 2 * C + c;
     store_lanes(dw, to, C - c);
     store_lanes(db, to + C, C - c);
   }
@@ -214,21 +219,22 @@ __kernel GROUP void normalization_parameters(__global const float* restrict sums
 __kernel GROUP void normalization_coefficients(__global const float* restrict sums,
                                                __global const float* restrict rstd,
                                                __global const float* restrict w,
-                                               __global float* restrict coefficients, int affine,
-                                               int G, int D, int parts, float scale, int items,
-                                               int chunk) {
+                                               __global float* restrict coefficients,
+                                               const NormalizationCoefficientsParams args,
+                                               int items, int chunk) {
+  const int G = args.G, D = args.D;
   const int C = G * D;
   FOR_ITEMS(i) {
-    __global const float* from = sums + (size_t)(i / G) * parts * 2 * C + i % G * D;
+    __global const float* from = sums + (size_t)(i / G) * args.parts * 2 * C + i % G * D;
     float dw = 0.0f, db = 0.0f;
-    for (int part = 0; part < parts; ++part)
+    for (int part = 0; part < args.parts; ++part)
       for (int d = 0; d < D; ++d) {
-        const float weight = affine ? w[i % G * D + d] : 1.0f;
+        const float weight = args.affine ? w[i % G * D + d] : 1.0f;
         dw += weight * from[(size_t)part * 2 * C + d];
         db += weight * from[((size_t)part * 2 + 1) * C + d];
       }
-    coefficients[i] = scale * rstd[i] * rstd[i] * dw;
-    coefficients[items + i] = scale * rstd[i] * db;
+    coefficients[i] = args.scale * rstd[i] * rstd[i] * dw;
+    coefficients[items + i] = args.scale * rstd[i] * db;
   }
 }
 
@@ -237,21 +243,22 @@ __kernel GROUP void normalize_columns_dx(
     __global const float* restrict x, __global const float* restrict dy,
     __global const float* restrict mean, __global const float* restrict rstd,
     __global const float* restrict w, __global const float* restrict b,
-    __global const float* restrict coefficients, __global float* restrict dx, int affine, float low,
-    float high, int L, int G, int D, int groups, int parts, int length, int items, int chunk) {
+    __global const float* restrict coefficients, __global float* restrict dx,
+    const NormalizeColumnsDxParams args, int items, int chunk) {
+  const int L = args.L, G = args.G, D = args.D;
   const int C = G * D, vectors = (C + V - 1) / V;
   FOR_ITEMS(i) {
-    const int c = i % vectors * V, part = i / vectors % parts, n = i / vectors / parts;
+    const int c = i % vectors * V, part = i / vectors % args.parts, n = i / vectors / args.parts;
     const floatv center = load_statistic(mean, n, c, G, D);
-    const floatv p = load_statistic(rstd, n, c, G, D) * load_weight(w, affine, c, C, 1.0f);
+    const floatv p = load_statistic(rstd, n, c, G, D) * load_weight(w, args.affine, c, C, 1.0f);
     const floatv q = load_statistic(coefficients, n, c, G, D);
-    const floatv r = load_statistic(coefficients + groups, n, c, G, D);
-    const floatv bias = load_weight(b, affine, c, C, 0.0f);
-    for (int l = part * length, end = min(l + length, L); l < end; ++l) {
+    const floatv r = load_statistic(coefficients + args.groups, n, c, G, D);
+    const floatv bias = load_weight(b, args.affine, c, C, 0.0f);
+    for (int l = part * args.length, end = min(l + args.length, L); l < end; ++l) {
       const size_t at = ((size_t)n * L + l) * C + c;
       const floatv centered = load_lanes(x + at, C - c) - center;
       const floatv y = MULTIPLY_ADD(centered, p, bias);
-      const floatv gradient = where_inside(y, low, high, load_lanes(dy + at, C - c));
+      const floatv gradient = where_inside(y, args.low, args.high, load_lanes(dy + at, C - c));
       store_lanes(gradient * p - centered * q - r, dx + at, C - c);
     }
   }
@@ -263,22 +270,24 @@ __kernel GROUP void normalize_rows_dx(__global const float* restrict x,
                                       __global const float* restrict mean,
                                       __global const float* restrict rstd,
                                       __global const float* restrict w, __global float* restrict dx,
-                                      int affine, int G, int D, float scale, int items, int chunk) {
+                                      const NormalizeRowsDxParams args, int items, int chunk) {
+  const int G = args.G, D = args.D;
   FOR_ITEMS(i) {
     const int first = i % G * D;
     const size_t base = (size_t)i * D;
     floatv products = (floatv)(0.0f), total = (floatv)(0.0f);
     for (int d = 0; d < D; d += V) {
       const floatv g =
-          load_lanes(dy + base + d, D - d) * load_weight(w + first, affine, d, D, 1.0f);
+          load_lanes(dy + base + d, D - d) * load_weight(w + first, args.affine, d, D, 1.0f);
       total += g;
       products = MULTIPLY_ADD(g, load_lanes(x + base + d, D - d) - mean[i], products);
     }
     const float k = rstd[i];
-    const float q = scale * k * k * k * lane_sum(products), r = scale * k * lane_sum(total);
+    const float q = args.scale * k * k * k * lane_sum(products),
+                r = args.scale * k * lane_sum(total);
     for (int d = 0; d < D; d += V) {
       const floatv g =
-          load_lanes(dy + base + d, D - d) * load_weight(w + first, affine, d, D, 1.0f);
+          load_lanes(dy + base + d, D - d) * load_weight(w + first, args.affine, d, D, 1.0f);
       store_lanes(g * k - (load_lanes(x + base + d, D - d) - mean[i]) * q - r, dx + base + d,
                   D - d);
     }

@@ -7,6 +7,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/normalization_params.h"
+
 constexpr const char* file = "normalization.cl";
 
 /// `samples` times `rows` rows of `channels`, cut into parts of `length` rows of one sample.
@@ -48,13 +50,17 @@ void launch_normalize(Lowering& l, const NormalizationGeometry& g, const cl::Buf
                       const cl::Buffer& rstd, bool affine, std::size_t weight,
                       std::size_t residual) {
   const Parts parts = parts_for_elements(l, g);
-  const Clamp clamp = activation_clamp(l.attributes());
   l.elements(l.input_spec(0));
   l.launch_items(file, l.defines(), "normalize_columns", parts.items, 1, l.input(0), mean, rstd,
                  input_or_unused(l, affine, weight), input_or_unused(l, affine, weight + 1),
-                 input_or_unused(l, residual > 0, residual), l.output(0), cl_int{affine},
-                 cl_int{residual > 0}, clamp.low, clamp.high, l.to_int(g.L), l.to_int(g.G),
-                 l.to_int(g.D), l.to_int(parts.count), l.to_int(parts.length));
+                 l.output(0),
+                 NormalizeColumnsParams{.affine = affine,
+                                        .L = l.to_int(g.L),
+                                        .G = l.to_int(g.G),
+                                        .D = l.to_int(g.D),
+                                        .parts = l.to_int(parts.count),
+                                        .length = l.to_int(parts.length)},
+                 normalization_epilogue(l, residual));
 }
 
 void launch_batch_norm(Lowering& l, const NormalizationGeometry& g, const cl::Buffer& mean,
@@ -66,7 +72,10 @@ void launch_batch_norm(Lowering& l, const NormalizationGeometry& g, const cl::Bu
 cl::Buffer launch_moments(Lowering& l, const NormalizationGeometry& g, const Parts& parts) {
   cl::Buffer moments = l.workspace(parts.bytes_of_pairs());
   l.launch_items(file, l.defines(), "normalization_moments", parts.items, 1, l.input(0), moments,
-                 l.to_int(g.L), l.to_int(g.C()), l.to_int(parts.count), l.to_int(parts.length));
+                 NormalizationMomentsParams{.L = l.to_int(g.L),
+                                            .C = l.to_int(g.C()),
+                                            .parts = l.to_int(parts.count),
+                                            .length = l.to_int(parts.length)});
   return moments;
 }
 
@@ -75,8 +84,13 @@ void lower_columns(Lowering& l) {
   const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
   const cl::Buffer moments = launch_moments(l, g, parts);
   l.launch_items(file, l.defines(), "normalization_statistics", g.N * g.G, 1, moments, l.output(1),
-                 l.output(2), l.to_int(g.L), l.to_int(g.G), l.to_int(g.D), l.to_int(parts.count),
-                 l.to_int(parts.length), eps_of(l));
+                 l.output(2),
+                 NormalizationStatisticsParams{.L = l.to_int(g.L),
+                                               .G = l.to_int(g.G),
+                                               .D = l.to_int(g.D),
+                                               .parts = l.to_int(parts.count),
+                                               .length = l.to_int(parts.length),
+                                               .eps = eps_of(l)});
   launch_normalize(l, g, l.output(1), l.output(2), l.input_count() > 1, 1, 0);
 }
 
@@ -86,8 +100,13 @@ void lower_batch_norm(Lowering& l) {
   const cl::Buffer moments = launch_moments(l, g, parts);
   const auto momentum = static_cast<cl_float>(l.attributes().number("momentum"));
   l.launch_items(file, l.defines(), "batch_norm_statistics", g.G, 1, moments, l.output(1),
-                 l.output(2), l.output(3), l.output(4), l.to_int(g.L), l.to_int(g.G),
-                 l.to_int(parts.count), l.to_int(parts.length), eps_of(l), momentum);
+                 l.output(2), l.output(3), l.output(4),
+                 BatchNormStatisticsParams{.L = l.to_int(g.L),
+                                           .G = l.to_int(g.G),
+                                           .parts = l.to_int(parts.count),
+                                           .length = l.to_int(parts.length),
+                                           .eps = eps_of(l),
+                                           .momentum = momentum});
   launch_batch_norm(l, g, l.output(1), l.output(2));
 }
 
@@ -108,7 +127,9 @@ void lower_rows(Lowering& l) {
   l.elements(l.input_spec(0));
   l.launch_items(file, l.defines(), "normalize_rows", g.N * g.G, 1, l.input(0),
                  input_or_unused(l, affine, 1), input_or_unused(l, affine, 2), l.output(0),
-                 l.output(1), l.output(2), cl_int{affine}, l.to_int(g.G), l.to_int(g.D), eps_of(l));
+                 l.output(1), l.output(2),
+                 NormalizeRowsParams{
+                     .affine = affine, .G = l.to_int(g.G), .D = l.to_int(g.D), .eps = eps_of(l)});
 }
 
 // ---- gradient -----------------------------------------------------------------------------------
@@ -121,9 +142,16 @@ cl::Buffer launch_sums(Lowering& l, const NormalizationGeometry& g, const Parts&
   const Clamp clamp = activation_clamp(l.attributes());
   cl::Buffer sums = l.workspace(parts.bytes_of_pairs());
   l.launch_items(file, l.defines(), "normalization_sums", parts.items, 1, l.input(0), l.input(1),
-                 l.input(2), l.input(3), affine.w, affine.b, sums, affine.there, clamp.low,
-                 clamp.high, l.to_int(parts.rows), l.to_int(g.G), l.to_int(g.D),
-                 l.to_int(parts.count), l.to_int(parts.length), l.to_int(per_statistic));
+                 l.input(2), l.input(3), affine.w, affine.b, sums,
+                 NormalizationSumsParams{.affine = affine.there,
+                                         .L = l.to_int(parts.rows),
+                                         .G = l.to_int(g.G),
+                                         .D = l.to_int(g.D),
+                                         .parts = l.to_int(parts.count),
+                                         .length = l.to_int(parts.length),
+                                         .per_statistic = l.to_int(per_statistic),
+                                         .low = clamp.low,
+                                         .high = clamp.high});
   l.launch_items(file, l.defines(), "normalization_parameters", (g.C() + l.width() - 1) / l.width(),
                  1, sums, l.output(1), l.output(2), l.to_int(g.C()), l.to_int(parts.all()));
   return sums;
@@ -138,13 +166,24 @@ void lower_dx_columns(Lowering& l) {
   const Affine affine(l);
   const Clamp clamp = activation_clamp(l.attributes());
   l.launch_items(file, l.defines(), "normalization_coefficients", groups, 1, sums, l.input(3),
-                 affine.w, coefficients, affine.there, l.to_int(g.G), l.to_int(g.D),
-                 l.to_int(parts.count), share_of_element(l, g));
+                 affine.w, coefficients,
+                 NormalizationCoefficientsParams{.affine = affine.there,
+                                                 .G = l.to_int(g.G),
+                                                 .D = l.to_int(g.D),
+                                                 .parts = l.to_int(parts.count),
+                                                 .scale = share_of_element(l, g)});
   const Parts slices = parts_for_elements(l, g);
   l.launch_items(file, l.defines(), "normalize_columns_dx", slices.items, 1, l.input(0), l.input(1),
                  l.input(2), l.input(3), affine.w, affine.b, coefficients, l.output(0),
-                 affine.there, clamp.low, clamp.high, l.to_int(g.L), l.to_int(g.G), l.to_int(g.D),
-                 l.to_int(groups), l.to_int(slices.count), l.to_int(slices.length));
+                 NormalizeColumnsDxParams{.affine = affine.there,
+                                          .L = l.to_int(g.L),
+                                          .G = l.to_int(g.G),
+                                          .D = l.to_int(g.D),
+                                          .groups = l.to_int(groups),
+                                          .parts = l.to_int(slices.count),
+                                          .length = l.to_int(slices.length),
+                                          .low = clamp.low,
+                                          .high = clamp.high});
 }
 
 void lower_dx_rows(Lowering& l) {
@@ -152,8 +191,11 @@ void lower_dx_rows(Lowering& l) {
   const Affine affine(l);
   launch_sums(l, g, parts_for_sums(l, 1, g.N, g.C()), 1);
   l.launch_items(file, l.defines(), "normalize_rows_dx", g.N * g.G, 1, l.input(0), l.input(1),
-                 l.input(2), l.input(3), affine.w, l.output(0), affine.there, l.to_int(g.G),
-                 l.to_int(g.D), share_of_element(l, g));
+                 l.input(2), l.input(3), affine.w, l.output(0),
+                 NormalizeRowsDxParams{.affine = affine.there,
+                                       .G = l.to_int(g.G),
+                                       .D = l.to_int(g.D),
+                                       .scale = share_of_element(l, g)});
 }
 
 }  // namespace

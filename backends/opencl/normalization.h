@@ -20,6 +20,13 @@ inline cl::Buffer input_or_unused(Lowering& l, bool there, std::size_t i) {
   return there ? l.input(i) : l.unused();
 }
 
+/// What follows a norm: a residual, input `residual` unless that is 0, and an activation.
+inline Epilogue normalization_epilogue(Lowering& l, std::size_t residual) {
+  const Clamp clamp = activation_clamp(l.attributes());
+  return {.residual = input_or_unused(l, residual > 0, residual),
+          .params = {.has_residual = residual > 0, .low = clamp.low, .high = clamp.high}};
+}
+
 /// Of the gradient's node.
 struct Affine {
   cl_int there;

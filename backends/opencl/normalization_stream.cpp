@@ -7,6 +7,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/normalization_params.h"
+
 constexpr const char* file = "normalization_stream.cl";
 
 /// How x [L,C] is walked through; see the kernel file.
@@ -34,6 +36,10 @@ struct Stream {
   }
 };
 
+StreamParams stream_params(const Lowering& l, const Stream& s, std::int64_t span) {
+  return {.size = l.to_int(s.size), .period = l.to_int(s.period), .span = l.to_int(span)};
+}
+
 Defines defines_of(const Lowering& l, const Stream& s) {
   return l.defines().set("WHOLE", s.size % l.width() == 0 ? 1 : 0);
 }
@@ -46,9 +52,10 @@ cl::Buffer rows_of_period(Lowering& l, const Stream& s, std::int64_t rows) {
 cl::Buffer launch_operands(Lowering& l, const Stream& s, const cl::Buffer& mean,
                            const cl::Buffer& rstd, bool affine, std::size_t w, std::size_t b) {
   cl::Buffer operands = rows_of_period(l, s, 5);
-  l.launch_items(file, defines_of(l, s), "stream_operands", s.vectors(l), 16, mean, rstd,
-                 input_or_unused(l, affine, w), input_or_unused(l, affine, b), operands,
-                 cl_int{affine}, l.to_int(s.C), l.to_int(s.period));
+  l.launch_items(
+      file, defines_of(l, s), "stream_operands", s.vectors(l), 16, mean, rstd,
+      input_or_unused(l, affine, w), input_or_unused(l, affine, b), operands,
+      StreamOperandsParams{.affine = affine, .C = l.to_int(s.C), .period = l.to_int(s.period)});
   return operands;
 }
 
@@ -56,12 +63,10 @@ void launch_normalize(Lowering& l, const Stream& s, const cl::Buffer& mean,
                       const cl::Buffer& rstd) {
   const BatchNormInputs inputs(l.input_count());
   const cl::Buffer operands = launch_operands(l, s, mean, rstd, inputs.affine, 3, 4);
-  const Clamp clamp = activation_clamp(l.attributes());
   const std::int64_t span = s.span_of_elements();
   l.launch_items(file, defines_of(l, s), "stream_normalize", s.spans(span), 1, l.input(0), operands,
-                 input_or_unused(l, inputs.residual > 0, inputs.residual), l.output(0),
-                 cl_int{inputs.residual > 0}, clamp.low, clamp.high, l.past_cache(0),
-                 l.to_int(s.size), l.to_int(s.period), l.to_int(span));
+                 l.output(0), stream_params(l, s, span), l.past_cache(0),
+                 normalization_epilogue(l, inputs.residual));
 }
 
 }  // namespace
@@ -77,11 +82,17 @@ void lower_batch_norm_stream(Lowering& l) {
   const std::int64_t span = s.span_of_sums(), parts = s.spans(span);
   const cl::Buffer moments = rows_of_period(l, s, 3 * parts);
   l.launch_items(file, defines_of(l, s), "stream_moments", parts, 1, l.input(0), moments,
-                 l.to_int(s.size), l.to_int(s.period), l.to_int(span));
-  l.launch_items(file, defines_of(l, s), "stream_statistics", s.vectors(l), 1, moments, l.output(1),
-                 l.output(2), l.output(3), l.output(4), l.to_int(s.L), l.to_int(s.C),
-                 l.to_int(s.period), l.to_int(span / s.C), l.to_int(parts), eps_of(l),
-                 static_cast<cl_float>(l.attributes().number("momentum")));
+                 stream_params(l, s, span));
+  l.launch_items(
+      file, defines_of(l, s), "stream_statistics", s.vectors(l), 1, moments, l.output(1),
+      l.output(2), l.output(3), l.output(4),
+      StreamStatisticsParams{.L = l.to_int(s.L),
+                             .C = l.to_int(s.C),
+                             .period = l.to_int(s.period),
+                             .rows = l.to_int(span / s.C),
+                             .parts = l.to_int(parts),
+                             .eps = eps_of(l),
+                             .momentum = static_cast<cl_float>(l.attributes().number("momentum"))});
   launch_normalize(l, s, l.output(1), l.output(2));
 }
 
@@ -98,17 +109,20 @@ void lower_dx_stream(Lowering& l) {
   const cl::Buffer operands =
       launch_operands(l, s, l.input(2), l.input(3), affine, 4, l.input_count() - 1);
   const Clamp clamp = activation_clamp(l.attributes());
+  const ActivationRange range = {.low = clamp.low, .high = clamp.high};
   const std::int64_t span = s.span_of_sums(), parts = s.spans(span);
   const cl::Buffer sums = rows_of_period(l, s, 2 * parts);
   l.launch_items(file, defines_of(l, s), "stream_sums", parts, 1, l.input(0), l.input(1), operands,
-                 sums, clamp.low, clamp.high, l.to_int(s.size), l.to_int(s.period), l.to_int(span));
+                 sums, range, stream_params(l, s, span));
   l.launch_items(file, defines_of(l, s), "stream_gradient", s.vectors(l), 1, sums, l.input(3),
-                 l.output(1), l.output(2), operands, l.to_int(s.C), l.to_int(s.period),
-                 l.to_int(parts), share_of_element(l, normalization_geometry_of(l)));
+                 l.output(1), l.output(2), operands,
+                 StreamGradientParams{.C = l.to_int(s.C),
+                                      .period = l.to_int(s.period),
+                                      .parts = l.to_int(parts),
+                                      .share = share_of_element(l, normalization_geometry_of(l))});
   const std::int64_t slice = s.span_of_elements();
   l.launch_items(file, defines_of(l, s), "stream_dx", s.spans(slice), 1, l.input(0), l.input(1),
-                 operands, l.output(0), clamp.low, clamp.high, l.past_cache(0), l.to_int(s.size),
-                 l.to_int(s.period), l.to_int(slice));
+                 operands, l.output(0), range, l.past_cache(0), stream_params(l, s, slice));
 }
 
 }  // namespace tessera::opencl
