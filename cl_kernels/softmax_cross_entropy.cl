@@ -1,5 +1,6 @@
 // Softmax of each row of logits [N,K], the loss of each row and their mean, and the gradient.
 #include "common.h"
+#include "softmax_cross_entropy_params.h"
 #include "softmax_row.h"
 
 // Writes the probabilities of a row of logits x; returns its loss. A label outside [0,K) makes that
@@ -89,19 +90,14 @@ __kernel GROUP void softmax_and_dx_group(__global const float* restrict logits,
   if (get_local_id(0) == 0) loss[0] = sum_of(losses, N) / (float)N;
 }
 
-// Of cross_entropy: the weight of the term -log p[k] in the loss of a row. `labels` are labels or
-// the bits of targets [N,K]; `each` is label smoothing / K.
-static inline float share(__global const int* restrict labels, int has_targets,
-                          __global const float* restrict weights, float smoothing, float each,
-                          int n, int k, int K) {
+// Of cross_entropy: the weight of the term -log p[k] in the loss of a row.
+static inline float share(__global const int* restrict labels,
+                          __global const float* restrict weights, const CrossEntropyParams args,
+                          int n, int k) {
   const float target =
-      has_targets ? as_float(labels[(size_t)n * K + k]) : (labels[n] == k ? 1.0f : 0.0f);
-  return weights[k] * ((1.0f - smoothing) * target + each);
+      args.has_targets ? as_float(labels[(size_t)n * args.K + k]) : (labels[n] == k ? 1.0f : 0.0f);
+  return weights[k] * ((1.0f - args.smoothing) * target + args.each);
 }
-
-#define TARGETS                                                                                 \
-  __global const int *restrict labels, int has_targets, __global const float *restrict weights, \
-      float smoothing, float each, int has_ignored, int ignored, int normalized
 
 // Of logarithms of probabilities: writes the probabilities.
 static inline float2 probabilities_row(__global const float* restrict x, __global float* restrict p,
@@ -111,25 +107,28 @@ static inline float2 probabilities_row(__global const float* restrict x, __globa
 }
 
 // An item is one row, which adds divisors[n] to the divisor of the mean.
-__kernel GROUP void cross_entropy_rows(__global const float* restrict logits, TARGETS,
+__kernel GROUP void cross_entropy_rows(__global const float* restrict logits,
+                                       __global const int* restrict labels,
+                                       __global const float* restrict weights,
+                                       const CrossEntropyParams args,
                                        __global float* restrict probabilities,
                                        __global float* restrict losses,
-                                       __global float* restrict divisors, int K, int items,
-                                       int chunk) {
+                                       __global float* restrict divisors, int items, int chunk) {
+  const int K = args.K;
   FOR_ITEMS(n) {
     __global const float* x = logits + (size_t)n * K;
     __global float* p = probabilities + (size_t)n * K;
-    const float2 sum = normalized ? probabilities_row(x, p, K) : softmax_row(x, p, K);
-    const int label = has_targets ? 0 : labels[n];
-    const bool counts = has_targets || !has_ignored || label != ignored;
+    const float2 sum = args.normalized ? probabilities_row(x, p, K) : softmax_row(x, p, K);
+    const int label = args.has_targets ? 0 : labels[n];
+    const bool counts = args.has_targets || !args.has_ignored || label != args.ignored;
     const bool known = label >= 0 && label < K;
     float loss = 0.0f;
     for (int k = 0; counts && k < K; ++k) {
-      const float part = share(labels, has_targets, weights, smoothing, each, n, k, K);
+      const float part = share(labels, weights, args, n, k);
       if (part != 0.0f) loss += part * (sum.y - (x[k] - sum.x));
     }
     losses[n] = known || !counts ? loss : NAN;
-    divisors[n] = !counts || !known ? 0.0f : has_targets ? 1.0f : weights[label];
+    divisors[n] = !counts || !known ? 0.0f : args.has_targets ? 1.0f : weights[label];
   }
 }
 
@@ -137,34 +136,34 @@ __kernel GROUP void cross_entropy_rows(__global const float* restrict logits, TA
 __kernel GROUP void cross_entropy_finish(__global const float* restrict losses,
                                          __global const float* restrict divisors,
                                          __global float* restrict loss,
-                                         __global float* restrict divisor, int none, int mean,
-                                         int N) {
+                                         __global float* restrict divisor,
+                                         const CrossEntropyFinishParams args) {
+  const int N = args.N;
   if (get_global_id(0) != 0) return;
-  divisor[0] = mean ? sum_of(divisors, N) : 1.0f;
-  if (none)
+  divisor[0] = args.mean ? sum_of(divisors, N) : 1.0f;
+  if (args.keeps_rows)
     for (int n = 0; n < N; ++n) loss[n] = losses[n];
   else
     loss[0] = sum_of(losses, N) / divisor[0];
 }
 
 // An item is one row of the gradient with respect to the logits or the targets.
-__kernel GROUP void cross_entropy_gradient(__global const float* restrict probabilities, TARGETS,
-                                           __global const float* restrict dloss,
-                                           __global const float* restrict divisor,
-                                           __global float* restrict dx, int none, int of_targets,
-                                           int K, int items, int chunk) {
+__kernel GROUP void cross_entropy_gradient(
+    __global const float* restrict probabilities, __global const int* restrict labels,
+    __global const float* restrict weights, const CrossEntropyParams args,
+    __global const float* restrict dloss, __global const float* restrict divisor,
+    __global float* restrict dx, const CrossEntropyGradientParams gradient, int items, int chunk) {
+  const int K = args.K;
   FOR_ITEMS(n) {
     const size_t row = (size_t)n * K;
-    const bool counts = has_targets || !has_ignored || labels[n] != ignored;
-    const float scale = dloss[none ? n : 0] / divisor[0];
+    const bool counts = args.has_targets || !args.has_ignored || labels[n] != args.ignored;
+    const float scale = dloss[gradient.keeps_rows ? n : 0] / divisor[0];
     float total = 0.0f;
-    for (int k = 0; !normalized && k < K; ++k)
-      total += share(labels, has_targets, weights, smoothing, each, n, k, K);
+    for (int k = 0; !args.normalized && k < K; ++k) total += share(labels, weights, args, n, k);
     for (int k = 0; k < K; ++k) {
       const float p = probabilities[row + k];
-      const float slope =
-          of_targets ? (smoothing - 1.0f) * weights[k] * log(p)
-                     : total * p - share(labels, has_targets, weights, smoothing, each, n, k, K);
+      const float slope = gradient.of_targets ? (args.smoothing - 1.0f) * weights[k] * log(p)
+                                              : total * p - share(labels, weights, args, n, k);
       dx[row + k] = counts ? scale * slope : 0.0f;
     }
   }

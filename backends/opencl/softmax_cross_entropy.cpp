@@ -4,6 +4,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/softmax_cross_entropy_params.h"
+
 void lower_mean(Lowering& l, const cl::Buffer& losses) {
   l.launch("softmax_cross_entropy.cl", l.defines(), "loss_mean",
            {{1, 1, 1}, {l.traits().work_group, 1, 1}}, losses, l.output(0),
@@ -57,56 +59,50 @@ void lower_dx(Lowering& l) {
                  l.to_int(rows[0]));
 }
 
-/// The arguments called TARGETS in the kernels.
-struct Targets {
-  cl::Buffer labels;
-  cl_int has_targets;
-  cl::Buffer weights;
-  cl_float smoothing, each;
-  cl_int has_ignored, ignored, normalized;
-  cl_int none, mean;
-};
-
-Targets targets(Lowering& l) {
+CrossEntropyParams cross_entropy_params(const Lowering& l) {
   const std::int64_t K = l.input_spec(0).shape[1];
-  const Attributes& a = l.attributes();
-  std::vector<float> weights(static_cast<std::size_t>(K), 1.0f);
-  const auto& given = a.numbers("weights");
-  for (std::size_t k = 0; k < given.size(); ++k) weights[k] = static_cast<float>(given[k]);
-  const double smoothing = a.number("label_smoothing");
-  const auto& ignored = a.integers("ignore_index");
-  return {l.input(1),
-          l.input_spec(1).dtype == DType::f32,
-          l.table(std::span<const float>(weights)),
-          static_cast<cl_float>(smoothing),
-          static_cast<cl_float>(smoothing / static_cast<double>(K)),
-          !ignored.empty(),
-          ignored.empty() ? 0 : l.to_int(ignored.front()),
-          l.to_int(a.integer("normalized")),
-          a.text("reduction") == "none",
-          a.text("reduction") == "mean"};
+  const double smoothing = l.attributes().number("label_smoothing");
+  const auto& ignored = l.attributes().integers("ignore_index");
+  return {.K = l.to_int(K),
+          .has_targets = l.input_spec(1).dtype == DType::f32,
+          .smoothing = static_cast<cl_float>(smoothing),
+          .each = static_cast<cl_float>(smoothing / static_cast<double>(K)),
+          .has_ignored = !ignored.empty(),
+          .ignored = ignored.empty() ? 0 : l.to_int(ignored.front()),
+          .normalized = l.to_int(l.attributes().integer("normalized"))};
 }
+
+/// The weights of all classes, 1 where none are given.
+cl::Buffer class_weights(Lowering& l) {
+  std::vector<float> weights(static_cast<std::size_t>(l.input_spec(0).shape[1]), 1.0f);
+  const auto& given = l.attributes().numbers("weights");
+  for (std::size_t k = 0; k < given.size(); ++k) weights[k] = static_cast<float>(given[k]);
+  return l.table(std::span<const float>(weights));
+}
+
+bool keeps_rows(const Lowering& l) { return l.attributes().text("reduction") == "none"; }
 
 void lower_general(Lowering& l) {
   const Shape& rows = l.input_spec(0).shape;
-  const Targets t = targets(l);
   const auto bytes = static_cast<std::size_t>(rows[0]) * sizeof(float);
   const cl::Buffer losses = l.workspace(bytes), divisors = l.workspace(bytes);
   l.launch_items("softmax_cross_entropy.cl", l.defines(), "cross_entropy_rows", rows[0], 4,
-                 l.input(0), t.labels, t.has_targets, t.weights, t.smoothing, t.each, t.has_ignored,
-                 t.ignored, t.normalized, l.output(1), losses, divisors, l.to_int(rows[1]));
+                 l.input(0), l.input(1), class_weights(l), cross_entropy_params(l), l.output(1),
+                 losses, divisors);
   l.launch("softmax_cross_entropy.cl", l.defines(), "cross_entropy_finish",
            {{1, 1, 1}, {l.traits().work_group, 1, 1}}, losses, divisors, l.output(0), l.output(2),
-           t.none, t.mean, l.to_int(rows[0]));
+           CrossEntropyFinishParams{.N = l.to_int(rows[0]),
+                                    .keeps_rows = keeps_rows(l),
+                                    .mean = l.attributes().text("reduction") == "mean"});
 }
 
 void lower_general_gradient(Lowering& l) {
   const Shape& rows = l.input_spec(0).shape;
-  const Targets t = targets(l);
   l.launch_items("softmax_cross_entropy.cl", l.defines(), "cross_entropy_gradient", rows[0], 4,
-                 l.input(0), t.labels, t.has_targets, t.weights, t.smoothing, t.each, t.has_ignored,
-                 t.ignored, t.normalized, l.input(2), l.input(3), l.output(0), t.none,
-                 cl_int{l.attributes().integer("input") == 1}, l.to_int(rows[1]));
+                 l.input(0), l.input(1), class_weights(l), cross_entropy_params(l), l.input(2),
+                 l.input(3), l.output(0),
+                 CrossEntropyGradientParams{.keeps_rows = keeps_rows(l),
+                                            .of_targets = l.attributes().integer("input") == 1});
 }
 
 }  // namespace
