@@ -1,4 +1,5 @@
 // Images seen through an affine transform, and masks of boxes.
+#include "augment_params.h"
 #include "common.h"
 
 // As far as a coordinate can go and still be an int.
@@ -27,20 +28,20 @@ static inline float pixel(__global const uchar* x, int h, int w, int H, int W, i
 __kernel GROUP void transform_image(__global const uchar* restrict x,
                                     __global const float* restrict transforms,
                                     __global float* restrict y,
-                                    __global const float* restrict factors, int H, int W, int C,
-                                    int P, int Q, int padding, int replicate, int segment,
-                                    int items, int chunk) {
-  const int segments = (Q + segment - 1) / segment;
+                                    __global const float* restrict factors,
+                                    const TransformImageParams args, int items, int chunk) {
+  const int H = args.H, W = args.W, C = args.C, P = args.P, Q = args.Q;
+  const int segments = (Q + args.segment - 1) / args.segment;
   FOR_ITEMS(i) {
-    const int row = i / segments, begin = i % segments * segment;
-    const int end = min(begin + segment, Q);
-    const float p = (float)(row % P - padding);
+    const int row = i / segments, begin = i % segments * args.segment;
+    const int end = min(begin + args.segment, Q);
+    const float p = (float)(row % P - args.padding);
     __global const float* t = transforms + row / P * 6;
     __global const uchar* image = x + (size_t)(row / P) * H * W * C;
     for (int j = begin; j < end; ++j) {
-      const float q = (float)(j - padding);
-      const Place w = place(t[0] * q + t[1] * p + t[2], W, replicate);
-      const Place h = place(t[3] * q + t[4] * p + t[5], H, replicate);
+      const float q = (float)(j - args.padding);
+      const Place w = place(t[0] * q + t[1] * p + t[2], W, args.replicate);
+      const Place h = place(t[3] * q + t[4] * p + t[5], H, args.replicate);
       const bool whole = w.part == 0.0f && h.part == 0.0f;
       for (int c = 0; c < C; ++c) {
         float value = pixel(image + c, h.at, w.at, H, W, C);

@@ -2,6 +2,7 @@
 // holds the scales of C + V floats side by side, which those of the channels repeat, then the
 // shifts. An item is `segment` pixels of one output row.
 #include "common.h"
+#include "image_to_float_params.h"
 
 #if V == 1
 #define FLOATS(x) ((float)(x))
@@ -16,29 +17,30 @@ static inline void write_border(__global float* restrict y, __global const float
 }
 
 __kernel GROUP void image_to_float(__global const uchar* restrict x, __global float* restrict y,
-                                   __global const float* restrict table, int H, int W, int C,
-                                   int padding, int segment, int items, int chunk) {
-  const int P = H + 2 * padding, Q = W + 2 * padding;
-  const int segments = (Q + segment - 1) / segment;
+                                   __global const float* restrict table,
+                                   const ImageToFloatParams args, int items, int chunk) {
+  const int H = args.H, W = args.W, C = args.C;
+  const int P = H + 2 * args.padding, Q = W + 2 * args.padding;
+  const int segments = (Q + args.segment - 1) / args.segment;
   __global const float* shifts = table + C + V;
   FOR_ITEMS(i) {
-    const int row = i / segments, begin = i % segments * segment * C;
-    const int end = min(begin + segment * C, Q * C);
-    const int h = row % P - padding;
+    const int row = i / segments, begin = i % segments * args.segment * C;
+    const int end = min(begin + args.segment * C, Q * C);
+    const int h = row % P - args.padding;
     const bool inside = h >= 0 && h < H;
     // Floats of pixels of x, and the first of these pixels' bytes.
-    const int from = inside ? clamp(padding * C, begin, end) : end;
-    const int to = inside ? clamp((padding + W) * C, begin, end) : end;
+    const int from = inside ? clamp(args.padding * C, begin, end) : end;
+    const int to = inside ? clamp((args.padding + W) * C, begin, end) : end;
     __global const uchar* bytes = x + ((size_t)(row / P) * H + (inside ? h : 0)) * W * C;
     __global float* out = y + (size_t)row * Q * C;
     write_border(out, shifts, C, begin, from);
     int j = from, c = from % C;
     for (; j <= to - V; j += V) {
-      STORE(FLOATS(LOAD_BYTES(bytes + (j - padding * C))) * LOAD(table + c) + LOAD(shifts + c),
+      STORE(FLOATS(LOAD_BYTES(bytes + (j - args.padding * C))) * LOAD(table + c) + LOAD(shifts + c),
             out + j);
       c = (c + V) % C;
     }
-    for (; j < to; ++j, ++c) out[j] = (float)bytes[j - padding * C] * table[c] + shifts[c];
+    for (; j < to; ++j, ++c) out[j] = (float)bytes[j - args.padding * C] * table[c] + shifts[c];
     write_border(out, shifts, C, to, end);
   }
 }

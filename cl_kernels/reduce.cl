@@ -3,23 +3,24 @@
 // second launch of the same kernel. The first launch makes terms, the last one finishes; n is the
 // number of terms. The order of the operations depends on the shape only.
 #include "common.h"
+#include "reduce_params.h"
 #include "reduction_functions.h"
 
 static inline floatv term(floatv x, int first) { return first ? TERM(x) : x; }
 
 // An item is V columns of one piece. Vectors may reach into the next row, never past x.
 __kernel GROUP void reduce_columns(__global const float* restrict x, __global float* restrict y,
-                                   int reduce, int inner, int parts, int length, int elements,
-                                   int first, int last, float n, int items, int chunk) {
-  const int vectors = (inner + V - 1) / V;
+                                   const ReduceParams args, int items, int chunk) {
+  const int vectors = (args.inner + V - 1) / V;
   FOR_ITEMS(i) {
-    const int column = i % vectors * V, part = i / vectors % parts, outer = i / vectors / parts;
-    const int begin = part * length, end = min(begin + length, reduce);
-    const size_t base = (size_t)outer * reduce * inner + column;
+    const int column = i % vectors * V, part = i / vectors % args.parts,
+              outer = i / vectors / args.parts;
+    const int begin = part * args.length, end = min(begin + args.length, args.reduce);
+    const size_t base = (size_t)outer * args.reduce * args.inner + column;
     // The rows from `whole` on have fewer than V elements left in x.
-    const long room = ((long)elements - V - (long)base) / inner + 1;
+    const long room = ((long)args.elements - V - (long)base) / args.inner + 1;
     const int whole =
-        (long)elements - V < (long)base ? begin : (int)clamp(room, (long)begin, (long)end);
+        (long)args.elements - V < (long)base ? begin : (int)clamp(room, (long)begin, (long)end);
     floatv all = IDENTITY();
     int row = begin;
     while (row + 4 <= whole) {
@@ -30,55 +31,56 @@ __kernel GROUP void reduce_columns(__global const float* restrict x, __global fl
       for (; row + 4 <= stop; row += 4) {
         UNROLL(4)
         for (int k = 0; k < 4; ++k)
-          sums[k] = COMBINE(sums[k], term(LOAD(x + base + (size_t)(row + k) * inner), first));
+          sums[k] =
+              COMBINE(sums[k], term(LOAD(x + base + (size_t)(row + k) * args.inner), args.first));
       }
       all = COMBINE(all, COMBINE(COMBINE(sums[0], sums[1]), COMBINE(sums[2], sums[3])));
     }
     for (; row < end; ++row) {
       const floatv value =
-          load_lanes(x + base + (size_t)row * inner, row < whole ? V : inner - column);
-      all = COMBINE(all, term(value, first));
+          load_lanes(x + base + (size_t)row * args.inner, row < whole ? V : args.inner - column);
+      all = COMBINE(all, term(value, args.first));
     }
-    store_lanes(finish(all, last, n), y + ((size_t)outer * parts + part) * inner + column,
-                inner - column);
+    store_lanes(finish(all, args.last, args.n),
+                y + ((size_t)outer * args.parts + part) * args.inner + column, args.inner - column);
   }
 }
 
 // For inner = 1: an item is one piece, read V elements at a time.
 __kernel GROUP void reduce_rows(__global const float* restrict x, __global float* restrict y,
-                                int reduce, int parts, int length, int first, int last, float n,
-                                int items, int chunk) {
+                                const ReduceParams args, int items, int chunk) {
   FOR_ITEMS(i) {
-    const int part = i % parts, outer = i / parts;
-    const int begin = part * length, end = min(begin + length, reduce);
-    __global const float* row = x + (size_t)outer * reduce;
+    const int part = i % args.parts, outer = i / args.parts;
+    const int begin = part * args.length, end = min(begin + args.length, args.reduce);
+    __global const float* row = x + (size_t)outer * args.reduce;
     floatv sums = IDENTITY();
     int k = begin;
     while (k + V <= end) {
       const int stop = min(k + BLOCK * V, end);
       floatv block = IDENTITY();
-      for (; k + V <= stop; k += V) block = COMBINE(block, term(LOAD(row + k), first));
+      for (; k + V <= stop; k += V) block = COMBINE(block, term(LOAD(row + k), args.first));
       sums = COMBINE(sums, block);
     }
     if (k < end) {
       float rest[V];
       STORE(IDENTITY(), rest);
       for (int lane = 0; lane < end - k; ++lane) rest[lane] = row[k + lane];
-      sums = COMBINE(sums, term(LOAD(rest), first));
+      sums = COMBINE(sums, term(LOAD(rest), args.first));
     }
-    store_lanes(finish(across(sums), last, n), y + i, 1);
+    store_lanes(finish(across(sums), args.last, args.n), y + i, 1);
   }
 }
 
 // argmax (sign = 1) and argmin (sign = -1): an item is one element of y.
 __kernel GROUP void reduce_place(__global const float* restrict x, __global int* restrict y,
-                                 int reduce, int inner, float sign, int items, int chunk) {
+                                 const ReducePlaceParams args, int items, int chunk) {
   FOR_ITEMS(i) {
-    __global const float* from = x + (size_t)(i / inner) * reduce * inner + i % inner;
-    float best = sign * from[0];
+    __global const float* from =
+        x + (size_t)(i / args.inner) * args.reduce * args.inner + i % args.inner;
+    float best = args.sign * from[0];
     int place = 0;
-    for (int row = 1; row < reduce && best == best; ++row) {
-      const float value = sign * from[(size_t)row * inner];
+    for (int row = 1; row < args.reduce && best == best; ++row) {
+      const float value = args.sign * from[(size_t)row * args.inner];
       if (value > best || value != value) {
         best = value;
         place = row;

@@ -1,19 +1,20 @@
 // y[outer, j, inner] = sum over t in [first[j], first[j+1]) of weight[t] * x[outer, index[t],
 // inner]. An item is a vector of V elements of the inner dimension.
 #include "common.h"
+#include "resample_params.h"
 
 __kernel GROUP void resample(__global const float* restrict x, __global float* restrict y,
                              __global const int* restrict first, __global const int* restrict index,
-                             __global const float* restrict weight, int in, int out, int inner,
+                             __global const float* restrict weight, const ResampleParams args,
                              int items, int chunk) {
-  const int vectors = (inner + V - 1) / V;
+  const int vectors = (args.inner + V - 1) / V;
   FOR_ITEMS(i) {
-    const int row = i / vectors, column = i % vectors * V, count = inner - column;
-    const int j = row % out;
-    const size_t base = (size_t)(row / out) * in;
+    const int row = i / vectors, column = i % vectors * V, count = args.inner - column;
+    const int j = row % args.out;
+    const size_t base = (size_t)(row / args.out) * args.in;
     floatv sum = (floatv)(0.0f);
     for (int t = first[j]; t < first[j + 1]; ++t)
-      sum += (floatv)(weight[t]) * load_lanes(x + (base + index[t]) * inner + column, count);
-    store_lanes(sum, y + (size_t)row * inner + column, count);
+      sum += (floatv)(weight[t]) * load_lanes(x + (base + index[t]) * args.inner + column, count);
+    store_lanes(sum, y + (size_t)row * args.inner + column, count);
   }
 }

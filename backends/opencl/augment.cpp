@@ -5,6 +5,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/augment_params.h"
+
 void lower_transform(Lowering& l) {
   const Shape& x = l.input_spec(0).shape;
   const Shape& y = l.output_spec(0).shape;
@@ -12,9 +14,14 @@ void lower_transform(Lowering& l) {
   l.elements(l.output_spec(0));
   l.launch_items("augment.cl", l.defines(), "transform_image", y[0] * y[1] * (y[2] / segment), 4,
                  l.input(0), l.input(1), l.output(0), l.table(image_factors(l.attributes())),
-                 l.to_int(x[1]), l.to_int(x[2]), l.to_int(x[3]), l.to_int(y[1]), l.to_int(y[2]),
-                 l.to_int(l.attributes().integer("padding")),
-                 l.to_int(l.attributes().integer("replicate")), l.to_int(segment));
+                 TransformImageParams{.H = l.to_int(x[1]),
+                                      .W = l.to_int(x[2]),
+                                      .C = l.to_int(x[3]),
+                                      .P = l.to_int(y[1]),
+                                      .Q = l.to_int(y[2]),
+                                      .padding = l.to_int(l.attributes().integer("padding")),
+                                      .replicate = l.to_int(l.attributes().integer("replicate")),
+                                      .segment = l.to_int(segment)});
 }
 
 void lower_mask(Lowering& l) {

@@ -8,6 +8,20 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/gather_params.h"
+
+GatherParams gather_params(const Lowering& l, const GatherGeometry& g, std::int64_t segment,
+                           std::int64_t rows) {
+  return {.A = l.to_int(g.A),
+          .I = l.to_int(g.I),
+          .inner = l.to_int(g.inner),
+          .outer_step = l.to_int(g.outer_step),
+          .step = l.to_int(g.step),
+          .inner_step = l.to_int(g.inner_step),
+          .segment = l.to_int(segment),
+          .rows = l.to_int(rows)};
+}
+
 std::int64_t segment_of(const Lowering& l) { return l.traits().is_cpu ? 256 : 1; }
 
 void lower(Lowering& l) {
@@ -16,10 +30,9 @@ void lower(Lowering& l) {
   l.elements(l.input_spec(0));
   l.elements(l.output_spec(0));
   const std::int64_t segment = segment_of(l);
-  l.launch_items(
-      "gather.cl", l.defines(), "gather", g.outer * g.I * ((g.inner + segment - 1) / segment), 16,
-      l.input(0), l.input(1), l.output(0), l.to_int(g.A), l.to_int(g.inner), l.to_int(g.I),
-      l.to_int(g.outer_step), l.to_int(g.step), l.to_int(g.inner_step), l.to_int(segment));
+  l.launch_items("gather.cl", l.defines(), "gather",
+                 g.outer * g.I * ((g.inner + segment - 1) / segment), 16, l.input(0), l.input(1),
+                 l.output(0), gather_params(l, g, segment, 1));
 }
 
 void lower_dx(Lowering& l) {
@@ -38,9 +51,7 @@ void lower_dx(Lowering& l) {
   const std::int64_t rows = std::max<std::int64_t>(1, (g.A + blocks - 1) / blocks);
   l.launch_items("gather.cl", l.defines(), "gather_dx",
                  g.outer * segments * ((g.A + rows - 1) / rows), 1, l.input(0), l.input(1),
-                 l.output(0), l.to_int(g.A), l.to_int(g.inner), l.to_int(g.I),
-                 l.to_int(g.outer_step), l.to_int(g.step), l.to_int(g.inner_step),
-                 l.to_int(segment), l.to_int(rows));
+                 l.output(0), gather_params(l, g, segment, rows));
 }
 
 void lower_one_hot(Lowering& l) {

@@ -6,6 +6,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/image_to_float_params.h"
+
 /// Scales of C + V floats side by side, then as many shifts.
 std::vector<float> repeated_factors(const Lowering& l, std::int64_t C) {
   const std::vector<float> factors = image_factors(l.attributes());
@@ -23,8 +25,12 @@ void lower(Lowering& l) {
   const std::int64_t items = y[0] * y[1] * ((y[2] + segment - 1) / segment);
   l.elements(l.output_spec(0));
   l.launch_items("image_to_float.cl", l.defines(), "image_to_float", items, 4, l.input(0),
-                 l.output(0), l.table(repeated_factors(l, x[3])), l.to_int(x[1]), l.to_int(x[2]),
-                 l.to_int(x[3]), l.to_int(l.attributes().integer("padding")), l.to_int(segment));
+                 l.output(0), l.table(repeated_factors(l, x[3])),
+                 ImageToFloatParams{.H = l.to_int(x[1]),
+                                    .W = l.to_int(x[2]),
+                                    .C = l.to_int(x[3]),
+                                    .padding = l.to_int(l.attributes().integer("padding")),
+                                    .segment = l.to_int(segment)});
 }
 
 }  // namespace

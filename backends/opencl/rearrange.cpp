@@ -6,6 +6,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/rearrange_params.h"
+
 void launch_copy(Lowering& l, std::size_t input, const StridedCopy& copy) {
   std::vector<std::int32_t> table;
   for (std::size_t i = 0; i + 1 < copy.axes.size(); ++i) {
@@ -20,10 +22,16 @@ void launch_copy(Lowering& l, std::size_t input, const StridedCopy& copy) {
   const bool words = size_of(l.output_spec(0).dtype) == 4;
   l.launch_items("rearrange.cl", l.defines(), words ? "rearrange_words" : "rearrange_bytes", items,
                  4, l.input(input), l.output(0), l.table(table),
-                 l.to_int(static_cast<std::int64_t>(copy.axes.size()) - 1), l.to_int(copy.x_start),
-                 l.to_int(copy.y_start), l.to_int(inner.size), l.to_int(inner.begin),
-                 l.to_int(inner.end - inner.begin), l.to_int(inner.stride), l.to_int(inner.every),
-                 l.to_int(segment), cl_uint{fill_bits(l.output_spec(0).dtype, l.attributes())});
+                 RearrangeParams{.rank = l.to_int(static_cast<std::int64_t>(copy.axes.size()) - 1),
+                                 .x_start = l.to_int(copy.x_start),
+                                 .y_start = l.to_int(copy.y_start),
+                                 .inner = l.to_int(inner.size),
+                                 .begin = l.to_int(inner.begin),
+                                 .extent = l.to_int(inner.end - inner.begin),
+                                 .stride = l.to_int(inner.stride),
+                                 .every = l.to_int(inner.every),
+                                 .segment = l.to_int(segment),
+                                 .fill = fill_bits(l.output_spec(0).dtype, l.attributes())});
 }
 
 void lower(Lowering& l) {

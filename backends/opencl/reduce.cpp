@@ -7,6 +7,8 @@
 
 namespace tessera::opencl {
 
+#include "cl_kernels/params/reduce_params.h"
+
 std::int64_t piece_count(const Lowering& l, const ReducePass& pass) {
   // Rows of a piece. On a CPU fewer would take less time than the launch that combines them.
   const std::int64_t shortest = l.traits().is_cpu ? 4096 : 64;
@@ -25,17 +27,22 @@ void launch_pieces(Lowering& l, std::string_view reduction, const ReducePass& pa
                    const cl::Buffer& y) {
   const std::int64_t length = (pass.reduce + pieces - 1) / pieces;
   const Defines defines = l.defines().set("ROW", fmt::format("row_{}", reduction));
-  const cl_int first = place.first, last = place.last;
-  const auto terms = static_cast<cl_float>(place.terms);
+  const std::int64_t elements = pass.outer * pass.reduce * pass.inner;
+  const ReduceParams params = {.reduce = l.to_int(pass.reduce),
+                               .inner = l.to_int(pass.inner),
+                               .parts = l.to_int(pieces),
+                               .length = l.to_int(length),
+                               .elements = pass.inner == 1 ? 0 : l.to_int(elements),
+                               .first = place.first,
+                               .last = place.last,
+                               .n = static_cast<cl_float>(place.terms)};
   if (pass.inner == 1) {
-    l.launch_items("reduce.cl", defines, "reduce_rows", pass.outer * pieces, 1, x, y,
-                   l.to_int(pass.reduce), l.to_int(pieces), l.to_int(length), first, last, terms);
+    l.launch_items("reduce.cl", defines, "reduce_rows", pass.outer * pieces, 1, x, y, params);
     return;
   }
   const std::int64_t vectors = (pass.inner + l.width() - 1) / l.width();
   l.launch_items("reduce.cl", defines, "reduce_columns", pass.outer * pieces * vectors, 1, x, y,
-                 l.to_int(pass.reduce), l.to_int(pass.inner), l.to_int(pieces), l.to_int(length),
-                 l.to_int(pass.outer * pass.reduce * pass.inner), first, last, terms);
+                 params);
 }
 
 namespace {
@@ -73,9 +80,11 @@ void lower_place(Lowering& l) {
   const std::int64_t inner = element_count(Shape(x.begin() + axis + 1, x.end()));
   const float sign = l.node().op->name == "argmax" ? 1.0f : -1.0f;
   l.elements(l.input_spec(0));
-  l.launch_items("reduce.cl", l.defines().set("ROW", "row_sum"), "reduce_place",
-                 l.output_spec(0).elements(), 16, l.input(0), l.output(0),
-                 l.to_int(l.input_spec(0).dim(axis)), l.to_int(inner), cl_float{sign});
+  l.launch_items(
+      "reduce.cl", l.defines().set("ROW", "row_sum"), "reduce_place", l.output_spec(0).elements(),
+      16, l.input(0), l.output(0),
+      ReducePlaceParams{
+          .reduce = l.to_int(l.input_spec(0).dim(axis)), .inner = l.to_int(inner), .sign = sign});
 }
 
 }  // namespace
