@@ -1,6 +1,7 @@
 // Chains of element-wise ops, and perhaps a reduction of the last one. Elements are [outer, middle,
 // inner]; an item computes a vector of V inner ones, or what some of them leave of a reduction. The
 // inputs are in global memory, intermediate results in registers.
+#include "chain_params.h"
 #include "common.h"
 #include "formula_functions.h"
 #include "reduction_functions.h"
@@ -43,18 +44,19 @@
 
 #if REDUCES == 0
 
-__kernel GROUP void chain(PARAMETERS, __global float* restrict y, int middle, int inner, int items,
+__kernel GROUP void chain(PARAMETERS, __global float* restrict y, const ChainParams args, int items,
                           int chunk) {
-  const int vectors = (inner + V - 1) / V, column = 0;
+  const int vectors = (args.inner + V - 1) / V, column = 0;
   int i = (int)get_global_id(0) * chunk;
   const int end = min(i + chunk, items);
   while (i < end) {  // row by row, as far as there are several in the chunk
-    const int first = i % vectors, outer = i / vectors / middle, row = i / vectors % middle;
+    const int first = i % vectors, outer = i / vectors / args.middle,
+              row = i / vectors % args.middle;
     EACH(LOCATE)
-    __global float* to = y + ((size_t)outer * middle + row) * inner;
+    __global float* to = y + ((size_t)outer * args.middle + row) * args.inner;
     const int stop = min(end, i - first + vectors);
     for (int offset = first * V; i < stop; ++i, offset += V) {
-      const int count = inner - offset;
+      const int count = args.inner - offset;
       EACH(READ)
       PROGRAM
       store_lanes(RESULT, to + offset, count);
@@ -66,12 +68,13 @@ __kernel GROUP void chain(PARAMETERS, __global float* restrict y, int middle, in
 
 // Rows in `parts` pieces of `length`: y [outer, parts, inner]. An item is COLUMNS vectors of one
 // piece.
-__kernel GROUP void chain(PARAMETERS, __global float* restrict y, int middle, int inner, int parts,
-                          int length, int last, float n, int items, int chunk) {
-  const int groups = (inner + COLUMNS * V - 1) / (COLUMNS * V);
+__kernel GROUP void chain(PARAMETERS, __global float* restrict y, const ChainParams args, int items,
+                          int chunk) {
+  const int groups = (args.inner + COLUMNS * V - 1) / (COLUMNS * V);
   FOR_ITEMS(i) {
-    const int column = i % groups * COLUMNS * V, part = i / groups % parts;
-    const int outer = i / groups / parts, begin = part * length, end = min(begin + length, middle);
+    const int column = i % groups * COLUMNS * V, part = i / groups % args.parts;
+    const int outer = i / groups / args.parts, begin = part * args.length,
+              end = min(begin + args.length, args.middle);
     floatv all[COLUMNS];
     UNROLL(COLUMNS)
     for (int v = 0; v < COLUMNS; ++v) all[v] = IDENTITY();
@@ -85,7 +88,7 @@ __kernel GROUP void chain(PARAMETERS, __global float* restrict y, int middle, in
       for (; row < stop; ++row) {
         UNROLL(COLUMNS)
         for (int v = 0; v < COLUMNS; ++v) {
-          const int offset = v * V, count = inner - column - offset;
+          const int offset = v * V, count = args.inner - column - offset;
           if (count > 0) {
             EACH(READ)
             PROGRAM
@@ -97,21 +100,22 @@ __kernel GROUP void chain(PARAMETERS, __global float* restrict y, int middle, in
       UNROLL(COLUMNS)
       for (int v = 0; v < COLUMNS; ++v) all[v] = COMBINE(all[v], block[v]);
     }
-    __global float* to = y + ((size_t)outer * parts + part) * inner + column;
+    __global float* to = y + ((size_t)outer * args.parts + part) * args.inner + column;
     UNROLL(COLUMNS)
     for (int v = 0; v < COLUMNS; ++v)
-      store_lanes(finish(all[v], last, n), to + v * V, inner - column - v * V);
+      store_lanes(finish(all[v], args.last, args.n), to + v * V, args.inner - column - v * V);
   }
 }
 
 #else
 
 // Columns in `parts` pieces of `length`: y [outer, middle, parts]. An item is one piece of a row.
-__kernel GROUP void chain(PARAMETERS, __global float* restrict y, int middle, int inner, int parts,
-                          int length, int last, float n, int items, int chunk) {
+__kernel GROUP void chain(PARAMETERS, __global float* restrict y, const ChainParams args, int items,
+                          int chunk) {
   FOR_ITEMS(i) {
-    const int column = i % parts * length, outer = i / parts / middle, row = i / parts % middle;
-    const int elements = min(length, inner - column);
+    const int column = i % args.parts * args.length, outer = i / args.parts / args.middle,
+              row = i / args.parts % args.middle;
+    const int elements = min(args.length, args.inner - column);
     EACH(LOCATE)
     floatv all = IDENTITY();
     for (int offset = 0; offset < elements;) {
@@ -126,7 +130,7 @@ __kernel GROUP void chain(PARAMETERS, __global float* restrict y, int middle, in
       }
       all = COMBINE(all, block);
     }
-    store_lanes(finish(across(all), last, n), y + i, 1);
+    store_lanes(finish(across(all), args.last, args.n), y + i, 1);
   }
 }
 

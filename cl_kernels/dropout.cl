@@ -1,13 +1,14 @@
 // Dropout with Philox4x32-10: y = x * scale where a random number is at least `threshold`, else 0.
 // An item is the four elements of one block of the generator.
 #include "common.h"
+#include "dropout_params.h"
 
 __kernel GROUP void dropout(__global const float* restrict x, __global const int* restrict step,
-                            __global float* restrict y, uint key0, uint key1, uint threshold,
-                            float scale, int elements, int items, int chunk) {
+                            __global float* restrict y, const DropoutParams args, int items,
+                            int chunk) {
   FOR_ITEMS(i) {
     uint4 counter = (uint4)((uint)i, 0u, (uint)step[0], 0u);
-    uint k0 = key0, k1 = key1;
+    uint k0 = args.key0, k1 = args.key1;
     for (int round = 0; round < 10; ++round) {
       const uint high0 = mul_hi(0xD2511F53u, counter.x), low0 = 0xD2511F53u * counter.x;
       const uint high1 = mul_hi(0xCD9E8D57u, counter.z), low1 = 0xCD9E8D57u * counter.z;
@@ -16,7 +17,7 @@ __kernel GROUP void dropout(__global const float* restrict x, __global const int
       k1 += 0xBB67AE85u;
     }
     const uint random[4] = {counter.x, counter.y, counter.z, counter.w};
-    for (int lane = 0; lane < min(4, elements - 4 * i); ++lane)
-      y[4 * i + lane] = (random[lane] >> 8) >= threshold ? x[4 * i + lane] * scale : 0.0f;
+    for (int lane = 0; lane < min(4, args.elements - 4 * i); ++lane)
+      y[4 * i + lane] = (random[lane] >> 8) >= args.threshold ? x[4 * i + lane] * args.scale : 0.0f;
   }
 }

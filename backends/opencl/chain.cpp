@@ -8,6 +8,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/chain_params.h"
+
 std::string literal(double number) {
   if (std::isfinite(number)) return fmt::format("{:#.9g}f", number);
   return std::isnan(number) ? "NAN" : number < 0 ? "-INFINITY" : "INFINITY";
@@ -81,9 +83,14 @@ void lower(Lowering& l) {
                         .set("REDUCES", static_cast<int>(geometry.reduces));
   const Inputs inputs = inputs_of(l, geometry);
   const std::int64_t vectors = ceil_div(inner, l.width());
+  ChainParams params = {.middle = l.to_int(middle),
+                        .inner = l.to_int(inner),
+                        .parts = 1,
+                        .length = 0,
+                        .last = 1,
+                        .n = 0};
   if (geometry.reduces == Reduces::nothing) {
-    launch(l, defines, inputs, outer * middle * vectors, 64, l.output(0), l.to_int(middle),
-           l.to_int(inner));
+    launch(l, defines, inputs, outer * middle * vectors, 64, l.output(0), params);
     return;
   }
   const bool of_columns = geometry.reduces == Reduces::middle;
@@ -92,16 +99,18 @@ void lower(Lowering& l) {
       of_columns ? ReducePass{outer, middle, inner} : ReducePass{outer * middle, inner, 1};
   const std::int64_t pieces = piece_count(l, pass);
   const std::int64_t length = (pass.reduce + pieces - 1) / pieces;
-  const auto terms = static_cast<cl_float>(pass.reduce);
+  params.parts = l.to_int(pieces);
+  params.length = l.to_int(length);
+  params.last = pieces == 1;
+  params.n = static_cast<cl_float>(pass.reduce);
   const cl::Buffer y =
       pieces == 1 ? l.output(0) : l.workspace(float_bytes(pass.outer * pieces * pass.inner));
   defines.set("COLUMNS", columns).set("ROW", fmt::format("row_{}", chain.reduction));
   launch(l, defines, inputs, pass.outer * pieces * (of_columns ? ceil_div(vectors, columns) : 1), 1,
-         y, l.to_int(middle), l.to_int(inner), l.to_int(pieces), l.to_int(length),
-         cl_int{pieces == 1}, terms);
+         y, params);
   if (pieces == 1) return;
   pass.reduce = pieces;
-  launch_pieces(l, chain.reduction, pass, 1, {false, true, terms}, y, l.output(0));
+  launch_pieces(l, chain.reduction, pass, 1, {false, true, params.n}, y, l.output(0));
 }
 
 }  // namespace

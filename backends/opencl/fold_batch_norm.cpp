@@ -5,6 +5,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/fold_batch_norm_params.h"
+
 void lower(Lowering& l) {
   const BatchNormInputs inputs(l.input_count());
   const bool has_bias = inputs.residual > 0;  // the bias of the product stands in its place
@@ -15,8 +17,10 @@ void lower(Lowering& l) {
                  K * std::max<std::int64_t>(1, length), 1024, l.input(0), l.input(1), l.input(2),
                  inputs.affine ? l.input(3) : none, inputs.affine ? l.input(4) : none,
                  has_bias ? l.input(inputs.residual) : none, l.output(0), l.output(1),
-                 cl_int{inputs.affine}, cl_int{has_bias},
-                 static_cast<cl_float>(l.attributes().number("eps")), l.to_int(length));
+                 FoldBatchNormParams{.affine = inputs.affine,
+                                     .has_bias = has_bias,
+                                     .eps = static_cast<cl_float>(l.attributes().number("eps")),
+                                     .length = l.to_int(length)});
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/optimizer_step_params.h"
+
 constexpr std::size_t most_lists = 4;  // w, dw and two states
 
 /// Tensors that one launch reaches: their blocks, and the rows of the kernel's `pieces`.
@@ -70,9 +72,9 @@ void lower(Lowering& l) {
     l.launch("optimizer_step.cl", l.defines(), op,
              {{pieces * l.traits().work_group, 1, 1}, {l.traits().work_group, 1, 1}},
              batch.blocks[0], batch.blocks[1], states > 0 ? batch.blocks[2] : l.unused(),
-             states > 1 ? batch.blocks[3] : l.unused(), rate.block, first_float(l, rate),
-             extra.block, first_float(l, extra), k,
-             l.table(std::span<const std::int32_t>(batch.pieces)));
+             states > 1 ? batch.blocks[3] : l.unused(), rate.block, extra.block, k,
+             l.table(std::span<const std::int32_t>(batch.pieces)),
+             OptimizerStepParams{.lr_at = first_float(l, rate), .extra_at = first_float(l, extra)});
   }
 }
 

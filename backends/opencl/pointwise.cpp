@@ -8,6 +8,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/pointwise_params.h"
+
 using formulas::Formula;
 
 /// The buffers of the three variables.
@@ -57,15 +59,22 @@ void lower(Lowering& l) {
   const std::int64_t inner = dimensions.back().size;
   if (dimensions.size() == 1) {
     l.launch_items("pointwise.cl", defines, kernel, (inner + l.width() - 1) / l.width(), 64, a, b,
-                   c, l.output(0), attribute(0), attribute(1), cl_int{table[1]}, cl_int{table[2]},
-                   cl_int{table[3]}, l.to_int(inner));
+                   c, l.output(0),
+                   PointwiseParams{.p = attribute(0),
+                                   .q = attribute(1),
+                                   .u_step = table[1],
+                                   .v_step = table[2],
+                                   .w_step = table[3],
+                                   .elements = l.to_int(inner)});
     return;
   }
   if (inner > 0) rows /= inner;
   l.launch_items("pointwise.cl", defines, kernel + "_broadcast",
                  rows * ((inner + l.width() - 1) / l.width()), 64, a, b, c, l.output(0),
-                 attribute(0), attribute(1), l.table(table),
-                 l.to_int(static_cast<std::int64_t>(dimensions.size())));
+                 l.table(table),
+                 BroadcastParams{.p = attribute(0),
+                                 .q = attribute(1),
+                                 .rank = l.to_int(static_cast<std::int64_t>(dimensions.size()))});
 }
 
 }  // namespace

@@ -19,6 +19,8 @@
 namespace tessera::opencl {
 namespace {
 
+#include "cl_kernels/params/matmul_params.h"
+
 template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {
   return std::as_bytes(std::span(values));

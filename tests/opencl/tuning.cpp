@@ -87,7 +87,8 @@ std::vector<Graph> convolutions(std::int64_t N, std::int64_t C, std::int64_t K,
 void break_naive_matmul(const std::filesystem::path& path) {
   std::ifstream in(path);
   std::string text{std::istreambuf_iterator<char>(in), {}};
-  const std::string product = "MULTIPLY_ADD(row[(size_t)k * a_k], column[(size_t)k * b_k], sum)";
+  const std::string product =
+      "MULTIPLY_ADD(row[(size_t)k * args.a_k], column[(size_t)k * args.b_k], sum)";
   const std::size_t at = text.find(product);
   REQUIRE(at != text.npos);
   std::ofstream(path) << text.replace(at, product.size(), "0.0f");
