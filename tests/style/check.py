@@ -60,6 +60,16 @@ class StyleTest(unittest.TestCase):
         self.assertEqual(self.offenders({"backends", "cl_kernels"}, vendors,
                                         but={"backends/opencl/traits.cpp"}), [])
 
+    def test_parameters_have_4_bytes(self):
+        # So that host and kernels lay structures out alike.
+        known = {"int", "unsigned int", "float"}
+        for path in sorted((ROOT / "cl_kernels/params").glob("*.h")):
+            for body, name_of_struct in re.findall(r"typedef struct {(.*?)} (\w+);", code(path), re.S):
+                for member in filter(None, map(str.strip, body.split(";"))):
+                    kind = re.match(r"(unsigned int|\w+) [\w, ]+$", member)
+                    self.assertTrue(kind and kind[1] in known, f"{name(path)}: {member}")
+                known.add(name_of_struct)
+
     def test_kernels_use_no_double_and_no_atomics(self):
         self.assertEqual(self.offenders({"cl_kernels"}, r"\bdouble\b|\batomic"), [])
 
