@@ -13,8 +13,8 @@
 #define S 3  // columns
 #endif
 
-// An item is a row of y times V channels; y[p, q] takes x[p + r - top, q + s - left]. Weight i
-// stands at packed[(tap_base + i*tap_step)*C]: backwards for the gradient of the input.
+// An item is a row of y times V channels; y[p, q] takes x[p + r - before_h, q + s - before_w].
+// Weight i is at packed[(tap_base + i*tap_step)*C]: backwards for the gradient of the input.
 __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
                                            __global const float* restrict packed,
                                            __global float* restrict y,

@@ -41,7 +41,7 @@ static inline void add_rows(__global const float* restrict x, __global const flo
   for (int k = 0; k < OUTS; ++k) STORE(total[t][k], sums + (t * OUTS + k) * V);
 }
 
-// x [N,H,W,ins], dy [N,P,Q,OUTS]; the sums of weight k of tap (r*S + s)*ins + c begin at
+// x [N,H,W,C], dy [N,P,Q,OUTS]; the sums of weight k of tap (r*S + s)*C + c begin at
 // (tap*OUTS + k)*V. A piece is `share` of the N*P rows of dy. `x_row` and `dy_row` are the floats
 // of a row of a plane.
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_dw_planar(

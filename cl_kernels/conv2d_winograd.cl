@@ -19,8 +19,8 @@
 #define BLOCK (V * NV)
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
-// packed[block, position, in, BLOCK] from w + w_base + out*w_out + in*w_in + r*w_r + s*w_s. An item
-// is V result channels of one channel of the source.
+// packed[block, position, c, BLOCK]: the transformed filters. An item is V result channels of one
+// channel of the source.
 __kernel GROUP void conv2d_winograd_pack(__global const float* restrict filter,
                                          __global float* restrict packed,
                                          const WinogradPackParams args, int items, int chunk) {
@@ -44,7 +44,7 @@ __kernel GROUP void conv2d_winograd_pack(__global const float* restrict filter,
   }
 }
 
-// products[tile, BLOCK] = sum over `ins` of transformed[tile, in] * packed[in, BLOCK].
+// products[tile, BLOCK] = sum over c of transformed[tile, c] * packed[c, BLOCK].
 static inline void multiply_tiles(__global const float* restrict transformed, int row,
                                   __global const float* restrict packed, int C,
                                   __global float* restrict products) {
