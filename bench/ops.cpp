@@ -66,7 +66,7 @@ std::string label_of(const Case& c) { return c.op + ": " + c.name; }
 
 /// Returns whether the result was right.
 bool bench_case(const Case& c, Device& device, const Arguments& arguments) {
-  cases::CaseRun run(c, device, false, {.alignment = device.buffer_alignment()});
+  cases::CaseRun run(c, device, false, device.plan_options());
   const std::string label = label_of(c);
   if (const auto difference = wrong(c, run, cases::make_inputs(c))) {
     fmt::print("{:60} WRONG: {}\n", label, *difference);
@@ -81,7 +81,7 @@ bool bench_case(const Case& c, Device& device, const Arguments& arguments) {
 /// A case with what it runs on, checked when first asked for.
 struct ServedCase {
   ServedCase(const Case& served, Device& device)
-      : c(served), run(c, device, false, {.alignment = device.buffer_alignment()}) {
+      : c(served), run(c, device, false, device.plan_options()) {
     if (const auto difference = wrong(c, run, cases::make_inputs(c)))
       throw Error("bench", fmt::format("{}: wrong: {}", label_of(c), *difference));
   }

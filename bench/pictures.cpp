@@ -44,7 +44,7 @@ class PicturesBench {
                          /*replicate=*/true},
                         "augment"));
     last_.resize(static_cast<std::size_t>(element_count(images)));
-    executable_ = device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params_);
+    executable_ = device.compile(Plan(graph, device.plan_options()), params_);
   }
 
   /// The images of whole batches.

@@ -58,7 +58,7 @@ int main() try {
     const std::vector<float> filter = {0, 1, 0, 1, -4, 1, 0, 1, 0};
     params.write("filter", std::as_bytes(std::span(filter)));
     const auto network =
-        opencl::compile(*device, Plan(graph, {.alignment = device->buffer_alignment()}), params,
+        opencl::compile(*device, Plan(graph, device->plan_options()), params,
                         {.inputs = {{"image", image}}, .outputs = {{"edges", found}}});
 
     const cl_int side_argument = side;

@@ -19,20 +19,28 @@ using cases::CaseRun;
 using cases::Expected;
 using cases::Tensors;
 
-/// The bytes of the arena that belong to no value must still be 0xFF.
-std::int64_t overwritten_gap_bytes(Device& device, CaseRun& run) {
-  const Buffer& arena = run.executable().arena();
+/// The bytes of an arena that belong to no value must still be 0xFF.
+std::int64_t overwritten_gap_bytes(Device& device, const CaseRun& run, std::size_t number,
+                                   const Buffer& arena) {
   std::vector<std::byte> bytes(arena.bytes());
   device.download(arena, 0, bytes);
   const Graph& graph = run.plan().graph();
   for (std::size_t i = 0; i < graph.values().size(); ++i) {
     const Placement& place = run.plan().placement(static_cast<ValueId>(i));
-    if (!place.in_arena || !place.used) continue;
+    if (!place.in_arena || !place.used || place.arena != number) continue;
     std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(place.offset),
                 graph.values()[i].spec.bytes(), std::byte{0xFF});
   }
   return std::count_if(bytes.begin(), bytes.end(),
                        [](std::byte b) { return b != std::byte{0xFF}; });
+}
+
+std::int64_t overwritten_gap_bytes(Device& device, CaseRun& run) {
+  const std::vector<Buffer*> arenas = run.executable().arenas();
+  std::int64_t all = 0;
+  for (std::size_t i = 0; i < arenas.size(); ++i)
+    all += overwritten_gap_bytes(device, run, i, *arenas[i]);
+  return all;
 }
 
 double most_work() {

@@ -93,8 +93,7 @@ std::vector<float> run(Device& device, const Graph& graph,
                        const std::map<std::string, std::vector<float>>& inputs) {
   Params params(device);
   params.add(graph, 1);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   for (const auto& [name, values] : inputs)
     executable->set_input(name, std::as_bytes(std::span(values)));
   executable->run();

@@ -346,19 +346,22 @@ TEST_CASE("executables may go while runs are under way, and before their params"
   });
 }
 
-TEST_CASE("the arena holds the plan") {
+TEST_CASE("the arenas hold the plan") {
   on_each_device([](Device& device) {
     Params params(device);
     const Plan plan = plan_for(device, relu_graph(100));
     const auto run = device.compile(plan, params);
-    CHECK(run->arena().bytes() >= plan.arena_bytes());
+    REQUIRE(run->arenas().size() == plan.arenas().size());
+    for (std::size_t i = 0; i < plan.arenas().size(); ++i)
+      CHECK(run->arenas()[i]->bytes() >= plan.arenas()[i]);
     set(*run, "x", Floats(100, -2));
     run->run();
     run->run();
     // What the plan says about the places of values is true.
     Floats y(100, -1);
     const Placement& place = plan.placement(plan.graph().find("y"));
-    device.download(run->arena(), place.offset, std::as_writable_bytes(std::span(y)));
+    device.download(*run->arenas().at(place.arena), place.offset,
+                    std::as_writable_bytes(std::span(y)));
     CHECK(y == Floats(100, 0));
   });
 }

@@ -25,8 +25,7 @@ struct Fixture {
     const Var y = matmul(x, w, {}, {}, "product");
     graph.set_output("y", relu(reshape(y, {48 * 32}, "row"), "activation"));
     params.add(graph, 1);
-    plan = std::make_unique<Plan>(std::move(graph),
-                                  PlanOptions{.alignment = device.buffer_alignment()});
+    plan = std::make_unique<Plan>(std::move(graph), device.plan_options());
     executable = device.compile(*plan, params);
   }
 

@@ -15,7 +15,7 @@ namespace tessera {
 using Floats = std::vector<float>;
 
 inline Plan plan_for(const Device& device, Graph graph) {
-  return Plan(std::move(graph), {.alignment = device.buffer_alignment()});
+  return Plan(std::move(graph), device.plan_options());
 }
 
 inline void set(Executable& executable, const char* name, const Floats& numbers) {

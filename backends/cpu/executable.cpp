@@ -41,11 +41,9 @@ std::byte* persistent_data(const Value& value, Params& params) {
 }  // namespace
 
 CpuExecutable::CpuExecutable(CpuDevice& device, const Plan& plan, Params& params)
-    : device_(device),
-      graph_(plan.graph()),
-      arena_(plan.arena_bytes(), device.info().memory_bytes),
-      params_(params),
-      updates_params_(plan.updates()) {
+    : device_(device), graph_(plan.graph()), params_(params), updates_params_(plan.updates()) {
+  arenas_.reserve(plan.arenas().size());
+  for (std::size_t bytes : plan.arenas()) arenas_.emplace_back(bytes, device.info().memory_bytes);
   const std::vector<std::byte*> values = place_values(plan, params);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const Value& value = graph_.values()[i];
@@ -58,10 +56,16 @@ CpuExecutable::CpuExecutable(CpuDevice& device, const Plan& plan, Params& params
   }
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id)
     lower(id, plan, values);
-  memory_.arena = arena_.bytes();
+  memory_.arena = plan.arena_bytes();
   allocate_workspace();
   for (const CpuBuffer& constant : constants_) memory_.constants += constant.bytes();
   for (ValueId id : plan.persistent()) memory_.parameters += graph_.value(id).spec.bytes();
+}
+
+std::vector<Buffer*> CpuExecutable::arenas() {
+  std::vector<Buffer*> all;
+  for (CpuBuffer& arena : arenas_) all.push_back(&arena);
+  return all;
 }
 
 void CpuExecutable::allocate_workspace() {
@@ -96,8 +100,8 @@ std::vector<std::byte*> CpuExecutable::place_values(const Plan& plan, Params& pa
   for (std::size_t i = 0; i < data.size(); ++i) {
     const Placement& place = plan.placement(static_cast<ValueId>(i));
     if (!place.used) continue;
-    data[i] =
-        place.in_arena ? arena_.data() + place.offset : data[static_cast<std::size_t>(place.root)];
+    data[i] = place.in_arena ? arenas_.at(place.arena).data() + place.offset
+                             : data[static_cast<std::size_t>(place.root)];
   }
   return data;
 }

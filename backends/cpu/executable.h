@@ -1,4 +1,4 @@
-// A plan made ready for the CPU: one arena, one workspace, and one prepared step per node.
+// A plan made ready for the CPU: arenas, one workspace, and one prepared step per node.
 #pragma once
 
 #include <map>
@@ -18,7 +18,7 @@ class CpuExecutable : public Executable {
   void set_input(std::string_view name, std::span<const std::byte> bytes) override;
   void run() override;
   void read_output(std::string_view name, std::span<std::byte> bytes) override;
-  Buffer& arena() override { return arena_; }
+  std::vector<Buffer*> arenas() override;
   const Graph& graph() const override { return graph_; }
   const std::vector<NodeChoice>& choices() const override { return choices_; }
   MemoryUse memory() const override { return memory_; }
@@ -45,7 +45,7 @@ class CpuExecutable : public Executable {
 
   CpuDevice& device_;
   Graph graph_;
-  CpuBuffer arena_;
+  std::vector<CpuBuffer> arenas_;
   std::vector<CpuBuffer> constants_;
   std::unique_ptr<CpuBuffer> workspace_;
   std::unique_ptr<CpuBuffer> kept_;  ///< what steps have prepared from fixed values

@@ -23,9 +23,9 @@ std::size_t checked_index(const Lowering& l, const KernelLaunch& launch, const c
   return index;
 }
 
-ArgumentList arguments(const Lowering& l, const KernelLaunch& launch) {
+ArgumentList arguments(Lowering& l, const KernelLaunch& launch) {
   struct Bind {
-    const Lowering& l;
+    Lowering& l;
     const KernelLaunch& launch;
     ArgumentList::value_type operator()(InputBuffer b) const {
       return l.input(checked_index(l, launch, "input", b.index, l.input_count()));

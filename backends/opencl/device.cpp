@@ -10,6 +10,7 @@
 #include "backends/opencl/executable.h"
 #include "backends/opencl/launch.h"
 #include "backends/opencl/lowering.h"
+#include "engine/base/size_text.h"
 
 namespace tessera::opencl {
 namespace {
@@ -39,15 +40,17 @@ OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info, const Traits& tra
       copy_(context_, device_),
       programs_(context_, device_,
                 DiskCache(traits.keeps_programs ? std::string() : DiskCache::default_folder())),
-      lowerings_(std::make_unique<LoweringTable>(preferred_algorithms())) {}
+      lowerings_(std::make_unique<LoweringTable>(preferred_algorithms())) {
+  info_.max_allocation_bytes = traits_.max_allocation;
+}
 
 OpenclDevice::~OpenclDevice() = default;
 
 void OpenclDevice::reserve(std::size_t bytes) {
   check_process();
   if (bytes > traits_.max_allocation)
-    throw Error(info_.id, fmt::format("{} bytes are needed in one piece, the device allows {}",
-                                      bytes, traits_.max_allocation));
+    throw Error(info_.id, fmt::format("an allocation of {} is needed; the device allows {}",
+                                      mebibytes(bytes), mebibytes(traits_.max_allocation)));
   check_free(bytes, "");
   reserved_ += bytes;
 }
@@ -143,8 +146,7 @@ std::vector<Candidate> OpenclDevice::candidates(const Graph& graph, NodeId node)
   check_process();
   const Plan plan(graph);
   Lowering lowering(*this, plan);
-  lowering.begin(node, true);
-  return lowerings_->candidates(lowering);
+  return lowerings_->candidates(lowering, node);
 }
 
 void OpenclDevice::finish() {

@@ -31,6 +31,7 @@ class OpenclDevice final : public Device {
 
   const DeviceInfo& info() const override { return info_; }
   std::size_t buffer_alignment() const override { return traits_.base_alignment; }
+  std::size_t largest_arena() const override { return traits_.max_allocation; }
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override;
   void upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) override;
   void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) override;

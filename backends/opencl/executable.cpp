@@ -36,7 +36,7 @@ OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lo
   }
   check_memory(plan, lowering);
   device_.programs().prepare(lowering.programs());
-  arena_ = std::make_unique<OpenclBuffer>(device_, plan.arena_bytes());
+  arenas_ = allocate(plan.arenas());
   bind_values(plan, params);
   fill_constants(plan);
   lower(lowering);
@@ -59,6 +59,19 @@ OpenclExecutable::~OpenclExecutable() {
   }
 }
 
+std::vector<Buffer*> OpenclExecutable::arenas() {
+  std::vector<Buffer*> all;
+  for (const auto& arena : arenas_) all.push_back(arena.get());
+  return all;
+}
+
+std::vector<std::unique_ptr<OpenclBuffer>> OpenclExecutable::allocate(
+    const std::vector<std::size_t>& sizes) {
+  std::vector<std::unique_ptr<OpenclBuffer>> buffers;
+  for (std::size_t bytes : sizes) buffers.push_back(std::make_unique<OpenclBuffer>(device_, bytes));
+  return buffers;
+}
+
 void OpenclExecutable::bind_values(const Plan& plan, Params& params) {
   Buffers roots;
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
@@ -74,7 +87,7 @@ void OpenclExecutable::bind_values(const Plan& plan, Params& params) {
       if (of_application != bound_.end()) {
         storage.block = of_application->second;
       } else if (place.in_arena) {
-        storage.block = arena_->cl_buffer();
+        storage.block = arenas_.at(place.arena)->cl_buffer();
         storage.offset = place.offset;
       } else if (root.role == Role::constant) {
         constants_.push_back(std::make_unique<OpenclBuffer>(device_, root.spec.bytes()));
@@ -109,26 +122,23 @@ void OpenclExecutable::choose(const Plan& plan, const LoweringTable& lowerings,
                               const Tuning& tuning, Lowering& lowering) {
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
     const Node& node = graph_.node(id);
-    lowering.begin(id, true);
     if (const std::string_view idle = plan.idle(id); !idle.empty()) {
       chosen_.emplace_back();
       choices_.push_back({node.name, std::string(node.op->name), std::string(idle), {}, {}});
       continue;
     }
-    auto& choice = chosen_.emplace_back(lowerings.choose(lowering, tuning));
-    lowering.begin(id, true, choice.parameters);
-    choice.algorithm->lower(lowering);
+    const auto& choice = chosen_.emplace_back(lowerings.choose(lowering, id, tuning));
     choices_.push_back({node.name, std::string(node.op->name), std::string(choice.algorithm->name),
-                        choice.tuned, choice.refused});
+                        choice.tuned, choice.refused, choice.pieces.size()});
   }
 }
 
 // All at once, so that the message says what the whole plan needs.
 void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) {
   memory_ = {.arena = plan.arena_bytes(),
-             .workspace = lowering.workspace_bytes(),
+             .workspace = lowering.workspaces().all(),
              .constants = lowering.table_bytes(),
-             .prepared = lowering.prepared_bytes()};
+             .prepared = lowering.prepared().all()};
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
     const Value& value = graph_.values()[i];
     const auto id = static_cast<ValueId>(i);
@@ -144,14 +154,21 @@ void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) 
 }
 
 void OpenclExecutable::lower(Lowering& lowering) {
-  workspace_ = std::make_unique<OpenclBuffer>(device_, lowering.workspace_bytes());
-  prepared_ = std::make_unique<OpenclBuffer>(device_, lowering.prepared_bytes());
-  lowering.set_memory(&buffers_, workspace_->cl_buffer(), prepared_->cl_buffer());
+  workspaces_ = allocate(lowering.workspaces().sizes());
+  prepared_ = allocate(lowering.prepared().sizes());
+  const auto cl_buffers = [](const std::vector<std::unique_ptr<OpenclBuffer>>& buffers) {
+    std::vector<cl::Buffer> all;
+    for (const auto& buffer : buffers) all.push_back(buffer->cl_buffer());
+    return all;
+  };
+  lowering.set_memory(&buffers_, cl_buffers(workspaces_), cl_buffers(prepared_));
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
     const auto& choice = chosen_[static_cast<std::size_t>(id)];
     if (!choice.algorithm) continue;
-    lowering.begin(id, false, choice.parameters);
-    choice.algorithm->lower(lowering);
+    for (const Piece& piece : choice.pieces) {
+      lowering.begin(id, false, choice.parameters, piece);
+      choice.algorithm->lower(lowering);
+    }
   }
   steps_ = lowering.take_steps();
   make_batches();

@@ -1,4 +1,4 @@
-// A plan made ready for an OpenCL device: one arena, one workspace, launches with bound arguments,
+// A plan made ready for an OpenCL device: arenas, workspaces, launches with bound arguments,
 // and staging memory for the inputs.
 #pragma once
 
@@ -23,7 +23,7 @@ class OpenclExecutable final : public Executable {
   void set_input(std::string_view name, std::span<const std::byte> bytes) override;
   void run() override;
   void read_output(std::string_view name, std::span<std::byte> bytes) override;
-  Buffer& arena() override { return *arena_; }
+  std::vector<Buffer*> arenas() override;
   const Graph& graph() const override { return graph_; }
   const std::vector<NodeChoice>& choices() const override { return choices_; }
   MemoryUse memory() const override { return memory_; }
@@ -60,6 +60,7 @@ class OpenclExecutable final : public Executable {
     CommandBuffer commands;  ///< where nothing is recorded, the steps are enqueued one by one
   };
 
+  std::vector<std::unique_ptr<OpenclBuffer>> allocate(const std::vector<std::size_t>& sizes);
   void bind_values(const Plan& plan, Params& params);
   void fill_constants(const Plan& plan);
   void choose(const Plan& plan, const LoweringTable& lowerings, const Tuning& tuning,
@@ -75,11 +76,11 @@ class OpenclExecutable final : public Executable {
   Graph graph_;
   std::vector<LoweringTable::Choice> chosen_;  ///< one per node; without an algorithm: a view
   BoundBuffers bound_;
-  std::unique_ptr<OpenclBuffer> arena_;
+  std::vector<std::unique_ptr<OpenclBuffer>> arenas_;
   std::vector<std::unique_ptr<OpenclBuffer>> constants_;
   std::vector<std::unique_ptr<OpenclBuffer>> tables_;
-  std::unique_ptr<OpenclBuffer> workspace_;
-  std::unique_ptr<OpenclBuffer> prepared_;
+  std::vector<std::unique_ptr<OpenclBuffer>> workspaces_;
+  std::vector<std::unique_ptr<OpenclBuffer>> prepared_;
   Params& params_;
   bool updates_params_;
   std::uint64_t seen_version_ = 0;  ///< of the parameters, for which fixed values are there

@@ -27,8 +27,6 @@ std::int64_t segment_of(const Lowering& l) { return l.traits().is_cpu ? 256 : 1;
 void lower(Lowering& l) {
   const GatherGeometry g = gather_geometry(l.node().op->name, l.input_spec(0).shape,
                                            l.input_spec(1).shape, l.attributes());
-  l.elements(l.input_spec(0));
-  l.elements(l.output_spec(0));
   const std::int64_t segment = segment_of(l);
   l.launch_items("gather.cl", l.defines(), "gather",
                  g.outer * g.I * ((g.inner + segment - 1) / segment), 16, l.input(0), l.input(1),
@@ -38,8 +36,6 @@ void lower(Lowering& l) {
 void lower_dx(Lowering& l) {
   const GatherGeometry g = gather_geometry(l.node().op->name, l.output_spec(0).shape,
                                            l.input_spec(0).shape, l.attributes());
-  l.elements(l.input_spec(1));
-  l.elements(l.output_spec(0));
   const std::int64_t segment = segment_of(l), segments = (g.inner + segment - 1) / segment;
   // On a CPU a few blocks of rows, since each costs a look at every index.
   const std::int64_t wanted = 2 * std::int64_t{l.traits().compute_units};

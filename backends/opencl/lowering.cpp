@@ -3,13 +3,27 @@
 #include <algorithm>
 #include <limits>
 
+#include "backends/opencl/counting.h"
+#include "engine/base/size_text.h"
+
 namespace tessera::opencl {
 
-void Lowering::begin(NodeId node, bool measuring, Parameters parameters) {
+void Lowering::begin(NodeId node, bool measuring, Parameters parameters, Piece piece) {
   node_ = node;
   measuring_ = measuring;
+  piece_ = std::move(piece);
+  const auto specs = [&](const std::vector<ValueId>& ids, const auto& is_by_row) {
+    std::vector<TensorSpec> all;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      all.push_back(graph_.value(ids[i]).spec);
+      if (piece_.count > 0 && is_by_row(i)) all.back().shape[0] = piece_.count;
+    }
+    return all;
+  };
+  input_specs_ = specs(this->node().inputs, [&](std::size_t i) { return bool{piece_.inputs[i]}; });
+  output_specs_ = specs(this->node().outputs, [](std::size_t) { return true; });
   parameters_ = std::move(parameters);
-  workspace_used_ = 0;
+  workspaces_.rewind();
 }
 
 std::int64_t Lowering::parameter(std::string_view name, std::int64_t untuned) const {
@@ -17,11 +31,12 @@ std::int64_t Lowering::parameter(std::string_view name, std::int64_t untuned) co
   return found == parameters_.end() ? untuned : found->second;
 }
 
-void Lowering::set_memory(const Buffers* buffers, cl::Buffer workspace, cl::Buffer prepared) {
+void Lowering::set_memory(const Buffers* buffers, std::vector<cl::Buffer> workspaces,
+                          std::vector<cl::Buffer> prepared) {
   buffers_ = buffers;
-  workspace_ = std::move(workspace);
-  prepared_ = std::move(prepared);
-  prepared_used_ = 0;
+  workspace_blocks_ = std::move(workspaces);
+  prepared_blocks_ = std::move(prepared);
+  prepared_.rewind();
 }
 
 Lowering::Preparation::Preparation(Lowering& l, std::initializer_list<std::size_t> inputs) : l_(l) {
@@ -30,21 +45,49 @@ Lowering::Preparation::Preparation(Lowering& l, std::initializer_list<std::size_
   });
 }
 
-Storage Lowering::storage(ValueId value) const {
-  return measuring_ ? Storage() : buffers_->at(value);
+void Lowering::restore(const Measured& measured) {
+  workspaces_ = measured.workspaces;
+  prepared_ = measured.prepared;
+  table_bytes_ = measured.table_bytes;
+  programs_.erase(programs_.begin() + static_cast<std::ptrdiff_t>(measured.programs),
+                  programs_.end());
+}
+
+Storage Lowering::storage(ValueId value, bool by_row) {
+  if (measuring_) return {};
+  Storage whole = buffers_->at(value);
+  if (!by_row) return whole;
+  const TensorSpec& spec = graph_.value(value).spec;
+  const std::size_t row = spec.bytes() / static_cast<std::size_t>(spec.dim(0));
+  const std::size_t offset = whole.offset + static_cast<std::size_t>(piece_.first) * row;
+  const std::size_t bytes = static_cast<std::size_t>(piece_.count) * row;
+  kept_.push_back(sub_buffer(whole.block, offset, std::max<std::size_t>(bytes, 1)));
+  return {kept_.back(), whole.block, offset};
+}
+
+Storage Lowering::input_storage(std::size_t i) {
+  Storage storage = this->storage(node().inputs.at(i), piece_.count > 0 && piece_.inputs[i]);
+  const std::size_t end = storage.offset + input_spec(i).bytes();
+  if (end / sizeof(float) > static_cast<std::size_t>(traits().most_elements))
+    return {storage.buffer, storage.buffer, 0};
+  return storage;
 }
 
 cl::Buffer Lowering::workspace(std::size_t bytes) {
-  const std::size_t alignment = traits().base_alignment;
-  std::size_t& used = preparing_ ? prepared_used_ : workspace_used_;
-  std::size_t& most = preparing_ ? prepared_bytes_ : workspace_bytes_;
-  const std::size_t offset = used;
   bytes = std::max<std::size_t>(bytes, 1);
-  constexpr const char* what = "the memory of a kernel";
-  used = checked_add(used, checked_round_up(bytes, alignment, what), what);
-  most = std::max(most, used);
+  const std::size_t largest = device_.largest_arena();
+  if (bytes > largest)
+    throw TooLarge(node(), fmt::format("its workspace needs an allocation of {}; the device allows "
+                                       "{}",
+                                       mebibytes(bytes), mebibytes(largest)));
+  if (bytes / sizeof(float) > static_cast<std::size_t>(traits().most_elements))
+    throw TooLarge(node(), fmt::format("its workspace has {} elements, its kernels count to {}",
+                                       bytes / sizeof(float), traits().most_elements));
+  const auto [block, offset] =
+      (preparing_ ? prepared_ : workspaces_).take(bytes, traits().base_alignment, largest);
   if (measuring_) return {};
-  kept_.push_back(sub_buffer(preparing_ ? prepared_ : workspace_, offset, bytes));
+  kept_.push_back(
+      sub_buffer((preparing_ ? prepared_blocks_ : workspace_blocks_).at(block), offset, bytes));
   return kept_.back();
 }
 
@@ -88,9 +131,8 @@ cl_int Lowering::past_cache(std::size_t i) const {
 
 cl_int Lowering::to_int(std::int64_t value) const {
   if (value > std::numeric_limits<cl_int>::max() || value < std::numeric_limits<cl_int>::min())
-    throw Error(std::string(node().op->name),
-                fmt::format("a size or offset is {}, expected at most {} (node '{}')", value,
-                            std::numeric_limits<cl_int>::max(), node().name));
+    throw TooLarge(node(), fmt::format("a size or offset is {}, expected at most {}", value,
+                                       std::numeric_limits<cl_int>::max()));
   return static_cast<cl_int>(value);
 }
 
@@ -130,15 +172,24 @@ std::vector<Parameters> parameters_of(const Algorithm& algorithm, const Lowering
   return all;
 }
 
+std::string refusal(const Algorithm& algorithm, const Lowering& lowering) {
+  try {
+    return algorithm.refusal(lowering);
+  } catch (const TooLarge& error) {
+    return error.reason();
+  }
+}
+
 std::string doubt(const Algorithm& algorithm, const Lowering& lowering) {
   return algorithm.doubt ? algorithm.doubt(lowering) : "";
 }
 
 /// Why a node is not run as tuned, or nothing. Results may come from another version of the
 /// library, or from somebody's editor.
-std::string refusal(const Candidate& tuned, const Algorithm* algorithm, const Lowering& lowering) {
+std::string refusal_of_tuned(const Candidate& tuned, const Algorithm* algorithm,
+                             const Lowering& lowering) {
   if (!algorithm) return "there is no such algorithm";
-  if (const std::string reason = algorithm->refusal(lowering); !reason.empty()) return reason;
+  if (std::string reason = refusal(*algorithm, lowering); !reason.empty()) return reason;
   const std::vector<Parameters> known = parameters_of(*algorithm, lowering);
   return std::find(known.begin(), known.end(), tuned.parameters) == known.end()
              ? "these parameters are no candidate"
@@ -153,7 +204,9 @@ const LoweringTable::Op* LoweringTable::find(const Lowering& lowering) const {
   return op == ops_.end() ? nullptr : &op->second;
 }
 
-LoweringTable::Choice LoweringTable::choose(const Lowering& lowering, const Tuning& tuning) const {
+LoweringTable::Choice LoweringTable::choose(Lowering& lowering, NodeId node,
+                                            const Tuning& tuning) const {
+  lowering.begin(node, true);
   const Op* const op = find(lowering);
   std::vector<Refusal> refused;
   if (op && !op->has_preference && !tuning.empty()) {
@@ -164,24 +217,29 @@ LoweringTable::Choice LoweringTable::choose(const Lowering& lowering, const Tuni
           std::find_if(op->algorithms.begin(), op->algorithms.end(),
                        [&](const Algorithm& a) { return a.name == candidate.algorithm; });
       const Algorithm* const found = algorithm == op->algorithms.end() ? nullptr : &*algorithm;
-      std::string reason = refusal(candidate, found, lowering);
-      if (reason.empty())
+      Attempt attempt{refusal_of_tuned(candidate, found, lowering)};
+      if (attempt.refusal.empty()) attempt = measure(lowering, node, *found, candidate.parameters);
+      if (attempt.refusal.empty())
         return {found,
                 candidate.parameters,
                 candidate.parameters.empty()
                     ? "tuned"
                     : fmt::format("tuned: {}", to_string(candidate.parameters)),
-                {}};
-      refused.push_back({"tuned " + to_string(candidate), std::move(reason)});
+                {},
+                std::move(attempt.pieces)};
+      refused.push_back({"tuned " + to_string(candidate), std::move(attempt.refusal)});
     }
   }
   if (op)
     for (const Algorithm& algorithm : op->algorithms) {
       const bool is_preferred = op->has_preference && &algorithm == &op->algorithms.front();
-      std::string reason = algorithm.refusal(lowering);
-      if (reason.empty() && !is_preferred) reason = doubt(algorithm, lowering);
-      if (reason.empty()) return {&algorithm, {}, {}, std::move(refused)};
-      refused.push_back({std::string(algorithm.name), std::move(reason)});
+      lowering.begin(node, true);
+      Attempt attempt{refusal(algorithm, lowering)};
+      if (attempt.refusal.empty() && !is_preferred) attempt.refusal = doubt(algorithm, lowering);
+      if (attempt.refusal.empty()) attempt = measure(lowering, node, algorithm, {});
+      if (attempt.refusal.empty())
+        return {&algorithm, {}, {}, std::move(refused), std::move(attempt.pieces)};
+      refused.push_back({std::string(algorithm.name), std::move(attempt.refusal)});
     }
   std::string why;
   for (const Refusal& r : refused) why += fmt::format(" ({} refused: {})", r.algorithm, r.reason);
@@ -189,15 +247,20 @@ LoweringTable::Choice LoweringTable::choose(const Lowering& lowering, const Tuni
               fmt::format("no algorithm for OpenCL{} (node '{}')", why, lowering.node().name));
 }
 
-std::vector<Candidate> LoweringTable::candidates(const Lowering& lowering) const {
+std::vector<Candidate> LoweringTable::candidates(Lowering& lowering, NodeId node) const {
   std::vector<Candidate> all;
+  lowering.begin(node, true);
   const Op* const op = find(lowering);
   if (!op) return all;
   for (bool doubted : {false, true})  // the first is the one taken without tuning
-    for (const Algorithm& algorithm : op->algorithms)
-      if (algorithm.refusal(lowering).empty() && doubt(algorithm, lowering).empty() != doubted)
-        for (Parameters& parameters : parameters_of(algorithm, lowering))
+    for (const Algorithm& algorithm : op->algorithms) {
+      lowering.begin(node, true);
+      if (!refusal(algorithm, lowering).empty() || doubt(algorithm, lowering).empty() == doubted)
+        continue;
+      for (Parameters& parameters : parameters_of(algorithm, lowering))
+        if (measure(lowering, node, algorithm, parameters).refusal.empty())
           all.push_back({std::string(algorithm.name), std::move(parameters)});
+    }
   return all;
 }
 

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "backends/opencl/blocks.h"
 #include "backends/opencl/device.h"
 #include "backends/opencl/launch.h"
 #include "engine/base/checked_size.h"
@@ -43,6 +44,26 @@ struct Storage {
 /// Those of a plan's values.
 using Buffers = std::map<ValueId, Storage>;
 
+/// A size that the kernels of an algorithm cannot count, or memory that the device does not allow
+/// at once. The algorithm then refuses the node.
+class TooLarge : public Error {
+ public:
+  TooLarge(const Node& node, std::string reason)
+      : Error(std::string(node.op->name), fmt::format("{} (node '{}')", reason, node.name)),
+        reason_(std::move(reason)) {}
+  const std::string& reason() const { return reason_; }
+
+ private:
+  std::string reason_;
+};
+
+/// A part of a node: rows of the first dimension of its outputs and of some inputs.
+struct Piece {
+  std::vector<bool> inputs = {};  ///< which have these rows; the node gets the others as a whole
+  std::int64_t first = 0;
+  std::int64_t count = 0;  ///< 0: all rows, and all inputs as a whole
+};
+
 /// What an algorithm sees of one node, and where it puts its launches. Nodes are lowered twice:
 /// first to measure how much workspace they need and to collect their programs, when buffers are
 /// null and launches are dropped.
@@ -60,15 +81,16 @@ class Lowering {
   OpenclDevice& device() const { return device_; }
   std::size_t input_count() const { return node().inputs.size(); }
   std::size_t output_count() const { return node().outputs.size(); }
-  const TensorSpec& input_spec(std::size_t i) const {
-    return graph_.value(node().inputs.at(i)).spec;
+  const TensorSpec& input_spec(std::size_t i) const { return input_specs_.at(i); }
+  const TensorSpec& output_spec(std::size_t i) const { return output_specs_.at(i); }
+  cl::Buffer input(std::size_t i) {
+    return storage(node().inputs.at(i), piece_.count > 0 && piece_.inputs[i]).buffer;
   }
-  const TensorSpec& output_spec(std::size_t i) const {
-    return graph_.value(node().outputs.at(i)).spec;
+  cl::Buffer output(std::size_t i) {
+    return storage(node().outputs.at(i), piece_.count > 0).buffer;
   }
-  cl::Buffer input(std::size_t i) const { return input_storage(i).buffer; }
-  cl::Buffer output(std::size_t i) const { return storage(node().outputs.at(i)).buffer; }
-  Storage input_storage(std::size_t i) const { return storage(node().inputs.at(i)); }
+  /// Where the input lies in a block that kernels reach with offsets of 32 bits.
+  Storage input_storage(std::size_t i);
 
   /// Memory that is this node's until its last launch has ended.
   cl::Buffer workspace(std::size_t bytes);
@@ -119,6 +141,7 @@ class Lowering {
     const std::int64_t chunk = chunk_of(items, at_least);
     const Range range = {{static_cast<std::size_t>((items + chunk - 1) / chunk), 1, 1},
                          {traits().work_group, 1, 1}};
+    to_int((ceil_div(items, chunk) + static_cast<std::int64_t>(traits().work_group)) * chunk);
     launch(file, defines, kernel, range, arguments..., to_int(items), to_int(chunk));
   }
 
@@ -129,25 +152,37 @@ class Lowering {
 
   /// Whether output `i` has left the cache when it is read (store_output in common.h).
   cl_int past_cache(std::size_t i) const;
-  /// Kernels count in 32-bit integers. Throws Error when a number does not fit.
+  /// Kernels count in 32-bit integers. Throws TooLarge when a number does not fit.
   cl_int to_int(std::int64_t value) const;
   cl_int elements(const TensorSpec& spec) const { return to_int(spec.elements()); }
 
   // For the executable.
-  void begin(NodeId node, bool measuring, Parameters parameters = {});
-  void set_memory(const Buffers* buffers, cl::Buffer workspace, cl::Buffer prepared);
+  void begin(NodeId node, bool measuring, Parameters parameters = {}, Piece piece = {});
+  /// What measuring has counted so far.
+  struct Measured {
+    Blocks workspaces, prepared;
+    std::size_t table_bytes = 0;
+    std::size_t programs = 0;
+  };
+  Measured measured() const { return {workspaces_, prepared_, table_bytes_, programs_.size()}; }
+  void restore(const Measured& measured);
+  /// `workspaces` and `prepared` have the sizes that measuring has found.
+  void set_memory(const Buffers* buffers, std::vector<cl::Buffer> workspaces,
+                  std::vector<cl::Buffer> prepared);
   /// Those of the launches that were measured, some more than once.
   const std::vector<ProgramCache::Name>& programs() const { return programs_; }
-  std::size_t workspace_bytes() const { return workspace_bytes_; }
+  /// What the node that needs most of a block needs of it.
+  const Blocks& workspaces() const { return workspaces_; }
   /// Of the preparations of all nodes.
-  std::size_t prepared_bytes() const { return prepared_bytes_; }
+  const Blocks& prepared() const { return prepared_; }
   std::vector<Step> take_steps() { return std::move(steps_); }
   std::size_t table_bytes() const { return table_bytes_; }
   std::vector<cl::Buffer> take_buffers() { return std::move(kept_); }
   std::vector<std::unique_ptr<OpenclBuffer>> take_tables() { return std::move(tables_); }
 
  private:
-  Storage storage(ValueId value) const;
+  /// `by_row`: the rows of the piece alone.
+  Storage storage(ValueId value, bool by_row);
   std::int64_t chunk_of(std::int64_t items, std::int64_t at_least) const;
   cl::Buffer table(const void* data, std::size_t bytes);
   void append(std::variant<Launch, Call> work) {
@@ -158,16 +193,15 @@ class Lowering {
   const Plan& plan_;
   const Graph& graph_;
   NodeId node_ = no_node;
+  Piece piece_;
+  std::vector<TensorSpec> input_specs_, output_specs_;
   bool measuring_ = true;
   bool preparing_ = false;
   Parameters parameters_;
   const Buffers* buffers_ = nullptr;
-  cl::Buffer workspace_, prepared_;
-  std::size_t prepared_used_ = 0;  ///< by the nodes so far
-  std::size_t prepared_bytes_ = 0;
-  std::size_t workspace_used_ = 0;   ///< by this node
-  std::size_t workspace_bytes_ = 0;  ///< the most of any node
-  std::size_t table_bytes_ = 0;      ///< of all nodes
+  Blocks workspaces_, prepared_;
+  std::vector<cl::Buffer> workspace_blocks_, prepared_blocks_;
+  std::size_t table_bytes_ = 0;  ///< of all nodes
   std::vector<ProgramCache::Name> programs_;
   std::vector<Step> steps_;
   // For the executable to keep alive.
@@ -211,12 +245,13 @@ class LoweringTable {
     Parameters parameters;
     std::string tuned;             ///< as NodeChoice::tuned
     std::vector<Refusal> refused;  ///< those before it
+    std::vector<Piece> pieces;
   };
-  /// The algorithm and parameters that tuning found, or the first algorithm that can run the node;
-  /// throws Error when there is none.
-  Choice choose(const Lowering& lowering, const Tuning& tuning) const;
+  /// Measures a node with the algorithm and parameters that tuning found, or with the first
+  /// algorithm that can run it. Throws Error when there is none.
+  Choice choose(Lowering& lowering, NodeId node, const Tuning& tuning) const;
   /// As Device::candidates.
-  std::vector<Candidate> candidates(const Lowering& lowering) const;
+  std::vector<Candidate> candidates(Lowering& lowering, NodeId node) const;
 
  private:
   struct Op {

@@ -24,8 +24,7 @@ void check_product(Device& device) {
   const Var a = graph.input("a", {DType::f32, {M, K}}), b = graph.input("b", {DType::f32, {K, N}});
   graph.set_output("y", matmul(a, b));
   Params params(device);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   const std::vector<float> left = whole_numbers(M * K, 5), right = whole_numbers(K * N, 3);
   std::vector<float> found(static_cast<std::size_t>(M * N));
   executable->set_input("a", std::as_bytes(std::span(left)));

@@ -19,6 +19,7 @@ struct Parts {
         std::int64_t rows_of_part)
       : samples(n), rows(rows_of_sample), channels(c) {
     length = std::clamp<std::int64_t>(rows_of_part, 1, std::max<std::int64_t>(1, rows));
+    l.to_int(rows + length);
     count = (rows + length - 1) / length;
     items = samples * count * ((channels + l.width() - 1) / l.width());
   }
@@ -50,7 +51,6 @@ void launch_normalize(Lowering& l, const NormalizationGeometry& g, const cl::Buf
                       const cl::Buffer& rstd, bool affine, std::size_t weight,
                       std::size_t residual) {
   const Parts parts = parts_for_elements(l, g);
-  l.elements(l.input_spec(0));
   l.launch_items(file, l.defines(), "normalize_columns", parts.items, 1, l.input(0), mean, rstd,
                  input_or_unused(l, affine, weight), input_or_unused(l, affine, weight + 1),
                  l.output(0),
@@ -124,7 +124,6 @@ std::string refuse_rows(const Lowering& l) {
 void lower_rows(Lowering& l) {
   const NormalizationGeometry g = normalization_geometry_of(l);
   const bool affine = l.input_count() > 1;
-  l.elements(l.input_spec(0));
   l.launch_items(file, l.defines(), "normalize_rows", g.N * g.G, 1, l.input(0),
                  input_or_unused(l, affine, 1), input_or_unused(l, affine, 2), l.output(0),
                  l.output(1), l.output(2),
@@ -137,7 +136,7 @@ void lower_rows(Lowering& l) {
 /// The sums of the parts, and dw and db. Each `per_statistic` rows share mean and rstd.
 cl::Buffer launch_sums(Lowering& l, const NormalizationGeometry& g, const Parts& parts,
                        std::int64_t per_statistic) {
-  l.elements(l.input_spec(0));
+  l.to_int(parts.samples * parts.rows);
   const Affine affine(l);
   const Clamp clamp = activation_clamp(l.attributes());
   cl::Buffer sums = l.workspace(parts.bytes_of_pairs());

@@ -79,7 +79,6 @@ void lower_place(Lowering& l) {
   const std::int64_t axis = l.attributes().integers("axes").front();
   const std::int64_t inner = element_count(Shape(x.begin() + axis + 1, x.end()));
   const float sign = l.node().op->name == "argmax" ? 1.0f : -1.0f;
-  l.elements(l.input_spec(0));
   l.launch_items(
       "reduce.cl", l.defines().set("ROW", "row_sum"), "reduce_place", l.output_spec(0).elements(),
       16, l.input(0), l.output(0),

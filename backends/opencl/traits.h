@@ -34,6 +34,9 @@ struct Traits {
   std::uint64_t local_memory = 0;  ///< bytes of a work-group
   std::uint64_t global_memory = 0;
   std::uint64_t max_allocation = 0;
+  /// Elements of a tensor to which kernels count in 32-bit integers. They round up to whole tiles
+  /// and work-groups, so these are less than 2^31. Tests set fewer.
+  std::int64_t most_elements = (std::int64_t{1} << 31) - (1 << 20);
 };
 
 /// Asks the device. Throws cl::Error when it does not answer.

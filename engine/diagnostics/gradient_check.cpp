@@ -65,7 +65,7 @@ class Check {
         options_(options),
         inputs_(inputs),
         params_(device),
-        plan_(make_graph(build), {.alignment = device.buffer_alignment()}),
+        plan_(make_graph(build), device.plan_options()),
         executable_(device.compile(plan_, params_)) {
     for (CheckedInput& input : inputs_) fill(input);
     executable_->set_input(weights_name, to_bytes(DType::f32, weights_));

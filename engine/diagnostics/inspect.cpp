@@ -90,8 +90,7 @@ void inspect(Device& device, const Graph& graph, const Params& params, const Inp
     end = end_of_part(graph, begin);
     Params copy = copy_of(params, graph);
     const Graph part = part_of(graph, begin, end);
-    const auto executable =
-        device.compile(Plan(part, {.alignment = device.buffer_alignment()}), copy);
+    const auto executable = device.compile(Plan(part, device.plan_options()), copy);
     const Values values = run(*executable, copy, inputs);
     for (NodeId id = begin; id < end; ++id) {
       NodeRun seen{part, id, executable->choices().at(static_cast<std::size_t>(id)), {}, {}};

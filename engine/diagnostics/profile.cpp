@@ -43,6 +43,7 @@ void add(ProfileRow& row, const ProfileRecord& record) {
 
 std::string to_string(const NodeChoice& choice) {
   std::string text = fmt::format("{}: {} {}", choice.name, choice.op, choice.algorithm);
+  if (choice.pieces > 1) text += fmt::format(" in {} pieces", choice.pieces);
   if (!choice.tuned.empty()) text += fmt::format(" ({})", choice.tuned);
   for (const Refusal& refusal : choice.refused)
     text += fmt::format(" ({} refused: {})", refusal.algorithm, refusal.reason);

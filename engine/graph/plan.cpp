@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "engine/base/checked_size.h"
+#include "engine/base/size_text.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
 
@@ -27,24 +28,34 @@ struct Lifetime {
 
 struct Block {
   ValueId value;
-  std::size_t bytes;  ///< with guard, rounded up to the alignment
+  std::size_t needed;  ///< bytes with guard
+  std::size_t bytes;   ///< the same, rounded up to the alignment
   Lifetime lifetime;
   std::size_t offset = 0;
 };
 
-constexpr const char* arena = "the memory of the plan";
+constexpr const char* memory = "the memory of the plan";
 
-/// The lowest offset at which `block` fits between the placed blocks alive at the same time.
+/// Returns the lowest offset at which `block` fits between the placed blocks of an arena that are
+/// alive at the same time.
 std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
   std::sort(placed.begin(), placed.end(),
             [](const Block& a, const Block& b) { return a.offset < b.offset; });
   std::size_t offset = 0;
   for (const Block& other : placed) {
     if (!block.lifetime.overlaps(other.lifetime)) continue;
-    if (checked_add(offset, block.bytes, arena) <= other.offset) break;
-    offset = std::max(offset, checked_add(other.offset, other.bytes, arena));
+    if (checked_add(offset, block.bytes, memory) <= other.offset) break;
+    offset = std::max(offset, checked_add(other.offset, other.bytes, memory));
   }
   return offset;
+}
+
+/// Throws Error when a value needs more than the device allows at once.
+void check_size(const Value& value, std::size_t needed, std::size_t largest) {
+  if (needed > largest)
+    throw Error("plan", fmt::format("value '{}' {} needs an allocation of {}; the device allows {}",
+                                    value.name, to_string(value.spec), mebibytes(needed),
+                                    mebibytes(largest)));
 }
 
 }  // namespace
@@ -52,7 +63,7 @@ std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
 Plan::Plan(Graph graph, const PlanOptions& options) : graph_(std::move(graph)), options_(options) {
   find_fixed();
   resolve_roots();
-  place_arena();
+  place_arenas();
 }
 
 std::string_view Plan::idle(NodeId id) const {
@@ -62,6 +73,12 @@ std::string_view Plan::idle(NodeId id) const {
       std::all_of(node.outputs.begin(), node.outputs.end(),
                   [&](ValueId value) { return graph_.value(value).spec.elements() == 0; });
   return gives_nothing ? "nothing to compute" : "";
+}
+
+std::size_t Plan::arena_bytes() const {
+  std::size_t all = 0;
+  for (std::size_t bytes : arenas_) all = checked_add(all, bytes, memory);
+  return all;
 }
 
 const Placement& Plan::placement(ValueId value) const {
@@ -131,8 +148,10 @@ void Plan::resolve_roots() {
   }
 }
 
-// Greedy by size: the largest value first, each at the lowest offset free during its life.
-void Plan::place_arena() {
+// Greedy by size: the largest value first, each in the first arena with room for it, at the lowest
+// offset free during its life. What fits into one arena has the offsets that it would have there
+// without a limit.
+void Plan::place_arenas() {
   std::vector<Lifetime> lifetimes(placements_.size());
   const auto touch = [&](ValueId value, int step) {
     lifetimes[static_cast<std::size_t>(placement(value).root)].touch(step);
@@ -143,6 +162,8 @@ void Plan::place_arena() {
   }
   for (const auto& output : graph_.outputs()) touch(output.value, after_all - 1);
 
+  for (ValueId id : constants_)
+    check_size(graph_.value(id), graph_.value(id).spec.bytes(), options_.largest_arena);
   std::vector<Block> blocks;
   for (std::size_t i = 0; i < placements_.size(); ++i) {
     const auto id = static_cast<ValueId>(i);
@@ -154,20 +175,36 @@ void Plan::place_arena() {
     if (graph_.value(id).role == Role::input || is_fixed(id) || !options_.reuse_memory)
       life = {before_all, after_all - 1};
     const std::size_t bytes = std::max<std::size_t>(graph_.value(id).spec.bytes(), 1);
-    const std::size_t guarded = checked_add(bytes, options_.guard_bytes, arena);
-    blocks.push_back({id, checked_round_up(guarded, options_.alignment, arena), life, 0});
+    const std::size_t guarded = checked_add(bytes, options_.guard_bytes, memory);
+    blocks.push_back({id, guarded, checked_round_up(guarded, options_.alignment, memory), life, 0});
+    check_size(graph_.value(id), guarded, options_.largest_arena);
   }
   std::stable_sort(blocks.begin(), blocks.end(),
                    [](const Block& a, const Block& b) { return a.bytes > b.bytes; });
-  std::vector<Block> placed;
+  std::vector<std::vector<Block>> placed;  // by arena
   for (Block& block : blocks) {
-    block.offset = lowest_offset(block, placed);
-    arena_bytes_ = std::max(arena_bytes_, checked_add(block.offset, block.bytes, arena));
-    placements_[static_cast<std::size_t>(block.value)].offset = block.offset;
-    placed.push_back(block);
+    std::size_t arena = 0;
+    for (; arena < placed.size(); ++arena) {
+      block.offset = lowest_offset(block, placed[arena]);
+      if (checked_add(block.offset, block.needed, memory) <= options_.largest_arena) break;
+    }
+    if (arena == placed.size()) {
+      block.offset = 0;
+      placed.emplace_back();
+      arenas_.push_back(0);
+    }
+    const std::size_t end = checked_add(block.offset, block.bytes, memory);
+    arenas_[arena] = std::max(arenas_[arena], std::min(end, options_.largest_arena));
+    Placement& place = placements_[static_cast<std::size_t>(block.value)];
+    place.arena = arena;
+    place.offset = block.offset;
+    placed[arena].push_back(block);
   }
-  for (Placement& place : placements_)
-    place.offset = placements_[static_cast<std::size_t>(place.root)].offset;
+  for (Placement& place : placements_) {
+    const Placement& root = placements_[static_cast<std::size_t>(place.root)];
+    place.arena = root.arena;
+    place.offset = root.offset;
+  }
 }
 
 }  // namespace tessera

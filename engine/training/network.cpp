@@ -165,7 +165,7 @@ Graph Network::evaluation_graph(std::int64_t batch, Weights weights) const {
 Executable& Network::evaluation(std::int64_t batch, Weights weights) {
   auto& executable = evaluations_[{batch, weights}];
   if (!executable) {
-    const Plan plan(evaluation_graph(batch, weights), {.alignment = device().buffer_alignment()});
+    const Plan plan(evaluation_graph(batch, weights), device().plan_options());
     executable = device().compile(plan, params_);
   }
   return *executable;

@@ -41,7 +41,7 @@ Trainer::Plan& Trainer::plan_for(std::int64_t images, bool updates) {
   if (!plan.executable)
     plan.executable = network_.device().compile(
         tessera::Plan(training_graph(network_.model(), images, options_, updates),
-                      {.alignment = network_.device().buffer_alignment()}),
+                      network_.device().plan_options()),
         network_.params());
   return plan;
 }

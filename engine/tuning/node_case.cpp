@@ -158,8 +158,7 @@ NodeCase node_case(const NodeRun& run, const DeviceInfo& device) {
 std::vector<Bytes> outputs_of(Device& device, const NodeCase& c) {
   Params params(device);
   params.add(c.graph, 0);
-  const auto executable =
-      device.compile(Plan(c.graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(c.graph, device.plan_options()), params);
   for (std::size_t i = 0; i < c.inputs.size(); ++i) {
     const std::string name = fmt::format("{}", i);
     params.has(name) ? params.write(name, c.inputs[i]) : executable->set_input(name, c.inputs[i]);

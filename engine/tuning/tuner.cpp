@@ -125,7 +125,7 @@ class __attribute__((visibility("hidden"))) CandidateTimer::Run {
       : device_(device),
         graph_(graph),
         inputs_(inputs),
-        plan_(graph, {.alignment = device.buffer_alignment()}),
+        plan_(graph, device.plan_options()),
         params_(device) {
     add_copy();
   }
@@ -164,7 +164,8 @@ class __attribute__((visibility("hidden"))) CandidateTimer::Run {
  private:
   void add_copy() {
     Executable& copy = *copies_.emplace_back(device_.compile(plan_, params_));
-    device_.upload(copy.arena(), 0, std::vector<std::byte>(copy.arena().bytes(), std::byte{0xFF}));
+    for (Buffer* arena : copy.arenas())
+      device_.upload(*arena, 0, std::vector<std::byte>(arena->bytes(), std::byte{0xFF}));
     for (std::size_t i = 0; i < inputs_.size(); ++i)
       copy.set_input(fmt::format("{}", i), inputs_[i]);
     copy.run();

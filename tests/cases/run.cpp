@@ -1,6 +1,8 @@
 // Runs a case; see run.h.
 #include "tests/cases/run.h"
 
+#include <algorithm>
+
 #include "tessera/autograd.h"
 #include "tessera/op.h"
 
@@ -18,8 +20,11 @@ Var add_input(Graph& graph, const Input& input) {
   }
 }
 
-PlanOptions aligned(PlanOptions options, const Device& device) {
-  options.alignment = device.buffer_alignment();
+/// What the device needs, and the rest of the options as they are.
+PlanOptions for_device(PlanOptions options, const Device& device) {
+  const PlanOptions own = device.plan_options();
+  options.alignment = own.alignment;
+  options.largest_arena = std::min(options.largest_arena, own.largest_arena);
   return options;
 }
 
@@ -37,7 +42,7 @@ CaseRun::CaseRun(const Case& c, Device& device, bool backward, const PlanOptions
     : case_(c),
       device_(device),
       params_(device),
-      plan_(build(backward), aligned(options, device)),
+      plan_(build(backward), for_device(options, device)),
       executable_(device.compile(plan_, params_)) {}
 
 Graph CaseRun::build(bool backward) {
@@ -67,8 +72,8 @@ Graph CaseRun::build(bool backward) {
 }
 
 void CaseRun::poison() {
-  Buffer& arena = executable_->arena();
-  device_.upload(arena, 0, std::vector<std::byte>(arena.bytes(), std::byte{0xFF}));
+  for (Buffer* arena : executable_->arenas())
+    device_.upload(*arena, 0, std::vector<std::byte>(arena->bytes(), std::byte{0xFF}));
 }
 
 void CaseRun::set(const Tensors& inputs) {

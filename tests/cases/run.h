@@ -16,7 +16,7 @@ class CaseRun {
   /// respect to each input that has_gradient().
   CaseRun(const Case& c, Device& device, bool backward, const PlanOptions& options = {});
 
-  /// Overwrites every byte of the arena with 0xFF: NaN in floats, a pattern in guards.
+  /// Overwrites every byte of the arenas with 0xFF: NaN in floats, a pattern in guards.
   void poison();
   /// Writes inputs, parameters and states, `dy` last if there is one.
   void set(const Tensors& inputs);

@@ -45,8 +45,7 @@ TEST_CASE("a run allocates nothing, whatever the algorithms") {
     const Graph graph = workload();
     Params params(*device);
     params.add(graph, 5);
-    const auto executable =
-        device->compile(Plan(graph, {.alignment = device->buffer_alignment()}), params);
+    const auto executable = device->compile(Plan(graph, device->plan_options()), params);
     set_workload_inputs(*executable);
     const std::int64_t before = allocations;
     executable->run();

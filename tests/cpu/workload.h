@@ -77,8 +77,7 @@ inline std::vector<float> run_workload() {
   const Graph graph = workload();
   Params params(*device);
   params.add(graph, 5);
-  const auto executable =
-      device->compile(Plan(graph, {.alignment = device->buffer_alignment()}), params);
+  const auto executable = device->compile(Plan(graph, device->plan_options()), params);
   set_workload_inputs(*executable);
   for (int i = 0; i < 3; ++i) executable->run();
   std::vector<float> all;

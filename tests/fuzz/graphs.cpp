@@ -283,7 +283,7 @@ Graph build(Input input, bool as_a_net) {
 }
 
 Results run_on(Device& device, const Graph& graph) {
-  const Plan plan(graph, {.alignment = device.buffer_alignment()});
+  const Plan plan(graph, device.plan_options());
   Params params(device);
   params.add(graph, 1);
   const auto executable = device.compile(plan, params);

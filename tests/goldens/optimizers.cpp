@@ -102,8 +102,7 @@ void follow(const Goldens& goldens, const std::string& name, const Json& json, D
   if (joined) join_updates(graph);
   Params params(device);
   params.add(graph, 0);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   const auto lr = static_cast<float>(options.lr.value());
   executable->set_input("lr", std::as_bytes(std::span(&lr, 1)));
   for (const char* tensor : {"w", "b"}) params.write(tensor, goldens.tensor(tensor).bytes);

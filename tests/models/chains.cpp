@@ -40,7 +40,7 @@ Graph step_graph(const Model& model, bool joined) {
 }
 
 Results run(Device& device, const Model& model, const Graph& graph) {
-  const Plan plan(graph, {.alignment = device.buffer_alignment()});
+  const Plan plan(graph, device.plan_options());
   Params params(device);
   params.add(graph, 1);
   const auto executable = device.compile(plan, params);

@@ -134,7 +134,7 @@ TEST_CASE("stochastic depth drops whole samples in training, and nothing elsewhe
   const Var x = graph.constant({samples, 2, 3, 5}, 3);
   CHECK(layers::stochastic_depth(x, "off", 0).id() == x.id());
   graph.set_output("y", layers::stochastic_depth(x, "depth", 0.25));
-  const Plan plan(std::move(graph), {.alignment = device->buffer_alignment()});
+  const Plan plan(std::move(graph), device->plan_options());
   Params params(*device);
   params.add(plan.graph(), 0);
   const auto executable = device->compile(plan, params);

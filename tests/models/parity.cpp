@@ -148,7 +148,7 @@ std::unique_ptr<Executable> run(Device& device, const Plan& plan, Params& params
 Comparison compare(Device& device, const Expected& expected) {
   const Graph layout_graph = inference_graph(expected);
   const auto layouts = torch_layouts(layout_graph);
-  const PlanOptions options = {.alignment = device.buffer_alignment()};
+  const PlanOptions options = device.plan_options();
   const Plan plan(training_graph(expected), options), inference(layout_graph, options);
   Params params(device);
   params.add(plan.graph(), 0);

@@ -234,8 +234,7 @@ class Victim {
     }
     Params params(*device_);
     params.add(graph, 1);
-    const auto executable =
-        device_->compile(Plan(graph, {.alignment = device_->buffer_alignment()}), params);
+    const auto executable = device_->compile(Plan(graph, device_->plan_options()), params);
     for (const auto& input : imported.inputs()) {
       const std::vector<float> x(
           static_cast<std::size_t>(graph.value(graph.find(input.name)).spec.elements()), 0.5F);

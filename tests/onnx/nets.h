@@ -20,8 +20,7 @@ struct Net {
 inline std::vector<float> run_net(const Graph& graph, Params& params,
                                   const std::vector<float>& input) {
   Device& device = params.device();
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   const Graph::Output& output = graph.outputs().at(0);
   for (const Value& value : graph.values())
     if (value.role == Role::input)

@@ -87,8 +87,7 @@ std::vector<float> run(Device& device, const OnnxNet& imported, std::int64_t bat
   graph.set_output("y", y);
   Params params(device);
   params.add(graph, 0);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   executable->set_input("x", std::as_bytes(std::span(x)));
   executable->run();
   std::vector<float> result(static_cast<std::size_t>(batch * 12));

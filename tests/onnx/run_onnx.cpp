@@ -32,8 +32,7 @@ struct Task {
 /// Runs the graph and keeps its outputs.
 TensorFile run(Device& device, Graph graph, Params& params, const TensorFile& inputs) {
   params.add(graph, 0);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   for (const Value& value : graph.values())
     if (value.role == Role::input)
       executable->set_input(value.name, inputs.tensors.at(value.name).bytes);

@@ -34,8 +34,7 @@ TEST_CASE("a step allocates nothing") {
     const Graph graph = workload();
     Params params(*device);
     params.add(graph, 5);
-    const auto executable =
-        device->compile(Plan(graph, {.alignment = device->buffer_alignment()}), params);
+    const auto executable = device->compile(Plan(graph, device->plan_options()), params);
     const std::vector<std::byte> image(8 * 21 * 19 * 3), label(8 * 4), lr(4);
     const auto step = [&] {
       executable->set_input("image", image);

@@ -277,8 +277,7 @@ TEST_CASE("all memory of a plan is counted, and asked for before any of it is ta
       OpenclDevice device(opened->cl_device(), opened->info(), traits);
       Params params(device);
       try {
-        const auto executable =
-            device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+        const auto executable = device.compile(Plan(graph, device.plan_options()), params);
         CHECK_THROWS_WITH_AS(device.allocate(1), doctest::Contains("are in use"), Error);
       } catch (const Error& error) {
         CHECK_NOTHROW(device.allocate(memory));  // all of it is free again
@@ -307,8 +306,7 @@ TEST_CASE("an unknown name is answered with those that there are") {
   for (const std::string& id : usable_ids()) {
     const auto device = open_opencl(id);
     Params params(*device);
-    const auto executable =
-        device->compile(Plan(graph, {.alignment = device->buffer_alignment()}), params);
+    const auto executable = device->compile(Plan(graph, device->plan_options()), params);
     CHECK_THROWS_WITH_AS(executable->set_input("z", {}),
                          "[opencl] there is no input 'z'; there are: a, b", Error);
     CHECK_THROWS_WITH_AS(executable->read_output("z", {}),

@@ -79,9 +79,8 @@ TEST_CASE("runs read and write the application's buffers, in the order of its qu
     CHECK(static_cast<OpenclDevice&>(*device).context()() == app.context());
     const auto used = app.x.getInfo<CL_MEM_REFERENCE_COUNT>();
     Params params(*device);
-    const auto executable =
-        compile(*device, Plan(doubled(), {.alignment = device->buffer_alignment()}), params,
-                {.inputs = {{"x", app.x()}}, .outputs = {{"y", app.y()}}});
+    const auto executable = compile(*device, Plan(doubled(), device->plan_options()), params,
+                                    {.inputs = {{"x", app.x()}}, .outputs = {{"y", app.y()}}});
     CHECK(app.x.getInfo<CL_MEM_REFERENCE_COUNT>() > used);
     CHECK(executable->memory().staging == 0);
     for (float first : {-3.0f, 11.0f, -100.0f}) {  // nobody waits between these
@@ -106,9 +105,8 @@ TEST_CASE("nothing is copied between the application's buffers and the kernels")
     const auto device = open_device(app.queue());
     device->set_profiling(true);
     Params params(*device);
-    const auto executable =
-        compile(*device, Plan(doubled(), {.alignment = device->buffer_alignment()}), params,
-                {.inputs = {{"x", app.x()}}, .outputs = {{"y", app.y()}}});
+    const auto executable = compile(*device, Plan(doubled(), device->plan_options()), params,
+                                    {.inputs = {{"x", app.x()}}, .outputs = {{"y", app.y()}}});
     app.ramp(0);
     executable->run();
     for (const ProfileRecord& record : executable->take_records()) {
@@ -128,10 +126,8 @@ TEST_CASE("queues and buffers that do not fit are refused") {
     const auto device = open_device(app.queue());
     Params params(*device);
     const auto refused = [&](const Bindings& bindings) {
-      return refusal([&] {
-        compile(*device, Plan(doubled(), {.alignment = device->buffer_alignment()}), params,
-                bindings);
-      });
+      return refusal(
+          [&] { compile(*device, Plan(doubled(), device->plan_options()), params, bindings); });
     };
     CHECK(refused({.inputs = {{"w", app.x()}}}) ==
           "[opencl] there is no input 'w' to bind a buffer to");

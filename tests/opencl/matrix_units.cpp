@@ -35,8 +35,7 @@ struct Run {
 Run run(OpenclDevice& device) {
   const Graph graph = products();
   Params params(device);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   for (const Value& value : graph.values()) {
     if (value.role != Role::input) continue;
     Philox random(3, value.name);

@@ -24,8 +24,7 @@ struct Run {
 
 Run run(Device& device, const Graph& graph) {
   Params params(device);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   for (const Value& value : graph.values()) {
     if (value.role != Role::input) continue;
     Philox generator(1, value.name);
@@ -33,8 +32,8 @@ Run run(Device& device, const Graph& graph) {
     for (float& number : numbers) number = 2 * generator.uniform() - 1;
     executable->set_input(value.name, std::as_bytes(std::span(numbers)));
   }
-  Buffer& arena = executable->arena();
-  device.upload(arena, 0, std::vector<std::byte>(arena.bytes(), std::byte{0xFF}));
+  for (Buffer* arena : executable->arenas())
+    device.upload(*arena, 0, std::vector<std::byte>(arena->bytes(), std::byte{0xFF}));
   executable->run();
   const auto& output = graph.outputs().front();
   Run result{

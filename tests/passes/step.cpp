@@ -106,7 +106,7 @@ Graph make_step(const Build& build, Mode mode, std::uint64_t seed, const Passes&
 }
 
 std::map<std::string, std::vector<float>> run_twice(Device& device, const Graph& graph) {
-  const Plan plan(graph, {.alignment = device.buffer_alignment()});
+  const Plan plan(graph, device.plan_options());
   Params params(device);
   params.add(graph, 1);
   const auto executable = device.compile(plan, params);

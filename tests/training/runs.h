@@ -62,8 +62,7 @@ std::vector<float> run(Device& device, const Build& build,
   graph.set_output("y", y);
   Params params(device);
   params.add(graph, 0);
-  const auto executable =
-      device.compile(Plan(graph, {.alignment = device.buffer_alignment()}), params);
+  const auto executable = device.compile(Plan(graph, device.plan_options()), params);
   for (const auto& [name, bytes] : inputs) executable->set_input(name, bytes);
   executable->run();
   std::vector<float> result(static_cast<std::size_t>(y.spec().elements()));

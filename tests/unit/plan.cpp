@@ -1,5 +1,5 @@
-// Plans: where values lie. The main test labels each byte of an arena with the value written there
-// last and follows random graphs through it.
+// Plans: where values lie. The main test labels each byte of the arenas with the value written
+// there last and follows random graphs through it.
 #include "tessera/plan.h"
 
 #include <doctest/doctest.h>
@@ -18,21 +18,24 @@ namespace {
 std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 
 /// Runs a plan on labels instead of numbers.
-class LabelledArena {
+class LabelledArenas {
  public:
-  explicit LabelledArena(const Plan& plan) : plan_(plan), labels_(plan.arena_bytes(), -1) {}
+  explicit LabelledArenas(const Plan& plan) : plan_(plan) {
+    for (std::size_t size : plan.arenas()) labels_.emplace_back(size, -1);
+  }
 
   void write(ValueId id) {
     const Placement& place = plan_.placement(id);
     if (!place.in_arena) return;
     REQUIRE(place.offset % plan_.options().alignment == 0);
-    REQUIRE(place.offset + bytes(place.root) <= labels_.size());
-    std::fill_n(begin(place), bytes(place.root), place.root);
+    REQUIRE(place.offset + bytes(place.root) <= labels_.at(place.arena).size());
+    const auto from = labels_[place.arena].begin() + static_cast<std::ptrdiff_t>(place.offset);
+    std::fill_n(from, bytes(place.root), place.root);
   }
   bool holds(ValueId id) const {
     const Placement& place = plan_.placement(id);
     if (!place.in_arena) return true;
-    const auto from = labels_.begin() + static_cast<std::ptrdiff_t>(place.offset);
+    const auto from = labels_.at(place.arena).begin() + static_cast<std::ptrdiff_t>(place.offset);
     return std::all_of(from, from + static_cast<std::ptrdiff_t>(bytes(place.root)),
                        [&](ValueId label) { return label == place.root; });
   }
@@ -41,35 +44,31 @@ class LabelledArena {
   std::size_t bytes(ValueId root) const {
     return plan_.graph().value(root).spec.bytes() + plan_.options().guard_bytes;
   }
-  std::vector<ValueId>::iterator begin(const Placement& place) {
-    return labels_.begin() + static_cast<std::ptrdiff_t>(place.offset);
-  }
-
   const Plan& plan_;
-  std::vector<ValueId> labels_;
+  std::vector<std::vector<ValueId>> labels_;
 };
 
 void check_by_running(const Plan& plan) {
-  LabelledArena arena(plan);
+  LabelledArenas arenas(plan);
   const Graph& graph = plan.graph();
   const auto check_inputs = [&] {
     for (std::size_t i = 0; i < graph.values().size(); ++i)
       if (graph.values()[i].role == Role::input && plan.placement(static_cast<ValueId>(i)).used)
-        CHECK(arena.holds(static_cast<ValueId>(i)));
+        CHECK(arenas.holds(static_cast<ValueId>(i)));
   };
   for (std::size_t i = 0; i < graph.values().size(); ++i)
     if (graph.values()[i].role == Role::input && plan.placement(static_cast<ValueId>(i)).used)
-      arena.write(static_cast<ValueId>(i));
+      arenas.write(static_cast<ValueId>(i));
   for (const Node& node : graph.nodes()) {
-    for (ValueId id : node.inputs) CHECK(arena.holds(id));
+    for (ValueId id : node.inputs) CHECK(arenas.holds(id));
     if (!node.op->is_view)
-      for (ValueId id : node.outputs) arena.write(id);
+      for (ValueId id : node.outputs) arenas.write(id);
     // A kernel may write an output before it has read all of its inputs.
-    for (ValueId id : node.inputs) CHECK(arena.holds(id));
-    for (ValueId id : node.outputs) CHECK(arena.holds(id));
+    for (ValueId id : node.inputs) CHECK(arenas.holds(id));
+    for (ValueId id : node.outputs) CHECK(arenas.holds(id));
   }
   check_inputs();  // the next ones may be written while this run still goes on
-  for (const auto& output : graph.outputs()) CHECK(arena.holds(output.value));
+  for (const auto& output : graph.outputs()) CHECK(arenas.holds(output.value));
 }
 
 /// Twenty nodes of all kinds over values of many sizes.
@@ -135,6 +134,84 @@ TEST_CASE("no value is overwritten while it is needed") {
       }
     check_by_running(Plan(graph, {.reuse_memory = false}));
   }
+}
+
+/// The bytes of the largest value with its guard.
+std::size_t largest_value(const Graph& graph, std::size_t guard) {
+  std::size_t largest = 0;
+  for (const Value& value : graph.values()) largest = std::max(largest, value.spec.bytes());
+  return largest + guard;
+}
+
+/// Whether values lie in the same arenas at the same offsets.
+bool same_places(const Plan& a, const Plan& b) {
+  for (std::size_t i = 0; i < a.graph().values().size(); ++i) {
+    const Placement &x = a.placement(static_cast<ValueId>(i)),
+                    &y = b.placement(static_cast<ValueId>(i));
+    if (x.arena != y.arena || x.offset != y.offset) return false;
+  }
+  return true;
+}
+
+TEST_CASE("no arena is larger than allowed, and no value is overwritten while it is needed") {
+  std::size_t most = 0;  // arenas of a plan
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const Graph graph = random_graph(seed);
+    for (std::size_t alignment : {std::size_t{4}, std::size_t{256}})
+      for (std::size_t guard : {std::size_t{0}, std::size_t{64}})
+        for (bool reuse_memory : {false, true}) {
+          INFO("seed ", seed, ", alignment ", alignment, ", guard ", guard);
+          const std::size_t largest = largest_value(graph, guard);
+          for (std::size_t limit : {largest, largest + 1, 2 * largest}) {
+            const Plan plan(graph, {.alignment = alignment,
+                                    .guard_bytes = guard,
+                                    .reuse_memory = reuse_memory,
+                                    .largest_arena = limit});
+            for (std::size_t bytes : plan.arenas()) CHECK(bytes <= limit);
+            check_by_running(plan);
+            most = std::max(most, plan.arenas().size());
+          }
+        }
+  }
+  CHECK(most >= 5);
+}
+
+TEST_CASE("what fits into one arena lies as it does without a limit") {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const Graph graph = random_graph(seed);
+    const Plan whole(graph);
+    REQUIRE(whole.arenas().size() == 1);
+    const Plan plan(graph, {.largest_arena = whole.arena_bytes()});
+    CHECK(plan.arenas() == whole.arenas());
+    CHECK(same_places(plan, whole));
+    const Plan halved(graph, {.largest_arena = whole.arena_bytes() - 256});
+    CHECK(halved.arenas().size() > 1);
+    CHECK_FALSE(same_places(halved, whole));
+  }
+}
+
+TEST_CASE("a value that is larger than an arena may be is named") {
+  Graph graph;
+  const Var x = graph.input("x", {DType::f32, {3, 1 << 20}});
+  graph.set_output("y", relu(x, "r"));
+  const std::size_t bytes = std::size_t{12} << 20;
+  CHECK(Plan(graph, {.largest_arena = bytes}).arenas() == std::vector<std::size_t>{bytes, bytes});
+  CHECK_THROWS_WITH_AS(Plan(graph, {.largest_arena = bytes - 4}),
+                       "[plan] value 'x' f32[3,1048576] needs an allocation of 12.0 MiB "
+                       "(12582912 bytes); the device allows 12.0 MiB (12582908 bytes)",
+                       Error);
+  Graph constant;
+  constant.set_output("y", sum(constant.constant({1 << 20}, 1), {0}));
+  CHECK_NOTHROW(Plan(constant, {.largest_arena = 1 << 22}));
+  CHECK_THROWS_WITH_AS(Plan(constant, {.largest_arena = 1 << 21}),
+                       doctest::Contains("needs an allocation of 4.0 MiB"), Error);
+}
+
+TEST_CASE("a plan without values in arenas has no arena") {
+  Graph graph;
+  graph.set_output("w", graph.parameter("w", {3}, {}));
+  CHECK(Plan(graph).arenas().empty());
+  CHECK(Plan(graph).arena_bytes() == 0);
 }
 
 TEST_CASE("a chain needs two buffers, not one for each node") {

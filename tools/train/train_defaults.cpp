@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "tessera/error.h"
 #include "tools/shared/standard_streams.h"
@@ -13,16 +14,6 @@ namespace {
 
 constexpr std::int64_t default_batch = 32;
 constexpr std::int64_t most_steps_between_lines = 500, lines_an_epoch = 25;
-
-/// Bytes that a training with this batch takes on a device, but for the workspace of kernels.
-struct Demand {
-  std::size_t all = 0, largest = 0;
-  void add(Graph graph, std::size_t alignment) {
-    const std::size_t arena = Plan(std::move(graph), {.alignment = alignment}).arena_bytes();
-    all += arena;
-    largest = std::max(largest, arena);
-  }
-};
 
 class BatchChoice {
  public:
@@ -52,23 +43,34 @@ class BatchChoice {
   }
 
   bool fits(std::int64_t batch) const {
-    const std::size_t alignment = network_.device().buffer_alignment();
-    Demand demand;
-    const std::int64_t last = train_ % batch;  // of an epoch
-    for (const std::int64_t images : {batch, last})
-      if (images > 0)
-        for (Graph& graph : trainer_.graphs(images)) demand.add(std::move(graph), alignment);
-    demand.add(network_.evaluation_graph(test_), alignment);
     // A quarter of the memory is for workspaces, constants, inputs on their way and the driver.
-    const DeviceInfo& device = network_.device().info();
-    return demand.all + params_ <= device.memory_bytes / 4 * 3 &&
-           demand.largest <= device.max_allocation_bytes;
+    const std::uint64_t most = network_.device().info().memory_bytes / 4 * 3;
+    const std::uint64_t arenas = arena_bytes(batch);
+    return arenas <= most && params_ <= most - arenas;
+  }
+
+  /// Bytes of the arenas of a training with this batch; too many where a value is larger than the
+  /// device allows.
+  std::uint64_t arena_bytes(std::int64_t batch) const {
+    const PlanOptions options = network_.device().plan_options();
+    std::uint64_t all = 0;
+    const auto add = [&](Graph graph) { all += Plan(std::move(graph), options).arena_bytes(); };
+    const std::int64_t last = train_ % batch;  // of an epoch
+    try {
+      for (const std::int64_t images : {batch, last})
+        if (images > 0)
+          for (Graph& graph : trainer_.graphs(images)) add(std::move(graph));
+      add(network_.evaluation_graph(test_));
+    } catch (const Error&) {
+      return std::numeric_limits<std::uint64_t>::max();
+    }
+    return all;
   }
 
   Network& network_;
   Trainer trainer_;
   std::int64_t train_, test_;
-  std::size_t params_ = 0;
+  std::uint64_t params_ = 0;
 };
 
 /// One that is not there goes before another, where a run that was given it has it.

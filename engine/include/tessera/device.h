@@ -65,8 +65,8 @@ class TESSERA_API Executable {
   virtual void run() = 0;
   /// Waits for the runs so far and copies an output.
   virtual void read_output(std::string_view name, std::span<std::byte> bytes) = 0;
-  /// The arena, for tests that watch its guard bytes.
-  virtual Buffer& arena() = 0;
+  /// One buffer for each of Plan::arenas(), for tests that watch guard bytes.
+  virtual std::vector<Buffer*> arenas() = 0;
   /// The nodes that it runs, in order.
   virtual const Graph& graph() const = 0;
   /// How: one for each node.
@@ -88,6 +88,12 @@ class TESSERA_API Device {
   virtual const DeviceInfo& info() const = 0;
   /// Bytes to which values in an arena must be aligned.
   virtual std::size_t buffer_alignment() const = 0;
+  /// Bytes that it allocates at once at most.
+  virtual std::size_t largest_arena() const { return PlanOptions().largest_arena; }
+  /// How a plan for this device places values.
+  PlanOptions plan_options() const {
+    return {.alignment = buffer_alignment(), .largest_arena = largest_arena()};
+  }
   /// Throws Error that says how much is needed and how much there is.
   virtual std::unique_ptr<Buffer> allocate(std::size_t bytes) = 0;
   /// Copy to and from a buffer; both wait until they are done, after all runs so far.

@@ -1,8 +1,9 @@
-// A plan: a graph with the memory of every value decided. Activations and inputs share one arena;
-// two values share bytes when their lifetimes do not overlap.
+// A plan: a graph with the memory of every value decided. Activations and inputs share arenas; two
+// values share bytes when their lifetimes do not overlap.
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,15 @@ struct PlanOptions {
   std::size_t alignment = 256;  ///< bytes; at least the device's buffer alignment
   std::size_t guard_bytes = 0;  ///< unused bytes after each value, which tests watch
   bool reuse_memory = true;
+  /// Bytes of an arena at most: what the device allocates at once (Device::plan_options).
+  std::size_t largest_arena = std::numeric_limits<std::size_t>::max();
 };
 
 /// Where a value lies.
 struct Placement {
   ValueId root = -1;       ///< the value whose storage this is: itself unless a view or an update
   bool in_arena = false;   ///< else parameter, state or constant
+  std::size_t arena = 0;   ///< index of its arena
   std::size_t offset = 0;  ///< bytes from the start of the arena
   bool used = false;       ///< some node or output touches it
 };
@@ -29,15 +33,19 @@ struct Placement {
 /// A graph and where its values lie.
 class TESSERA_API Plan {
  public:
-  /// Throws Error when a node reads a parameter or state after its update.
+  /// Throws Error when a node reads a parameter or state after its update, or when a value is
+  /// larger than an arena may be.
   explicit Plan(Graph graph, const PlanOptions& options = {});
 
   /// The graph it was made from.
   const Graph& graph() const { return graph_; }
   /// Where a value lies.
   const Placement& placement(ValueId value) const;
-  /// Size of the arena.
-  std::size_t arena_bytes() const { return arena_bytes_; }
+  /// Bytes of each arena. There is one if that is not too large for the device, and none if no
+  /// value lies in an arena.
+  const std::vector<std::size_t>& arenas() const { return arenas_; }
+  /// Bytes of all arenas.
+  std::size_t arena_bytes() const;
   /// As they were given.
   const PlanOptions& options() const { return options_; }
   /// The parameters and states that the plan uses, in graph order.
@@ -58,7 +66,7 @@ class TESSERA_API Plan {
  private:
   void find_fixed();
   void resolve_roots();
-  void place_arena();
+  void place_arenas();
 
   Graph graph_;
   PlanOptions options_;
@@ -67,7 +75,7 @@ class TESSERA_API Plan {
   std::vector<ValueId> constants_;
   std::vector<bool> fixed_;
   bool updates_ = false;
-  std::size_t arena_bytes_ = 0;
+  std::vector<std::size_t> arenas_;
 };
 
 }  // namespace tessera

@@ -28,6 +28,7 @@ struct NodeChoice {
   std::string algorithm;  ///< "view": no work at run time
   std::string tuned;      ///< "tuned" or "tuned: tile_m=8"; empty: the first that can run the node
   std::vector<Refusal> refused;
+  std::size_t pieces = 1;  ///< in which it runs, if its tensors are too large for one go
 };
 /// Returns a text such as "c1: conv2d direct (winograd refused: the stride is 2)".
 TESSERA_API std::string to_string(const NodeChoice& choice);
