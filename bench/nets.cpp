@@ -5,7 +5,6 @@
 
 #include "bench/bench.h"
 #include "engine/base/philox.h"
-#include "engine/training/training_graph.h"
 #include "tessera/flops.h"
 #include "tessera/models.h"
 #include "tessera/trainer.h"
@@ -32,15 +31,15 @@ class NetBench {
       : network_(device, make_model(arguments.model, {arguments.side, arguments.side, channels, {}},
                                     std::vector<std::string>(
                                         static_cast<std::size_t>(arguments.classes), "class"))) {
-    batch_.size = size;
-    batch_.images.resize(
-        static_cast<std::size_t>(size * arguments.side * arguments.side * channels));
-    batch_.labels.resize(static_cast<std::size_t>(size));
+    const Shape image = {arguments.side, arguments.side, channels};
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(size * element_count(image)));
+    std::vector<std::int32_t> labels(static_cast<std::size_t>(size));
     Philox generator(1, "bench");
-    for (auto& pixel : batch_.images) pixel = static_cast<std::uint8_t>(generator.next());
-    for (auto& label : batch_.labels)
+    for (auto& pixel : pixels) pixel = static_cast<std::uint8_t>(generator.next());
+    for (auto& label : labels)
       label =
           static_cast<std::int32_t>(generator.below(static_cast<std::uint32_t>(arguments.classes)));
+    batch_ = image_batch(image, pixels, labels);
   }
   virtual ~NetBench() = default;
 
@@ -50,7 +49,7 @@ class NetBench {
   virtual double flops() const = 0;
 
  protected:
-  Network network_;
+  ImageClassifier network_;
   Batch batch_;
 };
 
@@ -63,9 +62,7 @@ class TrainingBench : public NetBench {
     for (std::int64_t i = 0; i < steps; ++i) trainer_.step(batch_);
     trainer_.take_losses();  // waits
   }
-  double flops() const override {
-    return tessera::flops(training_graph(network_.model(), batch_.size, trainer_.options(), true));
-  }
+  double flops() const override { return tessera::flops(trainer_.graphs(batch_.size).front()); }
 
  private:
   Trainer trainer_;
@@ -76,7 +73,8 @@ class InferenceBench : public NetBench {
   using NetBench::NetBench;
 
   void run(std::int64_t steps) override {
-    for (std::int64_t i = 0; i < steps; ++i) network_.predict(batch_.images, batch_.size);
+    for (std::int64_t i = 0; i < steps; ++i)
+      network_.predict(batch_.values<std::uint8_t>("image"), batch_.size);
   }
   double flops() const override {
     Graph graph;

@@ -67,12 +67,12 @@ class PicturesBench {
     const auto transforms =
         draw_transforms({.flip = 0.5, .resized_crop = 0.08},
                         {dataset_->height(), dataset_->width(), 1, step, 0, batch.size, 0});
-    executable_->set_input("image", std::as_bytes(std::span(batch.images)));
+    executable_->set_input("image", batch.find("image")->bytes);
     executable_->set_input("transform", std::as_bytes(std::span(transforms)));
     executable_->run();
   }
 
-  std::unique_ptr<Dataset> dataset_;
+  std::unique_ptr<ImageDataset> dataset_;
   std::int64_t batch_;
   Params params_;
   std::unique_ptr<Executable> executable_;

@@ -20,7 +20,7 @@ int main(int argc, char** argv) try {
   const auto train = load_dataset("cifar10", Split::train, argv[1]);
   const auto test = load_dataset("cifar10", Split::test, argv[1]);
   const auto device = open_device();  // a GPU if there is one; TESSERA_DEVICE overrides
-  Network network(*device, {"tutorial", {32, 32, 3, {}}, train->classes(), tutorial_cnn});
+  ImageClassifier network(*device, {"tutorial", {32, 32, 3, {}}, train->classes(), tutorial_cnn});
   Trainer trainer(network, {.lr = 0.001, .momentum = 0.9});
 
   const unsigned epochs = argc > 2 ? static_cast<unsigned>(std::atoi(argv[2])) : 2;
@@ -28,7 +28,7 @@ int main(int argc, char** argv) try {
     Loader loader(*train, {.batch = 4, .order = shuffled_order(train->size(), 0, epoch)});
     while (const Batch* batch = loader.next())
       trainer.step(*batch);  // does not wait for the device
-    const Evaluation result = network.evaluate(*test);
+    const ClassifierEvaluation result = network.evaluate(*test);
     std::printf("epoch %u: loss %.3f, accuracy on %d test images %.1f %%\n", epoch + 1,
                 trainer.take_losses().mean(), static_cast<int>(result.images),
                 100 * result.accuracy);

@@ -48,7 +48,7 @@ int main(int argc, char** argv) try {
   if (argc != 2) throw Error("usage", "inference_server MODEL");
   const auto device = open_device();
   const auto network = load_network(*device, read_checkpoint(argv[1]));
-  const Model& model = network->model();
+  const ImageModel& model = network->model();
   for (std::string line; std::getline(std::cin, line);) try {
       const std::vector<float> found = network->predict(read_image(line, model.input), 1);
       const auto best = std::max_element(found.begin(), found.end());

@@ -33,7 +33,7 @@ void train(Device& device, const std::string& folder, std::int64_t epochs) {
   const auto training = load_dataset(state.data, Split::train, reading);
   const auto validation = load_dataset(state.data, Split::test, reading);
 
-  Network network(device, make_model("resnet20", input, training->classes()));
+  ImageClassifier network(device, make_model("resnet20", input, training->classes()));
   const std::int64_t steps = epochs * ((training->size() + batch - 1) / batch);
   const std::int64_t warmup = steps / 20;
   Trainer trainer(
@@ -50,7 +50,7 @@ void train(Device& device, const std::string& folder, std::int64_t epochs) {
     while (const Batch* images = loader.next()) trainer.step(*images);
     state.step = trainer.steps();
     const double loss = trainer.take_losses().mean();
-    const Evaluation result = network.evaluate(*validation);
+    const ClassifierEvaluation result = network.evaluate(*validation);
     const bool is_best = result.loss < best;
     if (is_best) save_checkpoint(best_file, network, state);
     if (is_best) best = result.loss;

@@ -107,8 +107,8 @@ Var append_model(std::string_view name, Var x, std::int64_t classes, const Model
   return model.build(x, classes, options);
 }
 
-Model make_model(std::string_view name, ImageInput input, std::vector<std::string> classes,
-                 const ModelOptions& options) {
+ImageModel make_model(std::string_view name, ImageInput input, std::vector<std::string> classes,
+                      const ModelOptions& options) {
   const Architecture& model = find(name);
   if (!model.info.classifier)
     throw Error(model.info.name, "gives a class to each pixel, expected a classifier of images");
@@ -120,10 +120,11 @@ Model make_model(std::string_view name, ImageInput input, std::vector<std::strin
           [&model, outputs, options](Var x) { return model.build(x, outputs, options); }};
 }
 
-std::unique_ptr<Network> load_network(Device& device, const Checkpoint& checkpoint) {
-  Model model = make_model(checkpoint.model, checkpoint.input, checkpoint.classes);
+std::unique_ptr<ImageClassifier> load_network(Device& device, const Checkpoint& checkpoint) {
+  check_classifier(checkpoint);
+  ImageModel model = make_model(checkpoint.model, checkpoint.input, checkpoint.classes);
   model.loss = checkpoint.loss;
-  auto network = std::make_unique<Network>(device, std::move(model), std::nullopt);
+  auto network = std::make_unique<ImageClassifier>(device, std::move(model), std::nullopt);
   restore(checkpoint, *network);
   return network;
 }

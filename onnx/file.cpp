@@ -24,17 +24,17 @@ constexpr std::size_t most_letters = 1000;                   ///< of a name
 
 onnx::ModelProto parse(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error("onnx", fmt::format("cannot open '{}'", path));
+  if (!file) throw InvalidFile("onnx", fmt::format("cannot open '{}'", path));
   const google::protobuf::LogSilencer silencer;  // errors go to the caller, not to the terminal
   onnx::ModelProto model;
   try {
     if (!model.ParsePartialFromIstream(&file))
-      throw Error("onnx", fmt::format("'{}' is damaged, or no ONNX file", path));
+      throw InvalidFile("onnx", fmt::format("'{}' is damaged, or no ONNX file", path));
   } catch (const std::bad_alloc&) {
-    throw Error("onnx", fmt::format("there is not enough memory for '{}'", path));
+    throw OutOfMemory("onnx", fmt::format("there is not enough memory for '{}'", path));
   }
   if (model.graph().output_size() == 0)
-    throw Error("onnx", fmt::format("'{}' has no graph with outputs", path));
+    throw InvalidFile("onnx", fmt::format("'{}' has no graph with outputs", path));
   return model;
 }
 
@@ -59,17 +59,18 @@ void File::read_opset() {
   for (const auto& set : model_.opset_import())
     if (is_onnx(set.domain())) opset_ = set.version();
   if (opset_ < oldest_opset || opset_ > newest_opset)
-    throw Error("onnx", fmt::format("'{}' is of opset {}, expected {} to {}", path_, opset_,
-                                    oldest_opset, newest_opset));
+    throw InvalidFile("onnx", fmt::format("'{}' is of opset {}, expected {} to {}", path_, opset_,
+                                          oldest_opset, newest_opset));
 }
 
 void File::check_names() const {
   const auto check = [&](const std::string& name) {
     if (name.size() > most_letters ||
         std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::iscntrl(c); }))
-      throw Error("onnx", fmt::format("'{}' has a name with control characters or more than {} "
-                                      "letters",
-                                      path_, most_letters));
+      throw InvalidFile("onnx",
+                        fmt::format("'{}' has a name with control characters or more than {} "
+                                    "letters",
+                                    path_, most_letters));
   };
   const auto check_tensor = [&](const onnx::TensorProto& tensor) {
     check(tensor.name());
@@ -135,8 +136,8 @@ void File::check_operators() const {
   for (const auto& [op, nodes] : unknown)
     lines.push_back(fmt::format("{} ({} {})", op, nodes.size() == 1 ? "node" : "nodes",
                                 fmt::join(nodes, ", ")));
-  throw Error("onnx", fmt::format("'{}' has operators that are not supported: {}", path_,
-                                  fmt::join(lines, "; ")));
+  throw InvalidFile("onnx", fmt::format("'{}' has operators that are not supported: {}", path_,
+                                        fmt::join(lines, "; ")));
 }
 
 std::map<std::string, std::string> File::metadata() const {

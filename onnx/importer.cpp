@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <new>
+#include <span>
 #include <utility>
 
 #include "onnx/call.h"
@@ -19,9 +19,8 @@ namespace {
 
 template <typename Number>
 std::vector<std::byte> bytes_of(const std::vector<Number>& numbers) {
-  std::vector<std::byte> bytes(numbers.size() * sizeof(Number));
-  std::memcpy(bytes.data(), numbers.data(), bytes.size());
-  return bytes;
+  const auto bytes = std::as_bytes(std::span(numbers));
+  return {bytes.begin(), bytes.end()};
 }
 
 /// Filters [K,C,R,S] or [K,C,S] with the channels last.

@@ -41,7 +41,7 @@ std::vector<double> numbers_of(const Metadata& metadata, const char* key) {
 
 }  // namespace
 
-Metadata onnx_metadata(const Model& model) {
+Metadata onnx_metadata(const ImageModel& model) {
   const ImageOptions& options = model.input.options;
   std::vector<std::string> classes;  // a line each
   std::transform(model.classes.begin(), model.classes.end(), std::back_inserter(classes),

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "tessera/network.h"
+#include "tessera/classifier.h"
 
 namespace tessera {
 
-std::map<std::string, std::string> onnx_metadata(const Model& model);
+std::map<std::string, std::string> onnx_metadata(const ImageModel& model);
 /// What stands there; nothing where an entry is missing or does not make sense.
 ImageOptions image_options(const std::map<std::string, std::string>& metadata);
 Crop crop_of(const std::map<std::string, std::string>& metadata);

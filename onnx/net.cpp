@@ -162,8 +162,8 @@ Loss OnnxNet::loss(const Shape& images) const {
 
 ImageInput onnx_input(const std::string& path) { return completed(OnnxNet(path), path, {}); }
 
-Model onnx_model(const std::string& path, ImageInput input, std::vector<std::string> classes,
-                 Head head) {
+ImageModel onnx_model(const std::string& path, ImageInput input, std::vector<std::string> classes,
+                      Head head) {
   const OnnxNet net(path);
   input = completed(net, path, std::move(input));
   if (input.channels < 1 && input.height > 0 && input.width > 0) {
@@ -171,8 +171,8 @@ Model onnx_model(const std::string& path, ImageInput input, std::vector<std::str
     input = completed(net, path, std::move(input));
   }
   check_known(input, path);
-  Model model{path, std::move(input), std::move(classes),
-              [net](Var x) { return net.append_classifier(x); }, net.loss(one_image(input))};
+  ImageModel model{path, std::move(input), std::move(classes),
+                   [net](Var x) { return net.append_classifier(x); }, net.loss(one_image(input))};
   const auto wanted = static_cast<std::int64_t>(model.classes.size());
   const std::int64_t count = count_logits(net, model.input);
   if (wanted > 0 && wanted != count && head == Head::fitted) {

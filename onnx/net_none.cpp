@@ -30,11 +30,13 @@ Loss OnnxNet::loss(const Shape&) const { return Loss::cross_entropy; }
 
 ImageInput onnx_input(const std::string& path) { refuse(path); }
 
-Model onnx_model(const std::string& path, ImageInput, std::vector<std::string>, Head) {
+ImageModel onnx_model(const std::string& path, ImageInput, std::vector<std::string>, Head) {
   refuse(path);
 }
 
-void write_onnx(const std::string& path, const Network&, const OnnxOptions&) { refuse(path); }
+void write_onnx(const std::string& path, const ImageClassifier&, const OnnxOptions&) {
+  refuse(path);
+}
 
 void write_onnx(const std::string& path, const NetBuilder&, const Params&, const OnnxOptions&) {
   refuse(path);

@@ -65,8 +65,9 @@ void write_onnx(const std::string& path, const NetBuilder& build, const Params& 
   write(path, model_of(build, params, options));
 }
 
-void write_onnx(const std::string& path, const Network& network, const OnnxOptions& options) {
-  const Model& net = network.model();
+void write_onnx(const std::string& path, const ImageClassifier& network,
+                const OnnxOptions& options) {
+  const ImageModel& net = network.model();
   const ImageInput& input = net.input;
   const std::int64_t padding = 2 * input.options.padding;
   const NetBuilder build = [&](Graph& graph, std::int64_t batch) {

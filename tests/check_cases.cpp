@@ -76,12 +76,13 @@ void check_on(Device& device, const Case& c, const Expected& expected) {
 
 }  // namespace
 
-void check_cases(const std::vector<Case>& list,
-                 const std::vector<std::unique_ptr<Device>>& devices) {
+void check_cases(const std::vector<Case>& list, const std::vector<CheckedDevice>& devices) {
   for (const Case& c : list) {
     if (c.bench_only || c.flops + cases::bytes_moved(c) > most_work()) continue;
     const Expected expected = cases::expect(c);
-    for (const auto& device : devices) {
+    for (const CheckedDevice& checked : devices) {
+      const auto& device = checked.device;
+      INFO("setting: ", checked.setting);
       INFO("device: ", device->info().id, " (", device->info().name, ")");
       INFO("case: ", c.op, ", ", c.name);
       CHECK_NOTHROW(check_on(*device, c, expected));

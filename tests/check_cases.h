@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "tessera/device.h"
@@ -9,11 +10,16 @@
 
 namespace tessera {
 
+/// A device, and what is special about how it was opened.
+struct CheckedDevice {
+  std::string setting;
+  std::unique_ptr<Device> device;
+};
+
 /// Checks each case that is not for the benchmark only, on each device: forward against the naive
 /// reference, gradients against finite differences of it, nothing written outside of the values,
 /// and the same bits each time. For implementations that are slow, the environment variable
 /// TESSERA_CASE_WORK bounds the operations and bytes of a case.
-void check_cases(const std::vector<cases::Case>& list,
-                 const std::vector<std::unique_ptr<Device>>& devices);
+void check_cases(const std::vector<cases::Case>& list, const std::vector<CheckedDevice>& devices);
 
 }  // namespace tessera

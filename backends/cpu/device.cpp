@@ -41,8 +41,9 @@ CpuBuffer::CpuBuffer(std::size_t bytes, std::uint64_t limit) : bytes_(bytes) {
     const std::string besides =
         others == 0 ? ""
                     : fmt::format(" besides {} in use ({:.1f} GiB)", others, gibibytes(others));
-    throw Error("cpu", fmt::format("{} bytes ({:.1f} GiB) are needed{}, {} {} ({:.1f} GiB)", bytes,
-                                   gibibytes(bytes), besides, why, limit, gibibytes(limit)));
+    throw OutOfMemory("cpu",
+                      fmt::format("{} bytes ({:.1f} GiB) are needed{}, {} {} ({:.1f} GiB)", bytes,
+                                  gibibytes(bytes), besides, why, limit, gibibytes(limit)));
   };
   if (bytes > limit || others > limit - bytes) fail("the machine has");
   const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment;
@@ -113,20 +114,20 @@ std::unique_ptr<Buffer> CpuDevice::allocate(std::size_t bytes) {
 void CpuDevice::upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) {
   check_range("upload", to.bytes(), offset, bytes.size());
   if (!bytes.empty())
-    std::memcpy(static_cast<CpuBuffer&>(to).data() + offset, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), static_cast<CpuBuffer&>(to).data() + offset);
 }
 
 void CpuDevice::download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) {
   check_range("download", from.bytes(), offset, bytes.size());
   if (!bytes.empty())
-    std::memcpy(bytes.data(), static_cast<const CpuBuffer&>(from).data() + offset, bytes.size());
+    std::copy_n(static_cast<const CpuBuffer&>(from).data() + offset, bytes.size(), bytes.begin());
 }
 
 std::unique_ptr<Executable> CpuDevice::compile(const Plan& plan, Params& params) {
   try {
     return std::make_unique<CpuExecutable>(*this, plan, params);
   } catch (const std::bad_alloc&) {
-    throw Error("cpu", "there is too little memory for the tables of the plan");
+    throw OutOfMemory("cpu", "there is too little memory for the tables of the plan");
   }
 }
 

@@ -171,7 +171,7 @@ void CpuExecutable::set_input(std::string_view name, std::span<const std::byte> 
   const Slot& slot = find_slot(inputs_, "input", name, bytes.size());
   if (!slot.data || bytes.empty()) return;
   recorded(no_node, "upload ", name, Queue::copy,
-           [&] { std::memcpy(slot.data, bytes.data(), bytes.size()); });
+           [&] { std::copy(bytes.begin(), bytes.end(), slot.data); });
 }
 
 void CpuExecutable::run() {

@@ -22,13 +22,22 @@ namespace tessera::opencl {
 /// "CL_OUT_OF_RESOURCES" for -5.
 std::string_view error_name(cl_int code);
 
+/// Whether an error of OpenCL says that the device or the host has too little memory.
+inline bool is_out_of_memory(cl_int code) {
+  return code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
+         code == CL_OUT_OF_HOST_MEMORY;
+}
+
 /// Calls `f`; an OpenCL error in it becomes `[opencl] what: CL_NAME in clFunction`.
 template <class F>
 decltype(auto) checked(std::string_view what, F&& f) {
   try {
     return std::forward<F>(f)();
   } catch (const cl::Error& error) {
-    throw Error("opencl", fmt::format("{}: {} in {}", what, error_name(error.err()), error.what()));
+    const std::string message =
+        fmt::format("{}: {} in {}", what, error_name(error.err()), error.what());
+    if (is_out_of_memory(error.err())) throw OutOfMemory("opencl", message);
+    throw Error("opencl", message);
   }
 }
 

@@ -49,16 +49,16 @@ OpenclDevice::~OpenclDevice() = default;
 void OpenclDevice::reserve(std::size_t bytes) {
   check_process();
   if (bytes > traits_.max_allocation)
-    throw Error(info_.id, fmt::format("an allocation of {} is needed; the device allows {}",
-                                      mebibytes(bytes), mebibytes(traits_.max_allocation)));
+    throw OutOfMemory(info_.id, fmt::format("an allocation of {} is needed; the device allows {}",
+                                            mebibytes(bytes), mebibytes(traits_.max_allocation)));
   check_free(bytes, "");
   reserved_ += bytes;
 }
 
 void OpenclDevice::check_free(std::size_t bytes, std::string_view parts) const {
   if (bytes > traits_.global_memory - std::min<std::uint64_t>(reserved_, traits_.global_memory))
-    throw Error(info_.id, fmt::format("{} bytes are needed{}, {} of {} are in use", bytes, parts,
-                                      reserved_, traits_.global_memory));
+    throw OutOfMemory(info_.id, fmt::format("{} bytes are needed{}, {} of {} are in use", bytes,
+                                            parts, reserved_, traits_.global_memory));
 }
 
 OpenclBuffer::OpenclBuffer(OpenclDevice& device, std::size_t bytes, cl_mem_flags flags,
@@ -138,7 +138,7 @@ std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& para
     return std::make_unique<OpenclExecutable>(*this, *lowerings_, tuning, plan, params,
                                               std::move(bound));
   } catch (const std::bad_alloc&) {
-    throw Error(info_.id, "there is too little memory for the tables of the plan");
+    throw OutOfMemory(info_.id, "there is too little memory for the tables of the plan");
   }
 }
 

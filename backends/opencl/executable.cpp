@@ -203,8 +203,10 @@ void OpenclExecutable::make_inputs(const Plan& plan) {
     Input& input = inputs_[value.name];
     input.bytes = value.spec.bytes();
     const auto id = static_cast<ValueId>(i);
-    input.is_bound = input.ever_set = bound_.contains(id);
-    if (!plan.placement(id).used || input.bytes == 0 || input.is_bound) continue;
+    const bool is_used = plan.placement(id).used;
+    input.is_bound = bound_.contains(id);
+    input.ever_set = input.is_bound || !is_used;
+    if (!is_used || input.bytes == 0 || input.is_bound) continue;
     input.arena = buffers_.at(id).buffer;
     checked("input '" + value.name + "'", [&] {
       for (Slot& slot : input.slots) {

@@ -147,11 +147,11 @@ void ProgramCache::fail(std::string_view file, const std::string& options,
   for (bool of_error : {true, false})
     for (std::string_view place : {file, std::string_view("common.h")})
       if (const auto line = first_line(log, place, of_error))
-        throw Error(
+        throw BuildFailure(
             fmt::format("{}:{}", place, *line),
             fmt::format("{} does not build with '{}' on {}: {}", file, options, device, log));
-  throw Error(std::string(file),
-              fmt::format("does not build with '{}' on {}: {}", options, device, log));
+  throw BuildFailure(std::string(file),
+                     fmt::format("does not build with '{}' on {}: {}", options, device, log));
 }
 
 }  // namespace tessera::opencl

@@ -44,15 +44,15 @@ Images read_npy_folder(const fs::path& folder, const ReadOptions& options) {
   const fs::path x = folder / "x.npy", y = folder / "y.npy";
   std::error_code ignored;
   if (folder.extension() == ".npz")
-    throw Error(folder.string(),
-                "is an archive, expected a folder with x.npy and y.npy; unzip it "
-                "and give its arrays these names");
+    throw InvalidFile(folder.string(),
+                      "is an archive, expected a folder with x.npy and y.npy; unzip it "
+                      "and give its arrays these names");
   if (!fs::is_directory(folder, ignored))
-    throw Error(folder.string(), "is no folder, expected one with x.npy and y.npy");
+    throw InvalidFile(folder.string(), "is no folder, expected one with x.npy and y.npy");
   if (!is_there(x) || !is_there(y))
-    throw Error(folder.string(),
-                fmt::format("has no {}, expected x.npy (images) and y.npy (labels){}",
-                            is_there(x) ? "y.npy" : "x.npy", arrays_in(folder)));
+    throw InvalidFile(folder.string(),
+                      fmt::format("has no {}, expected x.npy (images) and y.npy (labels){}",
+                                  is_there(x) ? "y.npy" : "x.npy", arrays_in(folder)));
   return read_npy(x.string(), y.string(), options);
 }
 
@@ -61,7 +61,8 @@ void check_labels(const std::string& path, const Images& images, std::int64_t cl
   const auto [least, most] = std::minmax_element(images.labels.begin(), images.labels.end());
   for (std::size_t i = 0; i < images.labels.size(); ++i)
     if (images.labels[i] < 0 || images.labels[i] >= classes)
-      throw Error(path, fmt::format("label {} of image {} is out of range, expected 0 to {}{}",
+      throw InvalidFile(path,
+                        fmt::format("label {} of image {} is out of range, expected 0 to {}{}",
                                     images.labels[i], i, classes - 1,
                                     *least == 1 && *most == classes
                                         ? "; labels that count from 1 need 1 subtracted"
@@ -133,9 +134,9 @@ Arrays read_arrays(ArrayFormat format, const fs::path& path, const fs::path& tra
   } else if (classes.empty()) {
     const Images other = is_first ? Images{} : read(format, train, options);
     if (!is_first && has_words == other.names.empty())
-      throw Error(path.string(),
-                  fmt::format("has {} for labels, but {} has {}", has_words ? "words" : "numbers",
-                              train.string(), has_words ? "numbers" : "words"));
+      throw InvalidFile(path.string(), fmt::format("has {} for labels, but {} has {}",
+                                                   has_words ? "words" : "numbers", train.string(),
+                                                   has_words ? "numbers" : "words"));
     classes = own_classes(is_first ? images : other);
   }
   if (has_words)

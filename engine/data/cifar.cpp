@@ -40,12 +40,13 @@ void append_file(const std::string& path, std::size_t label_bytes, std::size_t c
     const std::size_t count = file.read_some(record);
     if (count == 0 && number > 0) return;
     if (count < record.size())
-      throw Error(path, fmt::format("truncated: record {} has {} bytes, expected {}", number, count,
-                                    record.size()));
+      throw InvalidFile(path, fmt::format("truncated: record {} has {} bytes, expected {}", number,
+                                          count, record.size()));
     const std::uint8_t label = record[label_bytes - 1];
     if (label >= classes)
-      throw Error(path, fmt::format("label {} of record {} is out of range, expected below {}",
-                                    label, number, classes));
+      throw InvalidFile(
+          path, fmt::format("label {} of record {} is out of range, expected below {}", label,
+                            number, classes));
     images.labels.push_back(label);
     append_channels_last(std::span(record).subspan(label_bytes), images.pixels);
   }

@@ -65,7 +65,7 @@ class Survey {
     try {
       table_.columns = find_columns(names, row);
     } catch (const Error& error) {
-      throw Error(file_.path(), error.what());
+      throw InvalidFile(file_.path(), error.what());
     }
     if (is_comment && has_second && names.size() != row.size())
       table_.columns = {.has_header = true, .count = row.size()};
@@ -89,7 +89,7 @@ class Survey {
   Fields fields(std::string& line, std::int64_t number) const {
     Fields result;
     if (!split(line, table_.separator, result))
-      throw Error(file_.path(), fmt::format("line {} has a quote without end", number));
+      throw InvalidFile(file_.path(), fmt::format("line {} has a quote without end", number));
     return result;
   }
 
@@ -119,7 +119,7 @@ class Rows {
 
  private:
   [[noreturn]] void refuse(const std::string& message) const {
-    throw Error(file_.path(), fmt::format("line {} {}", lines_.number(), message));
+    throw InvalidFile(file_.path(), fmt::format("line {} {}", lines_.number(), message));
   }
 
   void add(const Fields& fields) {
@@ -172,7 +172,7 @@ std::int64_t side_of(std::int64_t pixels) {
 Images read_csv(const std::string& path, const ReadOptions& options) {
   InputFile file(path);
   const Table table = Survey(file, options.memory).run();
-  if (table.rows == 0) throw Error(path, "has no rows");
+  if (table.rows == 0) throw InvalidFile(path, "has no rows");
   file.seek(0);
   Images images = Rows(file, table).take_images();
   const auto pixels = static_cast<std::int64_t>(table.pixels());
@@ -183,11 +183,12 @@ Images read_csv(const std::string& path, const ReadOptions& options) {
   }
   if (channels < 1) channels = pixels / checked_mul(height, width, "--size");
   if (height < 1 || checked_product({height, width, channels}, "--size") != pixels)
-    throw Error(path, height < 1 ? fmt::format("has {} pixels in a row, which are no square of {} "
-                                               "channels; say how many rows and columns they are",
-                                               pixels, channels)
-                                 : fmt::format("has {} pixels in a row, expected {}x{}x{}", pixels,
-                                               height, width, channels));
+    throw InvalidFile(path, height < 1
+                                ? fmt::format("has {} pixels in a row, which are no square of {} "
+                                              "channels; say how many rows and columns they are",
+                                              pixels, channels)
+                                : fmt::format("has {} pixels in a row, expected {}x{}x{}", pixels,
+                                              height, width, channels));
   images.height = height;
   images.width = width;
   images.channels = channels;

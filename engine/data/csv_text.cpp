@@ -89,20 +89,22 @@ bool Lines::next(std::string& line, std::size_t most) {
   do {
     line.clear();
     if (++blank_ > most_blank)
-      throw Error(file_.path(), fmt::format("has more than {} blank lines", most_blank));
+      throw InvalidFile(file_.path(), fmt::format("has more than {} blank lines", most_blank));
     if (rest_.empty() && !fill()) return false;
     ++number_;
     for (;;) {
       const std::size_t end = rest_.find(end_);
       line += rest_.substr(0, end);
       if (line.size() > most)
-        throw Error(file_.path(), fmt::format("line {} is longer than {} bytes", number_, most));
+        throw InvalidFile(file_.path(),
+                          fmt::format("line {} is longer than {} bytes", number_, most));
       rest_.remove_prefix(end == rest_.npos ? rest_.size() : end + 1);
       if (end != rest_.npos || !fill()) break;
     }
     if (line.ends_with('\r')) line.pop_back();
     if (std::memchr(line.data(), 0, line.size()) != nullptr)
-      throw Error(file_.path(), fmt::format("line {} has a zero byte, expected text", number_));
+      throw InvalidFile(file_.path(),
+                        fmt::format("line {} has a zero byte, expected text", number_));
   } while (is_blank(line));
   --blank_;
   return true;

@@ -176,8 +176,8 @@ std::vector<std::string> class_names(const Source& source, const fs::path& folde
   if (!fs::exists(path, ignored)) return source.classes;
   const std::vector<std::string> names = read_class_names(path.string());
   if (names.size() != source.classes.size())
-    throw Error(path.string(), fmt::format("has {} class names, expected {}", names.size(),
-                                           source.classes.size()));
+    throw InvalidFile(path.string(), fmt::format("has {} class names, expected {}", names.size(),
+                                                 source.classes.size()));
   return names;
 }
 
@@ -191,12 +191,13 @@ Crop crop_of(const std::string& name) { return value_of(crop_names, "crop", name
 std::vector<std::string> read_class_names(const std::string& path) {
   constexpr std::size_t most_bytes = 4 << 20;
   std::ifstream file(path);
-  if (!file) throw Error(path, "cannot be opened");
+  if (!file) throw InvalidFile(path, "cannot be opened");
   std::string text(most_bytes + 1, '\0');
   file.read(text.data(), std::ssize(text));
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > most_bytes)
-    throw Error(path, fmt::format("is larger than {} MiB, expected a name of a class in each line",
+    throw InvalidFile(path,
+                      fmt::format("is larger than {} MiB, expected a name of a class in each line",
                                   most_bytes >> 20));
   std::string_view rest = text;
   data::remove_mark(path, rest);
@@ -206,7 +207,7 @@ std::vector<std::string> read_class_names(const std::string& path) {
     if (end != 0) names.emplace_back(rest.substr(0, end));
     rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
   }
-  if (names.empty()) throw Error(path, "has no names of classes, expected one in each line");
+  if (names.empty()) throw InvalidFile(path, "has no names of classes, expected one in each line");
   return names;
 }
 
@@ -221,8 +222,8 @@ const std::vector<std::string>& dataset_names() {
 
 namespace {
 
-std::unique_ptr<Dataset> load_named(std::string_view name, Split split,
-                                    const DatasetOptions& options) {
+std::unique_ptr<ImageDataset> load_named(std::string_view name, Split split,
+                                         const DatasetOptions& options) {
   const Source& source = find_source(name);
   const auto paths =
       find_files(source, split == Split::train ? source.train : source.test, options.directory);
@@ -244,18 +245,18 @@ std::unique_ptr<Dataset> load_named(std::string_view name, Split split,
 
 }  // namespace
 
-std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
-                                      const DatasetOptions& options) {
+std::unique_ptr<ImageDataset> load_dataset(std::string_view name, Split split,
+                                           const DatasetOptions& options) {
   try {
     return is_own_dataset(name) ? data::load_own(name, split, options)
                                 : load_named(name, split, options);
   } catch (const std::bad_alloc&) {
-    throw Error(std::string(name), "needs more memory than there is");
+    throw OutOfMemory(std::string(name), "needs more memory than there is");
   }
 }
 
-std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
-                                      const std::string& directory) {
+std::unique_ptr<ImageDataset> load_dataset(std::string_view name, Split split,
+                                           const std::string& directory) {
   return load_dataset(name, split, DatasetOptions{.directory = directory});
 }
 

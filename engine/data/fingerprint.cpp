@@ -48,7 +48,7 @@ std::int64_t DataFingerprint::size() const {
   return std::accumulate(images.begin(), images.end(), std::int64_t{0});
 }
 
-DataFingerprint fingerprint_of(const Dataset& dataset) {
+DataFingerprint fingerprint_of(const ImageDataset& dataset) {
   DataContents contents = dataset.contents();
   DataFingerprint print;
   print.images.resize(dataset.classes().size());

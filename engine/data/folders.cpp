@@ -54,7 +54,7 @@ std::vector<Entry> entries_of(const fs::path& folder) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder))
       entries.push_back({entry.path(), entry.is_directory(ignored)});
   } catch (const fs::filesystem_error& error) {
-    throw Error(folder.string(), "cannot be read: " + error.code().message());
+    throw InvalidFile(folder.string(), "cannot be read: " + error.code().message());
   }
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.path < b.path; });
@@ -132,9 +132,9 @@ std::vector<Entry> class_folders(const std::string& folder, PassedOver& passed_o
     }
   }
   if (classes.empty())
-    throw Error(folder,
-                fmt::format("has no folders, expected one for each class{}",
-                            images > 0 ? fmt::format("; found {} image files", images) : ""));
+    throw InvalidFile(folder,
+                      fmt::format("has no folders, expected one for each class{}",
+                                  images > 0 ? fmt::format("; found {} image files", images) : ""));
   for (const Entry& entry : classes)
     if (!is_utf8(entry.name()))
       throw Error(
@@ -166,8 +166,8 @@ void check_no_lone_parts(const std::string& folder, const std::vector<Entry>& cl
   for (const Entry& entry : classes)
     if (role_of(entry.name()) != Role::none) names.push_back(entry.name());
   if (names.size() == classes.size())
-    throw Error(folder,
-                fmt::format("has no folders but {}, expected train and val (or valid, validation, "
+    throw InvalidFile(
+        folder, fmt::format("has no folders but {}, expected train and val (or valid, validation, "
                             "test), or a folder for each class",
                             fmt::join(names, ", ")));
 }
@@ -192,13 +192,13 @@ PictureFiles find_classes(const std::string& folder, std::vector<std::string>& c
     std::move(paths.begin(), paths.end(), std::back_inserter(files.paths));
   }
   if (!unknown.empty())
-    throw Error(folder, fmt::format("has folders of no known class: {}; the classes are {}",
-                                    fmt::join(unknown, ", "), fmt::join(classes, ", ")));
+    throw InvalidFile(folder, fmt::format("has folders of no known class: {}; the classes are {}",
+                                          fmt::join(unknown, ", "), fmt::join(classes, ", ")));
   const std::string line = passed_over.line();
   if (!empty.empty())
-    throw Error(folder, fmt::format("has no images of class {}, expected {} files{}",
-                                    fmt::join(empty, ", "), picture_formats,
-                                    line.empty() ? "" : "; " + line));
+    throw InvalidFile(folder, fmt::format("has no images of class {}, expected {} files{}",
+                                          fmt::join(empty, ", "), picture_formats,
+                                          line.empty() ? "" : "; " + line));
   if (!line.empty()) files.notes.push_back(fmt::format("[{}] {}", folder, line));
   return files;
 }
@@ -218,8 +218,8 @@ std::optional<Parts> find_parts(const fs::path& folder, const std::string& suffi
     if (role == Role::none)
       others.push_back(entry.name());
     else if (!part.empty())
-      throw Error(folder.string(), fmt::format("has both {} and {}, expected one of them",
-                                               part.filename().string(), entry.name()));
+      throw InvalidFile(folder.string(), fmt::format("has both {} and {}, expected one of them",
+                                                     part.filename().string(), entry.name()));
     else
       part = entry.path;
   }

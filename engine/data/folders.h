@@ -13,7 +13,7 @@ namespace tessera::data {
 struct PictureFiles {
   std::vector<std::string> paths;
   std::vector<std::int32_t> labels;
-  std::vector<std::string> notes;  ///< Dataset::notes
+  std::vector<std::string> notes;  ///< ImageDataset::notes
 };
 
 /// Finds the classes and the files in a folder that has a folder for each class. `classes`: those

@@ -28,13 +28,14 @@ std::int64_t big_endian(std::span<const std::uint8_t> bytes) {
 void check_magic(const std::string& path, std::span<const std::uint8_t, 4> magic,
                  std::size_t rank) {
   if (magic[0] != 0 || magic[1] != 0)
-    throw Error(path, fmt::format("not an IDX file: it starts with {:#010x}, expected {:#010x}",
+    throw InvalidFile(path,
+                      fmt::format("not an IDX file: it starts with {:#010x}, expected {:#010x}",
                                   big_endian(magic), type_u8 << 8 | static_cast<int>(rank)));
   if (magic[2] != type_u8)
     throw Error(
         path, fmt::format("element type is {:#04x}, expected {:#04x} (bytes)", magic[2], type_u8));
   if (magic[3] != rank)
-    throw Error(path, fmt::format("has {} dimensions, expected {}", magic[3], rank));
+    throw InvalidFile(path, fmt::format("has {} dimensions, expected {}", magic[3], rank));
 }
 
 Shape read_shape(InputFile& file, std::size_t rank) {
@@ -44,7 +45,7 @@ Shape read_shape(InputFile& file, std::size_t rank) {
     file.read(extent, "header");
     shape.push_back(big_endian(extent));
     if (shape.back() == 0)
-      throw Error(file.path(), fmt::format("dimension {} is 0, expected at least 1", axis));
+      throw InvalidFile(file.path(), fmt::format("dimension {} is 0, expected at least 1", axis));
   }
   return shape;
 }
@@ -77,8 +78,8 @@ void check_labels(const std::string& path, const std::vector<std::uint8_t>& labe
                   std::size_t classes) {
   for (std::size_t i = 0; i < labels.size(); ++i)
     if (labels[i] >= classes)
-      throw Error(path, fmt::format("label {} of image {} is out of range, expected below {}",
-                                    labels[i], i, classes));
+      throw InvalidFile(path, fmt::format("label {} of image {} is out of range, expected below {}",
+                                          labels[i], i, classes));
 }
 
 }  // namespace

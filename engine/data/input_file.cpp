@@ -23,13 +23,13 @@ constexpr std::uint64_t trusted_bytes = 64 << 20;  // unpacked once only, howeve
 InputFile::InputFile(const std::string& path) : path_(path) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) throw Error(path, "no such file");
-  if (!std::filesystem::is_regular_file(status)) throw Error(path, "not a regular file");
+  if (!std::filesystem::exists(status)) throw InvalidFile(path, "no such file");
+  if (!std::filesystem::is_regular_file(status)) throw InvalidFile(path, "not a regular file");
   disk_bytes_ = std::filesystem::file_size(path, error);
-  if (error) throw Error(path, "cannot be read: " + error.message());
+  if (error) throw InvalidFile(path, "cannot be read: " + error.message());
   errno = 0;
   file_.reset(gzopen(path.c_str(), "rb"));
-  if (!file_) throw Error(path, fmt::format("cannot be opened: {}", std::strerror(errno)));
+  if (!file_) throw InvalidFile(path, fmt::format("cannot be opened: {}", std::strerror(errno)));
   gzbuffer(file_.get(), 1u << 17);
   is_packed_ = gzdirect(file_.get()) == 0;
 }
@@ -41,10 +41,11 @@ std::size_t InputFile::read_some(std::span<std::uint8_t> bytes) {
     const int count = gzread(file_.get(), bytes.data() + done, wanted);
     int code = Z_OK;
     const char* message = gzerror(file_.get(), &code);
-    if (code == Z_BUF_ERROR) throw Error(path_, "truncated: the compressed data ends too early");
+    if (code == Z_BUF_ERROR)
+      throw InvalidFile(path_, "truncated: the compressed data ends too early");
     if (code == Z_ERRNO)
-      throw Error(path_, fmt::format("cannot be read: {}", std::strerror(errno)));
-    if (count < 0) throw Error(path_, fmt::format("damaged compressed data: {}", message));
+      throw InvalidFile(path_, fmt::format("cannot be read: {}", std::strerror(errno)));
+    if (count < 0) throw InvalidFile(path_, fmt::format("damaged compressed data: {}", message));
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }
@@ -55,13 +56,13 @@ std::size_t InputFile::read_some(std::span<std::uint8_t> bytes) {
 void InputFile::read(std::span<std::uint8_t> bytes, const char* what) {
   const std::size_t count = read_some(bytes);
   if (count < bytes.size())
-    throw Error(path_, fmt::format("truncated: found {} of the {} bytes of the {}", count,
-                                   bytes.size(), what));
+    throw InvalidFile(path_, fmt::format("truncated: found {} of the {} bytes of the {}", count,
+                                         bytes.size(), what));
 }
 
 void InputFile::seek(std::uint64_t position) {
   if (gzseek(file_.get(), static_cast<z_off_t>(position), SEEK_SET) < 0)
-    throw Error(path_, "cannot be read a second time");
+    throw InvalidFile(path_, "cannot be read a second time");
   position_ = position;
 }
 
@@ -80,20 +81,21 @@ void InputFile::check_claim(const Claim& claim, std::int64_t memory) {
   const auto& [bytes, decoded, shape] = claim;
   const std::uint64_t most = is_packed_ ? disk_bytes_ * most_expansion : disk_bytes_;
   if (!bytes || *bytes > most)
-    throw Error(path_, "truncated or damaged: it is too small to hold " + shape);
+    throw InvalidFile(path_, "truncated or damaged: it is too small to hold " + shape);
   check_memory(decoded, memory);
   if (is_packed_ && *bytes < trusted_bytes) return;
   const std::uint64_t found = count_rest(*bytes);
   if (found < *bytes)
-    throw Error(path_,
-                fmt::format("truncated: found {} of the {} bytes of the elements", found, *bytes));
-  if (found > *bytes) throw Error(path_, "has more bytes than its dimensions " + shape + " take");
+    throw InvalidFile(
+        path_, fmt::format("truncated: found {} of the {} bytes of the elements", found, *bytes));
+  if (found > *bytes)
+    throw InvalidFile(path_, "has more bytes than its dimensions " + shape + " take");
 }
 
 void InputFile::check_end(const std::string& shape) {
   std::uint8_t more = 0;
   if (read_some({&more, 1}) != 0)
-    throw Error(path_, "has more bytes than its dimensions " + shape + " take");
+    throw InvalidFile(path_, "has more bytes than its dimensions " + shape + " take");
 }
 
 void InputFile::check_memory(std::uint64_t bytes, std::int64_t limit) const {
@@ -101,16 +103,16 @@ void InputFile::check_memory(std::uint64_t bytes, std::int64_t limit) const {
   const std::uint64_t most =
       std::max(static_cast<std::uint64_t>(limit), honest_expansion * disk_bytes_);
   if (bytes > most)
-    throw Error(path_,
-                fmt::format("needs {} MiB ({} bytes) of memory when decoded, expected at most "
-                            "{} MiB; --data-memory allows more",
-                            mib(bytes), bytes, most >> 20));
+    throw OutOfMemory(
+        path_, fmt::format("needs {} MiB ({} bytes) of memory when decoded, expected at most "
+                           "{} MiB; --data-memory allows more",
+                           mib(bytes), bytes, most >> 20));
   const std::uint64_t memory = read_machine().memory_bytes;
   if (bytes > memory)
-    throw Error(path_,
-                fmt::format("needs {} MiB ({} bytes) of memory when decoded, the machine has "
-                            "{} MiB",
-                            mib(bytes), bytes, memory >> 20));
+    throw OutOfMemory(path_,
+                      fmt::format("needs {} MiB ({} bytes) of memory when decoded, the machine has "
+                                  "{} MiB",
+                                  mib(bytes), bytes, memory >> 20));
 }
 
 }  // namespace tessera::data

@@ -83,7 +83,7 @@ struct TurboHeader {
 
 Decoder make_decoder() {
   Decoder decoder(tjInitDecompress(), tjDestroy);
-  if (!decoder) throw Error("there is no memory to decode it");
+  if (!decoder) throw OutOfMemory("there is no memory to decode it");
   return decoder;
 }
 

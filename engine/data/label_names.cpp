@@ -28,13 +28,14 @@ void LabelNames::add(std::string_view name, std::string_view where) {
   auto found = numbers_.find(name);
   if (found == numbers_.end()) {
     if (name.empty() || name == "nan" || name == "NaN")
-      throw Error(path_, fmt::format("{} has no label (found '{}')", where, name));
+      throw InvalidFile(path_, fmt::format("{} has no label (found '{}')", where, name));
     if (!is_printable(name))
-      throw Error(path_, fmt::format("{} has the label '{}', expected UTF-8 text without control "
-                                     "characters",
-                                     where, shown(name)));
+      throw InvalidFile(path_,
+                        fmt::format("{} has the label '{}', expected UTF-8 text without control "
+                                    "characters",
+                                    where, shown(name)));
     if (numbers_.size() == most_names)
-      throw Error(path_, fmt::format("has more than {} class names", most_names));
+      throw InvalidFile(path_, fmt::format("has more than {} class names", most_names));
     found = numbers_.emplace(name, static_cast<std::int32_t>(numbers_.size())).first;
   }
   labels_.push_back(found->second);
@@ -64,9 +65,10 @@ void use_classes(const std::string& path, Images& images, const std::vector<std:
   if (!unknown.empty()) {
     const std::size_t count = unknown.size();
     if (count > 5) unknown.resize(5);
-    throw Error(path, fmt::format("has {} labels of no known class: {}; the {} classes are '{}'{}",
-                                  count, fmt::join(unknown, ", "), classes.size(),
-                                  shown(classes.at(0)), classes.size() > 1 ? ", ..." : ""));
+    throw InvalidFile(
+        path, fmt::format("has {} labels of no known class: {}; the {} classes are '{}'{}", count,
+                          fmt::join(unknown, ", "), classes.size(), shown(classes.at(0)),
+                          classes.size() > 1 ? ", ..." : ""));
   }
   for (std::int32_t& label : images.labels) label = indices[static_cast<std::size_t>(label)];
 }

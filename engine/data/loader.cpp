@@ -10,7 +10,7 @@
 #include "engine/base/machine.h"
 #include "engine/base/parallel.h"
 #include "engine/base/philox.h"
-#include "tessera/data.h"
+#include "tessera/dataset.h"
 #include "tessera/error.h"
 
 namespace tessera {
@@ -24,24 +24,18 @@ std::int64_t sample_count(const Dataset& dataset, const LoaderOptions& options) 
 }
 
 /// Before it is taken: the system would give more than there is, and end the process later.
-void check_memory(std::int64_t images, std::int64_t image_bytes) {
+void check_memory(std::int64_t samples, std::size_t sample_bytes) {
   const double gib = 1 << 30, memory = static_cast<double>(read_machine().memory_bytes);
-  const double bytes = static_cast<double>(ring_size) * static_cast<double>(images) *
-                       static_cast<double>(image_bytes);
+  const double bytes = static_cast<double>(ring_size) * static_cast<double>(samples) *
+                       static_cast<double>(sample_bytes);
   if (bytes <= memory) return;
-  throw Error("loader", fmt::format("{} batches of {} images of {} bytes are {:.1f} GiB, the "
-                                    "machine has {:.1f} GiB",
-                                    ring_size, images, image_bytes, bytes / gib, memory / gib));
+  throw OutOfMemory("loader",
+                    fmt::format("{} batches of {} samples of {} bytes are {:.1f} GiB, the "
+                                "machine has {:.1f} GiB",
+                                ring_size, samples, sample_bytes, bytes / gib, memory / gib));
 }
 
 }  // namespace
-
-std::vector<std::int32_t> Dataset::labels() const {
-  std::vector<std::int32_t> all;
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(image_bytes()));
-  for (std::int64_t i = 0; i < size(); ++i) all.push_back(read(i, pixels));
-  return all;
-}
 
 std::vector<std::uint32_t> shuffled_order(std::int64_t size, std::uint64_t seed,
                                           std::uint64_t epoch) {
@@ -67,12 +61,15 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options)
     throw Error("loader", fmt::format("first batch is {}, expected 0 to {}", options_.first_batch,
                                       batches()));
   const std::int64_t most = std::min(options_.batch, sample_count(dataset_, options_));
-  check_memory(most, dataset_.image_bytes());
+  const std::vector<SampleSpec> inputs = dataset_.inputs();
+  std::size_t sample_bytes = 0;
+  for (const SampleSpec& input : inputs) sample_bytes += input.spec.bytes();
+  check_memory(most, sample_bytes);
   ring_.resize(ring_size);
-  for (Batch& batch : ring_) {
-    batch.images.resize(static_cast<std::size_t>(most * dataset_.image_bytes()));
-    batch.labels.resize(static_cast<std::size_t>(most));
-  }
+  for (Batch& batch : ring_)
+    for (const SampleSpec& input : inputs)
+      batch.tensors.push_back(
+          {input, std::vector<std::byte>(input.spec.bytes() * static_cast<std::size_t>(most))});
   thread_ = std::thread([this] { fill_all(); });
 }
 
@@ -129,20 +126,22 @@ void Loader::fill_all() {
 
 void Loader::fill(std::int64_t number, Batch& batch) const {
   const std::int64_t first = number * options_.batch;
-  const std::int64_t bytes = dataset_.image_bytes();
   batch.size = std::min(options_.batch, sample_count(dataset_, options_) - first);
-  batch.images.resize(static_cast<std::size_t>(batch.size * bytes));
-  batch.labels.resize(static_cast<std::size_t>(batch.size));
+  for (Batch::Tensor& tensor : batch.tensors)
+    tensor.bytes.resize(tensor.sample.spec.bytes() * static_cast<std::size_t>(batch.size));
   const auto read = [&](std::size_t i) {
     const std::int64_t position = first + static_cast<std::int64_t>(i);
     const std::int64_t index =
         options_.order.empty() ? position : options_.order[static_cast<std::size_t>(position)];
-    const auto pixels =
-        std::span(batch.images)
-            .subspan(i * static_cast<std::size_t>(bytes), static_cast<std::size_t>(bytes));
-    batch.labels[i] = dataset_.read(index, pixels);
+    thread_local std::vector<std::span<std::byte>> places;  // no allocation for each sample
+    places.clear();
+    for (Batch::Tensor& tensor : batch.tensors) {
+      const std::size_t bytes = tensor.sample.spec.bytes();
+      places.push_back(std::span(tensor.bytes).subspan(i * bytes, bytes));
+    }
+    dataset_.read_sample(index, places);
   };
-  const std::size_t count = batch.labels.size();
+  const auto count = static_cast<std::size_t>(batch.size);
   if (dataset_.is_slow()) return parallel_for(count, read);
   for (std::size_t i = 0; i < count; ++i) read(i);
 }

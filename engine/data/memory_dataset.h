@@ -16,7 +16,7 @@
 namespace tessera::data {
 
 /// Throws Error unless there is such a sample and `pixels` has room for it.
-inline void check_read(const Dataset& dataset, std::int64_t index,
+inline void check_read(const ImageDataset& dataset, std::int64_t index,
                        std::span<const std::uint8_t> pixels) {
   if (index < 0 || index >= dataset.size())
     throw Error("dataset",
@@ -26,7 +26,7 @@ inline void check_read(const Dataset& dataset, std::int64_t index,
                                        dataset.image_bytes()));
 }
 
-class MemoryDataset : public Dataset {
+class MemoryDataset : public ImageDataset {
  public:
   /// `contents`: of all images that these were chosen from; nothing where these are all.
   MemoryDataset(Images images, std::vector<std::string> classes, DataContents contents = {})

@@ -26,7 +26,7 @@ constexpr Axes channels_last{1, 2, 3}, channels_first{2, 3, 1};
 
 [[noreturn]] void refuse_shape(const std::string& path, const Shape& shape,
                                const std::string& message) {
-  throw Error(path, fmt::format("is {}, {}", to_string(shape), message));
+  throw InvalidFile(path, fmt::format("is {}, {}", to_string(shape), message));
 }
 
 /// Tells [N,H,W,C] from [N,C,H,W] by the extents: a channel axis has 1 to 4, or fewer than the
@@ -97,7 +97,7 @@ Range convert(InputFile& file, const NpyHeader& header, Places places, double sc
   for_each_number(file, header, [&](std::span<const double> part) {
     for (double x : part) {
       if (!std::isfinite(x))
-        throw Error(file.path(), fmt::format("element {} is {}, expected a number", done, x));
+        throw InvalidFile(file.path(), fmt::format("element {} is {}, expected a number", done, x));
       ++done;
       range.least = std::min(range.least, x);
       range.most = std::max(range.most, x);
@@ -129,10 +129,10 @@ std::vector<std::uint8_t> read_pixels(InputFile& file, const NpyHeader& header,
     convert(file, header, places, 1, pixels);
   } else if (is_float || !is_positive || range.most > whole_byte) {
     if (header.kind != 'b')
-      throw Error(file.path(),
-                  fmt::format("has values from {:.6g} to {:.6g}, expected {}0 to 255{}",
-                              range.least, range.most, is_float ? "0 to 1 or " : "",
-                              is_positive ? "; scale them" : ", before any normalization"));
+      throw InvalidFile(file.path(),
+                        fmt::format("has values from {:.6g} to {:.6g}, expected {}0 to 255{}",
+                                    range.least, range.most, is_float ? "0 to 1 or " : "",
+                                    is_positive ? "; scale them" : ", before any normalization"));
   }
   return pixels;
 }
@@ -143,7 +143,7 @@ Images read_images(const std::string& path, std::int64_t count, const ReadOption
   const std::uint64_t start = file.position();
   const Shape& shape = header.shape;
   if (header.kind == 'S' || header.kind == 'U')
-    throw Error(path, fmt::format("has text (type '{}'), expected numbers", header.type));
+    throw InvalidFile(path, fmt::format("has text (type '{}'), expected numbers", header.type));
   if (shape.size() >= 3 && shape[0] != count && shape.back() == count)
     refuse_shape(path, shape,
                  "expected images along the first axis; numpy.moveaxis(x, -1, 0) "

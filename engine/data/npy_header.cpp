@@ -123,13 +123,13 @@ void read_type(const std::string& path, NpyHeader& header) {
   header.is_big_endian = text.starts_with('>');
   if (has_order) text.remove_prefix(1);
   if (text.starts_with('O'))
-    throw Error(path,
-                "holds Python objects, which are not read; save them as numbers or text, "
-                "e.g. np.save(file, array.astype(str)) or array.astype(np.uint8)");
+    throw InvalidFile(path,
+                      "holds Python objects, which are not read; save them as numbers or text, "
+                      "e.g. np.save(file, array.astype(str)) or array.astype(np.uint8)");
   if (text.starts_with('V'))
-    throw Error(path,
-                "is of a structured type (columns with names), expected one type for all "
-                "elements; save each column as an array");
+    throw InvalidFile(path,
+                      "is of a structured type (columns with names), expected one type for all "
+                      "elements; save each column as an array");
   const char kind = text.empty() ? '?' : text[0];
   std::size_t size = 0;
   const auto [end, error] = std::from_chars(text.data() + std::min<std::size_t>(1, text.size()),
@@ -140,7 +140,8 @@ void read_type(const std::string& path, NpyHeader& header) {
        (kind == 'f' && (size == 2 || size == 4 || size == 8)) || (kind == 'b' && size == 1) ||
        ((kind == 'S' || kind == 'U') && size > 0 && size <= most_text_bytes));
   if (!is_known)
-    throw Error(path, fmt::format("has elements of type '{}', expected integers, floats of 16, 32 "
+    throw InvalidFile(path,
+                      fmt::format("has elements of type '{}', expected integers, floats of 16, 32 "
                                   "or 64 bits, bool, or text for labels",
                                   shown(header.type)));
   header.kind = kind;
@@ -150,7 +151,7 @@ void read_type(const std::string& path, NpyHeader& header) {
 /// Of the elements; none: more than 63 bits.
 std::optional<std::uint64_t> count_bytes(const std::string& path, const NpyHeader& header) {
   if (std::find(header.shape.begin(), header.shape.end(), 0) != header.shape.end())
-    throw Error(path, to_string(header.shape) + " has no elements");
+    throw InvalidFile(path, to_string(header.shape) + " has no elements");
   try {
     auto bytes = static_cast<std::int64_t>(header.size);
     for (std::int64_t extent : header.shape) bytes = checked_mul(bytes, extent, "the array");
@@ -165,17 +166,17 @@ std::string read_dict(InputFile& file) {
   std::array<std::uint8_t, 8> start{};
   if (file.read_some(start) < start.size() ||
       !std::equal(magic.begin(), magic.end(), start.begin()))
-    throw Error(file.path(), "is not a file of NumPy: it does not start with \\x93NUMPY");
+    throw InvalidFile(file.path(), "is not a file of NumPy: it does not start with \\x93NUMPY");
   const std::uint8_t version = start[6];
   if (version < 1 || version > 3)
-    throw Error(file.path(), fmt::format("has version {}, expected 1 to 3", version));
+    throw InvalidFile(file.path(), fmt::format("has version {}, expected 1 to 3", version));
   std::vector<std::uint8_t> bytes(version == 1 ? 2 : 4);
   file.read(bytes, "length of the header");
   std::size_t length = 0;
   for (std::size_t i = bytes.size(); i-- > 0;) length = length << 8 | bytes[i];
   if (length > most_header_bytes)
-    throw Error(file.path(), fmt::format("has a header of {} bytes, expected at most {}", length,
-                                         most_header_bytes));
+    throw InvalidFile(file.path(), fmt::format("has a header of {} bytes, expected at most {}",
+                                               length, most_header_bytes));
   bytes.resize(length);
   file.read(bytes, "header");
   return {bytes.begin(), bytes.end()};
@@ -189,7 +190,7 @@ NpyHeader read_npy_header(InputFile& file, std::uint64_t decoded_size, std::int6
   try {
     header = HeaderParser(dict).parse();
   } catch (const Error& error) {
-    throw Error(file.path(), std::string("damaged header: ") + error.what());
+    throw InvalidFile(file.path(), std::string("damaged header: ") + error.what());
   }
   read_type(file.path(), header);
   const std::optional<std::uint64_t> bytes = count_bytes(file.path(), header);

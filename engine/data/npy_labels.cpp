@@ -22,11 +22,12 @@ void read_numbers(InputFile& file, const NpyHeader& header, std::vector<std::int
   for_each_number(file, header, [&](std::span<const double> part) {
     for (double label : part) {
       if (label != std::floor(label))  // NaN too
-        throw Error(file.path(),
-                    fmt::format("label {} of image {} is no whole number", label, labels.size()));
+        throw InvalidFile(file.path(), fmt::format("label {} of image {} is no whole number", label,
+                                                   labels.size()));
       if (label < 0 || label > static_cast<double>(most_label))
-        throw Error(file.path(), fmt::format("label {} of image {} is out of range",
-                                             static_cast<std::int64_t>(label), labels.size()));
+        throw InvalidFile(file.path(),
+                          fmt::format("label {} of image {} is out of range",
+                                      static_cast<std::int64_t>(label), labels.size()));
       labels.push_back(static_cast<std::int32_t>(label));
     }
   });
@@ -37,10 +38,11 @@ void read_one_hot(InputFile& file, const NpyHeader& header, std::vector<std::int
   const std::int64_t classes = header.shape[1];
   labels.assign(static_cast<std::size_t>(header.shape[0]), -1);
   const auto refuse = [&](std::int64_t image) {
-    throw Error(file.path(),
-                fmt::format("is {}, but row {} is not one-hot; expected one label for each image, "
-                            "[N], or rows of zeros with a single 1",
-                            to_string(header.shape), image));
+    throw InvalidFile(
+        file.path(),
+        fmt::format("is {}, but row {} is not one-hot; expected one label for each image, "
+                    "[N], or rows of zeros with a single 1",
+                    to_string(header.shape), image));
   };
   Places places(header, {classes, 1});
   for_each_number(file, header, [&](std::span<const double> part) {
@@ -118,7 +120,7 @@ Images read_npy_labels(const std::string& path, std::int64_t memory) {
   const bool is_text = header.kind == 'S' || header.kind == 'U';
   header.shape = squeezed(given);
   if (header.shape.size() != 1 && (header.shape.size() != 2 || is_text))
-    throw Error(path, fmt::format("is {}, expected [N]", to_string(given)));
+    throw InvalidFile(path, fmt::format("is {}, expected [N]", to_string(given)));
   Images labels;
   if (is_text)
     read_words(file, header, labels);

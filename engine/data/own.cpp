@@ -55,15 +55,16 @@ std::vector<std::size_t> choose_some(const std::string& path, DataContents& cont
                                      const DatasetOptions& options) {
   auto some = choose_part(contents, classes, split, options);
   if (some.empty())
-    throw Error(path,
-                fmt::format("has {} images, which leaves none for {}; of each class a share "
-                            "of {} is held out for testing",
-                            contents.labels.size(), split == Split::train ? "training" : "testing",
-                            options.held_out));
+    throw InvalidFile(
+        path, fmt::format("has {} images, which leaves none for {}; of each class a share "
+                          "of {} is held out for testing",
+                          contents.labels.size(), split == Split::train ? "training" : "testing",
+                          options.held_out));
   return some;
 }
 
-std::unique_ptr<Dataset> load_folder(const Part& part, Split split, const DatasetOptions& options) {
+std::unique_ptr<ImageDataset> load_folder(const Part& part, Split split,
+                                          const DatasetOptions& options) {
   std::vector<std::string> classes = options.classes;
   if (!part.train.empty()) find_classes(part.train.string(), classes);
   PictureFiles files = find_classes(part.path.string(), classes);
@@ -90,8 +91,8 @@ Images take(Images images, const std::vector<std::size_t>& which) {
   return images;
 }
 
-std::unique_ptr<Dataset> load_array(Format format, const Part& part, const fs::path& folder,
-                                    Split split, const DatasetOptions& options) {
+std::unique_ptr<ImageDataset> load_array(Format format, const Part& part, const fs::path& folder,
+                                         Split split, const DatasetOptions& options) {
   auto [images, classes] = read_arrays(format == Format::npy ? ArrayFormat::npy : ArrayFormat::csv,
                                        part.path, part.train, folder, options);
   DataContents contents;
@@ -107,8 +108,8 @@ std::unique_ptr<Dataset> load_array(Format format, const Part& part, const fs::p
 
 }  // namespace
 
-std::unique_ptr<Dataset> load_own(std::string_view name, Split split,
-                                  const DatasetOptions& options) {
+std::unique_ptr<ImageDataset> load_own(std::string_view name, Split split,
+                                       const DatasetOptions& options) {
   for (const auto& [prefix, format] : formats) {
     if (!name.starts_with(prefix)) continue;
     const fs::path path(name.substr(prefix.size()));
@@ -118,13 +119,15 @@ std::unique_ptr<Dataset> load_own(std::string_view name, Split split,
                               "it: rename its folders, or change to it and name it folder:.",
                               path.string()));
     std::error_code ignored;
-    if (!fs::exists(path, ignored)) throw Error(path.string(), "there is no such file or folder");
+    if (!fs::exists(path, ignored))
+      throw InvalidFile(path.string(), "there is no such file or folder");
     if (format == Format::csv && !fs::is_directory(path, ignored))
       return load_array(format, {path, {}, {}}, path.parent_path(), split, options);
     const Part part = find_part(path, split, format == Format::csv ? ".csv" : "");
     if (format == Format::folder) return load_folder(part, split, options);
     if (format == Format::csv && part.train.empty())
-      throw Error(path.string(), "has no train.csv with val.csv or test.csv; name a file else");
+      throw InvalidFile(path.string(),
+                        "has no train.csv with val.csv or test.csv; name a file else");
     return load_array(format, part, path, split, options);
   }
   throw Error("dataset", fmt::format("'{}' is no data set of one's own", name));

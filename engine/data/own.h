@@ -9,7 +9,7 @@
 namespace tessera::data {
 
 /// See load_dataset.
-std::unique_ptr<Dataset> load_own(std::string_view name, Split split,
-                                  const DatasetOptions& options);
+std::unique_ptr<ImageDataset> load_own(std::string_view name, Split split,
+                                       const DatasetOptions& options);
 
 }  // namespace tessera::data

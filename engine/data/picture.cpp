@@ -170,10 +170,12 @@ void read_picture(const std::string& path, const PictureSize& size,
                   std::span<std::uint8_t> pixels) {
   try {
     read(path, size, pixels);
+  } catch (const OutOfMemory& error) {
+    throw OutOfMemory(path, error.what());
   } catch (const Error& error) {
-    throw Error(path, error.what());
+    throw InvalidFile(path, error.what());
   } catch (const std::bad_alloc&) {
-    throw Error(path, "there is no memory to decode it");
+    throw OutOfMemory(path, "there is no memory to decode it");
   }
 }
 

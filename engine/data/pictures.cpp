@@ -15,7 +15,7 @@ namespace tessera {
 namespace data {
 namespace {
 
-class Pictures : public Dataset {
+class Pictures : public ImageDataset {
  public:
   Pictures(PictureFiles files, std::vector<std::string> classes, const DatasetOptions& options,
            DataContents contents, bool needs_all)
@@ -63,8 +63,8 @@ class Pictures : public Dataset {
     try {
       pixels_.resize(kept_ * bytes);
     } catch (const std::bad_alloc&) {
-      throw Error("images",
-                  fmt::format("there is no memory for {} images of {} bytes", kept_, bytes));
+      throw OutOfMemory("images",
+                        fmt::format("there is no memory for {} images of {} bytes", kept_, bytes));
     }
     std::vector<std::string> problems(count);
     parallel_for(count, [&](std::size_t i) {
@@ -121,17 +121,17 @@ class Pictures : public Dataset {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_pictures(PictureFiles files, std::vector<std::string> classes,
-                                       const DatasetOptions& options, DataContents contents,
-                                       bool needs_all) {
+std::unique_ptr<ImageDataset> open_pictures(PictureFiles files, std::vector<std::string> classes,
+                                            const DatasetOptions& options, DataContents contents,
+                                            bool needs_all) {
   return std::make_unique<Pictures>(std::move(files), std::move(classes), options,
                                     std::move(contents), needs_all);
 }
 
 }  // namespace data
 
-std::unique_ptr<Dataset> load_pictures(std::vector<std::string> paths,
-                                       const DatasetOptions& options) {
+std::unique_ptr<ImageDataset> load_pictures(std::vector<std::string> paths,
+                                            const DatasetOptions& options) {
   std::vector<std::int32_t> labels(paths.size(), 0);
   return data::open_pictures({std::move(paths), std::move(labels), {}}, {""}, options);
 }

@@ -13,8 +13,8 @@ namespace tessera::data {
 /// Decodes all of them, on all processors, and keeps as many as `options.memory` allows.
 /// `contents`: what the data set says of itself. Throws Error where `needs_all` and
 /// options.skip_bad leave a class without an image.
-std::unique_ptr<Dataset> open_pictures(PictureFiles files, std::vector<std::string> classes,
-                                       const DatasetOptions& options, DataContents contents = {},
-                                       bool needs_all = false);
+std::unique_ptr<ImageDataset> open_pictures(PictureFiles files, std::vector<std::string> classes,
+                                            const DatasetOptions& options,
+                                            DataContents contents = {}, bool needs_all = false);
 
 }  // namespace tessera::data

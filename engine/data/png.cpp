@@ -57,7 +57,7 @@ class PngReader {
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
     if (!info_) {
       png_destroy_read_struct(&png_, nullptr, nullptr);
-      throw Error("there is no memory to decode it");
+      throw OutOfMemory("there is no memory to decode it");
     }
   }
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }

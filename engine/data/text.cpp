@@ -23,7 +23,7 @@ std::size_t character(std::string_view text) {
 
 void remove_mark(const std::string& path, std::string_view& text) {
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
-    throw Error(path, "is UTF-16 text, expected UTF-8");
+    throw InvalidFile(path, "is UTF-16 text, expected UTF-8");
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
 }
 

@@ -27,7 +27,7 @@ class TiffFile {
   explicit TiffFile(FileBytes file) : file_(file) {
     const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(
         TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
-    if (!options) throw Error("there is no memory to decode it");
+    if (!options) throw OutOfMemory("there is no memory to decode it");
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_error, this);
     TIFFOpenOptionsSetWarningHandlerExtR(
         options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, this);

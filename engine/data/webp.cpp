@@ -26,7 +26,7 @@ bool is_webp(FileBytes file) {
     case VP8_STATUS_SUSPENDED:
       throw Error(cut_short);
     case VP8_STATUS_OUT_OF_MEMORY:
-      throw Error("there is no memory to decode it");
+      throw OutOfMemory("there is no memory to decode it");
     case VP8_STATUS_UNSUPPORTED_FEATURE:
       throw Error("cannot be decoded: it is a WebP image of a kind that is not read");
     default:

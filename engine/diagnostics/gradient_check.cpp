@@ -49,6 +49,20 @@ std::vector<std::byte> to_bytes(DType dtype, const std::vector<double>& numbers)
   throw Error("check_gradients", "unknown element type");
 }
 
+/// The elements of a tensor of a batch.
+std::vector<double> numbers_of(const Batch& batch, const SampleSpec& input) {
+  const auto copy = [](auto values) { return std::vector<double>(values.begin(), values.end()); };
+  switch (input.spec.dtype) {
+    case DType::f32:
+      return copy(batch.values<float>(input.name));
+    case DType::i32:
+      return copy(batch.values<std::int32_t>(input.name));
+    case DType::u8:
+      return copy(batch.values<std::uint8_t>(input.name));
+  }
+  throw Error("check_gradients", "unknown element type");
+}
+
 /// What differences around an element say of its derivative.
 struct Differences {
   double derivative;
@@ -69,6 +83,36 @@ class Check {
         executable_(device.compile(plan_, params_)) {
     for (CheckedInput& input : inputs_) fill(input);
     executable_->set_input(weights_name, to_bytes(DType::f32, weights_));
+  }
+
+  Check(Device& device, const Task& task, const Batch& batch, const GradientCheckOptions& options)
+      : device_(device),
+        options_(options),
+        params_(device),
+        plan_(make_graph(task, batch), device.plan_options()),
+        executable_(device.compile(plan_, params_)) {
+    for (CheckedInput& input : inputs_) fill(input);
+    if (!task.draw) return;
+    for (const auto& [name, values] : task.draw({options_.seed, 0, 0, batch.size}))
+      executable_->set_input(name, std::as_bytes(std::span(values)));
+  }
+
+  /// Differences along directions in each tensor, which say more of deep networks than those in
+  /// single elements: these are lost in the rounding of the loss, and at the kinks of relus.
+  double run_along_directions() {
+    double worst = 0;
+    executable_->run();
+    std::map<std::string, std::vector<float>> found;
+    for (const CheckedInput& input : inputs_)
+      if (input.spec.dtype == DType::f32) found[input.name] = output("d" + input.name);
+    const double loss = std::abs(sum());
+    // Gradients that are next to nothing, such as that of a bias before a norm, are rounding.
+    double least = 0;
+    for (const auto& [name, gradient] : found) least = std::max(least, norm(gradient) / 100);
+    for (CheckedInput& input : inputs_)
+      if (input.spec.dtype == DType::f32)
+        worst = std::max(worst, check_along(input, found.at(input.name), loss, least));
+    return worst;
   }
 
   double run() {
@@ -105,6 +149,36 @@ class Check {
     return graph;
   }
 
+  /// The loss of a task, whose parameters are inputs of the function too.
+  Graph make_graph(const Task& task, const Batch& batch) {
+    Graph graph(Mode::training, options_.seed);
+    const Var loss = append_task(graph, task, batch.size).loss;
+    params_.add(graph, options_.seed);
+    std::vector<Var> floats;
+    for (const SampleSpec& input : task.inputs) {
+      const ValueId id = graph.find(input.name);
+      inputs_.push_back({input.name, graph.value(id).spec, numbers_of(batch, input)});
+      if (input.spec.dtype == DType::f32) floats.emplace_back(graph, id);
+    }
+    for (std::size_t i = 0; i < graph.values().size(); ++i) {
+      const Value& value = graph.values()[i];
+      if (value.role != Role::parameter) continue;
+      const std::vector<float> values = params_.read_floats(value.name);
+      inputs_.push_back({value.name, value.spec, {values.begin(), values.end()}});
+      floats.emplace_back(graph, static_cast<ValueId>(i));
+    }
+    weights_ = {1};
+    graph.set_output("y", loss);
+    const std::vector<std::optional<Var>> found = gradients_if_any(loss, floats);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const Value& value = graph.value(floats[i].id());
+      graph.set_output("d" + value.name,
+                       found[i] ? *found[i] : graph.constant(value.spec.shape, 0));
+    }
+    params_.add(graph, options_.seed);
+    return graph;
+  }
+
   void fill(CheckedInput& input) {
     const auto count = static_cast<std::size_t>(input.spec.elements());
     if (input.values.empty()) {
@@ -119,6 +193,8 @@ class Check {
   }
 
   void set(const CheckedInput& input) {
+    if (params_.has(input.name))
+      return params_.write(input.name, to_bytes(DType::f32, input.values));
     executable_->set_input(input.name, to_bytes(input.spec.dtype, input.values));
   }
 
@@ -160,6 +236,65 @@ class Check {
     const double size = std::max(std::abs(left), std::abs(right));
     return {(4 * near - far) / 3, std::abs(near - far) <= 3 * options_.tolerance * size + noise_ &&
                                       std::abs(right - left) <= size / 2 + noise_};
+  }
+
+  /// The direction of the gradient, which shows components that are too large, and random ones,
+  /// which show components that are missing. All have length 1.
+  std::vector<std::vector<double>> directions(const CheckedInput& input,
+                                              const std::vector<float>& gradient) const {
+    const double size = norm(gradient) / std::sqrt(static_cast<double>(gradient.size()));
+    std::vector<std::vector<double>> all;
+    for (std::uint64_t i = 0; i < 4; ++i) {
+      const std::vector<double> random =
+          random_numbers(std::ssize(gradient), options_.seed + i, input.name + " direction");
+      std::vector<double>& direction = all.emplace_back(gradient.begin(), gradient.end());
+      for (std::size_t k = 0; k < direction.size() && (i > 0 || size == 0); ++k)
+        direction[k] = (std::abs(direction[k]) + (size == 0 ? 1 : size)) * random[k];
+      const double length = norm(direction);
+      for (double& x : direction) x /= length;
+    }
+    return all;
+  }
+
+  template <typename T>
+  static double norm(const std::vector<T>& numbers) {
+    double squares = 0;
+    for (const T x : numbers) squares += static_cast<double>(x) * static_cast<double>(x);
+    return std::sqrt(squares);
+  }
+
+  double check_along(CheckedInput& input, const std::vector<float>& gradient, double loss,
+                     double least) {
+    if (gradient.empty()) return 0;
+    const std::vector<double> middle = input.values;
+    const double size = norm(middle), count = static_cast<double>(middle.size());
+    const double h = options_.step * (size > 0 ? size : std::sqrt(count));
+    const double length = std::max(norm(gradient), least);
+    const double noise = 4 * std::numeric_limits<float>::epsilon() * loss / h;
+    double worst = 0;
+    for (const std::vector<double>& direction : directions(input, gradient)) {
+      const auto at = [&](double offset) {
+        for (std::size_t k = 0; k < middle.size(); ++k)
+          input.values[k] = middle[k] + offset * direction[k];
+        set(input);
+        return sum();
+      };
+      const double near = (at(h) - at(-h)) / (2 * h), far = (at(2 * h) - at(-2 * h)) / (4 * h);
+      double expected = 0;
+      for (std::size_t k = 0; k < middle.size(); ++k)
+        expected += double{gradient[k]} * direction[k];
+      const double derivative = (4 * near - far) / 3, error = std::abs(derivative - expected);
+      if (!(error <= options_.tolerance * length + noise))
+        throw Error("check_gradients",
+                    fmt::format("along a direction in '{}' {} the gradient says {:.6g}, "
+                                "differences on {} say {:.6g}",
+                                input.name, to_string(input.spec.shape), expected,
+                                device_.info().id, derivative));
+      if (length > 0) worst = std::max(worst, error / length);
+    }
+    input.values = middle;
+    set(input);
+    return worst;
   }
 
   double check(CheckedInput& input, const std::vector<float>& found) {
@@ -217,6 +352,11 @@ double check_gradients(Device& device, const std::vector<CheckedInput>& inputs,
                        const std::function<Var(Graph&, const std::vector<Var>&)>& build,
                        const GradientCheckOptions& options) {
   return Check(device, inputs, build, options).run();
+}
+
+double check_gradients(Device& device, const Task& task, const Batch& batch,
+                       const GradientCheckOptions& options) {
+  return Check(device, task, batch, options).run_along_directions();
 }
 
 }  // namespace tessera

@@ -117,7 +117,7 @@ std::string not_finite(const NodeRun& run) {
     const std::int64_t first = first_not_finite(spec, run.outputs[i]);
     if (first < 0) continue;
     std::vector<float> numbers(static_cast<std::size_t>(spec.elements()));
-    std::memcpy(numbers.data(), run.outputs[i].data(), run.outputs[i].size());
+    if (!numbers.empty()) std::memcpy(numbers.data(), run.outputs[i].data(), run.outputs[i].size());
     const auto count = std::count_if(numbers.begin(), numbers.end(),
                                      [](float number) { return !std::isfinite(number); });
     return fmt::format("node '{}' ({}, {}) gives {} in {} of {} elements", run.node().name,

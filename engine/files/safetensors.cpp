@@ -202,11 +202,11 @@ TensorFile read_safetensors(const std::string& path) {
   try {
     return read(path);
   } catch (const Error& error) {
-    throw Error(path, error.what());
+    throw InvalidFile(path, error.what());
   } catch (const std::filesystem::filesystem_error& error) {
-    throw Error(path, "cannot be read: " + error.code().message());
+    throw InvalidFile(path, "cannot be read: " + error.code().message());
   } catch (const std::bad_alloc&) {
-    throw Error(path, "needs more memory than there is");
+    throw OutOfMemory(path, "needs more memory than there is");
   }
 }
 

@@ -53,9 +53,10 @@ std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
 /// Throws Error when a value needs more than the device allows at once.
 void check_size(const Value& value, std::size_t needed, std::size_t largest) {
   if (needed > largest)
-    throw Error("plan", fmt::format("value '{}' {} needs an allocation of {}; the device allows {}",
-                                    value.name, to_string(value.spec), mebibytes(needed),
-                                    mebibytes(largest)));
+    throw OutOfMemory(
+        "plan",
+        fmt::format("value '{}' {} needs an allocation of {}; the device allows {}", value.name,
+                    to_string(value.spec), mebibytes(needed), mebibytes(largest)));
 }
 
 }  // namespace

@@ -68,17 +68,55 @@ ImageInput input_of(const json& j) {
           crop_of(json_member_or<std::string>(j, "crop", "none"))};
 }
 
-using Metadata = std::map<std::string, std::string>;
-
-Metadata metadata_of(const Model& model, const TrainingState& training) {
-  return {{"format", format_name},
-          {"model", model.name},
-          {"loss", to_string(model.loss)},
-          {"input", json_text(input_json(model.input))},
-          {"classes", json_text(json(model.classes))},
-          {"training", json_text(training_json(training))}};
+json task_json(const TaskDescription& task) {
+  json inputs = json::array();
+  for (const auto& [name, spec] : task.inputs)
+    inputs.push_back({{"name", name}, {"type", to_string(spec.dtype)}, {"shape", spec.shape}});
+  return {{"name", task.name},
+          {"inputs", inputs},
+          {"outputs", task.outputs},
+          {"metrics", task.metrics}};
 }
 
+DType dtype_of(const std::string& name) {
+  for (const DType dtype : {DType::f32, DType::i32, DType::u8})
+    if (to_string(dtype) == name) return dtype;
+  throw Error("there is no element type '" + name + "'");
+}
+
+TaskDescription task_of(const json& j) {
+  using Names = std::vector<std::string>;
+  TaskDescription task{json_member<std::string>(j, "name"),
+                       {},
+                       json_member<Names>(j, "outputs"),
+                       json_member<Names>(j, "metrics")};
+  const json& inputs = member_of(j, "inputs");
+  if (!inputs.is_array()) throw Error("'inputs' is no list");
+  for (const json& input : inputs) {
+    const TensorSpec spec{dtype_of(json_member<std::string>(input, "type")),
+                          json_member<Shape>(input, "shape")};
+    spec.bytes();  // checks the shape
+    task.inputs.push_back({json_member<std::string>(input, "name"), spec});
+  }
+  return task;
+}
+
+using Metadata = std::map<std::string, std::string>;
+
+Metadata metadata_of(const Network& network, const TaskDescription& task,
+                     const TrainingState& training) {
+  Metadata metadata = {{"format", format_name},
+                       {"model", task.name},
+                       {"task", json_text(task_json(task))},
+                       {"training", json_text(training_json(training))}};
+  if (const auto* const classifier = dynamic_cast<const ImageClassifier*>(&network)) {
+    const ImageModel& model = classifier->model();
+    metadata["loss"] = to_string(model.loss);
+    metadata["input"] = json_text(input_json(model.input));
+    metadata["classes"] = json_text(json(model.classes));
+  }
+  return metadata;
+}
 /// All but the tensors.
 Checkpoint parse(const Metadata& metadata) {
   const auto text = [&](const char* name) {
@@ -88,38 +126,41 @@ Checkpoint parse(const Metadata& metadata) {
   };
   Checkpoint checkpoint;
   checkpoint.model = text("model");
-  if (metadata.contains("loss")) checkpoint.loss = loss_of(text("loss"));
-  checkpoint.input = input_of(parse_json<json>(text("input")));
-  checkpoint.classes =
-      json_value<std::vector<std::string>>(parse_json<json>(text("classes")), "'classes'");
+  if (metadata.contains("task")) checkpoint.task = task_of(parse_json<json>(text("task")));
+  // Other tasks have no images.
+  if (!metadata.contains("task") || metadata.contains("classes")) {
+    if (metadata.contains("loss")) checkpoint.loss = loss_of(text("loss"));
+    checkpoint.input = input_of(parse_json<json>(text("input")));
+    checkpoint.classes =
+        json_value<std::vector<std::string>>(parse_json<json>(text("classes")), "'classes'");
+  }
   checkpoint.training = training_of(parse_json<json>(text("training")));
   return checkpoint;
 }
 
-/// Metadata that `parse` has read.
-Metadata checked_metadata(const Model& model, const TrainingState& training) {
-  Metadata metadata = metadata_of(model, training);
+/// Without the tensors. Its metadata has been read by `parse`.
+Checkpoint described(const Network& network, const TrainingState& training) {
+  Metadata metadata = metadata_of(network, describe(network.task()), training);
   try {
-    parse(metadata);
+    Checkpoint checkpoint = parse(metadata);
+    checkpoint.training = training;
+    checkpoint.file.metadata = std::move(metadata);
+    return checkpoint;
   } catch (const Error& error) {
     throw Error("checkpoint", std::string("could not be read back: ") + error.what());
   }
-  return metadata;
 }
 
 }  // namespace
 
-void check_checkpoint(const Model& model, const TrainingState& training) {
-  checked_metadata(model, training);
+void check_checkpoint(const Network& network, const TrainingState& training) {
+  described(network, training);
 }
 
 Checkpoint checkpoint_of(const Network& network, const TrainingState& training) {
-  const Model& model = network.model();
-  Metadata metadata = checked_metadata(model, training);
-  Checkpoint checkpoint{model.name, model.input, model.classes, training, {}, model.loss};
+  Checkpoint checkpoint = described(network, training);
   for (const auto& [name, entry] : network.params().entries())
     if (is_saved(name)) checkpoint.file.tensors[name] = {entry.spec, network.params().read(name)};
-  checkpoint.file.metadata = std::move(metadata);
   return checkpoint;
 }
 
@@ -136,6 +177,12 @@ void save_checkpoint(const std::string& path, const Network& network,
   save_checkpoint(path, checkpoint_of(network, training));
 }
 
+void check_classifier(const Checkpoint& checkpoint) {
+  if (!checkpoint.is_classifier())
+    throw Error("checkpoint",
+                "is of the task '" + checkpoint.task.name + "', expected an image classifier");
+}
+
 void check_checkpoint_path(const std::string& path) { check_output(path); }
 
 Checkpoint read_checkpoint(const std::string& path) {
@@ -145,20 +192,20 @@ Checkpoint read_checkpoint(const std::string& path) {
 Checkpoint read_checkpoint(const std::string& path, TensorFile file) {
   const auto format = file.metadata.find("format");
   if (format == file.metadata.end() || format->second != format_name)
-    throw Error(path,
-                fmt::format("is safetensors with format '{}', expected a checkpoint with "
-                            "format '{}'",
-                            format == file.metadata.end() ? "" : format->second, format_name));
+    throw InvalidFile(
+        path, fmt::format("is safetensors with format '{}', expected a checkpoint with "
+                          "format '{}'",
+                          format == file.metadata.end() ? "" : format->second, format_name));
   Checkpoint checkpoint;
   try {
     checkpoint = parse(file.metadata);
   } catch (const Error& error) {
-    throw Error(path, std::string("has damaged metadata: ") + error.what());
+    throw InvalidFile(path, std::string("has damaged metadata: ") + error.what());
   }
   checkpoint.file = std::move(file);
   for (const auto& [name, tensor] : checkpoint.file.tensors) {
     const std::string problem = not_finite(name, tensor.spec, tensor.bytes);
-    if (!problem.empty()) throw Error(path, problem);
+    if (!problem.empty()) throw InvalidFile(path, problem);
   }
   return checkpoint;
 }
@@ -174,6 +221,12 @@ bool is_training_state(const std::string& name, const Params& params) {
 }  // namespace
 
 void restore(const Checkpoint& checkpoint, Network& network) {
+  const Task& task = network.task();
+  if (!checkpoint.task.inputs.empty() && checkpoint.task.inputs != task.inputs)
+    throw Error("checkpoint", fmt::format("is of the task '{}' with inputs {}, expected '{}' with "
+                                          "{}",
+                                          checkpoint.task.name, to_string(checkpoint.task.inputs),
+                                          task.name, to_string(task.inputs)));
   std::vector<std::string> problems;
   const auto& tensors = checkpoint.file.tensors;
   for (const auto& [name, entry] : network.params().entries()) {
@@ -189,8 +242,8 @@ void restore(const Checkpoint& checkpoint, Network& network) {
     if (!network.params().has(name) && !is_training_state(name, network.params()))
       problems.push_back(fmt::format("'{}' is unexpected", name));
   if (!problems.empty())
-    throw Error("checkpoint", fmt::format("does not fit model '{}': {}", network.model().name,
-                                          fmt::join(problems, "; ")));
+    throw Error("checkpoint",
+                fmt::format("does not fit model '{}': {}", task.name, fmt::join(problems, "; ")));
   for (const auto& [name, tensor] : tensors)
     if (network.params().has(name))
       network.params().write(name, tensor.bytes);

@@ -3,110 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <set>
 
-#include "engine/base/checked_size.h"
-#include "engine/base/names.h"
 #include "engine/passes/passes.h"
 #include "tessera/autograd.h"
+#include "tessera/classifier.h"
 #include "tessera/error.h"
 #include "tessera/fuse.h"
 
 namespace tessera {
-
-namespace {
-
-/// What the model sees of the images; what is not wanted costs nothing.
-Var numbers_of(Var image, const ImageInput& input, const Augmentation& a) {
-  const std::int64_t N = image.shape()[0];
-  const auto numbers = [&](const char* name, Shape shape) {
-    return image.graph().input(std::string("augment.") + name, {DType::f32, std::move(shape)});
-  };
-  ImageOptions options = input.options;
-  if (a.colors()) options = {.padding = options.padding};  // normalised after the colours
-  Var x = a.transforms()
-              ? transform_image(image, numbers("transform", {N, 6}), {input.height, input.width},
-                                {options, a.resized_crop > 0}, "transform_image")
-              : image_to_float(image, options, "image_to_float");
-  const auto color = [&](const char* name, double strength, auto adjust) {
-    if (strength > 0) x = adjust(x, numbers(name, {N, 1, 1, 1}), name);
-  };
-  color("brightness", a.brightness, adjust_brightness);
-  color("contrast", a.contrast, adjust_contrast);
-  color("saturation", a.saturation, adjust_saturation);
-  if (a.colors()) x = normalize_image(x, input.options.mean, input.options.deviation, "normalize");
-  if (a.cutout > 0) x = erase(x, numbers("cutout", {N, 4}), "cutout");
-  if (a.mixup > 0) x = mixup(x, numbers("share", {1}), "mixup");
-  if (a.cutmix > 0) x = cutmix(x, numbers("box", {1, 4}), "cutmix");
-  return x;
-}
-
-constexpr Names<Loss, 2> loss_names = {
-    {{Loss::cross_entropy, "cross-entropy"}, {Loss::bce, "bce"}}};
-
-/// For each class its share of the image, where batches are mixed that of two labels.
-Var shares_of(Var label, std::int64_t classes, const Augmentation& a) {
-  const Var own = one_hot(label, classes, "one_hot");
-  if (!a.mixes()) return own;
-  return mixup(own, label.graph().input("augment.target", {DType::f32, {1}}), "targets");
-}
-
-CrossEntropy cross_entropy(Var logits, Var label, const Augmentation& a, const LossOptions& loss) {
-  const Var target = a.mixes() ? shares_of(label, logits.shape()[1], a) : label;
-  return softmax_cross_entropy(
-      logits, target, {.label_smoothing = loss.label_smoothing, .weights = loss.class_weights},
-      "loss");
-}
-
-CrossEntropy binary_cross_entropy(Var logits, Var label, const Augmentation& a,
-                                  const LossOptions& loss) {
-  const std::int64_t classes = logits.shape()[1];
-  Var target = shares_of(label, classes, a);
-  if (const double e = loss.label_smoothing; e > 0)
-    target = add(mul(target, 1 - e, "smoothed"), e / static_cast<double>(classes), "smoothed");
-  return {bce_with_logits_loss(logits, target, {}, "loss"), sigmoid(logits, "probabilities")};
-}
-
-void check(const LossOptions& options, const Model& model) {
-  const auto& weights = options.class_weights;
-  if (weights.empty()) return;
-  if (model.loss != Loss::cross_entropy)
-    throw Error("class_weights", "are for the loss cross-entropy, found " + to_string(model.loss));
-  if (weights.size() != model.classes.size())
-    throw Error("class_weights", fmt::format("are {}, expected {}, one for each class",
-                                             weights.size(), model.classes.size()));
-}
-
-}  // namespace
-
-std::string to_string(Loss loss) { return name_of(loss_names, loss); }
-Loss loss_of(const std::string& name) { return value_of(loss_names, "loss", name); }
-
-CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch,
-                               const Augmentation& augmentation, const LossOptions& loss) {
-  const ImageInput& input = model.input;
-  if (!model.build) throw Error("model", "'" + model.name + "' has no build function");
-  if (input.height < 1 || input.width < 1 || input.channels < 1 || model.classes.empty())
-    throw Error("model", fmt::format("'{}' takes images of {}x{}x{} and has {} classes, expected "
-                                     "at least 1 of each",
-                                     model.name, input.height, input.width, input.channels,
-                                     model.classes.size()));
-  const Var image =
-      graph.input("image", {DType::u8, {batch, input.height, input.width, input.channels}});
-  const Var label = graph.input("label", {DType::i32, {batch}});
-  const Var logits = model.build(numbers_of(image, input, augmentation));
-  if (logits.spec().rank() == 2 && logits.shape()[1] != std::ssize(model.classes))
-    throw Error("model",
-                fmt::format("'{}' gives {} classes, but the data has {}; with `tessera train "
-                            "--new-head` it gets a new last layer for any number",
-                            model.name, logits.shape()[1], model.classes.size()));
-  const Shape expected = {batch, static_cast<std::int64_t>(model.classes.size())};
-  if (logits.shape() != expected)
-    throw Error("model", fmt::format("'{}' gives {}, expected logits {}", model.name,
-                                     to_string(logits.spec()), to_string(expected)));
-  check(loss, model);
-  return model.loss == Loss::bce ? binary_cross_entropy(logits, label, augmentation, loss)
-                                 : cross_entropy(logits, label, augmentation, loss);
-}
 
 std::string average_of(const Params& params, const std::string& parameter) {
   const std::string average = parameter + ".ema";
@@ -131,34 +37,64 @@ void read_averages(Graph& graph, const Params& params) {
 
 }  // namespace
 
-Network::Network(Device& device, Model model, std::optional<std::uint64_t> seed)
-    : model_(std::move(model)), params_(device) {
+std::vector<float> HostTensor::floats() const {
+  if (spec.dtype != DType::f32) throw Error("tensor", "is " + to_string(spec) + ", expected f32");
+  std::vector<float> values(bytes.size() / sizeof(float));
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+Network::Network(Device& device, Task task, std::optional<std::uint64_t> seed)
+    : task_(std::move(task)), params_(device) {
   Graph graph;
-  append_classifier(graph, model_, 1);
+  append_task(graph, task_, 1);
   params_.add(graph, seed);
 }
 
-void Network::check_fits(const Dataset& dataset) const {
-  const ImageInput& input = model_.input;
-  if (dataset.height() != input.height || dataset.width() != input.width ||
-      dataset.channels() != input.channels)
-    throw Error("data", fmt::format("images are {}x{}x{}, expected {}x{}x{} as in model '{}'",
-                                    dataset.height(), dataset.width(), dataset.channels(),
-                                    input.height, input.width, input.channels, model_.name));
-  if (dataset.classes().size() != model_.classes.size())
-    throw Error("data", fmt::format("the data set has {} classes, expected {} as in model '{}'",
-                                    dataset.classes().size(), model_.classes.size(), model_.name));
+Task Network::training_task(const Augmentation& augment, const LossOptions& loss) const {
+  if (augment != Augmentation())
+    throw Error("augment", "is for image classifiers, found the task '" + task_.name +
+                               "', which can draw numbers of its own (Task::draw)");
+  if (loss != LossOptions())
+    throw Error("loss", "options are for image classifiers, found the task '" + task_.name +
+                            "', whose loss is built by the task");
+  return task_;
 }
 
-Graph Network::evaluation_graph(std::int64_t batch, Weights weights) const {
-  Graph graph;
-  const CrossEntropy result = append_classifier(graph, model_, batch);
-  if (weights == Weights::averaged) read_averages(graph, params_);
-  graph.set_output("loss", result.loss);
-  graph.set_output("probabilities", result.probabilities);
+namespace {
+
+void optimize(Graph& graph) {
   fold_norms(graph);
   fuse(graph);
   join_chains(graph);
+}
+
+void set_input(Executable& executable, const Batch& batch, const SampleSpec& input) {
+  const Batch::Tensor* const tensor = batch.find(input.name);
+  if (!tensor || tensor->sample != input)
+    throw Error("batch", fmt::format("has {}, expected an input {}",
+                                     tensor ? to_string({tensor->sample}) : "nothing of that name",
+                                     to_string({input})));
+  executable.set_input(input.name, tensor->bytes);
+}
+
+HostTensor read(Executable& executable, const Graph::Output& output) {
+  HostTensor tensor{executable.graph().value(output.value).spec, {}};
+  tensor.bytes.resize(tensor.spec.bytes());
+  executable.read_output(output.name, tensor.bytes);
+  return tensor;
+}
+
+}  // namespace
+
+Graph Network::evaluation_graph(std::int64_t batch, Weights weights) const {
+  Graph graph;
+  const TaskGraph result = append_task(graph, task_, batch);
+  if (weights == Weights::averaged) read_averages(graph, params_);
+  graph.set_output("loss", result.loss);
+  for (const auto* values : {&result.outputs, &result.metrics})
+    for (const NamedVar& value : *values) graph.set_output(value.name, value.value);
+  optimize(graph);
   return graph;
 }
 
@@ -171,101 +107,67 @@ Executable& Network::evaluation(std::int64_t batch, Weights weights) {
   return *executable;
 }
 
-/// How many of `count` images go through the net together. On a CPU, nets of large images and few
-/// weights are faster from the last cache than from memory, which takes a good part of it: other
-/// processes use it too. But each piece reads all weights, and needs work enough for all threads.
-std::int64_t Network::piece_of(std::int64_t count) {
-  const std::uint64_t cache = device().info().cache_bytes;
-  const auto [found, is_new] = pieces_.try_emplace(count, count);
-  if (cache == 0 || !is_new) return found->second;
-  constexpr std::int64_t fewest = 16;
-  const auto is_faster_in_half = [&](std::int64_t piece) {
-    const Graph graph = evaluation_graph(piece);
-    const Plan plan(graph);
-    std::uint64_t weights = 0;
-    for (const ValueId id : plan.persistent()) weights += graph.value(id).spec.bytes();
-    return weights <= cache / 2 && plan.arena_bytes() > cache / 4;
-  };
-  std::int64_t piece = count;
-  while (piece >= 2 * fewest && is_faster_in_half(piece)) piece = (piece + 1) / 2;
-  return found->second = piece;
-}
-
-Network::Answers Network::answer(std::span<const std::uint8_t> images,
-                                 std::span<const std::int32_t> labels, Weights weights) {
-  const std::size_t image_bytes = images.size() / labels.size(), classes = model_.classes.size();
-  const auto piece = static_cast<std::size_t>(piece_of(static_cast<std::int64_t>(labels.size())));
-  Answers answers;
-  answers.probabilities.resize(labels.size() * classes);
-  for (std::size_t first = 0; first < labels.size(); first += piece) {
-    const std::size_t count = std::min(piece, labels.size() - first);
-    Executable& executable = evaluation(static_cast<std::int64_t>(count), weights);
-    executable.set_input("image",
-                         std::as_bytes(images.subspan(first * image_bytes, count * image_bytes)));
-    executable.set_input("label", std::as_bytes(labels.subspan(first, count)));
-    executable.run();
-    float loss = 0;
-    executable.read_output("loss", std::as_writable_bytes(std::span(&loss, 1)));
-    answers.loss += static_cast<double>(loss) * static_cast<double>(count);
-    executable.read_output(
-        "probabilities",
-        std::as_writable_bytes(
-            std::span(answers.probabilities).subspan(first * classes, count * classes)));
+Executable& Network::prediction(std::int64_t batch, Weights weights) {
+  auto& executable = predictions_[{batch, weights}];
+  if (!executable) {
+    Graph graph;
+    const TaskGraph result = append_task(graph, task_, batch);
+    if (weights == Weights::averaged) read_averages(graph, params_);
+    for (const NamedVar& output : result.outputs) graph.set_output(output.name, output.value);
+    remove_dead_nodes(graph);
+    optimize(graph);
+    executable = device().compile(Plan(graph, device().plan_options()), params_);
   }
-  return answers;
+  return *executable;
 }
 
-namespace {
-
-/// Throws Error unless each label of a batch is that of a class.
-void check_labels(std::span<const std::int32_t> labels, std::int64_t first, std::int64_t classes) {
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    if (labels[i] < 0 || labels[i] >= classes)
-      throw Error("data",
-                  fmt::format("image {} has label {}, expected 0 to {}",
-                              first + static_cast<std::int64_t>(i), labels[i], classes - 1));
-}
-
-}  // namespace
-
-Evaluation Network::evaluate(
-    const Dataset& dataset, std::int64_t batch_size, Weights weights,
-    const std::function<bool()>& stops,
-    const std::function<void(std::int32_t, std::span<const float>)>& on_image) {
-  check_fits(dataset);
-  Loader loader(dataset, {.batch = batch_size});
-  const auto classes = static_cast<std::ptrdiff_t>(model_.classes.size());
+Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, Weights weights,
+                             const std::function<bool()>& stops) {
+  check_inputs(task_, dataset.inputs());
+  if (dataset.size() == 0) throw Error("data", "the data set has no samples");
+  const TaskDescription description = describe(task_);
+  std::vector<std::string> numbers = description.metrics;
+  numbers.push_back("loss");
+  std::map<std::string, double> sums;
   Evaluation result;
-  std::int64_t hits = 0;
-  if (dataset.size() == 0) throw Error("data", "the data set has no images");
+  Loader loader(dataset, {.batch = batch_size});
   while (const Batch* batch = stops && stops() ? nullptr : loader.next()) {
-    check_labels(batch->labels, result.images, classes);
-    const Answers answers = answer(batch->images, batch->labels, weights);
-    auto row = answers.probabilities.begin();
-    for (const std::int32_t label : batch->labels) {
-      hits += std::max_element(row, row + classes) - row == label;
-      if (on_image) on_image(label, {row, row + classes});
-      row += classes;
+    Executable& executable = evaluation(batch->size, weights);
+    for (const SampleSpec& input : task_.inputs) set_input(executable, *batch, input);
+    executable.run();
+    for (const std::string& name : numbers) {
+      float value = 0;
+      executable.read_output(name, std::as_writable_bytes(std::span(&value, 1)));
+      sums[name] += static_cast<double>(value) * static_cast<double>(batch->size);
     }
-    result.loss += answers.loss;
-    result.images += batch->size;
+    result.samples += batch->size;
   }
-  if (result.images == 0) return result;
-  result.loss /= static_cast<double>(result.images);
-  result.accuracy = static_cast<double>(hits) / static_cast<double>(result.images);
+  if (result.samples == 0) return result;
+  for (const auto& [name, sum] : sums) {
+    const double mean = sum / static_cast<double>(result.samples);
+    if (name == "loss")
+      result.loss = mean;
+    else
+      result.metrics[name] = mean;
+  }
   return result;
 }
 
-std::vector<float> Network::predict(std::span<const std::uint8_t> images, std::int64_t count,
-                                    Weights weights) {
-  const ImageInput& input = model_.input;
-  const auto expected = static_cast<std::size_t>(
-      checked_product({count, input.height, input.width, input.channels}, "the images"));
-  if (count < 1 || images.size() != expected)
-    throw Error("predict", fmt::format("found {} bytes for {} images, expected {}", images.size(),
-                                       count, expected));
-  const std::vector<std::int32_t> labels(static_cast<std::size_t>(count), 0);  // for the loss
-  return answer(images, labels, weights).probabilities;
+std::map<std::string, HostTensor> Network::predict(const Batch& batch, Weights weights) {
+  if (batch.size < 1) throw Error("predict", "the batch has no samples");
+  Executable& executable = prediction(batch.size, weights);
+  std::set<std::string> read_inputs;
+  const Graph& graph = executable.graph();
+  for (const Node& node : graph.nodes())
+    for (const ValueId input : node.inputs)
+      if (graph.value(input).role == Role::input) read_inputs.insert(graph.value(input).name);
+  for (const SampleSpec& input : task_.inputs)
+    if (read_inputs.contains(input.name)) set_input(executable, batch, input);
+  executable.run();
+  std::map<std::string, HostTensor> outputs;
+  for (const Graph::Output& output : graph.outputs())
+    outputs[output.name] = read(executable, output);
+  return outputs;
 }
 
 }  // namespace tessera

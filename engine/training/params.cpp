@@ -92,7 +92,7 @@ double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / 0x1p20
 void check_memory(const DeviceInfo& info, std::size_t bytes, std::size_t largest) {
   if (info.type != DeviceType::cpu || info.memory_bytes == 0) return;
   if (bytes > info.memory_bytes || largest > info.memory_bytes - bytes)
-    throw Error(
+    throw OutOfMemory(
         "params",
         fmt::format("parameters and states need {:.1f} MiB ({} bytes), and {:.1f} MiB more "
                     "while they are filled; the machine has {:.1f} MiB",

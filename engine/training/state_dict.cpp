@@ -182,7 +182,7 @@ std::vector<float> permuted(std::span<const float> x, const Shape& shape,
 
 std::vector<float> floats(const std::vector<std::byte>& bytes) {
   std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
 }
 
@@ -215,7 +215,7 @@ std::vector<std::string> problems(const TensorFile& file, const LayoutsByName& l
 
 Graph graph_of(const Network& network) {
   Graph graph;
-  append_classifier(graph, network.model(), 1);
+  append_task(graph, network.task(), 1);
   return graph;
 }
 

@@ -28,21 +28,33 @@ void add_params(Params& params, const Graph& graph) {
 
 }  // namespace
 
+double LossSum::mean(const std::string& metric) const {
+  const auto found = metrics.find(metric);
+  if (found == metrics.end()) throw Error("train", "there is no metric '" + metric + "'");
+  return mean_of(found->second);
+}
+
 Trainer::Trainer(Network& network, const TrainerOptions& options)
-    : network_(network), options_(with_defaults(options)) {
-  add_params(network_.params(), training_graph(network_.model(), 1, options_, true));
+    : network_(network),
+      options_(with_defaults(options)),
+      task_(network.training_task(options_.augment, options_.loss)),
+      metrics_(tessera::describe(task_).metrics) {
+  add_params(network_.params(), training_graph(task_, 1, options_, StepPart::whole));
   // What an earlier trainer met is forgotten.
   const std::vector<float> nothing(history_size);
   network_.params().write(history_name, std::as_bytes(std::span(nothing)));
+  const std::int32_t none = 0;
+  for (const std::string& metric : metrics_)
+    network_.params().write(counter_of(metric), std::as_bytes(std::span(&none, 1)));
 }
 
-Trainer::Plan& Trainer::plan_for(std::int64_t images, bool updates) {
-  Plan& plan = plans_[{images, updates}];
+Trainer::Plan& Trainer::plan_for(std::int64_t samples, StepPart part) {
+  Plan& plan = plans_[{samples, part}];
   if (!plan.executable)
-    plan.executable = network_.device().compile(
-        tessera::Plan(training_graph(network_.model(), images, options_, updates),
-                      network_.device().plan_options()),
-        network_.params());
+    plan.executable =
+        network_.device().compile(tessera::Plan(training_graph(task_, samples, options_, part),
+                                                network_.device().plan_options()),
+                                  network_.params());
   return plan;
 }
 
@@ -53,61 +65,69 @@ std::int64_t Trainer::steps() const {
   return step;
 }
 
-std::int64_t Trainer::part_of(std::int64_t images) const {
-  return (images + options_.accumulate - 1) / options_.accumulate;
+std::int64_t Trainer::part_of(std::int64_t samples) const {
+  return (samples + options_.accumulate - 1) / options_.accumulate;
 }
 
-void Trainer::set_inputs(const Batch& batch, std::int64_t begin, std::int64_t images,
+void Trainer::set_inputs(const Batch& batch, std::int64_t begin, std::int64_t samples,
                          std::int64_t step, const SetInput& set) const {
   const auto set_number = [&](const char* name, auto number) {
     set(name, std::as_bytes(std::span(&number, 1)));
   };
-  const auto first = static_cast<std::size_t>(begin), count = static_cast<std::size_t>(images);
-  const std::size_t bytes = batch.images.size() / static_cast<std::size_t>(batch.size);
-  set("image", std::as_bytes(std::span(batch.images).subspan(first * bytes, count * bytes)));
-  set("label", std::as_bytes(std::span(batch.labels).subspan(first, count)));
+  const auto first = static_cast<std::size_t>(begin), count = static_cast<std::size_t>(samples);
+  for (const SampleSpec& input : task_.inputs) {
+    const std::size_t bytes = input.spec.bytes();
+    set(input.name, std::span(batch.find(input.name)->bytes).subspan(first * bytes, count * bytes));
+  }
   if (options_.accumulate > 1) {
-    set_number("share", static_cast<float>(images) / static_cast<float>(begin + images));
+    set_number("share", static_cast<float>(samples) / static_cast<float>(begin + samples));
     set_number(draw_name,
                static_cast<std::int32_t>(step * options_.accumulate + begin / part_of(batch.size)));
   }
-  const ImageInput& input = network_.model().input;
-  for (const auto& [name, numbers] : draw_augmentation(
-           options_.augment,
-           {input.height, input.width, options_.seed, step, begin, images, input.options.padding}))
+  if (!task_.draw) return;
+  for (const auto& [name, numbers] : task_.draw({options_.seed, step, begin, samples}))
     set(name, std::as_bytes(std::span(numbers)));
 }
 
-void Trainer::run_part(const Batch& batch, std::int64_t begin, std::int64_t images) {
-  const bool last = begin + images == batch.size;
-  Plan& plan = plan_for(images, last);
-  Executable& executable = *plan.executable;
-  set_inputs(batch, begin, images, steps(),
-             [&](std::string_view name, Bytes bytes) { executable.set_input(name, bytes); });
-  if (last) {
-    const auto lr = static_cast<float>(learning_rate(options_.schedule, *options_.lr, steps()));
-    if (plan.lr != lr) executable.set_input("lr", std::as_bytes(std::span(&lr, 1)));
-    plan.lr = lr;
-  }
-  executable.run();
+Trainer::Plan& Trainer::run_part(const Batch& batch, std::int64_t begin, std::int64_t samples,
+                                 StepPart part) {
+  Plan& plan = plan_for(samples, part);
+  set_inputs(batch, begin, samples, steps(),
+             [&](std::string_view name, Bytes bytes) { plan.executable->set_input(name, bytes); });
+  if (part == StepPart::gradients) plan.executable->run();
+  return plan;
+}
+
+void Trainer::update(Plan& plan) {
+  const auto lr = static_cast<float>(learning_rate(options_.schedule, *options_.lr, steps()));
+  if (plan.lr != lr) plan.executable->set_input("lr", std::as_bytes(std::span(&lr, 1)));
+  plan.lr = lr;
+  plan.executable->run();
 }
 
 void Trainer::check(const Batch& batch) const {
-  const ImageInput& input = network_.model().input;
-  const auto image = static_cast<std::size_t>(input.height * input.width * input.channels);
-  const auto size = static_cast<std::size_t>(batch.size);
-  if (batch.size < 1 || batch.images.size() != size * image || batch.labels.size() != size)
-    throw Error("train", fmt::format("a batch of {} images has {} bytes and {} labels, expected "
-                                     "{} bytes an image and as many labels",
-                                     batch.size, batch.images.size(), batch.labels.size(), image));
+  std::vector<SampleSpec> found;
+  for (const Batch::Tensor& tensor : batch.tensors) found.push_back(tensor.sample);
+  check_inputs(task_, found);
+  if (batch.size < 1) throw Error("train", "a batch has no samples, expected at least 1");
+  for (const auto& [sample, bytes] : batch.tensors)
+    if (bytes.size() != sample.spec.bytes() * static_cast<std::size_t>(batch.size))
+      throw Error("train", fmt::format("'{}' of a batch of {} samples has {} bytes, expected {} "
+                                       "for each sample",
+                                       sample.name, batch.size, bytes.size(), sample.spec.bytes()));
 }
 
 void Trainer::step(const Batch& batch) {
   check(batch);
   if (started_ == 0) first_step_ = steps();
   const std::int64_t part = part_of(batch.size);
-  for (std::int64_t begin = 0; begin < batch.size; begin += part)
-    run_part(batch, begin, std::min(part, batch.size - begin));
+  if (options_.accumulate == 1) {
+    update(run_part(batch, 0, batch.size, StepPart::whole));
+  } else {
+    for (std::int64_t begin = 0; begin < batch.size; begin += part)
+      run_part(batch, begin, std::min(part, batch.size - begin), StepPart::gradients);
+    update(plan_for(1, StepPart::update));
+  }
   unread_.push_back(batch.size);
   ++started_;
   if (started_ - read_ == history_size) read_history();
@@ -118,18 +138,19 @@ void Trainer::inspect(const Batch& batch, std::int64_t step, const Visit& visit)
   const std::int64_t part = part_of(batch.size);
   bool goes_on = true;
   for (std::int64_t begin = 0; begin < batch.size && goes_on; begin += part) {
-    const std::int64_t images = std::min(part, batch.size - begin);
+    const std::int64_t samples = std::min(part, batch.size - begin);
     InputBytes inputs;
     const auto set = [&](std::string_view name, Bytes bytes) {
       inputs[std::string(name)].assign(bytes.begin(), bytes.end());
     };
-    set_inputs(batch, begin, images, step, set);
+    set_inputs(batch, begin, samples, step, set);
     const auto lr = static_cast<float>(learning_rate(options_.schedule, *options_.lr, step));
     set("lr", std::as_bytes(std::span(&lr, 1)));
     const float all = 1;  // each part by itself
     set("share", std::as_bytes(std::span(&all, 1)));
+    const bool is_last = begin + samples == batch.size;
     const Graph graph =
-        training_graph(network_.model(), images, options_, begin + images == batch.size);
+        training_graph(task_, samples, options_, is_last ? StepPart::whole : StepPart::gradients);
     const auto watch = [&](const NodeRun& run) { return goes_on = visit(run); };
     tessera::inspect(network_.device(), graph, network_.params(), inputs, watch);
   }
@@ -148,13 +169,20 @@ std::string Trainer::find_not_finite(const Batch& batch, std::int64_t step) {
 void Trainer::read_history() {
   if (started_ == read_) return;
   const std::vector<float> history = network_.params().read_floats(history_name);
+  std::map<std::string, std::vector<float>> metrics;
+  for (const std::string& name : metrics_)
+    metrics[name] = network_.params().read_floats(history_of(name));
   for (; read_ < started_; ++read_, unread_.pop_front()) {
     const std::int64_t step = first_step_ + read_;
-    const float loss = history[static_cast<std::size_t>(step % history_size)];
-    if (std::isfinite(loss)) {
-      pending_ += {.sum = static_cast<double>(loss) * static_cast<double>(unread_.front()),
-                   .images = unread_.front(),
-                   .steps = 1};
+    const auto at = static_cast<std::size_t>(step % history_size);
+    if (std::isfinite(history[at])) {
+      const auto samples = static_cast<double>(unread_.front());
+      pending_.sum += static_cast<double>(history[at]) * samples;
+      for (const auto& [name, values] : metrics)  // which count the steps of this trainer
+        pending_.metrics[name] +=
+            samples * static_cast<double>(values[static_cast<std::size_t>(read_ % history_size)]);
+      pending_.samples += unread_.front();
+      ++pending_.steps;
     } else if (options_.on_nan == OnNan::skip) {
       ++pending_.skipped;
     } else {
@@ -171,20 +199,31 @@ LossSum Trainer::take_losses() {
 
 void Trainer::set_lr(double lr) { options_.lr = lr; }
 
-std::vector<Graph> Trainer::graphs(std::int64_t batch) const {
+std::vector<std::pair<std::int64_t, StepPart>> Trainer::parts(std::int64_t batch) const {
+  if (options_.accumulate == 1) return {{batch, StepPart::whole}};
   const std::int64_t part = part_of(batch), last = batch - (batch - 1) / part * part;
-  std::vector<Graph> graphs = {training_graph(network_.model(), last, options_, true)};
-  if (batch > last) graphs.push_back(training_graph(network_.model(), part, options_, false));
+  std::vector<std::pair<std::int64_t, StepPart>> parts = {{part, StepPart::gradients}};
+  if (last < part) parts.emplace_back(last, StepPart::gradients);
+  parts.emplace_back(1, StepPart::update);
+  return parts;
+}
+
+std::vector<Graph> Trainer::graphs(std::int64_t batch) const {
+  std::vector<Graph> graphs;
+  for (const auto& [samples, part] : parts(batch))
+    graphs.push_back(training_graph(task_, samples, options_, part));
   return graphs;
 }
 
 std::vector<std::string> Trainer::describe(std::int64_t batch) const {
-  const std::int64_t part = part_of(batch);
-  const std::int64_t last = batch - (batch - 1) / part * part;
-  const auto found = plans_.find({last, true});
-  if (found == plans_.end())
-    throw Error("train", fmt::format("there is no plan for batch size {}", batch));
-  return found->second.executable->describe();
+  std::vector<std::string> lines;
+  for (const auto& key : parts(batch)) {
+    const auto found = plans_.find(key);
+    if (found == plans_.end())
+      throw Error("train", fmt::format("there is no plan for batch size {}", batch));
+    for (std::string& line : found->second.executable->describe()) lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 std::vector<Executable*> Trainer::executables() {

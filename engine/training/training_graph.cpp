@@ -77,15 +77,30 @@ std::vector<std::string> names_of(const std::vector<Var>& weights) {
   return names;
 }
 
+std::string state_of_gradient(const std::string& weight) { return "trainer.gradient." + weight; }
+std::string state_of_metric(const std::string& metric) { return "trainer.mean." + metric; }
+constexpr const char* state_of_loss = "trainer.loss";
+
+/// What a step computes before its update.
+struct Computed {
+  Var loss;
+  std::vector<NamedVar> metrics;
+  std::vector<Var> weights, dw;
+};
+
 /// Means over the parts of a batch, part by part.
-void accumulate(Var& loss, std::vector<Var>& dw, const std::vector<Var>& weights) {
-  Graph& graph = loss.graph();
+void accumulate(Computed& step) {
+  Graph& graph = step.loss.graph();
   const Var share = graph.input("share", {DType::f32, {1}});
-  loss = blend(graph.state("trainer.loss", loss.spec()), loss, share, "loss.accumulate");
-  for (std::size_t i = 0; i < dw.size(); ++i) {
-    const std::string name = name_of(weights[i]);
-    dw[i] = blend(graph.state("trainer.gradient." + name, dw[i].spec()), dw[i], share,
-                  name + ".accumulate");
+  const auto mean = [&](const std::string& state, Var value, const std::string& node) {
+    return blend(graph.state(state, value.spec()), value, share, node);
+  };
+  step.loss = mean(state_of_loss, step.loss, "loss.accumulate");
+  for (auto& [name, value] : step.metrics)
+    value = mean(state_of_metric(name), value, name + ".accumulate");
+  for (std::size_t i = 0; i < step.dw.size(); ++i) {
+    const std::string name = name_of(step.weights[i]);
+    step.dw[i] = mean(state_of_gradient(name), step.dw[i], name + ".accumulate");
   }
 }
 
@@ -141,29 +156,66 @@ Var update(Var w, Var dw, Var lr, Var step, const TrainerOptions& options) {
 
 }  // namespace
 
-Graph training_graph(const Model& model, std::int64_t images, const TrainerOptions& options,
-                     bool updates) {
-  Graph graph(Mode::training, options.seed);
+std::string history_of(const std::string& metric) { return "trainer.history." + metric; }
+std::string counter_of(const std::string& metric) { return "trainer.counter." + metric; }
+
+namespace {
+
+/// Forward and backward pass.
+Computed append_gradients(Graph& graph, const Task& task, std::int64_t samples,
+                          const TrainerOptions& options) {
   if (options.accumulate > 1) graph.input(draw_name, {DType::i32, {1}});
-  Var loss = append_classifier(graph, model, images, options.augment, options.loss).loss;
+  TaskGraph result = append_task(graph, task, samples);
   const auto [trained, frozen] = parameters(graph, options);
   freeze_norms(graph, frozen);
   fuse(graph);
-  auto [weights, dw, unreached] = gradients_of(loss, trained);
-  if (options.accumulate > 1) accumulate(loss, dw, weights);
-  if (updates) {
-    const Var lr = graph.input("lr", {DType::f32, {1}});
-    const Var step = step_counter(graph);
-    const Var history = graph.state(history_name, {DType::f32, {history_size}});
-    if (options.on_nan == OnNan::ignore) {
-      append_updates(weights, dw, lr, step, options);
-    } else {
-      const Var zero = trouble(loss, dw, history, options);
-      append_updates(weights, dw, add(lr, zero, "lr.or_nan"), step, options, zero);
-      loss = add(loss, zero, "loss.or_nan");
-    }
-    record(loss, history, step, "loss.record");
+  auto [weights, dw, unreached] = gradients_of(result.loss, trained);
+  Computed step{result.loss, std::move(result.metrics), std::move(weights), std::move(dw)};
+  if (options.accumulate > 1) accumulate(step);
+  return step;
+}
+
+/// What append_gradients has left in states.
+Computed append_states(Graph& graph, const Task& task, const TrainerOptions& options) {
+  Graph other(Mode::training, options.seed);
+  const Computed step = append_gradients(other, task, 1, options);
+  Computed found{graph.state(state_of_loss, step.loss.spec()), {}, {}, {}};
+  for (const auto& [name, value] : step.metrics)
+    found.metrics.push_back({name, graph.state(state_of_metric(name), value.spec())});
+  for (std::size_t i = 0; i < step.weights.size(); ++i) {
+    const Value& weight = other.value(step.weights[i].id());
+    found.weights.push_back(graph.parameter(weight.name, weight.spec.shape, weight.initializer));
+    found.dw.push_back(graph.state(state_of_gradient(weight.name), step.dw[i].spec()));
   }
+  return found;
+}
+
+void append_update(Graph& graph, Computed computed, const TrainerOptions& options) {
+  Var loss = computed.loss;
+  const Var lr = graph.input("lr", {DType::f32, {1}});
+  const Var step = step_counter(graph);
+  const Var history = graph.state(history_name, {DType::f32, {history_size}});
+  if (options.on_nan == OnNan::ignore) {
+    append_updates(computed.weights, computed.dw, lr, step, options);
+  } else {
+    const Var zero = trouble(loss, computed.dw, history, options);
+    append_updates(computed.weights, computed.dw, add(lr, zero, "lr.or_nan"), step, options, zero);
+    loss = add(loss, zero, "loss.or_nan");
+  }
+  for (const auto& [name, value] : computed.metrics)
+    record(value, graph.state(history_of(name), history.spec()),
+           graph.state(counter_of(name), step.spec()), name + ".record");
+  record(loss, history, step, "loss.record");
+}
+
+}  // namespace
+
+Graph training_graph(const Task& task, std::int64_t samples, const TrainerOptions& options,
+                     StepPart part) {
+  Graph graph(Mode::training, options.seed);
+  Computed computed = part == StepPart::update ? append_states(graph, task, options)
+                                               : append_gradients(graph, task, samples, options);
+  if (part != StepPart::gradients) append_update(graph, std::move(computed), options);
   remove_dead_nodes(graph);
   join_losses(graph);
   join_slices(graph);
@@ -172,9 +224,9 @@ Graph training_graph(const Model& model, std::int64_t images, const TrainerOptio
   return graph;
 }
 
-ParameterUse parameter_use(const Model& model, const TrainerOptions& options) {
+ParameterUse parameter_use(const Task& task, const TrainerOptions& options) {
   Graph graph(Mode::training, options.seed);
-  const Var loss = append_classifier(graph, model, 1, options.augment, options.loss).loss;
+  const Var loss = append_task(graph, task, 1).loss;
   const auto [trained, frozen] = parameters(graph, options);
   const Gradients found = gradients_of(loss, trained);
   return {names_of(found.weights), names_of(frozen), names_of(found.unreached)};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "tessera/trainer.h"
@@ -11,13 +12,16 @@ namespace tessera {
 // Losses stay on the device until somebody asks or this many have gathered.
 inline constexpr std::int64_t history_size = 1024;
 inline constexpr const char* history_name = "trainer.history";
+/// The history of a metric, and the number of steps in it: those of one trainer.
+std::string history_of(const std::string& metric);
+std::string counter_of(const std::string& metric);
 
-/// Inputs "image", "label", "lr" f32 [1] and, when batches come in parts, "share" f32 [1]: the part
-/// of the images so far that is this one, and "draw" i32 [1], which counts the parts of all steps.
-/// An augmentation has inputs of its own (see append_classifier). Without `updates` it adds
-/// gradients up and no more.
-Graph training_graph(const Model& model, std::int64_t images, const TrainerOptions& options,
-                     bool updates);
+/// The inputs of the task and "lr" f32 [1]. When batches come in parts, also "share" f32 [1]: the
+/// part of the samples so far that is this one, and "draw" i32 [1], which counts the parts of all
+/// steps. StepPart::gradients adds gradients up in the states "trainer.gradient.<parameter>", with
+/// which StepPart::update continues; its only input is "lr".
+Graph training_graph(const Task& task, std::int64_t samples, const TrainerOptions& options,
+                     StepPart part);
 
 /// Clips the gradients, updates the weights and their averages. lr f32 [1], step i32 [1]. Where lr
 /// is NaN, and with it `zero`, nothing changes.

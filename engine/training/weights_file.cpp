@@ -101,7 +101,7 @@ TensorFile read_weights(const std::string& path) {
   try {
     return read_parts(path);
   } catch (const Error& error) {
-    throw Error(path, error.what());
+    throw InvalidFile(path, error.what());
   }
 }
 

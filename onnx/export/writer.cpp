@@ -40,7 +40,7 @@ void set_data(TensorProto& tensor, const std::vector<Number>& values) {
 template <typename Number>
 std::vector<Number> numbers_of(const std::vector<std::byte>& bytes) {
   std::vector<Number> numbers(bytes.size() / sizeof(Number));
-  std::memcpy(numbers.data(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(numbers.data(), bytes.data(), bytes.size());
   return numbers;
 }
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "onnx/axes.h"
+#include "tessera/classifier.h"
 #include "tessera/graph.h"
-#include "tessera/network.h"
 #include "tessera/params.h"
 
 namespace tessera::exporter {

@@ -17,12 +17,15 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 /// Rows of K numbers that lie `stride` apart.
 Tensors reference(const HostTensor& x, std::int64_t K, std::int64_t stride, bool logarithm) {
   HostTensor y(x.spec);
-  for (std::int64_t i = 0; i < x.size(); ++i) {
-    const std::int64_t first = i - i / stride % K * stride;
+  for (std::int64_t first = 0; first < x.size(); ++first) {
+    if (first / stride % K != 0) continue;
     double total = 0, largest = -infinity;
     for (std::int64_t k = 0; k < K; ++k) largest = std::max(largest, x[first + k * stride]);
     for (std::int64_t k = 0; k < K; ++k) total += std::exp(x[first + k * stride] - largest);
-    y[i] = logarithm ? x[i] - largest - std::log(total) : std::exp(x[i] - largest) / total;
+    for (std::int64_t k = 0; k < K; ++k) {
+      const std::int64_t i = first + k * stride;
+      y[i] = logarithm ? x[i] - largest - std::log(total) : std::exp(x[i] - largest) / total;
+    }
   }
   return {y};
 }

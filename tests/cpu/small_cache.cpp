@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "backends/cpu/device.h"
+#include "tessera/classifier.h"
 #include "tessera/models.h"
-#include "tessera/network.h"
 #include "tests/check_cases.h"
 #include "tests/training/synthetic.h"
 
@@ -11,8 +11,8 @@ namespace tessera::cpu {
 
 TEST_CASE("past a small cache") {
   constexpr std::uint64_t cache_bytes = 4;
-  std::vector<std::unique_ptr<Device>> devices;
-  devices.push_back(std::make_unique<CpuDevice>(cache_bytes));
+  std::vector<CheckedDevice> devices;
+  devices.push_back({"a small cache", std::make_unique<CpuDevice>(cache_bytes)});
   check_cases(cases::conv2d_cases(), devices);
 }
 
@@ -27,9 +27,9 @@ TEST_CASE("predictions in pieces that stay in the cache") {
     CpuDevice device(cache_bytes);
     device.set_profiling(true);
     const ImageInput input{dataset.height(), dataset.width(), dataset.channels(), {}};
-    Network network(device, make_model("tutorial", input, dataset.classes()), 5);
+    ImageClassifier network(device, make_model("tutorial", input, dataset.classes()), 5);
     std::vector<float> found = network.predict(images, count);
-    const Evaluation evaluation = network.evaluate(dataset, count);
+    const ClassifierEvaluation evaluation = network.evaluate(dataset, count);
     found.push_back(static_cast<float>(evaluation.loss));
     found.push_back(static_cast<float>(evaluation.accuracy));
     CHECK(network.evaluation(count).take_records().empty() != whole);

@@ -46,7 +46,7 @@ Bytes cifar_record(const Bytes& labels) {
   return bytes;
 }
 
-std::int32_t first_label(const Dataset& dataset) {
+std::int32_t first_label(const ImageDataset& dataset) {
   Bytes pixels(static_cast<std::size_t>(dataset.image_bytes()));
   return dataset.read(0, pixels);
 }

@@ -37,7 +37,7 @@ namespace tessera::tests {
 namespace {
 
 /// Sample i has label i and the bytes i, i+1, i+2, i+3, i+4, i+5.
-class Counting : public Dataset {
+class Counting : public ImageDataset {
  public:
   explicit Counting(std::int64_t size, std::int64_t broken = -1) : size_(size), broken_(broken) {}
   std::int64_t size() const override { return size_; }
@@ -68,15 +68,16 @@ std::vector<std::int32_t> drain(Loader& loader, std::int64_t batch_size) {
     smaller = batch->size < batch_size;
     CHECK(batch->size >= 1);
     CHECK(batch->size <= batch_size);
-    REQUIRE(std::ssize(batch->labels) == batch->size);
-    REQUIRE(std::ssize(batch->images) == batch->size * 6);
+    const auto images = batch->values<std::uint8_t>("image");
+    const auto in_batch = batch->values<std::int32_t>("label");
+    REQUIRE(std::ssize(in_batch) == batch->size);
+    REQUIRE(std::ssize(images) == batch->size * 6);
     bool right = true;
-    for (std::size_t i = 0; i < batch->images.size(); ++i)
-      right =
-          right && batch->images[i] == static_cast<std::uint8_t>(batch->labels[i / 6] +
-                                                                 static_cast<std::int32_t>(i % 6));
+    for (std::size_t i = 0; i < images.size(); ++i)
+      right = right && images[i] == static_cast<std::uint8_t>(in_batch[i / 6] +
+                                                              static_cast<std::int32_t>(i % 6));
     CHECK(right);
-    labels.insert(labels.end(), batch->labels.begin(), batch->labels.end());
+    labels.insert(labels.end(), in_batch.begin(), in_batch.end());
   }
   return labels;
 }
@@ -145,8 +146,10 @@ TEST_CASE("a batch stays as it is until the next call") {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   } while (before != dataset.reads);
   CHECK(before < 100);
-  CHECK(held->labels == std::vector<std::int32_t>{0});
-  CHECK(held->images == std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5});
+  CHECK(held->values<std::int32_t>("label")[0] == 0);
+  const auto images = held->values<std::uint8_t>("image");
+  CHECK(std::vector<std::uint8_t>(images.begin(), images.end()) ==
+        std::vector<std::uint8_t>{0, 1, 2, 3, 4, 5});
   CHECK(drain(loader, 1) == range(1, 100));
 }
 
@@ -166,8 +169,8 @@ TEST_CASE("a batch costs no allocation") {
 TEST_CASE("what goes wrong in the thread comes out of next, after the batches before it") {
   const Counting dataset(100, 25);
   Loader loader(dataset, {.batch = 10});
-  CHECK(loader.next()->labels.front() == 0);
-  CHECK(loader.next()->labels.front() == 10);
+  for (const std::int32_t first : {0, 10})
+    CHECK(loader.next()->values<std::int32_t>("label")[0] == first);
   CHECK_THROWS_WITH_AS(loader.next(), "[sample] cannot be read", Error);
   CHECK_THROWS_WITH_AS(loader.next(), "[sample] cannot be read", Error);
 }
@@ -205,7 +208,7 @@ TEST_CASE("batches that the machine has no memory for are refused before any is 
   const Counting dataset(size);
   const std::string error = error_of([&] { const Loader loader(dataset, {.batch = size}); });
   CHECK(
-      error.starts_with("[loader] 4 batches of 1125899906842624 images of 6 bytes are 25165824.0 "
+      error.starts_with("[loader] 4 batches of 1125899906842624 samples of 10 bytes are 41943040.0 "
                         "GiB, the machine has "));
 }
 

@@ -25,13 +25,13 @@ struct Pets {
     write_file(path(name), png(side, side + 1, 1, 8,
                                Bytes(static_cast<std::size_t>(side * (side + 1)), shade)));
   }
-  std::unique_ptr<Dataset> load(Split split) const {
+  std::unique_ptr<ImageDataset> load(Split split) const {
     return load_dataset("folder:" + folder.path().string(), split, options);
   }
 };
 
 /// The files of a part, without folders, with their labels; pixels are the shade of `shades`.
-std::map<std::string, std::int32_t> files_of(const Dataset& dataset) {
+std::map<std::string, std::int32_t> files_of(const ImageDataset& dataset) {
   std::map<std::string, std::int32_t> files;
   Bytes pixels(static_cast<std::size_t>(dataset.image_bytes()));
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
@@ -92,7 +92,8 @@ TEST_CASE("parts are known by other names, in any case of their letters") {
   constexpr const char* names[][2] = {{"Train", "Val"},           {"train", "valid"},
                                       {"TRAIN", "Validation"},    {"training", "test"},
                                       {"Training", "validation"}, {"train", "TESTING"}};
-  for (const auto& [train, test] : names) {
+  for (const auto& pair : names) {
+    const std::string train = pair[0], test = pair[1];
     CAPTURE(train);
     CAPTURE(test);
     Pets pets;
@@ -259,7 +260,8 @@ TEST_CASE("the loader reads pictures by several threads, in order") {
   while (const Batch* batch = loader.next())
     for (std::int64_t i = 0; i < batch->size; ++i) {
       const std::string name = std::filesystem::path(train->file_of(order[at++])).stem().string();
-      CHECK(batch->images[static_cast<std::size_t>(i * 36)] == std::stoi(name));
+      CHECK(batch->values<std::uint8_t>("image")[static_cast<std::size_t>(i * 36)] ==
+            std::stoi(name));
     }
   CHECK(at == 20);
 }

@@ -37,8 +37,10 @@ TEST_CASE("pictures become smaller and larger") {
   const std::int64_t sizes[][4] = {{7, 5, 3, 4}, {5, 9, 13, 2}, {1, 1, 3, 2},    {6, 6, 6, 3},
                                    {4, 7, 1, 1}, {3, 4, 4, 3},  {30, 41, 11, 17}};
   Philox random(3, "resize");
-  for (const auto& [from_height, from_width, height, width] : sizes)
+  for (const auto& size : sizes)
     for (std::int64_t channels = 1; channels <= 4; ++channels) {
+      const std::int64_t from_height = size[0], from_width = size[1], height = size[2],
+                         width = size[3];
       CAPTURE(from_height);
       CAPTURE(channels);
       data::Decoded picture{from_height, from_width, channels, {}};

@@ -129,7 +129,7 @@ TEST_CASE("hashes are of every byte and of the length, equal everywhere") {
 
 namespace {
 
-class Made : public Dataset {
+class Made : public ImageDataset {
  public:
   explicit Made(DataContents contents) : contents_(std::move(contents)) {}
   std::int64_t size() const override { return std::ssize(contents_.labels); }

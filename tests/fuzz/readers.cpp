@@ -124,7 +124,7 @@ void read_net(const std::string& path) {
 }
 
 void read_classifier(const std::string& path) {
-  const Model model = onnx_model(path, {8, 8, 3, {}});
+  const ImageModel model = onnx_model(path, {8, 8, 3, {}});
   Graph graph;
   const Var x = graph.input(
       "x", {DType::f32, {1, model.input.height, model.input.width, model.input.channels}});

@@ -25,25 +25,23 @@ std::vector<T> numbers(const TensorFile& file, const std::string& name) {
   return result;
 }
 
-std::vector<Batch> make_batches(const Dataset& data, const TensorFile& file) {
+std::vector<Batch> make_batches(const ImageDataset& data, const TensorFile& file) {
   const auto size = static_cast<std::size_t>(file.tensors.at("batches").spec.dim(1));
-  const auto image = static_cast<std::size_t>(data.image_bytes());
+  const auto bytes = static_cast<std::size_t>(data.image_bytes());
+  const auto indices = numbers<std::int32_t>(file, "batches");
+  std::vector<std::uint8_t> images(size * bytes);
+  std::vector<std::int32_t> labels(size);
   std::vector<Batch> batches;
-  std::size_t place = 0;
-  for (std::int32_t index : numbers<std::int32_t>(file, "batches")) {
-    if (place % size == 0)
-      batches.push_back({static_cast<std::int64_t>(size), std::vector<std::uint8_t>(size * image),
-                         std::vector<std::int32_t>(size)});
-    Batch& batch = batches.back();
-    batch.labels[place % size] =
-        data.read(index, std::span(batch.images).subspan(place % size * image, image));
-    ++place;
+  for (std::size_t first = 0; first < indices.size(); first += size) {
+    for (std::size_t i = 0; i < size; ++i)
+      labels[i] = data.read(indices[first + i], std::span(images).subspan(i * bytes, bytes));
+    batches.push_back(image_batch({data.height(), data.width(), data.channels()}, images, labels));
   }
   return batches;
 }
 
 /// The generator of initial weights was written a second time in Python.
-void check_initial_weights(const Network& network, const TensorFile& file) {
+void check_initial_weights(const ImageClassifier& network, const TensorFile& file) {
   for (const auto& entry : network.params().entries()) {
     const std::string& name = entry.first;
     const auto found = network.params().read_floats(name), expected = numbers<float>(file, name);
@@ -52,9 +50,9 @@ void check_initial_weights(const Network& network, const TensorFile& file) {
   }
 }
 
-void follow(Device& device, const Dataset& data, const TensorFile& file) {
+void follow(Device& device, const ImageDataset& data, const TensorFile& file) {
   const auto expected = numbers<float>(file, "losses");
-  Network network(
+  ImageClassifier network(
       device,
       make_model("tutorial", {data.height(), data.width(), data.channels(), {}}, data.classes()),
       std::stoull(file.metadata.at("seed")));

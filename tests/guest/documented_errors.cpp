@@ -7,6 +7,7 @@
 #include "tessera/checkpoint.h"
 #include "tessera/data.h"
 #include "tessera/layers.h"
+#include "tessera/safetensors.h"
 #include "tessera/schedule.h"
 #include "tessera/tuner.h"
 #include "tessera/tuning.h"
@@ -20,7 +21,7 @@ namespace tessera {
 namespace {
 
 /// Black images whose labels are given.
-class Labelled : public Dataset {
+class Labelled : public ImageDataset {
  public:
   explicit Labelled(std::vector<std::int32_t> labels) : labels_(std::move(labels)) {}
   std::int64_t size() const override { return std::ssize(labels_); }
@@ -38,7 +39,7 @@ class Labelled : public Dataset {
   std::vector<std::string> classes_ = {"a", "b", "c"};
 };
 
-Model model_of(const Dataset& data) {
+ImageModel model_of(const ImageDataset& data) {
   return {"net", {2, 2, 1, {}}, data.classes(), [](Var x) {
             return layers::dense(flatten(x), "fc", 3);
           }};
@@ -55,7 +56,7 @@ std::string impossible(const tests::TemporaryFolder& folder) {
 TEST_CASE("an evaluation refuses labels that have no class") {
   const Labelled right({0, 2, 1});
   for (const auto& device : open_usable_devices()) {
-    Network network(*device, model_of(right));
+    ImageClassifier network(*device, model_of(right));
     CHECK(network.evaluate(right, 2).images == 3);
     CHECK(refusal([&] {
             network.evaluate(Labelled({0, 1, 3}), 2);
@@ -69,16 +70,16 @@ TEST_CASE("an evaluation refuses labels that have no class") {
 TEST_CASE("a network refuses what does not fit its model") {
   const Labelled data({0});
   const auto device = open_device("cpu");
-  Network network(*device, model_of(data));
+  ImageClassifier network(*device, model_of(data));
   const std::vector<std::uint8_t> pixels(4);
   CHECK(network.predict(pixels, 1).size() == 3);
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();
   for (const std::int64_t count : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{2}})
     CHECK(refusal([&] { network.predict(pixels, count); }).starts_with("[predict] found 4 bytes"));
   CHECK(refusal([&] { network.predict(pixels, most); }).find("63 bits") != std::string::npos);
-  Model other = model_of(data);
+  ImageModel other = model_of(data);
   other.classes.pop_back();
-  CHECK_FALSE(refusal([&] { Network(*device, other); }).empty());
+  CHECK_FALSE(refusal([&] { ImageClassifier(*device, other); }).empty());
   CHECK(refusal([&] {
           network.params().add_state("fc.weight", {DType::f32, {1}}, {});
         }) == "[params] there is a 'fc.weight' already");
@@ -96,6 +97,27 @@ TEST_CASE("lines that are none of the tuner's are refused") {
     INFO(line);
     CHECK_FALSE(refusal([&] { tuning_job_of(line); }).empty());
     CHECK_FALSE(refusal([&] { tuning_report_of(line); }).empty());
+  }
+}
+
+TEST_CASE("errors have types that a program can catch") {
+  for (const auto& device : open_usable_devices()) {
+    CAPTURE(device->info().id);
+    CHECK_THROWS_AS(device->allocate(std::size_t{1} << 50), OutOfMemory);
+    Graph graph;
+    const Var x = graph.input("x", {DType::f32, {std::int64_t{1} << 48}});
+    graph.set_output("y", relu(x));
+    Params params(*device);
+    CHECK_THROWS_AS(device->compile(Plan(graph, device->plan_options()), params), OutOfMemory);
+  }
+  const tests::TemporaryFolder folder;
+  const std::string file = folder / "file";
+  CHECK_THROWS_AS(read_safetensors(file), InvalidFile);  // there is none
+  for (const char* content : {"", "x", "12345678{}"}) {
+    std::ofstream(file) << content;
+    CHECK_THROWS_AS(read_safetensors(file), InvalidFile);
+    CHECK_THROWS_AS(read_checkpoint(file), InvalidFile);
+    CHECK_THROWS_AS(load_dataset("csv:" + file, Split::train, DatasetOptions()), InvalidFile);
   }
 }
 

@@ -38,7 +38,7 @@ struct Decimal : std::numpunct<char> {
   std::string do_grouping() const override { return "\3"; }
 };
 
-Model small_net() {
+ImageModel small_net() {
   return {"small", {4, 4, 1, {.mean = {0.485}, .deviation = {0.229}}}, {"a", "b"}, [](Var x) {
             return layers::dense(flatten(x), "fc", 2);
           }};
@@ -46,7 +46,7 @@ Model small_net() {
 
 std::string written_checkpoint(const std::string& folder) {
   const auto device = open_device("cpu");
-  Network network(*device, small_net());
+  ImageClassifier network(*device, small_net());
   TrainingState training{.data = "d", .batch = 1234, .step = 1234567};
   training.options = with_defaults({.lr = 0.125, .weight_decay = 0.0005});
   save_checkpoint(folder + "/net.safetensors", network, training);
@@ -117,9 +117,9 @@ std::map<std::string, std::string> all_texts(const std::vector<std::unique_ptr<D
 
 void compare(const std::map<std::string, std::string>& found,
              const std::map<std::string, std::string>& expected) {
-  for (const auto& [name, text] : expected) {
-    INFO(name);
-    CHECK(found.at(name) == text);
+  for (const auto& entry : expected) {
+    INFO(entry.first);
+    CHECK(found.at(entry.first) == entry.second);
   }
 }
 

@@ -83,6 +83,23 @@ cmake/custom_op "$source/examples/custom_op.cl" | tee out
 grep -q '^gradient on .*: error [0-9.]*e-' out && grep -q '^accuracy on .*: 9[0-9]' out ||
   fail "gradients that are right, and a network that learns"
 
+for device in cpu auto; do
+  for example in regression segmentation two_inputs; do
+    echo "$example on $device:"
+    TESSERA_DEVICE=$device cmake/$example | tee $example.out
+    grep -q '^gradients: error [0-9.]*e-' $example.out || fail "gradients that are right"
+  done
+  python3 - <<'PYTHON'
+import re
+def last(example, pattern):
+    with open(example + ".out") as file: return float(re.findall(pattern, file.read())[-1])
+assert last("regression", r"root mean square error ([\d.]+)") < 0.03
+assert last("segmentation", r"([\d.]+) % of the pixels") > 97
+assert last("two_inputs", r"color loss ([\d.]+)") < 0.05
+assert last("two_inputs", r"radius off by ([\d.]+)") < 0.4
+PYTHON
+done
+
 if [ -x cmake/opencl_interop ] && "$prefix/bin/tessera" devices | grep -q '^opencl:0:0'; then
   echo "opencl_interop:"
   cmake/opencl_interop | tee out

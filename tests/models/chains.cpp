@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t images = 4;
 
 /// The loss and the gradients of all parameters.
-Graph step_graph(const Model& model, bool joined) {
+Graph step_graph(const ImageModel& model, bool joined) {
   Graph graph(Mode::training);
   const Var loss = append_classifier(graph, model, images).loss;
   fuse(graph);
@@ -39,7 +39,7 @@ Graph step_graph(const Model& model, bool joined) {
   return graph;
 }
 
-Results run(Device& device, const Model& model, const Graph& graph) {
+Results run(Device& device, const ImageModel& model, const Graph& graph) {
   const Plan plan(graph, device.plan_options());
   Params params(device);
   params.add(graph, 1);
@@ -71,7 +71,7 @@ double largest_gradient(const Results& results) {
 }
 
 void check(const char* name, std::int64_t side) {
-  const Model model = make_model(name, {side, side, 3, {}}, {"a", "b", "c"});
+  const ImageModel model = make_model(name, {side, side, 3, {}}, {"a", "b", "c"});
   const Graph apart = step_graph(model, false), joined = step_graph(model, true);
   CHECK(joined.nodes().size() < apart.nodes().size());
   for (const auto& device : open_usable_devices()) {

@@ -33,7 +33,7 @@ void append(const ModelInfo& model, std::int64_t side) {
   const std::int64_t channels = side < 32 ? 1 : 3;
   Graph graph;
   if (model.classifier) {
-    const Model made = make_model(model.name, {side, side, channels, {}}, {"a", "b", "c"});
+    const ImageModel made = make_model(model.name, {side, side, channels, {}}, {"a", "b", "c"});
     append_classifier(graph, made, 2);  // checks the logits
   } else {
     const Var y = append_model(model.name, image(graph, side, side + 1, channels), 4);

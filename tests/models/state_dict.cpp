@@ -8,6 +8,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "tessera/classifier.h"
 #include "tessera/layers.h"
 #include "tests/data/temporary_folder.h"
 #include "tests/refusal.h"
@@ -137,13 +138,13 @@ TEST_CASE("a state dict comes back as it was loaded") {
 
 TEST_CASE("a network exports and takes its own state dict") {
   const auto device = open_device("cpu");
-  Model model;
+  ImageModel model;
   model.input.height = 8;
   model.input.width = 9;
   model.input.channels = 3;
   model.classes = {"a", "b"};
   model.build = net;
-  Network one(*device, model, 1), other(*device, model, 2);
+  ImageClassifier one(*device, model, 1), other(*device, model, 2);
   REQUIRE(one.params().read("fc.weight") != other.params().read("fc.weight"));
   load_state_dict(state_dict(one), other);
   CHECK(one.params().read("fc.weight") == other.params().read("fc.weight"));

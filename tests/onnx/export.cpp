@@ -259,9 +259,9 @@ TEST_CASE("a network's images and classes are in the file") {
   const Path path;
   const auto device = open_device("cpu");
   const ImageInput input = {28, 28, 1, {.padding = 2, .mean = {0.25}, .deviation = {0.5}}};
-  Network network(*device, make_model("lenet5", input, {"cat", "a dog"}), 1);
+  ImageClassifier network(*device, make_model("lenet5", input, {"cat", "a dog"}), 1);
   write_onnx(path.name, network);
-  Network again(*device, onnx_model(path.name));
+  ImageClassifier again(*device, onnx_model(path.name));
   CHECK(again.model().classes == network.model().classes);
   CHECK(again.model().input.height == 28);
   CHECK(again.model().input.options.padding == 2);

@@ -123,7 +123,7 @@ TEST_CASE("an imported net computes what ONNX says") {
 
 TEST_CASE("an imported net is a classifier whose images are channels last") {
   const Folder folder;
-  const Model model = onnx_model(folder.write("net.onnx", bytes_of(net)));
+  const ImageModel model = onnx_model(folder.write("net.onnx", bytes_of(net)));
   CHECK(model.input.height == 3);
   CHECK(model.input.width == 2);
   CHECK(model.input.channels == 2);

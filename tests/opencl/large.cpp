@@ -43,8 +43,8 @@ TEST_CASE("each op counts its tensors, or says which one it cannot count") {
   for (const std::string& id : usable_ids())
     for (const bool as_gpu : {false, true}) {
       const auto opened = as_gpu ? open_as_gpu(id) : open_opencl(id);
-      std::vector<std::unique_ptr<Device>> devices;
-      devices.push_back(open_counting_to(*opened, 100));
+      std::vector<CheckedDevice> devices;
+      devices.push_back({"counts to 100", open_counting_to(*opened, 100)});
       for (const auto& list : {
 #define TESSERA_OP_FAMILY(family) cases::family##_cases(),
 #include "op_families.inc"
@@ -52,8 +52,9 @@ TEST_CASE("each op counts its tensors, or says which one it cannot count") {
            })
         for (const cases::Case& c : list) {
           if (c.bench_only || c.flops + cases::bytes_moved(c) > 2e5) continue;
-          ++(takes(c, *devices[0]) ? taken : refused);
-          if (takes(c, *devices[0])) check_cases({c}, devices);
+          const bool is_taken = takes(c, *devices[0].device);
+          ++(is_taken ? taken : refused);
+          if (is_taken) check_cases({c}, devices);
         }
     }
   MESSAGE(taken, " cases taken, ", refused, " refused");

@@ -210,6 +210,8 @@ TEST_CASE("a failed build names file, line, macros and device") {
     CAPTURE(message);
     CHECK(message.starts_with(fmt::format("[record.cl:{}] ", lines + 1)));
     CHECK(message.find("-D V=8") != message.npos);
+    ProgramCache cache(device->context(), device->cl_device(), DiskCache(""));
+    CHECK_THROWS_AS(cache.kernel("record.cl", Defines().set("V", 8), "record"), BuildFailure);
     CHECK(message.find("undeclared") != message.npos);
     CHECK(message.find(device->cl_device().getInfo<CL_DEVICE_NAME>()) != message.npos);
     // A warning before it is not the place.

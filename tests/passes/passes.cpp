@@ -73,10 +73,10 @@ TEST_CASE("sums of two products by name, with and without passes") {
   const auto devices = open_usable_devices();
   const std::map<const char*, Net (*)(Graph&)> nets = {
       {"LoRA", lora}, {"CBAM", cbam}, {"two heads", two_heads}, {"Gemm of Gemm", gemm_of_gemm}};
-  for (const auto& [name, build] : nets)
+  for (const auto& net : nets)
     for (const Mode mode : {Mode::inference, Mode::training}) {
-      INFO(name);
-      check_passes(devices, build, mode, 1);
+      INFO(net.first);
+      check_passes(devices, net.second, mode, 1);
     }
 }
 

@@ -153,7 +153,9 @@ double largest_of(const std::vector<float>& numbers) {
 void compare(const std::map<std::string, std::vector<float>>& found,
              const std::map<std::string, std::vector<float>>& expected) {
   REQUIRE(found.size() == expected.size());
-  for (const auto& [name, numbers] : expected) {
+  for (const auto& entry : expected) {
+    const std::string& name = entry.first;
+    const std::vector<float>& numbers = entry.second;
     const std::vector<float>& others = found.at(name);
     REQUIRE(others.size() == numbers.size());
     // What is nothing but rounding errors has no size of its own.

@@ -24,7 +24,7 @@ std::vector<Transform> transforms(const Augmentation& augmentation, const Augmen
   return result;
 }
 
-Model model_with_dropout(const Dataset& data) {
+ImageModel model_with_dropout(const ImageDataset& data) {
   const auto build = [](Var x) {
     x = max_pool2d(relu(layers::conv2d(x, "conv", 3, 5)));
     return layers::dense(layers::dropout(flatten(x), "dropout"), "fc", 4);
@@ -225,14 +225,14 @@ TEST_CASE("the parts of a batch have masks of their own") {
     return layers::dense(layers::dropout(slice(flatten(x), 1, 0, 1), "dropout"), "fc", 4);
   };
   const auto device = open_device("cpu");
-  Model model = model_with_dropout(SyntheticImages(1, 2));
+  ImageModel model = model_with_dropout(SyntheticImages(1, 2));
   model.input.options.padding = 0;
   model.build = build;
-  Network network(*device, model, 3);
+  ImageClassifier network(*device, model, 3);
   Trainer trainer(network, {.lr = 0.0, .accumulate = 2});
   std::set<float> losses;
   for (int step = 0; step < 40; ++step) {
-    trainer.step({2, std::vector<std::uint8_t>(8, 255), {0, 0}});
+    trainer.step(image_batch({2, 2, 1}, std::vector<std::uint8_t>(8, 255), {{0, 0}}));
     losses.insert(static_cast<float>(trainer.take_losses().mean()));
   }
   CHECK(losses.size() == 3);
@@ -247,7 +247,7 @@ TEST_CASE("a run with augmentation and dropout goes on from a checkpoint bit for
       CAPTURE(parts);
       TrainerOptions options = augmented(all);
       options.accumulate = parts;
-      Network whole(*device, model_with_dropout(data), 1),
+      ImageClassifier whole(*device, model_with_dropout(data), 1),
           first(*device, model_with_dropout(data), 1),
           second(*device, model_with_dropout(data), 99);
       Trainer whole_trainer(whole, options), trainer(first, options);
@@ -266,7 +266,7 @@ TEST_CASE("a run with augmentation and dropout goes on from a checkpoint bit for
 TEST_CASE("augmented trainings are the same on every device, and others with another seed") {
   const SyntheticImages data(45, 12);
   const auto losses = [&](Device& device, const TrainerOptions& options) {
-    Network network(device, model_with_dropout(data), 1);
+    ImageClassifier network(device, model_with_dropout(data), 1);
     Trainer trainer(network, options);
     std::vector<double> result;
     for (std::int64_t step = 0; step < 12; ++step) {

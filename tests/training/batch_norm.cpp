@@ -14,7 +14,7 @@
 namespace tessera {
 namespace {
 
-Model model_for(const Dataset& data) {
+ImageModel model_for(const ImageDataset& data) {
   const auto build = [](Var x) {
     x = max_pool2d(relu(layers::batch_norm2d(layers::conv2d(x, "conv", 3, 5), "bn")));
     return layers::dense(flatten(x), "fc", 4);
@@ -31,7 +31,7 @@ TEST_CASE("running statistics are learnt, saved, restored and used in evaluation
                                .string();
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
-    Network network(*device, model_for(data), 1);
+    ImageClassifier network(*device, model_for(data), 1);
     CHECK(network.params().read_floats("bn.running_var") == std::vector<float>(3, 1.0f));
     CHECK(network.params().read_floats("bn.running_mean") == std::vector<float>(3, 0.0f));
     CHECK(network.params().read_floats("bn.weight") == std::vector<float>(3, 1.0f));
@@ -41,14 +41,14 @@ TEST_CASE("running statistics are learnt, saved, restored and used in evaluation
     for (int i = 0; i < 60; ++i) trainer.step(batch);
     const std::vector<float> mean = network.params().read_floats("bn.running_mean");
     CHECK(mean != std::vector<float>(3, 0.0f));
-    const Evaluation expected = network.evaluate(data, 32);
+    const ClassifierEvaluation expected = network.evaluate(data, 32);
     CHECK(expected.accuracy > 0.9);
-    // Evaluation changes nothing, and looks at each image on its own.
+    // ClassifierEvaluation changes nothing, and looks at each image on its own.
     CHECK(network.evaluate(data, 5).loss == doctest::Approx(expected.loss).epsilon(1e-4));
     CHECK(network.params().read_floats("bn.running_mean") == mean);
 
     save_checkpoint(path, network);
-    Network other(*device, model_for(data), 2);
+    ImageClassifier other(*device, model_for(data), 2);
     restore(read_checkpoint(path), other);
     std::filesystem::remove(path);
     CHECK(other.params().read_floats("bn.running_mean") == mean);

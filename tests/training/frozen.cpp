@@ -12,7 +12,7 @@ namespace tessera {
 namespace {
 
 /// The loss does not depend on "limit".
-Model model_for(const Dataset& data) {
+ImageModel model_for(const ImageDataset& data) {
   const auto build = [](Var x) {
     const Var y = layers::batch_norm2d(layers::conv2d(x, "conv", 3, 5, {.bias = false}), "bn");
     const Var limit = x.graph().parameter("limit", {3}, init::constant(0.1));
@@ -27,8 +27,8 @@ struct Run {
   double first_loss, evaluated;  ///< before the first step
 };
 
-Run run(Device& device, const Dataset& data, TrainerOptions options) {
-  Network network(device, model_for(data), 1);
+Run run(Device& device, const ImageDataset& data, TrainerOptions options) {
+  ImageClassifier network(device, model_for(data), 1);
   const std::vector<float> means = {0.1f, -0.2f, 0.3f};
   network.params().write("bn.running_mean", std::as_bytes(std::span(means)));
   Run result{{}, 0, network.evaluate(data, 32).loss};
@@ -69,12 +69,12 @@ TEST_CASE("frozen parameters keep their values, and frozen norms their statistic
 
 TEST_CASE("what a training does with each parameter is listed") {
   const SyntheticImages data(32, 12);
-  const ParameterUse use = parameter_use(model_for(data), {.freeze = {"conv.*"}});
+  const ParameterUse use = parameter_use(image_task(model_for(data)), {.freeze = {"conv.*"}});
   CHECK(use.trained == Names{"bn.weight", "bn.bias", "fc.weight", "fc.bias"});
   CHECK(use.frozen == Names{"conv.weight"});
   CHECK(use.unreached == Names{"limit"});
   CHECK(refusal([&] {
-          parameter_use(model_for(data), {.train_only = {"fd.*"}});
+          parameter_use(image_task(model_for(data)), {.train_only = {"fd.*"}});
         }).starts_with("[train_only] no parameter is called 'fd.*'; near are: fc.weight"));
 }
 

@@ -34,7 +34,7 @@ double growth(int times, const std::function<void()>& call) {
 
 const SyntheticImages images(45, 12);
 
-Model small_model() {
+ImageModel small_model() {
   return {"made up", {12, 12, 1, {}}, images.classes(), [](Var x) {
             x = layers::batch_norm2d(layers::conv2d(x, "conv", 6, 3), "bn");
             return layers::dense(flatten(max_pool2d(relu(x))), "fc", 4);
@@ -43,7 +43,7 @@ Model small_model() {
 
 /// A network of its own, trained and asked.
 void use(Device& device) {
-  Network network(device, small_model());
+  ImageClassifier network(device, small_model());
   Trainer trainer(network);
   train_steps(trainer, images, 0, 1);
   const auto values = weights(network);
@@ -54,7 +54,7 @@ void use(Device& device) {
 TEST_CASE("1000 steps leave no memory behind") {
   for (const auto& device : open_usable_devices()) {
     INFO("device: ", device->info().id);
-    Network network(*device, small_model());
+    ImageClassifier network(*device, small_model());
     Trainer trainer(network);
     std::int64_t step = 0;
     CHECK(growth(1000, [&] {

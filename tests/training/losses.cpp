@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t classes = 4, pixels = 9, images = 7;
 
 /// Logits are the pixels times a matrix, plus a bias.
-Model linear(const Dataset& data, Loss loss) {
+ImageModel linear(const ImageDataset& data, Loss loss) {
   return {"linear",
           {data.height(), data.width(), data.channels(), {}},
           data.classes(),
@@ -49,7 +49,8 @@ struct Oracle {
       for (std::size_t k = 0; k < classes; ++k) {
         double sum = b[k];
         for (std::size_t p = 0; p < pixels; ++p)
-          sum += batch.images[n * pixels + p] / 255.0 * static_cast<double>(w[k * pixels + p]);
+          sum += batch.values<std::uint8_t>("image")[n * pixels + p] / 255.0 *
+                 static_cast<double>(w[k * pixels + p]);
         z.push_back(sum);
       }
     return z;
@@ -69,7 +70,7 @@ struct Oracle {
     const Doubles p = probabilities(loss, logits(w, b));
     double sum = 0, divisor = 0;
     for (std::size_t n = 0; n < images; ++n) {
-      const auto label = static_cast<std::size_t>(batch.labels[n]);
+      const auto label = static_cast<std::size_t>(batch.values<std::int32_t>("label")[n]);
       divisor += options.class_weights.empty() ? 1 : options.class_weights[label];
       for (std::size_t k = 0; k < classes; ++k) {
         const double e = options.label_smoothing, y = (k == label ? 1 - e : 0) + e / classes;
@@ -94,12 +95,12 @@ struct Oracle {
   }
 };
 
-Batch first_batch(const Dataset& data) {
+Batch first_batch(const ImageDataset& data) {
   Loader loader(data, {.batch = images});
   return *loader.next();
 }
 
-Doubles bias_of(const Network& network) {
+Doubles bias_of(const ImageClassifier& network) {
   const auto b = network.params().read_floats("fc.bias");
   return {b.begin(), b.end()};
 }
@@ -121,14 +122,14 @@ TEST_CASE("losses and their gradients are those of the formulas") {
       CAPTURE(device->info().id);
       CAPTURE(to_string(oracle.loss));
       CAPTURE(oracle.options.label_smoothing);
-      Network network(*device, linear(data, oracle.loss), 3);
+      ImageClassifier network(*device, linear(data, oracle.loss), 3);
       const auto w = network.params().read_floats("fc.weight");
       const Doubles b = bias_of(network);
       Trainer trainer(network, bent(oracle.options, 1));
       // What is tested is neither smoothed nor weighted.
       const Oracle plain = {oracle.batch, oracle.loss};
       CHECK(network.evaluate(data).loss == doctest::Approx(plain(w, b)).epsilon(1e-5));
-      const auto found = network.predict(oracle.batch.images, images);
+      const auto found = network.predict(oracle.batch.values<std::uint8_t>("image"), images);
       const Doubles expected = Oracle::probabilities(oracle.loss, oracle.logits(w, b));
       for (std::size_t i = 0; i < found.size(); ++i)
         CHECK(found[i] == doctest::Approx(expected[i]).epsilon(1e-5));
@@ -145,9 +146,9 @@ TEST_CASE("mixed labels are targets of binary cross-entropy too") {
   const SyntheticImages data(45);
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
-    Model model = make_model("tutorial", {28, 28, 1, {}}, data.classes());
+    ImageModel model = make_model("tutorial", {28, 28, 1, {}}, data.classes());
     model.loss = Loss::bce;
-    Network network(*device, model, 1);
+    ImageClassifier network(*device, model, 1);
     Trainer trainer(network, {.lr = 0.1, .augment = {.mixup = 0.2}});
     train_steps(trainer, data, 0, 150);
     CHECK(network.evaluate(data).accuracy > 0.9);
@@ -158,17 +159,17 @@ TEST_CASE("a checkpoint keeps the loss and what bends it") {
   const SyntheticImages data(45);
   const TemporaryFile file;
   const auto device = open_device("cpu");
-  Model model = make_model("tutorial", {28, 28, 1, {}}, data.classes());
+  ImageModel model = make_model("tutorial", {28, 28, 1, {}}, data.classes());
   model.loss = Loss::bce;
-  Network network(*device, model, 1);
+  ImageClassifier network(*device, model, 1);
   const TrainerOptions options = {.loss = {.label_smoothing = 0.1}};
   save_checkpoint(file.path(), network, {.data = "made-up", .options = options});
   const Checkpoint checkpoint = read_checkpoint(file.path());
   CHECK(checkpoint.training.options.loss == options.loss);
   CHECK(load_network(*device, checkpoint)->model().loss == Loss::bce);
   const Batch seven = first_batch(data);
-  CHECK(load_network(*device, checkpoint)->predict(seven.images, images) ==
-        network.predict(seven.images, images));
+  CHECK(load_network(*device, checkpoint)->predict(seven.values<std::uint8_t>("image"), images) ==
+        network.predict(seven.values<std::uint8_t>("image"), images));
 }
 
 TEST_CASE("losses that make no sense are refused") {
@@ -176,7 +177,7 @@ TEST_CASE("losses that make no sense are refused") {
   const auto device = open_device("cpu");
   const auto refused = [&](Loss loss, const LossOptions& options) {
     return refusal([&] {
-      Network network(*device, linear(data, loss));
+      ImageClassifier network(*device, linear(data, loss));
       Trainer trainer(network, bent(options, 0.01));
       trainer.step(first_batch(data));
     });

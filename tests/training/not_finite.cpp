@@ -28,11 +28,11 @@ Var roots(Var x) {
   return add(y, sqrt(mul(y, y.graph().constant({1}, 0)), "root"));
 }
 
-Model model_for(const Dataset& data, Var (*build)(Var)) {
+ImageModel model_for(const ImageDataset& data, Var (*build)(Var)) {
   return {"made up", {data.height(), data.width(), data.channels(), {}}, data.classes(), build};
 }
 
-Batch batch_of(const Dataset& data, std::int64_t first) {
+Batch batch_of(const ImageDataset& data, std::int64_t first) {
   Loader loader(data, {.batch = 5, .first_batch = first});
   return *loader.next();
 }
@@ -42,7 +42,7 @@ void run_steps(Trainer& trainer, const std::vector<const Batch*>& steps) {
 }
 
 /// Of weights and states, but for the number of steps.
-Bytes trained(const Network& network) {
+Bytes trained(const ImageClassifier& network) {
   Bytes all = weights(network);
   all.erase("step");
   return all;
@@ -61,14 +61,14 @@ TEST_CASE("a step that is not finite is skipped, and leaves weights and states a
   const SyntheticImages data(20, 12);
   const Batch first = batch_of(data, 0), second = batch_of(data, 1);
   Batch dark = first;
-  std::fill_n(dark.images.begin(), 2 * 12 * 12, std::uint8_t{0});
+  std::fill_n(dark.values<std::uint8_t>("image").begin(), 2 * 12 * 12, std::uint8_t{0});
   for (const auto& device : open_usable_devices())
     for (TrainerOptions options : kinds) {
       CAPTURE(device->info().id);
       CAPTURE(to_string(options.optimizer));
       options.on_nan = OnNan::skip;
-      Network network(*device, model_for(data, logarithms), 1);
-      Network plain(*device, model_for(data, logarithms), 1);
+      ImageClassifier network(*device, model_for(data, logarithms), 1);
+      ImageClassifier plain(*device, model_for(data, logarithms), 1);
       Trainer trainer(network, options), plain_trainer(plain, options);
       run_steps(trainer, {&first, &dark, &second, &dark, &first});
       run_steps(plain_trainer, {&first, &second, &first});
@@ -92,13 +92,13 @@ TEST_CASE("a training that stops keeps what it had, and names the node") {
   const SyntheticImages data(20, 12);
   const Batch good = batch_of(data, 0);
   Batch dark = batch_of(data, 1);
-  std::fill_n(dark.images.begin() + 3 * 12 * 12, 12 * 12, std::uint8_t{0});
+  std::fill_n(dark.values<std::uint8_t>("image").begin() + 3 * 12 * 12, 12 * 12, std::uint8_t{0});
   for (const auto& device : open_usable_devices())
     for (const TrainerOptions& options : kinds) {
       CAPTURE(device->info().id);
       CAPTURE(to_string(options.optimizer));
-      Network network(*device, model_for(data, logarithms), 1);
-      Network plain(*device, model_for(data, logarithms), 1);
+      ImageClassifier network(*device, model_for(data, logarithms), 1);
+      ImageClassifier plain(*device, model_for(data, logarithms), 1);
       Trainer trainer(network, options), plain_trainer(plain, options);
       run_steps(trainer, {&good, &dark});
       plain_trainer.step(good);
@@ -133,7 +133,7 @@ TEST_CASE("gradients that are not finite count as much as a loss") {
   const Batch one = batch_of(data, 0);
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
-    Network network(*device, model_for(data, roots), 1);
+    ImageClassifier network(*device, model_for(data, roots), 1);
     const auto before = network.params().read("fc.weight");
     Trainer trainer(network);
     trainer.step(one);
@@ -142,7 +142,7 @@ TEST_CASE("gradients that are not finite count as much as a loss") {
     const std::string found = trainer.find_not_finite(one, 0);
     CHECK_MESSAGE(found.starts_with("node 'add_10 and 2 before' (chain, "), found);
 
-    Network careless(*device, model_for(data, roots), 1);
+    ImageClassifier careless(*device, model_for(data, roots), 1);
     Trainer ignoring(careless, {.on_nan = OnNan::ignore});
     ignoring.step(one);
     CHECK(ignoring.take_losses().steps == 1);

@@ -22,7 +22,7 @@ struct SmallTraining {
 inline SmallTraining train_with_large_batches(Device& device) {
   constexpr std::int64_t images = 96;
   const SyntheticImages data(2 * images, 32);
-  Network network(device, make_model("resnet20", {32, 32, 1, {}}, data.classes()), 1);
+  ImageClassifier network(device, make_model("resnet20", {32, 32, 1, {}}, data.classes()), 1);
   Trainer trainer(network, {.lr = 0.05, .momentum = 0.9});
   const Plan plan(trainer.graphs(images).front(), device.plan_options());
   Loader loader(data, {.batch = images});

@@ -9,7 +9,7 @@
 
 namespace tessera {
 
-class SyntheticImages : public Dataset {
+class SyntheticImages : public ImageDataset {
  public:
   explicit SyntheticImages(std::int64_t size, std::int64_t side = 28)
       : size_(size), side_(side), classes_{"a", "b", "c", "d"} {}

@@ -18,7 +18,7 @@
 namespace tessera {
 namespace {
 
-Model model_for(const Dataset& data) {
+ImageModel model_for(const ImageDataset& data) {
   return make_model("tutorial", {data.height(), data.width(), data.channels(), {}}, data.classes());
 }
 
@@ -28,8 +28,8 @@ TEST_CASE("a training learns, and its losses are those of its steps") {
   const SyntheticImages data(45), test(60);
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
-    Network network(*device, model_for(data), 1);
-    const Evaluation before = network.evaluate(test, 13);
+    ImageClassifier network(*device, model_for(data), 1);
+    const ClassifierEvaluation before = network.evaluate(test, 13);
     CHECK(before.loss == doctest::Approx(std::log(4.0)).epsilon(0.1));
     Trainer trainer(network, {.lr = 0.05, .momentum = 0.9});
     train_steps(trainer, data, 0, 7);
@@ -38,7 +38,7 @@ TEST_CASE("a training learns, and its losses are those of its steps") {
     CHECK(early.mean() == doctest::Approx(std::log(4.0)).epsilon(0.2));
     train_steps(trainer, data, 7, 140);
     trainer.take_losses();
-    const Evaluation after = network.evaluate(test, 13);
+    const ClassifierEvaluation after = network.evaluate(test, 13);
     CHECK(after.accuracy > 0.9);
     CHECK(after.images == 60);
     CHECK(trainer.steps() == 140);
@@ -48,7 +48,7 @@ TEST_CASE("a training learns, and its losses are those of its steps") {
 TEST_CASE("more steps than the loss history holds lose no loss") {
   const SyntheticImages data(4);
   const auto device = open_device("cpu");
-  Network network(*device, model_for(data), 1);
+  ImageClassifier network(*device, model_for(data), 1);
   Trainer trainer(network, {.lr = 0.0, .momentum = 0.0});
   Batch one;
   {
@@ -68,12 +68,12 @@ TEST_CASE("N steps, a checkpoint and M steps equal N + M steps, bit for bit") {
   const TemporaryFile file;
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
-    Network whole(*device, model_for(data), 1);
+    ImageClassifier whole(*device, model_for(data), 1);
     Trainer whole_trainer(whole, {.lr = 0.05, .momentum = 0.9});
     train_steps(whole_trainer, data, 0, 23);
 
     {
-      Network first(*device, model_for(data), 1);
+      ImageClassifier first(*device, model_for(data), 1);
       Trainer trainer(first, {.lr = 0.05, .momentum = 0.9});
       train_steps(trainer, data, 0, 11);
       save_checkpoint(file.path(), first, {.data = "made-up", .step = 11});
@@ -81,7 +81,7 @@ TEST_CASE("N steps, a checkpoint and M steps equal N + M steps, bit for bit") {
     const Checkpoint checkpoint = read_checkpoint(file.path());
     CHECK(checkpoint.training.step == 11);
     for (const bool trainer_first : {true, false}) {
-      Network second(*device, model_for(data), 99);
+      ImageClassifier second(*device, model_for(data), 99);
       std::optional<Trainer> trainer;
       if (trainer_first) trainer.emplace(second, TrainerOptions{.lr = 0.05, .momentum = 0.9});
       restore(checkpoint, second);
@@ -95,7 +95,7 @@ TEST_CASE("N steps, a checkpoint and M steps equal N + M steps, bit for bit") {
       CHECK(weights(second) == weights(whole));
     }
 
-    Network other_seed(*device, model_for(data), 2);
+    ImageClassifier other_seed(*device, model_for(data), 2);
     CHECK(other_seed.params().read("conv1.weight") != whole.params().read("conv1.weight"));
   }
 }
@@ -113,7 +113,7 @@ TEST_CASE("every optimiser goes on from a checkpoint bit for bit") {
     for (const TrainerOptions& options : all) {
       CAPTURE(device->info().id);
       CAPTURE(to_string(options.optimizer));
-      Network whole(*device, model_for(data), 1), first(*device, model_for(data), 1),
+      ImageClassifier whole(*device, model_for(data), 1), first(*device, model_for(data), 1),
           second(*device, model_for(data), 99);
       Trainer whole_trainer(whole, options), trainer(first, options);
       train_steps(whole_trainer, data, 0, 9);
@@ -132,7 +132,7 @@ TEST_CASE("a batch in parts gives what the whole batch gives") {
   const SyntheticImages data(45);
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
-    Network whole(*device, model_for(data), 1), parts(*device, model_for(data), 1);
+    ImageClassifier whole(*device, model_for(data), 1), parts(*device, model_for(data), 1);
     // Batches of 7 and 3 images: parts of 3, 3 and 1, and of 1.
     Trainer whole_trainer(whole, {.lr = 0.05});
     Trainer trainer(parts, {.lr = 0.05, .accumulate = 3});
@@ -156,11 +156,11 @@ TEST_CASE("averages of the weights follow them and can be evaluated") {
   const SyntheticImages data(45);
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
-    Network network(*device, model_for(data), 1);
+    ImageClassifier network(*device, model_for(data), 1);
     CHECK_THROWS_WITH_AS(network.evaluate(data, 45, Weights::averaged),
                          doctest::Contains("conv1.weight.ema"), Error);
     Trainer trainer(network, {.lr = 0.5, .momentum = 0, .ema = 0.75});
-    const Evaluation before = network.evaluate(data);
+    const ClassifierEvaluation before = network.evaluate(data);
     CHECK(network.evaluate(data, 250, Weights::averaged).loss == before.loss);
     auto expected = network.params().read_floats("fc3.bias");
     for (int step = 0; step < 4; ++step) {
@@ -179,7 +179,7 @@ TEST_CASE("weights decay, biases do not unless asked to") {
   const SyntheticImages data(8);
   const auto device = open_device("cpu");
   const auto change = [&](const char* name, double decay, bool all) {
-    Network network(*device, model_for(data), 1);
+    ImageClassifier network(*device, model_for(data), 1);
     Trainer trainer(network, {.lr = 0.1, .weight_decay = decay, .decay_all = all});
     train_steps(trainer, data, 0, 1);
     return network.params().read_floats(name);
@@ -192,7 +192,7 @@ TEST_CASE("weights decay, biases do not unless asked to") {
 TEST_CASE("a schedule sets the rate of each step") {
   const SyntheticImages data(8);
   const auto device = open_device("cpu");
-  Network network(*device, model_for(data), 1);
+  ImageClassifier network(*device, model_for(data), 1);
   // Nothing is left of the learning rate after two steps.
   Trainer trainer(network, {.lr = 0.1, .schedule = {.kind = Schedule::polynomial, .steps = 2}});
   const auto start = weights(network);
@@ -207,7 +207,7 @@ TEST_CASE("a loss that is not finite names its step") {
   const SyntheticImages data(45);
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
-    Network network(*device, model_for(data), 1);
+    ImageClassifier network(*device, model_for(data), 1);
     Trainer trainer(network, {.lr = 0.01, .momentum = 0.9});
     train_steps(trainer, data, 0, 2);
     trainer.set_lr(1e30);
@@ -227,7 +227,7 @@ TEST_CASE("a checkpoint gives back the network, on the same and on another devic
   const SyntheticImages data(45);
   const TemporaryFile file;
   const auto device = open_device("cpu");
-  Network network(*device, model_for(data), 5);
+  ImageClassifier network(*device, model_for(data), 5);
   Trainer trainer(network);
   train_steps(trainer, data, 0, 9);
   const TrainingState state{"made-up", 3, batch, {.lr = 0.1, .momentum = 0.8}, 9, 1, 2, 4.5};
@@ -245,11 +245,11 @@ TEST_CASE("a checkpoint gives back the network, on the same and on another devic
   CHECK(checkpoint.training.epoch == 1);
   CHECK(checkpoint.training.batch_in_epoch == 2);
   CHECK(checkpoint.training.epoch_loss_sum == 4.5);
-  const Evaluation expected = network.evaluate(data);
+  const ClassifierEvaluation expected = network.evaluate(data);
   for (const auto& other : open_usable_devices()) {
     CAPTURE(other->info().id);
     const auto loaded = load_network(*other, checkpoint);
-    const Evaluation found = loaded->evaluate(data, 11);
+    const ClassifierEvaluation found = loaded->evaluate(data, 11);
     CHECK(found.loss == doctest::Approx(expected.loss).epsilon(1e-5));
     CHECK(found.accuracy == expected.accuracy);
   }
@@ -259,7 +259,7 @@ TEST_CASE("a checkpoint that does not fit is refused whole") {
   const SyntheticImages data(8);
   const auto device = open_device("cpu");
   const TemporaryFile file;
-  Network network(*device, model_for(data), 5);
+  ImageClassifier network(*device, model_for(data), 5);
   save_checkpoint(file.path(), network);
   Checkpoint checkpoint = read_checkpoint(file.path());
 
@@ -267,7 +267,7 @@ TEST_CASE("a checkpoint that does not fit is refused whole") {
     checkpoint.file.tensors.erase("fc3.bias");
     checkpoint.file.tensors["fc4.bias"] = checkpoint.file.tensors["fc2.bias"];
     checkpoint.file.tensors["fc2.bias"].spec.shape = {42, 2};
-    Network other(*device, model_for(data), 6);
+    ImageClassifier other(*device, model_for(data), 6);
     const auto before = weights(other);
     CHECK_THROWS_WITH_AS(
         restore(checkpoint, other),
@@ -312,7 +312,7 @@ TEST_CASE("a checkpoint that does not fit is refused whole") {
     CHECK_THROWS_WITH_AS(read_checkpoint(file.path()), doctest::Contains("'fc1.bias' has"), Error);
   }
   SUBCASE("a momentum buffer is missing when training goes on") {
-    Network other(*device, model_for(data), 6);
+    ImageClassifier other(*device, model_for(data), 6);
     const Trainer trainer(other);
     CHECK_THROWS_WITH_AS(restore(checkpoint, other),
                          doctest::Contains("'conv1.bias.momentum' is missing"), Error);
@@ -322,7 +322,7 @@ TEST_CASE("a checkpoint that does not fit is refused whole") {
 TEST_CASE("models and data that do not fit each other are refused") {
   const auto device = open_device("cpu");
   const SyntheticImages data(8), large(8, 32);
-  Network network(*device, model_for(data));
+  ImageClassifier network(*device, model_for(data));
   CHECK_THROWS_WITH_AS(network.evaluate(large),
                        "[data] images are 32x32x1, expected 28x28x1 as in model 'tutorial'", Error);
   CHECK_THROWS_WITH_AS(make_model("tutorials", {28, 28, 1, {}}, {"a"}),
@@ -330,15 +330,20 @@ TEST_CASE("models and data that do not fit each other are refused") {
                        Error);
   CHECK_THROWS_WITH_AS(make_model("tutorial", {28, 30, 1, {}}, {"a"}),
                        doctest::Contains("images are 28x30"), Error);
-  Model unbuilt = model_for(data);
+  ImageModel unbuilt = model_for(data);
   unbuilt.build = nullptr;
-  CHECK_THROWS_WITH_AS(Network(*device, unbuilt), "[model] 'tutorial' has no build function",
-                       Error);
+  CHECK_THROWS_WITH_AS(ImageClassifier(*device, unbuilt),
+                       "[model] 'tutorial' has no build function", Error);
   Trainer trainer(network);
-  CHECK_THROWS_WITH_AS(trainer.step({2, {}, {}}), doctest::Contains("a batch of 2 images"), Error);
-  Model wrong = model_for(data);
+  Batch short_batch = image_batch({28, 28, 1}, std::vector<std::uint8_t>(2 * 784), {{0, 1}});
+  short_batch.tensors[0].bytes.pop_back();
+  CHECK_THROWS_WITH_AS(trainer.step(short_batch),
+                       "[train] 'image' of a batch of 2 samples has 1567 bytes, expected 784 for "
+                       "each sample",
+                       Error);
+  ImageModel wrong = model_for(data);
   wrong.classes.push_back("e");
-  CHECK_THROWS_WITH_AS(Network(*device, wrong),
+  CHECK_THROWS_WITH_AS(ImageClassifier(*device, wrong),
                        doctest::Contains("gives 4 classes, but the data has 5"), Error);
 }
 

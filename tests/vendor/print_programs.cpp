@@ -87,9 +87,11 @@ void compile_cases(Device& device, const Algorithms& algorithms, std::size_t ran
 }
 
 void compile_training(Device& device, std::string_view name, std::int64_t side) {
-  const Model model = make_model(name, {side, side, 3, {}}, std::vector<std::string>(10, "class"));
+  const ImageModel model =
+      make_model(name, {side, side, 3, {}}, std::vector<std::string>(10, "class"));
   const PlanOptions options = device.plan_options();
-  const Plan plan(training_graph(model, 2, with_defaults({}), true), options);
+  const Plan plan(training_graph(image_task(model), 2, with_defaults({}), StepPart::whole),
+                  options);
   Params params(device);
   params.add(plan.graph(), 0);
   device.compile(plan, params);

@@ -47,7 +47,7 @@ void run_again(const Arguments& arguments, Device& device, Device& reference) {
 }
 
 void search(const Arguments& arguments, Device& device, Device& reference) {
-  Network network(device, arguments.model.make(), arguments.seed);
+  ImageClassifier network(device, arguments.model.make(), arguments.seed);
   Trainer trainer(network, {.optimizer = optimizer_of(arguments.optimizer)});
   const Noise images(network.model().input, network.model().classes, arguments.batch);
   Loader loader(images, {.batch = arguments.batch});

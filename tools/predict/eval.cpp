@@ -40,7 +40,7 @@ std::string text_of(const std::optional<double>& figure) {
   return figure ? number_text(*figure) : "-";
 }
 
-void print_json(const Evaluation& result, const ClassFigures& figures, const Names& names,
+void print_json(const ClassifierEvaluation& result, const ClassFigures& figures, const Names& names,
                 const std::optional<std::size_t>& skipped) {
   Json j = {{"accuracy", result.accuracy}};
   if (const auto top5 = figures.top5()) j["top5"] = *top5;
@@ -117,8 +117,9 @@ void print_confused(const ClassFigures& figures, const Names& names) {
           names.at(pair.best));
 }
 
-void print_result(const Arguments& arguments, const std::string& data, const Evaluation& result,
-                  const ClassFigures& figures, const Names& names, std::size_t skipped) {
+void print_result(const Arguments& arguments, const std::string& data,
+                  const ClassifierEvaluation& result, const ClassFigures& figures,
+                  const Names& names, std::size_t skipped) {
   const auto top5 = figures.top5();
   print("{}: accuracy {:.4f}{}, loss {} on {} test images of {}{}\n\n", arguments.model,
         result.accuracy, top5 ? fmt::format(", top-5 {:.4f}", *top5) : "", number_text(result.loss),
@@ -147,7 +148,7 @@ void run(const Arguments& arguments) {
   const auto network = load(*device, opened);
   const Names& names = network->model().classes;
   ClassFigures figures(names.size());
-  const Evaluation result = network->evaluate(
+  const ClassifierEvaluation result = network->evaluate(
       *dataset, evaluation_batch(*dataset), arguments.averaged ? Weights::averaged : Weights::last,
       /*stops=*/{},
       [&](std::int32_t label, std::span<const float> row) { figures.add(label, row); });

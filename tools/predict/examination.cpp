@@ -53,14 +53,14 @@ const std::vector<Net>& nets() {
   return all;
 }
 
-Batch batch_of(const Model& model, std::int64_t images) {
+Batch batch_of(const ImageModel& model, std::int64_t images) {
   const Noise noise(model.input, model.classes, images);
   Loader loader(noise, {.batch = images});
   return *loader.next();
 }
 
 std::string check_net(Device& device, Device& reference, const Net& net) {
-  Network network(device, net.model.make());
+  ImageClassifier network(device, net.model.make());
   Trainer trainer(network, {.optimizer = net.optimizer});
   const StepCheck check =
       check_step(trainer, batch_of(network.model(), 2), reference, float32_tolerance);
@@ -73,7 +73,7 @@ std::string check_net(Device& device, Device& reference, const Net& net) {
 /// The slope of the loss along its gradient, by finite differences on the device, must be the
 /// gradient's norm.
 std::string check_gradient(Device& device) {
-  Network network(device, MadeUpModel{"tutorial", "32", 3, 10}.make());
+  ImageClassifier network(device, MadeUpModel{"tutorial", "32", 3, 10}.make());
   const Noise images(network.model().input, network.model().classes, 16);
   Params& params = network.params();
   const std::string weights[] = {"conv1.weight", "conv2.weight", "fc1.weight", "fc3.bias"};
@@ -91,7 +91,7 @@ std::string check_gradient(Device& device) {
     }
   }
   // The weights that have not been read moved too; a network of the same seed has them all.
-  Network same(device, network.model());
+  ImageClassifier same(device, network.model());
   const double norm = std::sqrt(squares), step = 0.002;
   const auto loss_at = [&](double along) {
     for (const std::string& name : weights) {
@@ -109,8 +109,8 @@ std::string check_gradient(Device& device) {
 
 /// Ten steps whose losses follow those of the reference.
 std::string check_training(Device& device, Device& reference) {
-  const Model model = MadeUpModel{"tutorial", "32", 3, 10}.make();
-  Network network(device, model), golden(reference, model);
+  const ImageModel model = MadeUpModel{"tutorial", "32", 3, 10}.make();
+  ImageClassifier network(device, model), golden(reference, model);
   Trainer trainer(network, {.lr = 0.02}), golden_trainer(golden, {.lr = 0.02});
   const Batch batch = batch_of(model, 16);
   for (int step = 1; step <= 10; ++step) {

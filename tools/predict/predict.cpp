@@ -93,7 +93,7 @@ struct Pictures {
   std::vector<std::uint8_t> pixels;  ///< [N,H,W,C]
   std::vector<Bad> bad;
 
-  void add(const std::string& image, const Dataset& dataset, std::int64_t index) {
+  void add(const std::string& image, const ImageDataset& dataset, std::int64_t index) {
     const std::size_t begin = pixels.size();
     pixels.resize(begin + static_cast<std::size_t>(dataset.image_bytes()));
     const auto label =
@@ -132,14 +132,14 @@ class Reader {
 
  private:
   void add_numbered(const std::string& image, std::int64_t number, Pictures& pictures) {
-    const Dataset& dataset = loaded();
+    const ImageDataset& dataset = loaded();
     if (number < 0 || number >= dataset.size())
       throw Error("predict", fmt::format("there is no image {}, expected 0 to {}", number,
                                          dataset.size() - 1));
     pictures.add(image, dataset, number);
   }
 
-  const Dataset& loaded() {
+  const ImageDataset& loaded() {
     if (!dataset_) {
       const std::string name = data_.name.empty() ? opened_.checkpoint.training.data : data_.name;
       if (name.empty())
@@ -153,7 +153,7 @@ class Reader {
 
   OpenedNetwork& opened_;
   const DataOptions& data_;
-  std::unique_ptr<Dataset> dataset_;
+  std::unique_ptr<ImageDataset> dataset_;
 };
 
 /// The most probable classes, the first ones first.

@@ -6,8 +6,8 @@
 
 namespace tessera::tools {
 
-std::vector<Prediction> predict(Network& network, const Dataset& dataset, std::int64_t count,
-                                Weights weights) {
+std::vector<Prediction> predict(ImageClassifier& network, const ImageDataset& dataset,
+                                std::int64_t count, Weights weights) {
   const std::int64_t most_at_once = evaluation_batch(dataset);
   std::vector<Prediction> predictions;
   const auto bytes = static_cast<std::size_t>(dataset.image_bytes());

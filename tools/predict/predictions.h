@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "tessera/network.h"
+#include "tessera/classifier.h"
 
 namespace tessera::tools {
 
@@ -17,7 +17,7 @@ struct Prediction {
 };
 
 /// Of the first `count` images.
-std::vector<Prediction> predict(Network& network, const Dataset& dataset, std::int64_t count,
-                                Weights weights);
+std::vector<Prediction> predict(ImageClassifier& network, const ImageDataset& dataset,
+                                std::int64_t count, Weights weights);
 
 }  // namespace tessera::tools

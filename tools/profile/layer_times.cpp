@@ -23,10 +23,10 @@ void add(std::map<std::string, LayerTime>& layers, Executable& executable) {
 
 }  // namespace
 
-std::vector<LayerTime> layer_times(const Network& network, const TrainerOptions& options,
-                                   const Dataset& dataset, std::int64_t batch) {
+std::vector<LayerTime> layer_times(const ImageClassifier& network, const TrainerOptions& options,
+                                   const ImageDataset& dataset, std::int64_t batch) {
   Device& device = network.device();
-  Network copy(device, network.model());
+  ImageClassifier copy(device, network.model());
   Trainer trainer(copy, options);
   Loader loader(dataset, {.batch = std::min(batch, dataset.size())});
   const Batch& images = *loader.next();

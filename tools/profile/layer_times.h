@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tessera/network.h"
+#include "tessera/classifier.h"
 #include "tessera/trainer.h"
 
 namespace tessera::tools {
@@ -18,7 +18,7 @@ struct LayerTime {
 
 /// The longest first. Takes a few steps with the first images of the data set; `network` stays as
 /// it is.
-std::vector<LayerTime> layer_times(const Network& network, const TrainerOptions& options,
-                                   const Dataset& dataset, std::int64_t batch);
+std::vector<LayerTime> layer_times(const ImageClassifier& network, const TrainerOptions& options,
+                                   const ImageDataset& dataset, std::int64_t batch);
 
 }  // namespace tessera::tools

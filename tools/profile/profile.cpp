@@ -27,7 +27,7 @@ struct Arguments {
 /// A network whose steps, of training or of inference, are measured.
 class Subject {
  public:
-  Subject(Device& device, Model model, const Arguments& arguments)
+  Subject(Device& device, ImageModel model, const Arguments& arguments)
       : network_(device, std::move(model)), batch_(arguments.batch) {
     if (!arguments.infer) trainer_.emplace(network_, TrainerOptions{.lr = 1e-3});
   }
@@ -35,18 +35,18 @@ class Subject {
   void step(const Batch& batch) {
     if (trainer_) return trainer_->step(batch);
     Executable& run = executable();
-    run.set_input("image", std::as_bytes(std::span(batch.images)));
-    run.set_input("label", std::as_bytes(std::span(batch.labels)));
+    for (const Batch::Tensor& tensor : batch.tensors)
+      run.set_input(tensor.sample.name, tensor.bytes);
     run.run();
   }
   /// After the first step.
   Executable& executable() {
     return trainer_ ? *trainer_->executables().at(0) : network_.evaluation(batch_);
   }
-  Network& network() { return network_; }
+  ImageClassifier& network() { return network_; }
 
  private:
-  Network network_;
+  ImageClassifier network_;
   std::int64_t batch_;
   std::optional<Trainer> trainer_;
 };
@@ -65,7 +65,7 @@ double run_steps(Subject& subject, const Noise& images, const Arguments& argumen
 }
 
 void run(const Arguments& arguments) {
-  const Model model = arguments.model.make();
+  const ImageModel model = arguments.model.make();
   const auto device = arguments.device.open();
   Subject subject(*device, model, arguments);
   const auto steps_of = [&](std::int64_t steps) {

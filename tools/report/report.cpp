@@ -33,8 +33,8 @@ class Report final : public RunObserver {
  private:
   /// The curves of hours are there also where this fails, for want of memory, say.
   void measure(ReportContent& content) const {
-    Network& network = start_->network;
-    const Dataset& test = start_->test;
+    ImageClassifier& network = start_->network;
+    const ImageDataset& test = start_->test;
     try {
       content.predictions = predict(network, test, test.size(), start_->weights);
       content.layers =

@@ -230,7 +230,7 @@ class Page {
   }
 
   void add_mistake(const Prediction& p) {
-    const Dataset& test = c_.start.test;
+    const ImageDataset& test = c_.start.test;
     const std::string file = test.file_of(p.image);
     const std::string title = file.empty() ? fmt::format("test image {}", p.image) : file;
     add("<figure title=\"{}\">", escape_html(title));

@@ -7,7 +7,7 @@
 namespace tessera::tools {
 namespace {
 
-std::optional<DataFingerprint> known(const Dataset& dataset) {
+std::optional<DataFingerprint> known(const ImageDataset& dataset) {
   DataFingerprint print = fingerprint_of(dataset);
   return print.size() > 0 ? std::optional(std::move(print)) : std::nullopt;
 }
@@ -24,7 +24,7 @@ std::string both(const std::string& train, const std::string& test) {
 
 }  // namespace
 
-void keep_fingerprints(TrainingState& state, const Dataset& train, const Dataset& test) {
+void keep_fingerprints(TrainingState& state, const ImageDataset& train, const ImageDataset& test) {
   state.train_images = train.size();
   state.train_data = known(train);
   const bool divided = state.train_data && state.train_data->divided;
@@ -37,7 +37,7 @@ std::string data_changes(const TrainingState& before, const TrainingState& now) 
   return both(of_train, changes_of(before.test_data, now.test_data));
 }
 
-void warn_of_changes(const TrainingState& state, const Dataset& test) {
+void warn_of_changes(const TrainingState& state, const ImageDataset& test) {
   const auto now = known(test);
   const std::string found = now && now->divided ? changes_of(state.train_data, now)
                                                 : both("", changes_of(state.test_data, now));
@@ -45,7 +45,7 @@ void warn_of_changes(const TrainingState& state, const Dataset& test) {
   warn_of_split_rule(state, test);
 }
 
-void warn_of_split_rule(const TrainingState& state, const Dataset& test) {
+void warn_of_split_rule(const TrainingState& state, const ImageDataset& test) {
   if (state.split_rule == SplitRule::by_content || !test.contents().divided) return;
   print_note(
       "warning: the checkpoint is of an earlier version, whose test images are chosen by their "

@@ -96,10 +96,10 @@ DatasetOptions DataOptions::options(const std::array<std::int64_t, 2>& side) con
   return options;
 }
 
-std::size_t report_skipped(std::initializer_list<const Dataset*> datasets) {
+std::size_t report_skipped(std::initializer_list<const ImageDataset*> datasets) {
   std::vector<std::string> notes;
   std::size_t count = 0;
-  for (const Dataset* dataset : datasets) {
+  for (const ImageDataset* dataset : datasets) {
     for (const std::string& line : dataset->notes())
       if (std::find(notes.begin(), notes.end(), line) == notes.end()) notes.push_back(line);
     for (const std::string& line : dataset->skipped()) {

@@ -36,7 +36,7 @@ struct DataOptions {
 /// Adds --crop, which fills `crop`.
 CLI::Option* add_crop_option(CLI::App& command, std::string& crop);
 /// Names on stderr what was left out or passed over, and returns how much was left out.
-std::size_t report_skipped(std::initializer_list<const Dataset*> datasets);
+std::size_t report_skipped(std::initializer_list<const ImageDataset*> datasets);
 /// ", 3 skipped", or nothing.
 std::string skipped_text(std::size_t count);
 

@@ -21,7 +21,7 @@ void MadeUpModel::add(CLI::App& command) {
       ->check(at_least<std::int64_t>(1));
 }
 
-Model MadeUpModel::make() const {
+ImageModel MadeUpModel::make() const {
   ImageInput input = published_input(name);
   if (!size.empty()) {
     const auto [height, width] = parse_size(size);

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "tessera/network.h"
+#include "tessera/classifier.h"
 #include "tools/commands.h"
 
 namespace tessera::tools {
@@ -19,11 +19,11 @@ struct MadeUpModel {
   std::int64_t channels = 0;
   std::int64_t classes = 0;
   void add(CLI::App& command);
-  Model make() const;
+  ImageModel make() const;
 };
 
 /// Images of noise, which cost no more to read than others.
-class Noise final : public Dataset {
+class Noise final : public ImageDataset {
  public:
   Noise(const ImageInput& input, std::vector<std::string> classes, std::int64_t images)
       : input_(input), classes_(std::move(classes)), images_(images) {

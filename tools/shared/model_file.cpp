@@ -58,7 +58,9 @@ Checkpoint read_model(const std::string& path) {
     throw Error(path, problem +
                           ", expected a file that `tessera train` or `tessera import` wrote, "
                           "or an ONNX file (NAME.onnx)");
-  return read_checkpoint(path);
+  Checkpoint checkpoint = read_checkpoint(path);
+  check_classifier(checkpoint);
+  return checkpoint;
 }
 
 }  // namespace tessera::tools

@@ -14,14 +14,15 @@ namespace tessera::tools {
 
 bool is_onnx(const std::string& name) { return name.ends_with(".onnx"); }
 
-Model open_model(const std::string& name, ImageInput input, std::vector<std::string> classes,
-                 Head head) {
+ImageModel open_model(const std::string& name, ImageInput input, std::vector<std::string> classes,
+                      Head head) {
   return is_onnx(name) ? onnx_model(name, std::move(input), std::move(classes), head)
                        : make_model(name, std::move(input), std::move(classes));
 }
 
-Model model_of(const Checkpoint& checkpoint) {
-  Model model = open_model(checkpoint.model, checkpoint.input, checkpoint.classes, Head::fitted);
+ImageModel model_of(const Checkpoint& checkpoint) {
+  ImageModel model =
+      open_model(checkpoint.model, checkpoint.input, checkpoint.classes, Head::fitted);
   model.loss = checkpoint.loss;
   return model;
 }
@@ -94,11 +95,12 @@ OpenedNetwork open_network(const std::string& path, const DataOptions& data,
   if (!data.name.empty()) {
     if (is_folder(data)) check_size(path, checkpoint.input.height);
     opened.dataset = load_dataset(data.name, Split::test, dataset_options(data, checkpoint));
-    const Dataset& dataset = *opened.dataset;
+    const ImageDataset& dataset = *opened.dataset;
     checkpoint.input = {dataset.height(), dataset.width(), dataset.channels(), {}};
     checkpoint.classes = dataset.classes();
   }
-  const Model& model = opened.model.emplace(onnx_model(path, checkpoint.input, checkpoint.classes));
+  const ImageModel& model =
+      opened.model.emplace(onnx_model(path, checkpoint.input, checkpoint.classes));
   checkpoint.model = path;
   checkpoint.input = model.input;
   const auto [padding, mean, deviation] = pixels.options(model.input.channels);
@@ -110,8 +112,8 @@ OpenedNetwork open_network(const std::string& path, const DataOptions& data,
   return opened;
 }
 
-std::unique_ptr<Dataset> load_test(OpenedNetwork& opened, const std::string& name,
-                                   const DataOptions& data) {
+std::unique_ptr<ImageDataset> load_test(OpenedNetwork& opened, const std::string& name,
+                                        const DataOptions& data) {
   if (opened.dataset) return std::move(opened.dataset);
   try {
     return load_dataset(name, Split::test, dataset_options(data, opened.checkpoint));
@@ -153,19 +155,19 @@ DatasetOptions dataset_options(const DataOptions& data, const std::string& model
   return options;
 }
 
-std::int64_t evaluation_batch(const Dataset& dataset) {
+std::int64_t evaluation_batch(const ImageDataset& dataset) {
   constexpr std::int64_t pixels = 1 << 21;
   return std::clamp<std::int64_t>(pixels / (dataset.height() * dataset.width()), 16, 250);
 }
 
-std::unique_ptr<Network> load(Device& device, const Checkpoint& checkpoint) {
-  auto network = std::make_unique<Network>(device, model_of(checkpoint), std::nullopt);
+std::unique_ptr<ImageClassifier> load(Device& device, const Checkpoint& checkpoint) {
+  auto network = std::make_unique<ImageClassifier>(device, model_of(checkpoint), std::nullopt);
   restore(checkpoint, *network);
   return network;
 }
 
-std::unique_ptr<Network> load(Device& device, const OpenedNetwork& opened) {
-  return opened.model ? std::make_unique<Network>(device, *opened.model)
+std::unique_ptr<ImageClassifier> load(Device& device, const OpenedNetwork& opened) {
+  return opened.model ? std::make_unique<ImageClassifier>(device, *opened.model)
                       : load(device, opened.checkpoint);
 }
 

@@ -9,9 +9,9 @@
 
 namespace tessera::tools {
 
-bool is_picture(const Dataset& dataset) { return dataset.channels() <= 4; }
+bool is_picture(const ImageDataset& dataset) { return dataset.channels() <= 4; }
 
-std::string encode_png(const Dataset& dataset, std::int64_t index) {
+std::string encode_png(const ImageDataset& dataset, std::int64_t index) {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(dataset.image_bytes()));
   dataset.read(index, pixels);
   std::string file;

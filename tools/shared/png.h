@@ -10,8 +10,8 @@
 namespace tessera::tools {
 
 /// Whether images of a data set can be PNG files: they have 1 to 4 channels.
-bool is_picture(const Dataset& dataset);
+bool is_picture(const ImageDataset& dataset);
 /// The file of such an image.
-std::string encode_png(const Dataset& dataset, std::int64_t index);
+std::string encode_png(const ImageDataset& dataset, std::int64_t index);
 
 }  // namespace tessera::tools

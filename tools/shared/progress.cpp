@@ -66,7 +66,7 @@ void Progress::show(std::int64_t step, std::int64_t images, double loss) {
   flush_output();
 }
 
-void Progress::end_epoch(std::int64_t images, double loss, const Evaluation& test) {
+void Progress::end_epoch(std::int64_t images, double loss, const ClassifierEvaluation& test) {
   clear();
   print(
       "epoch {}/{} train loss {} test loss {} test accuracy {:.4f} "

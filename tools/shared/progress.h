@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "tessera/network.h"
+#include "tessera/classifier.h"
 
 namespace tessera::tools {
 
@@ -22,7 +22,7 @@ class Progress {
   bool due(std::int64_t step);
   /// `images` were trained since begin_epoch; `loss` is the epoch's mean so far.
   void show(std::int64_t step, std::int64_t images, double loss);
-  void end_epoch(std::int64_t images, double loss, const Evaluation& test);
+  void end_epoch(std::int64_t images, double loss, const ClassifierEvaluation& test);
   /// Ends the bar's line, so that something else can be printed.
   void clear();
 

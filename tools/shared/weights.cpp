@@ -87,7 +87,7 @@ std::int64_t count_classes(const std::string& model, const ImageInput& input,
 }
 
 /// Those of the last layer of a model.
-std::vector<std::string> names_of_head(const Model& model) {
+std::vector<std::string> names_of_head(const ImageModel& model) {
   if (is_onnx(model.name)) return {"new_head.weight", "new_head.bias"};
   return names_of_head(model.name, model.input);
 }
@@ -95,8 +95,8 @@ std::vector<std::string> names_of_head(const Model& model) {
 constexpr const char* head_hint = "; --new-head begins with a new last layer";
 
 /// Copies weights and statistics of a network that was trained here, without what training keeps.
-void load_checkpoint(const std::string& path, const Checkpoint& checkpoint, Network& network,
-                     bool new_head) {
+void load_checkpoint(const std::string& path, const Checkpoint& checkpoint,
+                     ImageClassifier& network, bool new_head) {
   const auto& tensors = checkpoint.file.tensors;
   const std::vector<std::string> head = names_of_head(network.model());
   std::vector<std::string> problems, names;
@@ -122,7 +122,7 @@ void load_checkpoint(const std::string& path, const Checkpoint& checkpoint, Netw
   for (const std::string& name : names) network.params().write(name, tensors.at(name).bytes);
 }
 
-void write_tensors(const std::string& path, const TensorFile& file, Network& network) {
+void write_tensors(const std::string& path, const TensorFile& file, ImageClassifier& network) {
   try {
     load_state_dict(file, network);
   } catch (const Error& error) {
@@ -142,7 +142,7 @@ void run_import(const ImportArguments& arguments) {
       arguments.classes.empty() ? numbers(count_classes(arguments.model, input, file))
                                 : read_class_names(arguments.classes);
   const auto device = open_device("cpu");
-  Network network(*device, make_model(arguments.model, input, classes));
+  ImageClassifier network(*device, make_model(arguments.model, input, classes));
   write_tensors(arguments.weights, file, network);
   save_checkpoint(arguments.out, network);
   print("model: {} ({}, images {}x{}x{}, {} classes)\n", arguments.out, arguments.model, height,
@@ -150,7 +150,7 @@ void run_import(const ImportArguments& arguments) {
 }
 
 /// A network that was trained, or that of an ONNX file.
-std::unique_ptr<Network> load_any(Device& device, const ExportArguments& arguments) {
+std::unique_ptr<ImageClassifier> load_any(Device& device, const ExportArguments& arguments) {
   return load(device, open_network(arguments.model, {}, {}, arguments.size));
 }
 
@@ -194,10 +194,10 @@ InitialWeights read_initial_weights(const std::string& path) {
   return {path, {}, std::move(file)};
 }
 
-void load_weights(InitialWeights weights, Network& network, bool new_head) {
+void load_weights(InitialWeights weights, ImageClassifier& network, bool new_head) {
   auto& [path, checkpoint, file] = weights;
   if (checkpoint) return load_checkpoint(path, *checkpoint, network, new_head);
-  const Model& model = network.model();
+  const ImageModel& model = network.model();
   const TensorFile own = state_dict(network);
   const auto names = is_onnx(model.name)
                          ? std::map<std::string, std::string>{}

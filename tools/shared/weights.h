@@ -5,7 +5,7 @@
 #include <string>
 
 #include "tessera/checkpoint.h"
-#include "tessera/network.h"
+#include "tessera/classifier.h"
 
 namespace tessera::tools {
 
@@ -21,6 +21,6 @@ InitialWeights read_initial_weights(const std::string& path);
 /// Copies the weights to a network. Throws Error that names the file and lists what is missing,
 /// unexpected or of another shape. With `new_head` what depends on the number of classes may have
 /// another shape; there the network keeps its own.
-void load_weights(InitialWeights weights, Network& network, bool new_head);
+void load_weights(InitialWeights weights, ImageClassifier& network, bool new_head);
 
 }  // namespace tessera::tools

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double plateau_threshold = 1e-4;  // as in PyTorch, relative
 
-bool take_best(BestEpoch& best, std::int64_t epoch, const Evaluation& evaluation) {
+bool take_best(BestEpoch& best, std::int64_t epoch, const ClassifierEvaluation& evaluation) {
   const bool by_loss = best.by == BestBy::loss;
   const double value = by_loss ? evaluation.loss : evaluation.accuracy;
   if (!std::isfinite(value)) return false;
@@ -34,7 +34,7 @@ bool take_plateau(Plateau& plateau, double loss) {
 
 }  // namespace
 
-EpochVerdict judge_epoch(TrainingState& state, const Evaluation& evaluation) {
+EpochVerdict judge_epoch(TrainingState& state, const ClassifierEvaluation& evaluation) {
   const EpochVerdict verdict{.best = take_best(state.best, state.epoch, evaluation),
                              .lowered = take_plateau(state.plateau, evaluation.loss)};
   if (verdict.lowered) state.options.lr = *state.options.lr * state.plateau.factor;

@@ -15,7 +15,7 @@ struct EpochVerdict {
 
 /// Takes the evaluation of the last epoch done, `state.epoch`, into the state's best epoch, plateau
 /// and learning rate. A loss that is not finite is no better than any.
-EpochVerdict judge_epoch(TrainingState& state, const Evaluation& evaluation);
+EpochVerdict judge_epoch(TrainingState& state, const ClassifierEvaluation& evaluation);
 
 /// Whether the last `patience` epochs brought no better one.
 bool out_of_patience(const TrainingState& state);

@@ -19,9 +19,9 @@ inline double wall_time() {
 
 /// All of it outlives the run.
 struct RunStart {
-  Network& network;
-  const Dataset& train;
-  const Dataset& test;
+  ImageClassifier& network;
+  const ImageDataset& train;
+  const ImageDataset& test;
   Weights weights;  ///< those that are tested
   const std::vector<OptionValue>& options;
   TrainingState state;  ///< where the run begins
@@ -40,7 +40,7 @@ struct EpochReport {
   std::int64_t step = 0;
   std::int64_t epoch = 0;
   double train_loss = 0;  ///< mean of its images
-  Evaluation test;
+  ClassifierEvaluation test;
   bool best = false;   ///< so far
   double seconds = 0;  ///< with the evaluation; since the run went on, if it did in this epoch
 };

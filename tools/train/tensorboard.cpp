@@ -55,7 +55,7 @@ void fill(events::Histogram& histogram, const std::vector<float>& values) {
   }
 }
 
-void fill(events::Summary::Image& image, const Dataset& dataset, std::int64_t index) {
+void fill(events::Summary::Image& image, const ImageDataset& dataset, std::int64_t index) {
   image.set_height(static_cast<std::int32_t>(dataset.height()));
   image.set_width(static_cast<std::int32_t>(dataset.width()));
   image.set_colorspace(static_cast<std::int32_t>(dataset.channels()));
@@ -153,7 +153,7 @@ class TensorBoard final : public RunObserver {
 
   /// The first images with what the network takes them for.
   void add_samples(Step& step) const {
-    const Dataset& test = start_->test;
+    const ImageDataset& test = start_->test;
     const std::vector<std::string>& classes = test.classes();
     const auto name = [&](std::int32_t label) {
       return cell(classes.at(static_cast<std::size_t>(label)));

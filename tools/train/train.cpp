@@ -25,13 +25,14 @@ namespace tessera::tools {
 namespace {
 
 /// Mean and deviation of each channel over all pixels, scaled to [0,1].
-void normalize(const Dataset& dataset, ImageOptions& options) {
+void normalize(const ImageDataset& dataset, ImageOptions& options) {
   const auto channels = static_cast<std::size_t>(dataset.channels());
   std::vector<double> sum(channels), squares(channels);
   Loader loader(dataset, {});
   while (const Batch* batch = loader.next()) {
-    for (std::size_t p = 0; p < batch->images.size(); ++p) {
-      const double x = batch->images[p] / 255.0;
+    const auto pixels = batch->values<std::uint8_t>("image");
+    for (std::size_t p = 0; p < pixels.size(); ++p) {
+      const double x = pixels[p] / 255.0;
       sum[p % channels] += x;
       squares[p % channels] += x * x;
     }
@@ -45,12 +46,13 @@ void normalize(const Dataset& dataset, ImageOptions& options) {
 }
 
 /// Goes on where a device has failed.
-void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, const Dataset& train,
-                  const Dataset& test, const std::vector<OptionValue>& values) {
+void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed,
+                  const ImageDataset& train, const ImageDataset& test,
+                  const std::vector<OptionValue>& values) {
   print("{}; the training goes on on the CPU from step {}\n", failed.what(),
         failed.last().training.step);
   const auto cpu = open_device("cpu");
-  Network network(*cpu, model_of(failed.last()), std::nullopt);
+  ImageClassifier network(*cpu, model_of(failed.last()), std::nullopt);
   Training training(arguments, network, train, test, failed.last().training, failed.saved(),
                     values);
   restore(failed.last(), network);
@@ -58,8 +60,8 @@ void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed, c
 }
 
 /// The model of a run that begins; `weights`: --weights.
-Model new_model(const TrainArguments& arguments, const Dataset& train, Crop crop,
-                const std::optional<InitialWeights>& weights) {
+ImageModel new_model(const TrainArguments& arguments, const ImageDataset& train, Crop crop,
+                     const std::optional<InitialWeights>& weights) {
   ImageInput input{train.height(), train.width(), train.channels(),
                    arguments.pixels.options(train.channels()), crop};
   if (arguments.normalize && is_onnx(arguments.model) && OnnxNet(arguments.model).takes_bytes())
@@ -73,15 +75,15 @@ Model new_model(const TrainArguments& arguments, const Dataset& train, Crop crop
     input.options.mean = pixels.mean;
     input.options.deviation = pixels.deviation;
   }
-  Model model = open_model(arguments.model, input, train.classes(),
-                           arguments.new_head ? Head::fitted : Head::kept);
+  ImageModel model = open_model(arguments.model, input, train.classes(),
+                                arguments.new_head ? Head::fitted : Head::kept);
   model.input.crop = crop;  // also where an ONNX file says otherwise
   if (!arguments.loss.empty()) model.loss = loss_of(arguments.loss);
   return model;
 }
 
-TrainingState new_state(const TrainArguments& arguments, const Dataset& train,
-                        const Dataset& test) {
+TrainingState new_state(const TrainArguments& arguments, const ImageDataset& train,
+                        const ImageDataset& test) {
   TrainingState state{
       .data = arguments.data.name, .seed = arguments.seed, .batch = arguments.batch};
   state.held_out = arguments.data.held_out;
@@ -92,7 +94,7 @@ TrainingState new_state(const TrainArguments& arguments, const Dataset& train,
 
 /// Of a run that continues, on data that are the same or accepted.
 TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& checkpoint,
-                            const Dataset& train, const Dataset& test) {
+                            const ImageDataset& train, const ImageDataset& test) {
   TrainingState state = checkpoint.training;
   warn_of_split_rule(state, test);
   keep_fingerprints(state, train, test);
@@ -110,8 +112,8 @@ TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& c
 }
 
 /// Says which parameters keep their values. Throws Error when all do.
-void report_parameters(const Model& model, const TrainerOptions& options) {
-  const ParameterUse use = parameter_use(model, options);
+void report_parameters(const ImageModel& model, const TrainerOptions& options) {
+  const ParameterUse use = parameter_use(image_task(model, options.augment, options.loss), options);
   if (use.trained.empty())
     throw Error("train", fmt::format("'{}' has no parameters to train: {} are frozen, {} do not "
                                      "reach the loss",
@@ -125,7 +127,7 @@ void report_parameters(const Model& model, const TrainerOptions& options) {
 
 /// The images of both parts.
 struct Data {
-  std::unique_ptr<Dataset> train, test;
+  std::unique_ptr<ImageDataset> train, test;
   Crop crop;            ///< of a new model
   std::size_t skipped;  ///< images that cannot be read
 };
@@ -147,7 +149,8 @@ Data load_data(const TrainArguments& arguments, const Checkpoint* checkpoint) {
 
 /// Where the run begins, and what is chosen for it by the data and the device.
 TrainingState first_state(TrainArguments& arguments, const TrainOptions& options,
-                          const Checkpoint* checkpoint, const Data& data, Network& network) {
+                          const Checkpoint* checkpoint, const Data& data,
+                          ImageClassifier& network) {
   if (!checkpoint && arguments.batch_text == "auto")
     take_batch_of_device(arguments, *data.train, *data.test, network);
   TrainingState state = checkpoint ? resumed_state(arguments, *checkpoint, *data.train, *data.test)
@@ -198,6 +201,7 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
   std::optional<Checkpoint> read;
   if (!resumed.empty()) {
     read = read_checkpoint(resumed);
+    check_classifier(*read);
     take_settings(arguments, options, *read);
   }
   const Checkpoint* checkpoint = read ? &*read : nullptr;
@@ -208,13 +212,13 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
   if (arguments.batch_text != "auto" || checkpoint) take_batch(arguments, *data.train);
   std::optional<InitialWeights> weights;
   if (!arguments.weights.empty()) weights = read_initial_weights(arguments.weights);
-  Model model =
+  ImageModel model =
       checkpoint ? model_of(*checkpoint) : new_model(arguments, *data.train, data.crop, weights);
   const auto device = arguments.device.open(arguments.verbose);
   print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
         data.train->size(), skipped_text(data.skipped), device->info().name, device->info().id);
-  Network network(*device, std::move(model),
-                  checkpoint ? std::nullopt : std::optional(arguments.seed));
+  ImageClassifier network(*device, std::move(model),
+                          checkpoint ? std::nullopt : std::optional(arguments.seed));
   if (weights) load_weights(std::move(*weights), network, arguments.new_head);
   const TrainingState state = first_state(arguments, options, checkpoint, data, network);
   report_parameters(network.model(), state.options);

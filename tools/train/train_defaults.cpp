@@ -17,8 +17,8 @@ constexpr std::int64_t most_steps_between_lines = 500, lines_an_epoch = 25;
 
 class BatchChoice {
  public:
-  BatchChoice(const TrainArguments& arguments, const Dataset& train, const Dataset& test,
-              Network& network)
+  BatchChoice(const TrainArguments& arguments, const ImageDataset& train, const ImageDataset& test,
+              ImageClassifier& network)
       : network_(network),
         trainer_(network, options_for(arguments)),
         train_(train.size()),
@@ -67,7 +67,7 @@ class BatchChoice {
     return all;
   }
 
-  Network& network_;
+  ImageClassifier& network_;
   Trainer trainer_;
   std::int64_t train_, test_;
   std::uint64_t params_ = 0;
@@ -89,7 +89,7 @@ void set_value(std::vector<OptionValue>& values, const std::string& name, std::i
 
 }  // namespace
 
-void take_batch(TrainArguments& arguments, const Dataset& train) {
+void take_batch(TrainArguments& arguments, const ImageDataset& train) {
   if (arguments.batch == 0) {
     arguments.batch = std::min(default_batch, train.size());
     if (arguments.batch < default_batch)
@@ -101,8 +101,8 @@ void take_batch(TrainArguments& arguments, const Dataset& train) {
   }
 }
 
-void take_batch_of_device(TrainArguments& arguments, const Dataset& train, const Dataset& test,
-                          Network& network) {
+void take_batch_of_device(TrainArguments& arguments, const ImageDataset& train,
+                          const ImageDataset& test, ImageClassifier& network) {
   const bool is_gpu = network.device().info().type != DeviceType::cpu;
   // CPUs gain nothing from larger batches.
   const std::int64_t most = is_gpu ? train.size() : std::min(default_batch, train.size());
@@ -125,7 +125,7 @@ void record_choices(const TrainArguments& arguments, std::vector<OptionValue>& v
   set_value(values, "--log-every", arguments.log_every, "--keep-by");
 }
 
-std::vector<double> balanced_weights(const Dataset& dataset) {
+std::vector<double> balanced_weights(const ImageDataset& dataset) {
   std::vector<double> weights(dataset.classes().size(), 1);
   std::vector<std::int64_t> images(weights.size());
   for (const std::int32_t label : dataset.labels()) ++images.at(static_cast<std::size_t>(label));

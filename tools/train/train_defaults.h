@@ -10,12 +10,12 @@ namespace tessera::tools {
 
 /// Sets `arguments.batch` for a new run where it was not given: 32, or all training images where
 /// they are fewer, which is said. Throws Error when it is larger than the training images.
-void take_batch(TrainArguments& arguments, const Dataset& train);
+void take_batch(TrainArguments& arguments, const ImageDataset& train);
 /// The same for "auto". On a GPU the largest power of two, at most the training images, whose plans
 /// fit into three quarters of the memory; on a CPU 32, or less where that does not fit. `network`
 /// has no trainer yet.
-void take_batch_of_device(TrainArguments& arguments, const Dataset& train, const Dataset& test,
-                          Network& network);
+void take_batch_of_device(TrainArguments& arguments, const ImageDataset& train,
+                          const ImageDataset& test, ImageClassifier& network);
 
 /// Sets `arguments.log_every` where it was not given: about 25 lines an epoch, and no more than 500
 /// steps between two.
@@ -26,6 +26,6 @@ void record_choices(const TrainArguments& arguments, std::vector<OptionValue>& v
 
 /// A weight for each class: images / (classes with images * images of the class), as scikit-learn's
 /// "balanced"; 1 for a class without images.
-std::vector<double> balanced_weights(const Dataset& dataset);
+std::vector<double> balanced_weights(const ImageDataset& dataset);
 
 }  // namespace tessera::tools

@@ -56,9 +56,9 @@ void Training::guard(const Action& action, bool of_device) {
   }
 }
 
-Training::Training(const TrainArguments& arguments, Network& network, const Dataset& train,
-                   const Dataset& test, const TrainingState& state, const std::string& checkpoint,
-                   const std::vector<OptionValue>& options)
+Training::Training(const TrainArguments& arguments, ImageClassifier& network,
+                   const ImageDataset& train, const ImageDataset& test, const TrainingState& state,
+                   const std::string& checkpoint, const std::vector<OptionValue>& options)
     : arguments_(arguments),
       network_(network),
       train_(train),
@@ -81,7 +81,7 @@ std::vector<Graph> Training::graphs() const {
 void Training::run() {
   network_.check_fits(train_);
   network_.check_fits(test_);
-  check_checkpoint(network_.model(), state_);
+  check_checkpoint(network_, state_);
   if (state_.epoch >= arguments_.epochs)
     print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch, arguments_.epochs);
   network_.device().set_profiling(trace_.on());
@@ -240,7 +240,7 @@ void Training::judge(EpochReport report) {
 void Training::end_epoch(std::int64_t images) {
   guard([&] { check_epoch(); }, /*of_device=*/false);
   save();  // the evaluation may take long, and be interrupted
-  Evaluation evaluation;
+  ClassifierEvaluation evaluation;
   guard([&] {
     evaluation = network_.evaluate(test_, evaluation_batch(test_), tested(), interrupted);
   });
@@ -262,7 +262,7 @@ void Training::take_losses() {
     LossSum losses;
     explained([&] { losses = trainer_.take_losses(); });
     state_.epoch_loss_sum += losses.sum;
-    state_.epoch_images += losses.images;
+    state_.epoch_images += losses.samples;
     state_.skipped += losses.skipped;
     observers_.add(losses);
   });
@@ -287,7 +287,7 @@ void Training::end(Outcome outcome, const std::string& error) {
 }
 
 double Training::mean_loss() const {
-  return LossSum{.sum = state_.epoch_loss_sum, .images = state_.epoch_images}.mean();
+  return LossSum{.sum = state_.epoch_loss_sum, .samples = state_.epoch_images}.mean();
 }
 
 void Training::print_plan(std::int64_t batch) {

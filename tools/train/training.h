@@ -34,8 +34,8 @@ class DeviceFailed : public Error {
 class Training {
  public:
   /// `checkpoint`: the one that the run resumes from, or nothing. All references must outlive it.
-  Training(const TrainArguments& arguments, Network& network, const Dataset& train,
-           const Dataset& test, const TrainingState& state, const std::string& checkpoint,
+  Training(const TrainArguments& arguments, ImageClassifier& network, const ImageDataset& train,
+           const ImageDataset& test, const TrainingState& state, const std::string& checkpoint,
            const std::vector<OptionValue>& options);
 
   /// Of the steps and of the evaluation between epochs.
@@ -79,9 +79,9 @@ class Training {
   void tolerate(const Action& action);
 
   const TrainArguments& arguments_;
-  Network& network_;
-  const Dataset& train_;
-  const Dataset& test_;
+  ImageClassifier& network_;
+  const ImageDataset& train_;
+  const ImageDataset& test_;
   TrainingState state_;
   Trainer trainer_;
   Progress progress_;

@@ -38,7 +38,7 @@ ordered_json to_json(const std::string& key, const Tuned& tuned) {
 }
 
 std::vector<TuningTask> tasks_of(Device& device, const Arguments& arguments) {
-  Network network(device, arguments.model.make());
+  ImageClassifier network(device, arguments.model.make());
   std::vector<Graph> graphs = Trainer(network).graphs(arguments.batch);
   graphs.push_back(network.evaluation_graph(arguments.batch));
   return tuning_tasks(device, graphs);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tessera/classifier.h"
 #include "tessera/fingerprint.h"
 #include "tessera/network.h"
 #include "tessera/safetensors.h"
@@ -72,13 +73,22 @@ struct TrainingState {
 
 /// What a checkpoint holds, checked, before it goes to a device.
 struct Checkpoint {
-  std::string model;
-  ImageInput input;
-  std::vector<std::string> classes;
+  std::string model;                 ///< name of the model or the task
+  ImageInput input;                  ///< of image classifiers
+  std::vector<std::string> classes;  ///< of image classifiers; other tasks: none
   TrainingState training;
   TensorFile file;
-  Loss loss = Loss::cross_entropy;
+  Loss loss = Loss::cross_entropy;  ///< of image classifiers
+  /// The task. Checkpoints of earlier versions, which are of image classifiers, have no
+  /// description: its inputs are empty.
+  TaskDescription task = {};
+
+  /// Returns whether it is of an image classifier.
+  bool is_classifier() const { return !classes.empty(); }
 };
+
+/// Throws Error that names the task of a checkpoint unless it is of an image classifier.
+TESSERA_API void check_classifier(const Checkpoint& checkpoint);
 
 /// What a checkpoint of a network holds at this moment.
 TESSERA_API Checkpoint checkpoint_of(const Network& network, const TrainingState& training = {});
@@ -91,9 +101,9 @@ TESSERA_API void save_checkpoint(const std::string& path, const Checkpoint& chec
 /// Throws Error when save_checkpoint could not write `path`, as check_output
 /// (tessera/output_file.h) does: for programs that want to know before training.
 TESSERA_API void check_checkpoint_path(const std::string& path);
-/// Throws Error, which names the number, when a checkpoint of this model and training could not be
-/// read back: for programs that want to know before training. checkpoint_of does it too.
-TESSERA_API void check_checkpoint(const Model& model, const TrainingState& training);
+/// Throws Error, which names the number, when a checkpoint of this network and training could not
+/// be read back: for programs that want to know before training. checkpoint_of does it too.
+TESSERA_API void check_checkpoint(const Network& network, const TrainingState& training);
 /// Throws Error when the file is damaged, or safetensors but not a checkpoint of Tessera, or holds
 /// numbers that are not finite.
 TESSERA_API Checkpoint read_checkpoint(const std::string& path);

@@ -1,20 +1,15 @@
-// Data sets by index, and the loader: a background thread that fills the next batch while the
-// device works.
+// Data sets of labeled images: built-in ones, and your own.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <exception>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
+#include "tessera/dataset.h"
 #include "tessera/export.h"
 
 namespace tessera {
@@ -29,13 +24,10 @@ struct DataContents {
   std::vector<std::int64_t> cutoffs;  ///< of such: see DatasetOptions
 };
 
-/// Labelled images of one size, as bytes, channels last. Implementations are read-only after
-/// construction, so that threads may share one.
-class TESSERA_API Dataset {
+/// Labeled images of one size, as bytes, channels last: samples of "image" u8 [H,W,C] and "label"
+/// i32 [].
+class TESSERA_API ImageDataset : public Dataset {
  public:
-  virtual ~Dataset() = default;
-  /// Number of images.
-  virtual std::int64_t size() const = 0;
   /// Rows of each image.
   virtual std::int64_t height() const = 0;
   /// Columns of each image.
@@ -47,8 +39,6 @@ class TESSERA_API Dataset {
   /// Copies the height*width*channels bytes of a sample and returns its label.
   virtual std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const = 0;
 
-  /// Whether reading is so much work that several threads should share it.
-  virtual bool is_slow() const { return false; }
   /// The file that a sample was read from, where each has its own.
   virtual std::string file_of(std::int64_t) const { return {}; }
   /// What was left out (DatasetOptions::skip_bad): a line for each.
@@ -62,7 +52,10 @@ class TESSERA_API Dataset {
   /// Returns the contents of the data set, or none if unknown. May read all images.
   virtual DataContents contents() const { return {}; }
 
-  /// Of one image.
+  std::vector<SampleSpec> inputs() const final;
+  void read_sample(std::int64_t index, std::span<const std::span<std::byte>> tensors) const final;
+
+  /// Bytes of one image.
   std::int64_t image_bytes() const { return height() * width() * channels(); }
 };
 
@@ -74,8 +67,8 @@ TESSERA_API const std::vector<std::string>& dataset_names();
 /// empty in the environment variable TESSERA_DATA and in the Debian package's folder, each time
 /// directly and in a subfolder with the data set's name. Throws Error that names the missing,
 /// truncated or mismatched file.
-TESSERA_API std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
-                                                  const std::string& directory = {});
+TESSERA_API std::unique_ptr<ImageDataset> load_dataset(std::string_view name, Split split,
+                                                       const std::string& directory = {});
 
 /// How an image file becomes an image of the size that a model takes.
 enum class Crop : std::uint8_t {
@@ -123,8 +116,8 @@ struct DatasetOptions {
 /// says how files are found. Image files are all decoded here once, so that a damaged one is known
 /// before training; those for which there is no memory are decoded again each time. Throws Error
 /// that names the file.
-TESSERA_API std::unique_ptr<Dataset> load_dataset(std::string_view name, Split split,
-                                                  const DatasetOptions& options);
+TESSERA_API std::unique_ptr<ImageDataset> load_dataset(std::string_view name, Split split,
+                                                       const DatasetOptions& options);
 /// "folder:DIR", "npy:DIR" or "csv:FILE".
 TESSERA_API bool is_own_dataset(std::string_view name);
 /// The full name of a data set: "folder:", "npy:" or "csv:" is put before the path of a folder or a
@@ -132,8 +125,8 @@ TESSERA_API bool is_own_dataset(std::string_view name);
 /// a data set nor a file of that name.
 TESSERA_API std::string full_dataset_name(const std::string& name);
 /// Image files (PNG, JPEG, WebP, TIFF, BMP, GIF, PBM, PGM, PPM), all with label 0.
-TESSERA_API std::unique_ptr<Dataset> load_pictures(std::vector<std::string> paths,
-                                                   const DatasetOptions& options);
+TESSERA_API std::unique_ptr<ImageDataset> load_pictures(std::vector<std::string> paths,
+                                                        const DatasetOptions& options);
 /// The image files of a folder.
 struct FoundImages {
   std::vector<std::string> paths;  ///< in order
@@ -143,60 +136,12 @@ struct FoundImages {
 /// folder that cannot be read.
 TESSERA_API FoundImages find_images(const std::string& folder);
 
+/// Returns a batch of images [size,H,W,C] of this size and their labels [size], as an ImageDataset
+/// gives it. Throws Error if the numbers of bytes and labels do not fit.
+TESSERA_API Batch image_batch(const Shape& image, std::span<const std::uint8_t> pixels,
+                              std::span<const std::int32_t> labels);
+
 /// Names of classes, one in each line of a file. Throws Error when there are none.
 TESSERA_API std::vector<std::string> read_class_names(const std::string& path);
-
-/// A permutation of 0 .. size-1 for an epoch: Fisher-Yates with Philox, equal everywhere.
-TESSERA_API std::vector<std::uint32_t> shuffled_order(std::int64_t size, std::uint64_t seed,
-                                                      std::uint64_t epoch);
-
-/// Images and their labels.
-struct Batch {
-  std::int64_t size = 0;             ///< samples; the last batch of an epoch may be smaller
-  std::vector<std::uint8_t> images;  ///< [size,H,W,C]
-  std::vector<std::int32_t> labels;  ///< [size]
-};
-
-/// What a pass goes over, and how.
-struct LoaderOptions {
-  std::int64_t batch = 64;
-  /// Sample indices in the order wanted; empty means 0 .. size-1.
-  std::vector<std::uint32_t> order = {};
-  /// Batches passed over at the start: how a resumed epoch goes on.
-  std::int64_t first_batch = 0;
-  /// Called in the background thread for each batch, before it is filled and when it is.
-  std::function<void(bool filled)> on_batch = {};
-};
-
-/// One pass over a data set.
-class TESSERA_API Loader {
- public:
-  /// The data set must outlive the loader. Throws Error when an option makes no sense.
-  Loader(const Dataset& dataset, LoaderOptions options);
-  ~Loader();
-  Loader(const Loader&) = delete;
-  Loader& operator=(const Loader&) = delete;
-
-  /// The next batch, valid until the next call; nullptr at the end. Rethrows what went wrong in
-  /// the background thread.
-  const Batch* next();
-  /// Batches of the whole pass, those passed over included.
-  std::int64_t batches() const;
-
- private:
-  void fill_all();
-  void fill(std::int64_t number, Batch& batch) const;
-
-  const Dataset& dataset_;
-  LoaderOptions options_;
-  std::vector<Batch> ring_;
-  std::int64_t filled_ = 0;  ///< batches ready so far
-  std::int64_t taken_ = 0;   ///< batches handed out so far
-  bool stop_ = false;
-  std::exception_ptr failure_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::thread thread_;
-};
 
 }  // namespace tessera

@@ -25,9 +25,9 @@ struct TESSERA_API DataFingerprint {
   bool operator==(const DataFingerprint&) const = default;
 };
 
-/// Returns the fingerprint of Dataset::contents(). It has no images if the data set does not
+/// Returns the fingerprint of ImageDataset::contents(). It has no images if the data set does not
 /// provide its contents.
-TESSERA_API DataFingerprint fingerprint_of(const Dataset& dataset);
+TESSERA_API DataFingerprint fingerprint_of(const ImageDataset& dataset);
 /// Describes the changes between two fingerprints of the same source, such as "3 images added, 1
 /// removed". Returns an empty string if images and labels are the same. An image with a new label
 /// counts as removed and added.

@@ -9,6 +9,7 @@
 
 #include "tessera/device.h"
 #include "tessera/graph.h"
+#include "tessera/task.h"
 
 namespace tessera {
 
@@ -43,5 +44,14 @@ TESSERA_API double check_gradients(
     Device& device, const std::vector<CheckedInput>& inputs,
     const std::function<Var(Graph& graph, const std::vector<Var>& inputs)>& build,
     const GradientCheckOptions& options = {});
+
+/// Checks the gradients of the loss of a task, as a training computes them, with respect to its
+/// inputs f32 and its parameters, whose values are drawn from `options.seed`: in each tensor along
+/// four directions, by differences over `options.step` times the norm of the tensor. `batch` holds
+/// the inputs; a few samples are enough. Returns the largest error as a share of the norm of the
+/// tensor's gradient, or of a hundredth of the largest norm, if that is more. Throws Error that
+/// names the tensor, the derivative and the expected one.
+TESSERA_API double check_gradients(Device& device, const Task& task, const Batch& batch,
+                                   const GradientCheckOptions& options = {});
 
 }  // namespace tessera

@@ -1,139 +1,93 @@
-// A model, and a network: a model with its weights on a device, ready to evaluate and predict.
+// A network: a task with its weights on a device, ready to train, evaluate and predict.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "tessera/augment.h"
-#include "tessera/data.h"
+#include "tessera/dataset.h"
 #include "tessera/device.h"
-#include "tessera/ops.h"
 #include "tessera/params.h"
+#include "tessera/task.h"
 
 namespace tessera {
 
-/// The images a model takes, as bytes, and how they become numbers.
-struct ImageInput {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-  std::int64_t channels = 0;
-  ImageOptions options = {};
-  Crop crop = Crop::none;  ///< of image files, DatasetOptions::crop
-};
+struct LossOptions;
 
-/// How far a classifier's logits are from the labels, and what makes probabilities of them.
-enum class Loss : std::uint8_t {
-  cross_entropy,  ///< softmax_cross_entropy: one class fits each image
-  bce,  ///< bce_with_logits_loss of each class, the mean over all: each is judged for itself
-};
-/// "cross-entropy" or "bce"; `loss_of` throws Error that lists them.
-TESSERA_API std::string to_string(Loss loss);
-/// The inverse of to_string.
-TESSERA_API Loss loss_of(const std::string& name);
-
-/// How a training bends the loss; evaluation does not.
-struct LossOptions {
-  double label_smoothing = 0;  ///< the share of the target spread over all classes
-  /// Of the images of each class, as in torch.nn.CrossEntropyLoss; empty: 1. Not for Loss::bce.
-  std::vector<double> class_weights = {};
-
-  /// Whether all options are equal.
-  bool operator==(const LossOptions&) const = default;
-};
-
-/// A classifier of images.
-struct Model {
-  std::string name;
-  ImageInput input;
-  std::vector<std::string> classes;
-  /// Numbers f32 [N,H,W,C], padded and normalised, to logits f32 [N,classes].
-  std::function<Var(Var x)> build;
-  Loss loss = Loss::cross_entropy;
-};
+/// Weights of the last step, or their averages over the steps, "<parameter>.ema".
+enum class Weights : std::uint8_t { last, averaged };
+/// Returns the name of a parameter's average. Parameters that a training leaves as they are have
+/// none beside those of others: they are their own.
+TESSERA_API std::string average_of(const Params& params, const std::string& parameter);
 
 /// How well a network does on a data set.
 struct Evaluation {
-  double loss = 0;      ///< the mean, as the model's loss says
-  double accuracy = 0;  ///< fraction of images whose most probable class is their label
-  std::int64_t images = 0;
+  double loss = 0;                             ///< mean over the samples
+  std::map<std::string, double> metrics = {};  ///< means over the samples
+  std::int64_t samples = 0;
 };
 
-/// Those of the last step, or their averages over the steps, "<parameter>.ema".
-enum class Weights : std::uint8_t { last, averaged };
-/// The name of a parameter's average. Parameters that a training leaves as they are have none
-/// beside those of others: they are their own.
-TESSERA_API std::string average_of(const Params& params, const std::string& parameter);
+/// A tensor in host memory.
+struct HostTensor {
+  TensorSpec spec;
+  std::vector<std::byte> bytes;
 
-/// A model and its weights on a device.
+  /// Returns the elements of a tensor f32. Throws Error for other types.
+  TESSERA_API std::vector<float> floats() const;
+};
+
+/// A task and its weights on a device.
 class TESSERA_API Network {
  public:
-  /// Weights are initialised from `seed`; without one they have no values until a checkpoint is
-  /// restored. The device must outlive the network. Throws Error when the model does not fit its
-  /// input.
-  Network(Device& device, Model model, std::optional<std::uint64_t> seed = 0);
+  /// Initializes the weights from `seed`; without one they have no values until a checkpoint is
+  /// restored. The device must outlive the network. Throws Error as append_task does.
+  Network(Device& device, Task task, std::optional<std::uint64_t> seed = 0);
+  virtual ~Network() = default;
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
 
-  /// As it was given.
-  const Model& model() const { return model_; }
+  /// The task that it was made for.
+  const Task& task() const { return task_; }
   /// Its weights and states.
   Params& params() { return params_; }
   /// Its weights and states.
   const Params& params() const { return params_; }
-  /// Where it computes.
+  /// The device that it computes on.
   Device& device() const { return params_.device(); }
 
-  /// Throws Error when the images have another size than the model's, or a label has no class.
-  /// So it does when there are no averages and they are asked for. `stops` is asked before each
-  /// batch and ends the evaluation early: `Evaluation::images` then says how many images it is of.
-  /// `on_image` gets each image's label and its probabilities [classes], in the order of the
-  /// images.
-  Evaluation evaluate(
-      const Dataset& dataset, std::int64_t batch = 250, Weights weights = Weights::last,
-      const std::function<bool()>& stops = {},
-      const std::function<void(std::int32_t label, std::span<const float> probabilities)>&
-          on_image = {});
-  /// Class probabilities [count, classes] of `count` images, bytes [count,H,W,C]. A CPU takes them
-  /// in pieces that stay in its cache.
-  std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count,
-                             Weights weights = Weights::last);
+  /// Returns the mean loss and metrics over a data set. `stops` is called before each batch and
+  /// ends the evaluation early: `Evaluation::samples` then counts the samples until there. Throws
+  /// Error if the data set lacks an input of the task, has it with another type or shape, or is
+  /// empty; and if averages are wanted and there are none.
+  Evaluation evaluate(const Dataset& dataset, std::int64_t batch = 250,
+                      Weights weights = Weights::last, const std::function<bool()>& stops = {});
+  /// Returns the outputs of the task for a batch, [batch.size, ...], by name. Inputs that no output
+  /// depends on, such as labels, may be missing from the batch.
+  std::map<std::string, HostTensor> predict(const Batch& batch, Weights weights = Weights::last);
 
-  /// What evaluate and predict run for `batch` images.
+  /// The graph that `evaluate` runs for `batch` samples: outputs "loss", and those and the metrics
+  /// of the task.
   Graph evaluation_graph(std::int64_t batch, Weights weights = Weights::last) const;
-  /// What evaluates so many images at once, made when first asked for: inputs "image" and "label",
-  /// outputs "loss" and "probabilities".
+  /// The compiled evaluation_graph, made when first asked for.
   Executable& evaluation(std::int64_t batch, Weights weights = Weights::last);
 
-  /// Throws Error unless images of the data set fit the model.
-  void check_fits(const Dataset& dataset) const;
+  /// The task of a training with these options. Throws Error if the task does not support one.
+  virtual Task training_task(const Augmentation& augment, const LossOptions& loss) const;
 
  private:
-  struct Answers {
-    double loss = 0;  ///< the sum
-    std::vector<float> probabilities;
-  };
-  Answers answer(std::span<const std::uint8_t> images, std::span<const std::int32_t> labels,
-                 Weights weights);
-  std::int64_t piece_of(std::int64_t count);
+  Executable& prediction(std::int64_t batch, Weights weights);
 
-  Model model_;
+  Task task_;
   Params params_;
-  std::map<std::pair<std::int64_t, Weights>, std::unique_ptr<Executable>> evaluations_;
-  std::map<std::int64_t, std::int64_t> pieces_;  ///< of a number of images
+  using ByBatch = std::map<std::pair<std::int64_t, Weights>, std::unique_ptr<Executable>>;
+  ByBatch evaluations_, predictions_;
 };
-
-/// Appends a model to a graph: inputs "image" u8 [N,H,W,C] and "label" i32 [N], loss and
-/// probabilities. An augmentation adds the inputs that it needs: "augment.transform" f32 [N,6],
-/// "augment.cutout" [N,4], "augment.brightness", ".contrast" and ".saturation" [N,1,1,1],
-/// "augment.share", "augment.box" [1,4] and "augment.target". Throws Error when the model does not
-/// give logits [N,classes], or `loss` does not fit it.
-TESSERA_API CrossEntropy append_classifier(Graph& graph, const Model& model, std::int64_t batch,
-                                           const Augmentation& augmentation = {},
-                                           const LossOptions& loss = {});
 
 }  // namespace tessera

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "tessera/classifier.h"
 #include "tessera/error.h"
 #include "tessera/inspect.h"
 #include "tessera/network.h"
@@ -54,12 +55,12 @@ struct TrainerOptions {
   /// do in PyTorch unless they are put into a group of their own.
   bool decay_all = false;
   ScheduleOptions schedule = {};
-  Augmentation augment = {};
-  LossOptions loss = {};
+  Augmentation augment = {};    ///< for image classifiers
+  LossOptions loss = {};        ///< for image classifiers
   std::uint64_t seed = 0;       ///< of augmentation and dropout
   double clip_value = 0;        ///< no element of a gradient is larger than this; 0: any
   double clip_norm = 0;         ///< nor the norm of all gradients than this; 0: any
-  std::int64_t accumulate = 1;  ///< parts of a batch whose gradients are added up, to save memory
+  std::int64_t accumulate = 1;  ///< parts of a batch, computed one after another to save memory
   double ema = 0;  ///< keeps averages w_ema = ema * w_ema + (1 - ema) * w of the weights; 0: none
   OnNan on_nan = OnNan::stop;
   /// Parameters that keep their values, by names in which * stands for any letters and ? for one:
@@ -77,7 +78,7 @@ struct TrainerOptions {
 /// The same options with all numbers given. Throws Error when one makes no sense.
 TESSERA_API TrainerOptions with_defaults(TrainerOptions options);
 
-/// What a training does with the parameters of a model.
+/// What a training does with the parameters of a task.
 struct ParameterUse {
   std::vector<std::string> trained;
   std::vector<std::string> frozen;     ///< as the options say
@@ -85,7 +86,7 @@ struct ParameterUse {
 };
 /// The names of all parameters. Throws Error that lists near names when freeze or train_only have
 /// one that fits no parameter.
-TESSERA_API ParameterUse parameter_use(const Model& model, const TrainerOptions& options);
+TESSERA_API ParameterUse parameter_use(const Task& task, const TrainerOptions& options);
 
 /// A step's loss or gradients are not finite.
 class TESSERA_API NotFinite : public Error {
@@ -101,24 +102,35 @@ class TESSERA_API NotFinite : public Error {
 
 /// The losses of some steps.
 struct LossSum {
-  double sum = 0;  ///< of the images of `steps`: the mean loss of each step times its images
-  std::int64_t images = 0;   ///< of `steps`
-  std::int64_t steps = 0;    ///< with a finite loss
-  std::int64_t skipped = 0;  ///< others, which had none that was finite
-  /// Per image; NaN of none.
-  double mean() const {
-    return images == 0 ? std::numeric_limits<double>::quiet_NaN()
-                       : sum / static_cast<double>(images);
-  }
+  double sum = 0;  ///< of the samples of `steps`: the mean loss of each step times its samples
+  std::map<std::string, double> metrics = {};  ///< the same of the metrics of the task
+  std::int64_t samples = 0;                    ///< of `steps`
+  std::int64_t steps = 0;                      ///< with a finite loss
+  std::int64_t skipped = 0;                    ///< others, which had none that was finite
+  /// Returns the loss per sample; NaN of none.
+  double mean() const { return mean_of(sum); }
+  /// Returns a metric per sample; NaN of none. Throws Error if there is no such metric.
+  TESSERA_API double mean(const std::string& metric) const;
   /// Adds the losses of other steps.
   LossSum& operator+=(const LossSum& other) {
     sum += other.sum;
-    images += other.images;
+    for (const auto& [name, value] : other.metrics) metrics[name] += value;
+    samples += other.samples;
     steps += other.steps;
     skipped += other.skipped;
     return *this;
   }
+
+ private:
+  double mean_of(double total) const {
+    return samples == 0 ? std::numeric_limits<double>::quiet_NaN()
+                        : total / static_cast<double>(samples);
+  }
 };
+
+/// A step of training as one graph, or as two: one that computes the gradients of a part of a batch
+/// and adds them to those of the parts before, and one that updates the weights.
+enum class StepPart : std::uint8_t { whole, gradients, update };
 
 /// Trains a network.
 class TESSERA_API Trainer {
@@ -161,26 +173,30 @@ class TESSERA_API Trainer {
     std::unique_ptr<Executable> executable;
     float lr = -1;  ///< the one it was given last
   };
-  /// `updates`: false for all parts of a batch but the last.
-  Plan& plan_for(std::int64_t images, bool updates);
-  /// Images in a part of a batch, but the last.
-  std::int64_t part_of(std::int64_t images) const;
-  void run_part(const Batch& batch, std::int64_t begin, std::int64_t images);
+  /// The plans of a step for a batch of this size, in the order in which they run first.
+  std::vector<std::pair<std::int64_t, StepPart>> parts(std::int64_t batch) const;
+  Plan& plan_for(std::int64_t samples, StepPart part);
+  /// Samples in a part of a batch, but the last.
+  std::int64_t part_of(std::int64_t samples) const;
+  Plan& run_part(const Batch& batch, std::int64_t begin, std::int64_t samples, StepPart part);
+  void update(Plan& plan);
   using Bytes = std::span<const std::byte>;
   using SetInput = std::function<void(std::string_view name, Bytes bytes)>;
-  /// The inputs of the images from `begin` on, but for the learning rate.
-  void set_inputs(const Batch& batch, std::int64_t begin, std::int64_t images, std::int64_t step,
+  /// The inputs of the samples from `begin` on, but for the learning rate.
+  void set_inputs(const Batch& batch, std::int64_t begin, std::int64_t samples, std::int64_t step,
                   const SetInput& set) const;
   void check(const Batch& batch) const;
   void read_history();
 
   Network& network_;
   TrainerOptions options_;
-  std::map<std::pair<std::int64_t, bool>, Plan> plans_;  ///< by images and `updates`
+  Task task_;  ///< of the training
+  std::vector<std::string> metrics_;
+  std::map<std::pair<std::int64_t, StepPart>, Plan> plans_;  ///< by samples
   std::int64_t first_step_ = 0;      ///< of the state "step" when this trainer began
   std::int64_t started_ = 0;         ///< steps of this trainer
   std::int64_t read_ = 0;            ///< steps whose losses have been read
-  std::deque<std::int64_t> unread_;  ///< images of each step after those
+  std::deque<std::int64_t> unread_;  ///< samples of each step after those
   LossSum pending_;                  ///< read but not taken
 };
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "tessera/checkpoint.h"
-#include "tessera/network.h"
+#include "tessera/classifier.h"
 
 namespace tessera {
 
@@ -41,9 +41,11 @@ TESSERA_API Var append_model(std::string_view name, Var x, std::int64_t classes,
                              const ModelOptions& options = {});
 /// Returns a classifier. `input` sets the size of the images and the normalization; the model sets
 /// its padding. Throws Error like append_model.
-TESSERA_API Model make_model(std::string_view name, ImageInput input,
-                             std::vector<std::string> classes, const ModelOptions& options = {});
+TESSERA_API ImageModel make_model(std::string_view name, ImageInput input,
+                                  std::vector<std::string> classes,
+                                  const ModelOptions& options = {});
 /// Returns the network of a checkpoint of one of these models. The device must outlive it.
-TESSERA_API std::unique_ptr<Network> load_network(Device& device, const Checkpoint& checkpoint);
+TESSERA_API std::unique_ptr<ImageClassifier> load_network(Device& device,
+                                                          const Checkpoint& checkpoint);
 
 }  // namespace tessera

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tessera/network.h"
+#include "tessera/classifier.h"
 
 namespace tessera {
 
@@ -82,8 +82,8 @@ TESSERA_API ImageInput onnx_input(const std::string& path);
 /// padding), the loss and the class names; without names the classes are numbers. A model with an
 /// integer input gets bytes, 0 to 255: its deviation is 1/255, unless one is set. Throws Error if
 /// the file leaves open what is missing, or is not an image classifier.
-TESSERA_API Model onnx_model(const std::string& path, ImageInput input = {},
-                             std::vector<std::string> classes = {}, Head head = Head::kept);
+TESSERA_API ImageModel onnx_model(const std::string& path, ImageInput input = {},
+                                  std::vector<std::string> classes = {}, Head head = Head::kept);
 
 /// Options of the export.
 struct OnnxOptions {
@@ -98,7 +98,7 @@ struct OnnxOptions {
 /// [N,classes]. The metadata of the file has the conversion of pixels, the loss and the class names
 /// for onnx_model. Throws Error that lists all nodes that cannot be exported, or if the file cannot
 /// be written.
-TESSERA_API void write_onnx(const std::string& path, const Network& network,
+TESSERA_API void write_onnx(const std::string& path, const ImageClassifier& network,
                             const OnnxOptions& options = {});
 
 /// Appends a model for `batch` samples, with its inputs and outputs.
