@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <system_error>
 #include <utility>
 
 #include "engine/base/machine.h"
@@ -70,7 +71,11 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options)
     for (const SampleSpec& input : inputs)
       batch.tensors.push_back(
           {input, std::vector<std::byte>(input.spec.bytes() * static_cast<std::size_t>(most))});
-  thread_ = std::thread([this] { fill_all(); });
+  try {
+    thread_ = std::thread([this] { fill_all(); });
+  } catch (const std::system_error&) {
+    throw OutOfMemory("loader", "no thread can be started: too many run, or memory ran out");
+  }
 }
 
 Loader::~Loader() {

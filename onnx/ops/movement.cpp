@@ -109,6 +109,11 @@ Constant from_front(Constant index, std::int64_t size) {
   return index;
 }
 
+void check_index(std::int64_t index, std::int64_t size) {
+  if (index < 0 || index >= size)
+    throw Error("onnx", fmt::format("index is {}, expected less than {}", index, size));
+}
+
 /// The shape of x with `axis` replaced by the dimensions of the index.
 Shape gathered_shape(const Shape& x, std::size_t axis, const Shape& index) {
   Shape shape = x;
@@ -130,6 +135,7 @@ Results gathering(Call& call) {
   const Shape shape = gathered_shape(shape_of(x), at(axis), call.shape(1));
   if (call.is_constant(1) && call.constant(1).numbers.size() == 1) {
     const auto i = whole(from_front(call.constant(1), size).numbers[0]);
+    check_index(i, size);
     return {reshaped({slice(x.var, place, i, i + 1, 1, call.name()), x.axes}, shape)};
   }
   return {plain(take(plain_var(x), indices(call, size), axis, call.name()))};
@@ -146,9 +152,7 @@ Constant known_gathering(const Call& call) {
                  const auto end = begin + static_cast<std::ptrdiff_t>(rank);
                  Shape source(y.begin(), begin);
                  source.push_back(whole(element_at(index, Shape(begin, end))));
-                 if (source.back() < 0 || source.back() >= x.shape[axis])
-                   throw Error("onnx", fmt::format("index is {}, expected less than {}",
-                                                   source.back(), x.shape[axis]));
+                 check_index(source.back(), x.shape[axis]);
                  source.insert(source.end(), end, y.end());
                  return element_at(x, source);
                });

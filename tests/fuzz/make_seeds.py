@@ -96,7 +96,7 @@ def onnx_nets():
 def write_pictures():
     for mode in "L", "LA", "RGB", "RGBA":
         write("png", f"{mode}.png", picture("PNG", mode))
-    write("jpeg", "grey.jpg", picture("JPEG", "L", quality=50))
+    write("jpeg", "gray.jpg", picture("JPEG", "L", quality=50))
     write("jpeg", "progressive.jpg", picture("JPEG", "RGB", quality=50, progressive=True))
     write("jpeg", "inks.jpg", picture("JPEG", "CMYK", quality=50))
     exif = Image.Exif()
@@ -104,8 +104,8 @@ def write_pictures():
     write("png", "turned.png", picture("PNG", "RGB", exif=exif))
     write("jpeg", "turned.jpg", picture("JPEG", "RGB", exif=exif, quality=50))
     write("webp", "turned.webp", picture("WebP", "RGB", exif=exif, lossless=True))
-    write("pnm", "colour.ppm", picture("PPM", "RGB"))
-    write("pnm", "grey.pgm", picture("PPM", "L"))
+    write("pnm", "color.ppm", picture("PPM", "RGB"))
+    write("pnm", "gray.pgm", picture("PPM", "L"))
     write("pnm", "plain.ppm", b"P3\n# made up\n2 2\n15\n 0 1 2 3 4 5\n6 7 8 9 10 11\n")
     write("pnm", "plain.pbm", b"P1 3 2\n101\n0 1 0\n")
     write("pnm", "deep.pgm", b"P5 2 2 1000\n" + struct.pack(">4H", 0, 1, 500, 1000))
@@ -122,7 +122,7 @@ def write_pictures():
         write("tiff", f"{mode}.tif", picture("TIFF", mode))
     for mode in "L", "RGB", "RGBA":
         write("bmp", f"{mode}.bmp", picture("BMP", mode))
-    write("gif", "grey.gif", picture("GIF", "L"))
+    write("gif", "gray.gif", picture("GIF", "L"))
 
 
 def program(text, binary):
@@ -158,8 +158,8 @@ def main(checkpoint):
     write("csv", "label-last", b"0,1,2,3,class\n9,8,7,6,a\n5,4,3,2,b\n")
     write("csv", "separator", b"sep=;\n1;2\n0;3\n")
     write("csv", "packed", gzip.compress(b"label,a\n1,2\n0,3\n", mtime=0))
-    write("csv", "grey", b"label,a,b,c,d\n1,0,255,3,4\n0,1,2,3,4\n")
-    write("csv", "colour", b"0,1,2,3\n1,4,5,6\n")
+    write("csv", "gray", b"label,a,b,c,d\n1,0,255,3,4\n0,1,2,3,4\n")
+    write("csv", "color", b"0,1,2,3\n1,4,5,6\n")
     write("cifar", "one", gzip.compress(bytes([3]) + bytes(range(256)) * 12, mtime=0))
     write_pictures()
     write("safetensors", "three", safetensors(
