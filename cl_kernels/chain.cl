@@ -16,14 +16,14 @@
 #endif
 #ifndef COLUMNS
 #define COLUMNS 4  // vectors of an item that reduces the middle dimension: 1 on GPUs; several on
-#endif             // CPUs, so that neighbouring memory is read together
+#endif             // CPUs, so that neighboring memory is read together
 #ifndef REDUCES
 #define REDUCES 0  // 1: the middle dimension, 2: the inner one
 #endif
 
 #define STEP(name, value) const floatv name = value;
 
-// `table` holds for each input the elements between neighbours along the dimensions, 0 where it is
+// `table` holds for each input the elements between neighbors along the dimensions, 0 where it is
 // repeated.
 #define PARAMETERS                                                            \
   __global const float* restrict x0_, __global const float* restrict x1_,     \

@@ -62,8 +62,8 @@ typedef JOIN(int, V) intv;
 #define UNROLL(count) __attribute__((opencl_unroll_hint(count)))
 #define GROUP __attribute__((reqd_work_group_size(LOCAL, 1, 1)))
 
-// A launch over `items` gives each work-item `chunk` consecutive ones: 1 on GPUs, where neighbours
-// then touch neighbouring memory, many on CPUs.
+// A launch over `items` gives each work-item `chunk` consecutive ones: 1 on GPUs, where neighbors
+// then touch neighboring memory, many on CPUs.
 #define FOR_ITEMS(i) \
   for (int i = (int)get_global_id(0) * chunk, i##_end = min(i + chunk, items); i < i##_end; ++i)
 

@@ -2,7 +2,7 @@
 // GPUs: the transforms on both sides of the products, which matmul_local makes, one matrix product
 // for each of the POSITIONS.
 //
-// A work-item transforms V channels of one tile or filter; neighbours have neighbouring channels. V
+// A work-item transforms V channels of one tile or filter; neighbors have neighboring channels. V
 // divides the numbers of channels. The matrices have rows of channels, whole vectors of 4 with
 // zeros past the last, so that products read 16 bytes at a time.
 #include "common.h"

@@ -7,7 +7,7 @@
 // ITEM_M x SUB_GROUP*ITEM_N.
 //
 // Local memory holds 32-bit words with k as their slow dimension: a number in tf32, or a pair of
-// numbers in bf16 that are neighbours in k.
+// numbers in bf16 that are neighbors in k.
 
 #define IS_WARP (MATRIX_UNITS == WARP_TF32 || MATRIX_UNITS == WARP_BF16)
 #define IS_BF16 (MATRIX_UNITS != WARP_TF32)
@@ -44,7 +44,7 @@ INLINE uint to_tf32(float value) {
   return isnan(value) ? bits : (bits + 0x1000u) & 0xFFFFE000u;
 }
 
-// Puts `width` numbers of row or column `row`, from term k on; neighbours in k if along_k.
+// Puts `width` numbers of row or column `row`, from term k on; neighbors in k if along_k.
 INLINE void put(__local float* tile, int pitch, int k, int row, const float* from, int width,
                 bool along_k) {
   __local uint* const words = (__local uint*)tile + row;

@@ -5,7 +5,7 @@
 // memory; both lie in local memory with k as their slow dimension, twice, so that the next tiles
 // travel (through registers) while the present ones are multiplied, with one barrier a step. A
 // work-item keeps ITEM_M x ITEM_N sums in registers: groups of 4 rows and columns, each group next
-// to those of its neighbours, so that reads of local memory are 16 bytes side by side.
+// to those of its neighbors, so that reads of local memory are 16 bytes side by side.
 //
 // A kernel has a function that loads tiles number `step` into staged_a and staged_b, inlined.
 #include "common.h"
@@ -26,10 +26,10 @@
 #define ITEM_N 8  // columns of a work-item, a multiple of 4
 #endif
 #ifndef A_ALONG_K
-#define A_ALONG_K 1  // whether neighbours in the memory of a are neighbours in k; else in m
+#define A_ALONG_K 1  // whether neighbors in the memory of a are neighbors in k; else in m
 #endif
 #ifndef B_ALONG_K
-#define B_ALONG_K 0  // whether neighbours in the memory of b are neighbours in k; else in n
+#define B_ALONG_K 0  // whether neighbors in the memory of b are neighbors in k; else in n
 #endif
 #ifndef A_WIDTH
 #define A_WIDTH 1  // floats in a load of a: 4 where all start at multiples of 4, else 1
@@ -61,7 +61,7 @@
 #define TILE_GROUP __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 #endif
 
-// Puts neighbours in k into other banks of local memory.
+// Puts neighbors in k into other banks of local memory.
 #if MATRIX_UNITS
 #define PADDING 8
 #else
@@ -112,7 +112,7 @@ INLINE void fetch(float* to, __global const float* from, int offset, bool inside
 #define SUM_ROW(i) ((i) / 4 * 4 * ITEM_ROWS + item / ITEM_COLUMNS * 4 + (i) % 4)
 #define SUM_COLUMN(j) ((j) / 4 * 4 * ITEM_COLUMNS + item % ITEM_COLUMNS * 4 + (j) % 4)
 
-// Puts `width` floats of row or column `row`, from term k on; neighbours in k if along_k.
+// Puts `width` floats of row or column `row`, from term k on; neighbors in k if along_k.
 INLINE void put(__local float* tile, int pitch, int k, int row, const float* from, int width,
                 bool along_k) {
   __local float* const to = tile + k * pitch + row;
@@ -198,7 +198,7 @@ INLINE void start_sums(float sums[ITEM_M][ITEM_N], __global const float* restric
   }
 }
 
-// The one place where results leave: Y_WIDTH neighbouring columns of one row.
+// The one place where results leave: Y_WIDTH neighboring columns of one row.
 INLINE void store_sums(__global float* to, const float* sums) {
 #if Y_WIDTH == 4
   *(__global float4*)to = vload4(0, sums);

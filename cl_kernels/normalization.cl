@@ -1,4 +1,4 @@
-// Normalisation of x [N,L,G,D] over L and D (engine/ops/normalization.h), C = G*D. Rows are cut
+// Normalization of x [N,L,G,D] over L and D (engine/ops/normalization.h), C = G*D. Rows are cut
 // into parts of `length` rows, none of which belongs to two samples; partial results are pairs of
 // rows [parts, 2, C], added up in order. The order of additions depends on the shape only.
 #include "common.h"
@@ -113,7 +113,7 @@ __kernel GROUP void batch_norm_rstd(__global const float* restrict var,
   FOR_ITEMS(i) rstd[i] = 1.0f / sqrt(var[i] + eps);
 }
 
-// An item is V columns of `length` rows of a sample: y = clamped(normalised x + residual).
+// An item is V columns of `length` rows of a sample: y = clamped(normalized x + residual).
 __kernel GROUP void normalize_columns(
     __global const float* restrict x, __global const float* restrict mean,
     __global const float* restrict rstd, __global const float* restrict w,

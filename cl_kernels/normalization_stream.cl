@@ -127,7 +127,7 @@ __kernel GROUP void stream_operands(__global const float* restrict mean,
   }
 }
 
-// y = clamped(normalised x + residual).
+// y = clamped(normalized x + residual).
 __kernel GROUP void stream_normalize(__global const float* restrict x,
                                      __global const float* restrict operands,
                                      __global float* restrict y, const StreamParams args,

@@ -1,4 +1,4 @@
-// One step of an optimiser, in place, of many tensors: a work-group takes one piece of one tensor,
+// One step of an optimizer, in place, of many tensors: a work-group takes one piece of one tensor,
 // in vectors of V elements. Tensors lie in blocks of memory that they share with others.
 #include "common.h"
 #include "optimizer_step.h"

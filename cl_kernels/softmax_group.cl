@@ -1,5 +1,5 @@
 // Softmax, its logarithm and their gradients over rows of K numbers, for GPUs: a work-group is one
-// row, so that its LOCAL work-items read and write neighbours. Maxima and sums are combined in
+// row, so that its LOCAL work-items read and write neighbors. Maxima and sums are combined in
 // local memory, always in the same order.
 #include "common.h"
 

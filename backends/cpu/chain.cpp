@@ -163,13 +163,13 @@ void add_columns(const float* x, std::int64_t rows, std::int64_t columns, float*
   combine_rows<R>(x + done * columns, rows - done, columns, y);
 }
 
-/// A reduction: units give neighbouring results each; the blocks of a unit are cut into groups for
+/// A reduction: units give neighboring results each; the blocks of a unit are cut into groups for
 /// different threads, whose results are combined in order.
 struct Reduction {
   Program program;
   bool of_columns;  ///< the middle dimension is reduced, else the inner one
   std::int64_t units, parts, groups = 1, chunks = 1;
-  std::int64_t results, width;  ///< results of `width` neighbours each
+  std::int64_t results, width;  ///< results of `width` neighbors each
 
   explicit Reduction(const NodeContext& node) : program(node) {
     const ChainGeometry& geometry = program.geometry();

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int most_pixels = 8;  // of a tile: enough to hide the latency of additions
 
-void sum_neighbours(const float* from, std::int64_t count, std::int64_t together, float* to) {
+void sum_neighbors(const float* from, std::int64_t count, std::int64_t together, float* to) {
   for (std::int64_t i = 0; i < count; ++i, from += together) {
     to[i] = from[0];
     for (std::int64_t m = 1; m < together; ++m) to[i] += from[m];
@@ -41,7 +41,7 @@ Columns columns_of(const Axis& axis, std::int64_t size) {
 struct Slide {
   std::int64_t N, src_rows, src_columns, dst_rows, dst_columns, K, S;
   std::int64_t repeats;   ///< of each source channel
-  std::int64_t together;  ///< neighbours that make a channel of the result
+  std::int64_t together;  ///< neighbors that make a channel of the result
   std::vector<Axis> rows;
   std::vector<Columns> columns;
   const float *x, *bias;
@@ -170,7 +170,7 @@ void slide_rows(const Slide& problem, Range range, const float* packed, float* s
       const std::int64_t floats = problem.dst_columns * problem.K / problem.together;
       float* y = problem.y + (n * per_image + h) * floats;
       slide_row(problem, packed, source, first_row, h, problem.together > 1 ? folded : y);
-      if (problem.together > 1) sum_neighbours(folded, floats, problem.together, y);
+      if (problem.together > 1) sum_neighbors(folded, floats, problem.together, y);
       problem.epilogue.finish(y, floats);
     }
     u += end - begin;

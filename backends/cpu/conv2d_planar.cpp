@@ -133,7 +133,7 @@ Step make_step(Problem problem, double flops, int threads, const Weight& weight)
                             (problem.columns.taps - 1) * problem.columns.step +
                             std::max<std::int64_t>(0, problem.columns.first);
   problem.plane_row = std::max(problem.padding.left + problem.src_columns, read);
-  // Chunks well above the cost of copying the rows that they share with their neighbours.
+  // Chunks well above the cost of copying the rows that they share with their neighbors.
   constexpr double flops_per_ns = 250;
   const std::int64_t rows = problem.N * problem.rows.outputs;
   problem.chunks = chunk_count(rows, flops / static_cast<double>(rows) / flops_per_ns);

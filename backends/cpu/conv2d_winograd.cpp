@@ -41,8 +41,8 @@ void pack_filters(const float* w, const SlideWeights& at, std::int64_t outs, std
     return in * at.in + tap / 3 * at.r + tap % 3 * at.s;
   };
   float taps[9][lanes][lanes] = {};
-  const bool are_neighbours = at.out == 1;
-  if (!are_neighbours)
+  const bool are_neighbors = at.out == 1;
+  if (!are_neighbors)
     for (std::int64_t out = 0; out < outs; ++out)
       for (int tap = 0; tap < 9; ++tap)
         for (std::int64_t in = 0; in < ins; ++in)
@@ -51,7 +51,7 @@ void pack_filters(const float* w, const SlideWeights& at, std::int64_t outs, std
   for (std::int64_t in = 0; in < ins; ++in, to += in_step) {
     Vec filter[9], values[positions<results>];
     repeat<9>([&](auto tap) __attribute__((always_inline)) {
-      filter[tap] = are_neighbours ? tail.load(w + offset(in, tap)) : load(taps[tap][in]);
+      filter[tap] = are_neighbors ? tail.load(w + offset(in, tap)) : load(taps[tap][in]);
     });
     transform_square<3, edge<results>, Transforms<results>::transform_filter>(filter, values);
     repeat<positions<results>>([&](auto i) __attribute__((always_inline)) {

@@ -16,7 +16,7 @@ struct Product {
   MatmulGeometry g;
   const float *a, *b, *bias;
   float* y;
-  // Elements between neighbours of op(a) [M,K] and op(b) [K,N].
+  // Elements between neighbors of op(a) [M,K] and op(b) [K,N].
   std::int64_t a_row, a_column, b_row, b_column;
   Epilogue epilogue;
 

@@ -1,4 +1,4 @@
-// Normalisations and their gradient. "columns" cuts the rows of each sample into slices, whose
+// Normalizations and their gradient. "columns" cuts the rows of each sample into slices, whose
 // moments are merged in a fixed order; "rows" is for samples that are a single row (layer norm).
 #include "backends/cpu/normalization.h"
 
@@ -116,7 +116,7 @@ struct Running {
   }
 };
 
-/// What becomes of a normalised x: y = clamp(y + residual).
+/// What becomes of a normalized x: y = clamp(y + residual).
 struct Finish {
   const float* residual;  ///< nullptr: none
   Clamp clamp;
@@ -257,7 +257,7 @@ struct Coefficients {
   }
 };
 
-/// dy of the normalisation itself, in what is read from `at` on.
+/// dy of the normalization itself, in what is read from `at` on.
 template <bool cut_off, typename Access>
 Vec inner_dy(const Gradient& o, const Coefficients& t, std::int64_t at, std::int64_t c,
              const Access& access, Vec centered) {

@@ -1,4 +1,4 @@
-// What the two algorithms of the normalisations share.
+// What the two algorithms of the normalizations share.
 #pragma once
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// Normalisation of samples that are a single row, as in layer norm: a row stays in the cache while
+// Normalization of samples that are a single row, as in layer norm: a row stays in the cache while
 // it is looked at three times.
 #include <array>
 

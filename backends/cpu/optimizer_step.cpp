@@ -1,4 +1,4 @@
-// Steps of optimisers, in place: the formulas of engine/formulas/optimizer_step.h, element by
+// Steps of optimizers, in place: the formulas of engine/formulas/optimizer_step.h, element by
 // element; the tensors of a node are shared out as if they lay end to end.
 #include "engine/formulas/optimizer_step.h"
 

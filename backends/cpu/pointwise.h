@@ -8,7 +8,7 @@
 
 namespace TESSERA_CPU_NAMESPACE {
 
-/// The operands of a row: pointers, and elements between neighbours (0 or 1). Variables that the
+/// The operands of a row: pointers, and elements between neighbors (0 or 1). Variables that the
 /// formula does not name have none.
 struct Operands {
   const float* data[3];

@@ -1,5 +1,5 @@
 // Reductions over any axes, made for every row of the table of engine/formulas/reductions.h; argmax
-// and argmin. Runs of neighbouring axes are reduced one after the other. Long sums are made of the
+// and argmin. Runs of neighboring axes are reduced one after the other. Long sums are made of the
 // sums of blocks: rounding errors stay small.
 #include "engine/ops/reduce.h"
 

@@ -28,7 +28,7 @@ std::int64_t usual_vectors(const Lowering& l, std::int64_t channels) {
   return l.traits().is_cpu && channels > l.width() ? 2 : 1;
 }
 
-/// On a CPU one work-item per group; on a GPU neighbours along the channels.
+/// On a CPU one work-item per group; on a GPU neighbors along the channels.
 Tile choose_tile(const Lowering& l, std::int64_t channels, std::int64_t groups) {
   const std::int64_t vectors = l.parameter("vectors", usual_vectors(l, channels));
   const std::int64_t rows = l.parameter("rows", usual_rows(l));

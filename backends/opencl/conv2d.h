@@ -33,7 +33,7 @@ Axis forward_axis(std::int64_t results, std::int64_t taps, std::int64_t stride,
 Axis gradient_axis(std::int64_t size, std::int64_t phase, std::int64_t taps, std::int64_t stride,
                    std::int64_t padding, std::int64_t dilation);
 
-/// The filter slides over whole runs of columns and channels at once where they are neighbours.
+/// The filter slides over whole runs of columns and channels at once where they are neighbors.
 inline bool merges(const Axis& w, std::int64_t groups) { return w.step == 1 && groups == 1; }
 
 /// The tensor [N,H,W,C] that a filter slides over.

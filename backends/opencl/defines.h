@@ -1,4 +1,4 @@
-// The macros with which a kernel file is specialised.
+// The macros with which a kernel file is specialized.
 #pragma once
 
 #include <fmt/format.h>

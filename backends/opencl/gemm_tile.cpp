@@ -22,7 +22,7 @@ std::int64_t enough_groups(const Lowering& l, std::int64_t of_unit = usual_group
 /// A row of a multiple of 4 floats is read 16 bytes at a time.
 int vector_width(std::int64_t row) { return row % 4 == 0 ? 4 : 1; }
 
-/// Neighbouring columns that a work-item has sums of, in a row of N floats.
+/// Neighboring columns that a work-item has sums of, in a row of N floats.
 int store_width(MatrixUnits units, std::int64_t N) {
   if (units == MatrixUnits::none) return vector_width(N);
   return units != MatrixUnits::sub_group_bf16 && N % 2 == 0 ? 2 : 1;

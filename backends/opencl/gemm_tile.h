@@ -23,7 +23,7 @@ struct GemmTile {
   std::size_t items() const { return static_cast<std::size_t>(m / item_m * (n / item_n)); }
 };
 
-/// How an operand lies in memory: neighbours are neighbours in k (else in m or n), and come in rows
+/// How an operand lies in memory: neighbors are neighbors in k (else in m or n), and come in rows
 /// of `row` floats.
 struct GemmOperand {
   bool along_k;

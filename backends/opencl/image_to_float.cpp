@@ -1,4 +1,4 @@
-// Bytes to numbers, with padding and normalisation per channel.
+// Bytes to numbers, with padding and normalization per channel.
 #include "engine/ops/image_to_float.h"
 
 #include "backends/opencl/lowering.h"

@@ -1,4 +1,4 @@
-// Normalisations and their gradient. "columns" cuts the rows of each sample into parts whose
+// Normalizations and their gradient. "columns" cuts the rows of each sample into parts whose
 // results a second launch adds up; "rows" is for samples that are a single row (layer norm).
 #include "backends/opencl/normalization.h"
 

@@ -1,4 +1,4 @@
-// What the algorithms of the normalisations share.
+// What the algorithms of the normalizations share.
 #pragma once
 
 #include "backends/opencl/lowering.h"

@@ -1,4 +1,4 @@
-// Steps of optimisers, in place: a kernel for each formula of engine/formulas/optimizer_step.h,
+// Steps of optimizers, in place: a kernel for each formula of engine/formulas/optimizer_step.h,
 // launched once for all tensors of a node that lie in the same blocks of memory.
 #include "engine/ops/optimizer_step.h"
 

@@ -22,7 +22,7 @@ class ProgramCache {
   /// one of that name.
   void add_file(const std::string& file, const std::string& text);
 
-  /// A new kernel object of `file` ("conv2d.cl") specialised by `defines`. Throws Error with file,
+  /// A new kernel object of `file` ("conv2d.cl") specialized by `defines`. Throws Error with file,
   /// line, macros, device and the compiler's log when the file does not build.
   cl::Kernel kernel(std::string_view file, const Defines& defines, const std::string& name);
 

@@ -1,4 +1,4 @@
-// Reductions: a program for each row of the table that is used. Runs of neighbouring axes are
+// Reductions: a program for each row of the table that is used. Runs of neighboring axes are
 // reduced one after the other. Long ones are cut into pieces that a second launch combines, always
 // in the same order.
 #include "backends/opencl/reduce.h"

@@ -14,7 +14,7 @@ cl_int length(const Lowering& l) { return l.to_int(l.output_spec(0).dim(-1)); }
 
 std::string group_refusal(const Lowering& l) {
   if (l.traits().is_cpu) return "made for devices with local memory of their own";
-  constexpr std::int64_t least = 8;  // of shorter rows neighbours share what they load
+  constexpr std::int64_t least = 8;  // of shorter rows neighbors share what they load
   return length(l) < least ? fmt::format("rows have fewer than {} numbers", least) : "";
 }
 

@@ -11,7 +11,7 @@ namespace tessera::data {
 /// pixel side by side; labels are whole numbers or words. Separators are commas, semicolons, tabs
 /// or spaces. A first row of names is recognized, and where it names the label's column that is
 /// used. The file may be gzipped. Where `options.height` is 0 images are square, where
-/// `options.channels` is 0 grey, or colour if only that gives a square. Throws Error that names the
+/// `options.channels` is 0 gray, or color if only that gives a square. Throws Error that names the
 /// file and the line.
 Images read_csv(const std::string& path, const ReadOptions& options = {});
 

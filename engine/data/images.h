@@ -1,4 +1,4 @@
-// Labelled images in memory: what the readers of file formats give to the data sets.
+// Labeled images in memory: what the readers of file formats give to the data sets.
 #pragma once
 
 #include <cstdint>

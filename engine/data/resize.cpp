@@ -8,7 +8,7 @@
 namespace tessera::data {
 namespace {
 
-/// What each of the new positions along an axis takes from the old ones: `count` neighbours from
+/// What each of the new positions along an axis takes from the old ones: `count` neighbors from
 /// first[i] on, by weights that add up to 1.
 struct Taps {
   std::int64_t count = 0;
@@ -35,13 +35,13 @@ Taps taps_of(const Axis& axis) {
   taps.first.reserve(static_cast<std::size_t>(axis.count));
   taps.weights.reserve(static_cast<std::size_t>(axis.count * taps.count));
   for (std::int64_t i = axis.first; i < axis.first + axis.count; ++i) {
-    const double centre = (static_cast<double>(i) + 0.5) * scale - 0.5;
+    const double center = (static_cast<double>(i) + 0.5) * scale - 0.5;
     const auto first = std::clamp<std::int64_t>(
-        static_cast<std::int64_t>(std::ceil(centre - reach)), 0, from - taps.count);
+        static_cast<std::int64_t>(std::ceil(center - reach)), 0, from - taps.count);
     std::vector<double> weights;
     double sum = 0;
     for (std::int64_t j = first; j < first + taps.count; ++j) {
-      weights.push_back(std::max(0.0, 1 - std::abs(static_cast<double>(j) - centre) / reach));
+      weights.push_back(std::max(0.0, 1 - std::abs(static_cast<double>(j) - center) / reach));
       sum += weights.back();
     }
     taps.first.push_back(first);

@@ -1,4 +1,4 @@
-// The formulas of the optimisers, for the kernels and for the CPU backend alike. A row is
+// The formulas of the optimizers, for the kernels and for the CPU backend alike. A row is
 //   STEP(op, number of states, type of `extra`, once, for each element)
 // and may use: w, dw and the states a and b, of type floatv; the numbers lr, extra (an input of its
 // own) and k[0], k[1] ... (constants, in the order of optimizer_constants()). Where lr is NaN the

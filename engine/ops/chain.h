@@ -50,8 +50,8 @@ Attributes to_attributes(const Chain& chain);
 /// Throws Error when they say something else.
 Chain to_chain(const Attributes& attributes);
 
-/// Elements of a chain as [outer, middle, inner]; for each input the elements between neighbours
-/// along each, 0 where it is repeated. Inner ones are neighbours: 0 or 1.
+/// Elements of a chain as [outer, middle, inner]; for each input the elements between neighbors
+/// along each, 0 where it is repeated. Inner ones are neighbors: 0 or 1.
 struct ChainGeometry {
   enum class Reduces : std::uint8_t { nothing, middle, inner };
   struct Steps {
@@ -65,7 +65,7 @@ struct ChainGeometry {
 };
 
 /// Nothing where inputs are repeated along too many dimensions, or axes that are reduced are no
-/// neighbours or stand first of three.
+/// neighbors or stand first of three.
 std::optional<ChainGeometry> chain_geometry(const std::vector<Shape>& inputs,
                                             const std::vector<std::int64_t>& axes);
 

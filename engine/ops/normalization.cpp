@@ -1,4 +1,4 @@
-// Normalisations, all on x seen as [samples, rest, groups, channels / groups] (normalization.h):
+// Normalizations, all on x seen as [samples, rest, groups, channels / groups] (normalization.h):
 // normalize(x[, w, b]) -> y, mean, rstd, where rstd = 1 / sqrt(variance + eps);
 // batch_norm(x, running_mean, running_var[, w, b][, residual]) -> the same and the running
 // statistics, updated;
@@ -116,7 +116,7 @@ std::vector<TensorSpec> infer_dx(const InferContext& context) {
   return {context.inputs[0], {DType::f32, {g.C()}}, {DType::f32, {g.C()}}};
 }
 
-/// What the gradient reads of a normalisation.
+/// What the gradient reads of a normalization.
 struct Normalized {
   Var mean, rstd;
   bool constant;       ///< mean and rstd do not depend on x

@@ -1,4 +1,4 @@
-// What the backends read from the node of a normalisation.
+// What the backends read from the node of a normalization.
 #pragma once
 
 #include <cstddef>

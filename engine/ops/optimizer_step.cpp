@@ -1,4 +1,4 @@
-// Steps of optimisers, in place: op(w, dw, states..., lr, extra), or of n tensors at once: op(n
+// Steps of optimizers, in place: op(w, dw, states..., lr, extra), or of n tensors at once: op(n
 // weights, n gradients, ... lr, extra). Each is a row here and a formula in
 // engine/formulas/optimizer_step.h, which both backends read.
 #include "engine/ops/optimizer_step.h"

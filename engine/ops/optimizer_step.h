@@ -1,4 +1,4 @@
-// The numbers that an optimiser's formula reads, for the backends.
+// The numbers that an optimizer's formula reads, for the backends.
 #pragma once
 
 #include <string_view>

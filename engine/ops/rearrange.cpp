@@ -194,7 +194,7 @@ void gradient_of_concat(GradientContext& context) {
   }
 }
 
-/// Elements between neighbours along each dimension.
+/// Elements between neighbors along each dimension.
 Integers strides_of(const Shape& shape) {
   Integers strides(shape.size());
   std::int64_t stride = 1;
@@ -214,7 +214,7 @@ StridedCopy plain_copy(const Shape& x, const Shape& y) {
   return copy;
 }
 
-/// Neighbouring axes become one where an index of the outer is worth all of the inner, in x and y.
+/// Neighboring axes become one where an index of the outer is worth all of the inner, in x and y.
 void merge_axes(StridedCopy& copy) {
   std::vector<CopyAxis> merged;
   for (const CopyAxis& axis : copy.axes) {

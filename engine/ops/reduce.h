@@ -13,7 +13,7 @@ struct ReducePass {
   std::int64_t outer, reduce, inner;
 };
 
-/// The passes that reduce `shape` over `axes`, in order: each takes a run of neighbouring axes, the
+/// The passes that reduce `shape` over `axes`, in order: each takes a run of neighboring axes, the
 /// last run first. There is at least one, which may reduce nothing.
 std::vector<ReducePass> reduce_passes(Shape shape, const std::vector<std::int64_t>& axes);
 

@@ -21,13 +21,13 @@ Var per_channel(Graph& graph, const std::vector<double>& numbers, const std::str
 }
 
 /// f32 [N,H,W,1].
-Var grey(const char* function, Var x, const std::string& name) {
+Var gray(const char* function, Var x, const std::string& name) {
   check_rank(function, x, 4, name);
   const std::int64_t C = x.shape()[3];
   if (C == 1) return x;
   if (C != 3) fail(function, name, "input has {} channels, expected 1 or 3", C);
   const Var weights = per_channel(x.graph(), {0.2989, 0.587, 0.114}, part(name, ".weights"));
-  return sum(mul(x, weights, part(name, ".weighted")), {3}, {.keepdim = true}, part(name, ".grey"));
+  return sum(mul(x, weights, part(name, ".weighted")), {3}, {.keepdim = true}, part(name, ".gray"));
 }
 
 /// Between x and another image, or beyond x.
@@ -53,13 +53,13 @@ Var adjust_brightness(Var x, Var factor, const std::string& name) {
 }
 
 Var adjust_contrast(Var x, Var factor, const std::string& name) {
-  const Var greys = grey("adjust_contrast", x, name);
-  return between(x, mean(greys, {1, 2, 3}, {.keepdim = true}, part(name, ".mean")), factor, name);
+  const Var grays = gray("adjust_contrast", x, name);
+  return between(x, mean(grays, {1, 2, 3}, {.keepdim = true}, part(name, ".mean")), factor, name);
 }
 
 Var adjust_saturation(Var x, Var factor, const std::string& name) {
-  const Var greys = grey("adjust_saturation", x, name);
-  return x.shape()[3] == 1 ? x : between(x, greys, factor, name);
+  const Var grays = gray("adjust_saturation", x, name);
+  return x.shape()[3] == 1 ? x : between(x, grays, factor, name);
 }
 
 Var normalize_image(Var x, const std::vector<double>& mean, const std::vector<double>& deviation,

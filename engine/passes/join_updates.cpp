@@ -1,4 +1,4 @@
-// Optimiser steps of many tensors become one node: one launch, or one region of threads.
+// Optimizer steps of many tensors become one node: one launch, or one region of threads.
 #include <fmt/format.h>
 
 #include <algorithm>

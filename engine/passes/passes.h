@@ -12,7 +12,7 @@ void join_slices(Graph& graph);
 /// where nothing else reads the results in between. It stands at the place of the last op.
 void join_chains(Graph& graph);
 
-/// Makes one node of optimiser steps of the same op, learning rate and attributes (the weight decay
+/// Makes one node of optimizer steps of the same op, learning rate and attributes (the weight decay
 /// may differ), at the place of the last of them. A step whose result is read before that stays
 /// apart.
 void join_updates(Graph& graph);

@@ -213,7 +213,7 @@ Checkpoint read_checkpoint(const std::string& path, TensorFile file) {
 namespace {
 
 /// Does a tensor belong to the training of a network that has not been trained here yet: the step
-/// number, or an optimiser's state "<parameter>.<name>"?
+/// number, or an optimizer's state "<parameter>.<name>"?
 bool is_training_state(const std::string& name, const Params& params) {
   return name == step_name || params.has(name.substr(0, name.rfind('.')));
 }

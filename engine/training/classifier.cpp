@@ -20,7 +20,7 @@ Var numbers_of(Var image, const ImageInput& input, const Augmentation& a) {
     return image.graph().input(std::string("augment.") + name, {DType::f32, std::move(shape)});
   };
   ImageOptions options = input.options;
-  if (a.colors()) options = {.padding = options.padding};  // normalised after the colours
+  if (a.colors()) options = {.padding = options.padding};  // normalized after the colors
   Var x = a.transforms()
               ? transform_image(image, numbers("transform", {N, 6}), {input.height, input.width},
                                 {options, a.resized_crop > 0}, "transform_image")

@@ -43,7 +43,7 @@ std::vector<std::byte> initial_bytes(const Value& value, std::uint64_t seed) {
   std::vector<std::byte> bytes(value.spec.bytes());  // all zero
   if (initializer.kind == Initializer::Kind::constant && initializer.value == 0) return bytes;
   if (value.spec.dtype != DType::f32)
-    throw Error("params", "only f32 can be initialised to other than 0 ('" + value.name + "')");
+    throw Error("params", "only f32 can be initialized to other than 0 ('" + value.name + "')");
   const std::size_t count = bytes.size() / sizeof(float);
   const std::size_t draws = initializer.kind == Initializer::Kind::normal ? 2 : 1;
   constexpr std::size_t piece = 1 << 16;

@@ -85,7 +85,7 @@ void normalize(Call& call) {
   if (call.rank(0) >= 2 && samples == call.shape(0)[0] &&
       call.shape(0).back() == call.integer("channels"))
     return group_norm(call);
-  throw Error("normalises neither the last dimensions nor groups of channels");
+  throw Error("normalizes neither the last dimensions nor groups of channels");
 }
 
 using Floats = std::vector<float>;

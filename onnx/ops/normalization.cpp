@@ -1,4 +1,4 @@
-// Norms of batches, layers, instances, groups and neighbouring channels, and softmax.
+// Norms of batches, layers, instances, groups and neighboring channels, and softmax.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -87,7 +87,7 @@ Results group_normalization(Call& call) {
       last}};
 }
 
-/// The sum over neighbouring channels is a mean over windows of columns, if the channels are those.
+/// The sum over neighboring channels is a mean over windows of columns, if the channels are those.
 Results local_response_normalization(Call& call) {
   const Tensor x = with_channels(call);
   const Axes last = channels_last(rank_of(x));

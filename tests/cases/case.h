@@ -39,7 +39,7 @@ HostTensor from_bytes(const TensorSpec& spec, const std::vector<std::byte>& byte
 using Fill = std::function<void(HostTensor&, Philox&)>;
 
 Fill uniform(double least, double most);
-/// Uniform in [-1,1] without the neighbourhood of 0, where relu has its kink.
+/// Uniform in [-1,1] without the neighborhood of 0, where relu has its kink.
 Fill away_from_zero();
 /// All different, at least 0.01 apart, in random order.
 Fill distinct();

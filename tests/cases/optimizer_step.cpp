@@ -1,4 +1,4 @@
-// Steps of optimisers, in place.
+// Steps of optimizers, in place.
 #include <cmath>
 
 #include "tests/cases/case.h"

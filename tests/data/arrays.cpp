@@ -56,10 +56,10 @@ TEST_CASE("arrays of bytes and of floats") {
   const std::string shape = "{\"shape\":(2,1,1),'descr':'<f4','fortran_order':False}";
   write_file(arrays.x, gzipped(npy(shape, {0, 0, 0x80, 0x3f, 0, 0, 0, 0x3f}, 2)));
   write_file(arrays.y, npy(header("|i1", "(2,)"), {0, 3}, 3));
-  const data::Images greys = data::read_npy(arrays.x, arrays.y);
-  CHECK(greys.channels == 1);
-  CHECK(greys.pixels == Bytes{255, 128});
-  CHECK(greys.labels == std::vector<std::int32_t>{0, 3});
+  const data::Images grays = data::read_npy(arrays.x, arrays.y);
+  CHECK(grays.channels == 1);
+  CHECK(grays.pixels == Bytes{255, 128});
+  CHECK(grays.labels == std::vector<std::int32_t>{0, 3});
 }
 
 TEST_CASE("the classes of arrays are numbers, or names beside them") {

@@ -21,7 +21,7 @@ except ImportError:
 DUMP = str(pathlib.Path(sys.argv.pop(1)).resolve())
 RANDOM = np.random.default_rng(1)
 BYTES = RANDOM.integers(0, 256, (6, 7, 5, 3)).astype(np.uint8)
-GREY = RANDOM.integers(0, 256, (6, 8, 8)).astype(np.uint8)
+GRAY = RANDOM.integers(0, 256, (6, 8, 8)).astype(np.uint8)
 LABELS = np.array([2, 0, 1, 1, 0, 2])
 
 
@@ -73,7 +73,7 @@ class ImagesTest(ArraysCase):
             for order in "CF":
                 with self.subTest(kind=kind, order=order):
                     self.check(np.array(BYTES, kind, order=order), BYTES)
-        self.check(np.asfortranarray(GREY), GREY[..., None])
+        self.check(np.asfortranarray(GRAY), GRAY[..., None])
         self.check((BYTES > 100), np.where(BYTES > 100, 255, 0))
         self.check(BYTES // 2 - np.int8(0), BYTES // 2)
 
@@ -198,7 +198,7 @@ class LabelsTest(ArraysCase):
 
 
 class CsvTest(ArraysCase):
-    ROWS = [[label, *image.ravel()] for label, image in zip(LABELS, GREY)]
+    ROWS = [[label, *image.ravel()] for label, image in zip(LABELS, GRAY)]
 
     def text(self, separator=",", end="\n", rows=None):
         return end.join(separator.join(map(str, row)) for row in (rows or self.ROWS)) + end
@@ -207,7 +207,7 @@ class CsvTest(ArraysCase):
         read = self.csv(text, *options)
         self.assertEqual(read.error, "")
         self.assertEqual(read.labels, list(labels))
-        np.testing.assert_array_equal(read.x, GREY[..., None])
+        np.testing.assert_array_equal(read.x, GRAY[..., None])
         return read
 
     def test_separators_and_line_ends(self):
@@ -267,12 +267,12 @@ class CsvTest(ArraysCase):
 
     @unittest.skipUnless(pandas, "no pandas")
     def test_pandas(self):
-        frame = pandas.DataFrame(GREY.reshape(6, -1))
+        frame = pandas.DataFrame(GRAY.reshape(6, -1))
         frame.insert(0, "label", LABELS)
         for index in (True, False):
             self.check_csv(frame.to_csv(index=index))
             self.check_csv(frame.astype(float).to_csv(index=index, sep=";"))
-        frame = pandas.DataFrame(GREY.reshape(6, -1))
+        frame = pandas.DataFrame(GRAY.reshape(6, -1))
         frame["label"] = np.array(["b", "a", "c"])[LABELS]
         self.check_csv(frame.to_csv(), np.array([1, 0, 2])[LABELS])
 

@@ -30,15 +30,15 @@ struct Csv {
 
 TEST_CASE("rows of a label and pixels") {
   Csv csv;
-  const data::Images grey = csv.read("label,p0,p1,p2,p3\r\n7,0,1,2,255\r\n3, 4,5 ,6,7\r\n\n");
-  CHECK(grey.labels == std::vector<std::int32_t>{7, 3});
-  CHECK(grey.pixels == Bytes{0, 1, 2, 255, 4, 5, 6, 7});
-  CHECK(grey.height == 2);
-  CHECK(grey.width == 2);
-  CHECK(grey.channels == 1);
-  const data::Images colour = csv.read("0,1,2,3");
-  CHECK(colour.height == 1);
-  CHECK(colour.channels == 3);
+  const data::Images gray = csv.read("label,p0,p1,p2,p3\r\n7,0,1,2,255\r\n3, 4,5 ,6,7\r\n\n");
+  CHECK(gray.labels == std::vector<std::int32_t>{7, 3});
+  CHECK(gray.pixels == Bytes{0, 1, 2, 255, 4, 5, 6, 7});
+  CHECK(gray.height == 2);
+  CHECK(gray.width == 2);
+  CHECK(gray.channels == 1);
+  const data::Images color = csv.read("0,1,2,3");
+  CHECK(color.height == 1);
+  CHECK(color.channels == 3);
   const data::Images oblong = csv.read("0,1,2,3,4,5,6\n", 3, 1);
   CHECK(oblong.height == 3);
   CHECK(oblong.channels == 2);

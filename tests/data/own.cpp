@@ -15,7 +15,7 @@
 namespace tessera::tests {
 namespace {
 
-/// A folder of pictures of one colour each.
+/// A folder of pictures of one color each.
 struct Pets {
   TemporaryFolder folder;
   DatasetOptions options{.height = 4, .width = 3, .channels = 3};

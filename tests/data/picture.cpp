@@ -63,7 +63,7 @@ struct Folder {
   }
 };
 
-std::uint8_t grey(std::uint8_t r, std::uint8_t g, std::uint8_t b) {
+std::uint8_t gray(std::uint8_t r, std::uint8_t g, std::uint8_t b) {
   return static_cast<std::uint8_t>((77 * r + 150 * g + 29 * b) >> 8);
 }
 
@@ -74,7 +74,7 @@ void check_near(const Bytes& found, const Bytes& expected, int most) {
 
 }  // namespace
 
-TEST_CASE("PNG files of grey and colour, with and without alpha, of 8 and 16 bits") {
+TEST_CASE("PNG files of gray and color, with and without alpha, of 8 and 16 bits") {
   Folder folder;
   for (std::int64_t channels = 1; channels <= 4; ++channels)
     for (int bits : {8, 16}) {
@@ -82,16 +82,16 @@ TEST_CASE("PNG files of grey and colour, with and without alpha, of 8 and 16 bit
       CAPTURE(bits);
       const Bytes pixels = pixels_of(channels);
       const Bytes file = png(height, width, channels, bits, pixels);
-      Bytes colour, greys;
+      Bytes color, grays;
       for (std::size_t i = 0; i < pixels.size(); i += static_cast<std::size_t>(channels)) {
-        const bool is_grey = channels < 3;
-        const std::uint8_t r = pixels[i], g = is_grey ? r : pixels[i + 1],
-                           b = is_grey ? r : pixels[i + 2];
-        colour.insert(colour.end(), {r, g, b});
-        greys.push_back(is_grey ? r : grey(r, g, b));
+        const bool is_gray = channels < 3;
+        const std::uint8_t r = pixels[i], g = is_gray ? r : pixels[i + 1],
+                           b = is_gray ? r : pixels[i + 2];
+        color.insert(color.end(), {r, g, b});
+        grays.push_back(is_gray ? r : gray(r, g, b));
       }
-      CHECK(folder.read(file, {height, width, 3}) == colour);
-      CHECK(folder.read(file, {height, width, 1}) == greys);
+      CHECK(folder.read(file, {height, width, 3}) == color);
+      CHECK(folder.read(file, {height, width, 1}) == grays);
     }
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("each damaged byte of a PNG file is noticed") {
   }
 }
 
-TEST_CASE("a JPEG of four inks becomes one of three colours") {
+TEST_CASE("a JPEG of four inks becomes one of three colors") {
   // 8 x 8 pixels of cyan 40, magenta 120, yellow 200 and black 30, written by Pillow.
   const Bytes file = {
       255, 216, 255, 238, 0,  14, 65, 100, 111, 98,  101, 0,   100, 0,  0,   0,   0,   0,

@@ -71,7 +71,7 @@ table. Functions that append these ops, with PyTorch's names and defaults, stand
 - `ops/norm.h`: layer_norm, group_norm, instance_norm; `ops/reduce.h`: variance, norm
 - `ops/shape.h`: split, squeeze, transpose, pixel_shuffle; `ops/resize.h`: resize, pad by reflection
 - `ops/softmax.h`, `ops/attention.h`: softmax over any axis, scaled_dot_product_attention
-- `ops/gather.h`: embedding; `ops/vision.h`: colours, crops, mixup, cutmix
+- `ops/gather.h`: embedding; `ops/vision.h`: colors, crops, mixup, cutmix
 
 Layout is channels last. "f32 [...]" is any shape; an input in parentheses may be left out. Where an
 op has a gradient, it is made of ops, too, those with names like `conv2d_dw` among them. The

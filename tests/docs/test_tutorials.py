@@ -22,13 +22,13 @@ from tool_case import TOOL, ToolCase  # noqa: E402
 CLASSES = {"cat": (200, 80, 60), "dog": (60, 200, 80), "rabbit": (80, 60, 200)}
 
 
-def write_png(path, colour, noise, side=40):
-    """Mostly of one colour."""
+def write_png(path, color, noise, side=40):
+    """Mostly of one color."""
     def chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
     rows = b"".join(b"\0" + bytes(max(0, min(255, c + noise.randrange(-60, 60)))
-                                  for _ in range(side) for c in colour) for _ in range(side))
+                                  for _ in range(side) for c in color) for _ in range(side))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" +
                      chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
                      chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
@@ -47,10 +47,10 @@ class TutorialTest(ToolCase):
     def setUpClass(cls):
         super().setUpClass()
         noise = random.Random(1)
-        for name, colour in CLASSES.items():
+        for name, color in CLASSES.items():
             (cls.folder / "pets" / name).mkdir(parents=True)
             for i in range(20):
-                write_png(cls.folder / "pets" / name / f"{i:03}.png", colour, noise)
+                write_png(cls.folder / "pets" / name / f"{i:03}.png", color, noise)
         (cls.folder / "more").mkdir()
         for path in cls.folder / "new.png", cls.folder / "more" / "a.png":
             write_png(path, CLASSES["dog"], noise)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes optimizers.safetensors: 20 steps of PyTorch's optimisers and schedules.
+"""Writes optimizers.safetensors: 20 steps of PyTorch's optimizers and schedules.
 
 usage: make_optimizer_goldens.py FILE          (needs python3-torch)
 
-Every optimiser starts at the same `w` [4,3] and `b` [5] and gets the same gradients, `dw` [20,4,3]
+Every optimizer starts at the same `w` [4,3] and `b` [5] and gets the same gradients, `dw` [20,4,3]
 and `db` [20,5]; "<case>/w" and "<case>/b" are what each step leaves. The metadata holds as JSON the
 options of each case, with the names that `tessera train` saves, and the learning rates of each
 schedule.

@@ -1,4 +1,4 @@
-// Twenty steps of each optimiser on each device, and of each schedule, as PyTorch computes them
+// Twenty steps of each optimizer on each device, and of each schedule, as PyTorch computes them
 // (see make_optimizer_goldens.py).
 #include <doctest/doctest.h>
 
@@ -123,7 +123,7 @@ void follow(const Goldens& goldens, const std::string& name, const Json& json, D
 
 }  // namespace
 
-TEST_CASE("optimisers follow PyTorch") {
+TEST_CASE("optimizers follow PyTorch") {
   const Goldens goldens;
   const auto optimizers = goldens.cases("options");
   CHECK(optimizers.size() >= 13);

@@ -21,9 +21,9 @@ namespace tessera {
 namespace {
 
 /// Black images whose labels are given.
-class Labelled : public ImageDataset {
+class Labeled : public ImageDataset {
  public:
-  explicit Labelled(std::vector<std::int32_t> labels) : labels_(std::move(labels)) {}
+  explicit Labeled(std::vector<std::int32_t> labels) : labels_(std::move(labels)) {}
   std::int64_t size() const override { return std::ssize(labels_); }
   std::int64_t height() const override { return 2; }
   std::int64_t width() const override { return 2; }
@@ -54,21 +54,21 @@ std::string impossible(const tests::TemporaryFolder& folder) {
 }  // namespace
 
 TEST_CASE("an evaluation refuses labels that have no class") {
-  const Labelled right({0, 2, 1});
+  const Labeled right({0, 2, 1});
   for (const auto& device : open_usable_devices()) {
     ImageClassifier network(*device, model_of(right));
     CHECK(network.evaluate(right, 2).images == 3);
     CHECK(refusal([&] {
-            network.evaluate(Labelled({0, 1, 3}), 2);
+            network.evaluate(Labeled({0, 1, 3}), 2);
           }) == "[data] image 2 has label 3, expected 0 to 2");
     CHECK(refusal([&] {
-            network.evaluate(Labelled({0, -1, 2}), 2);
+            network.evaluate(Labeled({0, -1, 2}), 2);
           }) == "[data] image 1 has label -1, expected 0 to 2");
   }
 }
 
 TEST_CASE("a network refuses what does not fit its model") {
-  const Labelled data({0});
+  const Labeled data({0});
   const auto device = open_device("cpu");
   ImageClassifier network(*device, model_of(data));
   const std::vector<std::uint8_t> pixels(4);

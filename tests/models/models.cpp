@@ -28,7 +28,7 @@ std::int64_t parameters(const std::string& name, std::int64_t side, std::int64_t
   return count;
 }
 
-/// Grey images for small sides; checks what the model gives.
+/// Gray images for small sides; checks what the model gives.
 void append(const ModelInfo& model, std::int64_t side) {
   const std::int64_t channels = side < 32 ? 1 : 3;
   Graph graph;
@@ -85,7 +85,7 @@ TEST_CASE("models have as many parameters as torchvision's, or as published") {
   }
 }
 
-TEST_CASE("models take small and grey images, or name the smallest ones") {
+TEST_CASE("models take small and gray images, or name the smallest ones") {
   const std::map<std::string, std::int64_t> least = {
       {"alexnet", 63},  {"vgg11", 32},       {"vgg13", 32},         {"vgg16", 32},
       {"vgg19", 32},    {"vgg11_bn", 32},    {"vgg13_bn", 32},      {"vgg16_bn", 32},

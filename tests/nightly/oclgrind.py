@@ -18,7 +18,7 @@ import time
 build = pathlib.Path(sys.argv[1])
 wanted = sys.argv[2:]
 
-# Its interpreter knows neither freeze nor noalias.scope.decl, which its compiler's optimiser makes,
+# Its interpreter knows neither freeze nor noalias.scope.decl, which its compiler's optimizer makes,
 # the latter of restrict. --uninitialized takes every sub-buffer for never written: see docs/devices.md.
 SIMULATOR = ["oclgrind", "--build-options", "-cl-opt-disable -Drestrict=", "--data-races",
              "--max-errors", "1000000", "--num-threads", "1"]

@@ -26,11 +26,37 @@ def name(path):
     return str(path.relative_to(ROOT))
 
 
+# Words that are not the field's, with those that are. The first list holds everywhere, the second in
+# what users read: README, docs and public headers.
+SPELLINGS = {r"optimis|normalis|initialis": "American spelling: -iz-", r"colour": "color",
+             r"neighbour": "neighbor", r"behaviour": "behavior", r"\bgrey": "gray",
+             r"labelled": "labeled", r"\bcentre\b": "center"}
+TERMS = {r"of one's own": "your own", r"data set with a name": "built-in data set",
+         r"\bheld out\b": "validation split", r"brings? home": "copies to the host",
+         r"\bthe works\b": "the workloads", r"\bgoes? on\b": "continues", r"gives back": "returns",
+         r"\bstands? in\b": "is in", r"\bnets\b": "models", r"\bso it does\b": "say it again",
+         r"\bof those that\b": "options that", r"\bthat which\b": "the noun",
+         r"takes no notice": "ignores", r"side of a work-group": "local size"}
+
+
 class StyleTest(unittest.TestCase):
     def offenders(self, folders, pattern, but=()):
         return [name(path) for path in SOURCES
                 if name(path).split("/")[0] in folders and name(path) not in but
                 and re.search(pattern, code(path), re.I | re.M)]
+
+    def test_words_are_those_of_the_field(self):
+        documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        generated = {ROOT / "docs/ops.md", ROOT / "docs/architecture.md"}
+        headers = [path for path in SOURCES if "/include/tessera/" in str(path)]
+        checked = [(path, SPELLINGS) for path in [*SOURCES, *documents]]
+        checked += [(path, TERMS) for path in [*documents, *headers] if path not in generated]
+        found = []
+        for path, terms in checked:
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                found += [f"{name(path)}:{number}: '{term}', expected: {wanted}"
+                          for term, wanted in terms.items() if re.search(term, line, re.I)]
+        self.assertEqual(found, [])
 
     def test_there_are_sources(self):
         self.assertGreater(len(SOURCES), 50)

@@ -69,8 +69,8 @@ class ConfigTest(ToolCase):
         for text, message in (
                 ("epoch = 3\n", "there is no key 'epoch'; did you mean 'epochs'? Keys are"),
                 ("batch-size = 3\n", "there is no key 'batch-size'; did you mean 'batch'?"),
-                ("optimiser = 'sgd'\n", "did you mean 'optimizer'?"),
-                ("colour = 'red'\n", "there is no key 'colour'; keys are"),
+                ("optimzer = 'sgd'\n", "did you mean 'optimizer'?"),
+                ("color = 'red'\n", "there is no key 'color'; keys are"),
                 ("config = 'x'\n", "there is no key 'config'; keys are"),
                 ("help = true\n", "there is no key 'help'; did you mean 'keep'?"),
                 ("[train]\nepochs = 3\n", "has a section 'train'"),

@@ -19,7 +19,7 @@ def chunk(kind, data):
 
 
 def png(pixel, bits=8, before=b""):
-    """A grey picture; `before` stands before its pixels."""
+    """A gray picture; `before` stands before its pixels."""
     rows = b""
     for h in range(SIDE):
         values = [pixel(h, w) for w in range(SIDE)]

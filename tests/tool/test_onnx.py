@@ -140,10 +140,10 @@ class OnnxTest(ToolCase):
         weights = [(i * 7919 % 101 - 48) / 5000 for i in range(784)]
         (self.folder / "single.onnx").write_bytes(
             model(nodes, [floats("w", (784, 1), weights)], value_info("y", (1, 1))))
-        grey = 200
-        (self.folder / "grey.pgm").write_bytes(b"P5 28 28 255\n" + bytes([grey] * 784))
-        share = 1 / (1 + math.exp(-sum(weights) * grey / 255))
-        result = self.run_tool("predict", "single.onnx", "grey.pgm", "--device", "cpu", "--json")
+        gray = 200
+        (self.folder / "gray.pgm").write_bytes(b"P5 28 28 255\n" + bytes([gray] * 784))
+        share = 1 / (1 + math.exp(-sum(weights) * gray / 255))
+        result = self.run_tool("predict", "single.onnx", "gray.pgm", "--device", "cpu", "--json")
         found = {c["name"]: c["probability"] for c in json.loads(result.stdout)["images"][0]["classes"]}
         self.assertAlmostEqual(found["1"], share, places=4)
         self.assertAlmostEqual(found["0"], 1 - share, places=4)

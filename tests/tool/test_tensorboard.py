@@ -138,7 +138,7 @@ class TensorBoardTest(ToolCase):
 
     @staticmethod
     def pixels(png):
-        """Of a grey PNG picture."""
+        """Of a gray PNG picture."""
         data, place = b"", 8
         while place < len(png):
             size, = struct.unpack(">I", png[place:place + 4])

@@ -28,7 +28,7 @@ ImageModel linear(const ImageDataset& data, Loss loss) {
 }
 
 TrainerOptions bent(const LossOptions& loss, double lr) {
-  TrainerOptions options;  // an initialiser list that copies vectors is more than GCC 12 can follow
+  TrainerOptions options;  // an initializer list that copies vectors is more than GCC 12 can follow
   options.lr = lr;
   options.momentum = 0;
   options.loss = loss;

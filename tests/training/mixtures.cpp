@@ -1,4 +1,4 @@
-// Batches mixed with themselves, colours changed, and the middle of images.
+// Batches mixed with themselves, colors changed, and the middle of images.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -114,7 +114,7 @@ TEST_CASE("cutmix takes exact pixels, and a share of 1 leaves images as they are
   }
 }
 
-TEST_CASE("colours, crops and mixtures say what does not fit") {
+TEST_CASE("colors, crops and mixtures say what does not fit") {
   Graph graph;
   const Var two = graph.input("two", {DType::f32, {1, 5, 4, 2}});
   const Var row = graph.input("row", {DType::f32, {1, 5}});

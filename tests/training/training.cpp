@@ -100,7 +100,7 @@ TEST_CASE("N steps, a checkpoint and M steps equal N + M steps, bit for bit") {
   }
 }
 
-TEST_CASE("every optimiser goes on from a checkpoint bit for bit") {
+TEST_CASE("every optimizer goes on from a checkpoint bit for bit") {
   const SyntheticImages data(45);
   const TemporaryFile file;
   const TrainerOptions all[] = {

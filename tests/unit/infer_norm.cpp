@@ -1,4 +1,4 @@
-// What the normalisations check.
+// What the normalizations check.
 #include <doctest/doctest.h>
 
 #include "tessera/error.h"
@@ -16,7 +16,7 @@ struct Tensors {
 
 }  // namespace
 
-TEST_CASE("normalisations check their inputs and attributes") {
+TEST_CASE("normalizations check their inputs and attributes") {
   Tensors t;
   CHECK(batch_norm_inference(t.x, t.six, t.var).shape() == Shape{2, 3, 3, 6});
   CHECK_THROWS_WITH_AS(batch_norm(t.x, t.five, t.var, {}, {}, "n"),

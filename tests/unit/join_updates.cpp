@@ -1,4 +1,4 @@
-// Optimiser steps that become one node, and those that must not.
+// Optimizer steps that become one node, and those that must not.
 #include <doctest/doctest.h>
 
 #include "engine/passes/passes.h"

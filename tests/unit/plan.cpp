@@ -18,9 +18,9 @@ namespace {
 std::size_t at(ValueId id) { return static_cast<std::size_t>(id); }
 
 /// Runs a plan on labels instead of numbers.
-class LabelledArenas {
+class LabeledArenas {
  public:
-  explicit LabelledArenas(const Plan& plan) : plan_(plan) {
+  explicit LabeledArenas(const Plan& plan) : plan_(plan) {
     for (std::size_t size : plan.arenas()) labels_.emplace_back(size, -1);
   }
 
@@ -49,7 +49,7 @@ class LabelledArenas {
 };
 
 void check_by_running(const Plan& plan) {
-  LabelledArenas arenas(plan);
+  LabeledArenas arenas(plan);
   const Graph& graph = plan.graph();
   const auto check_inputs = [&] {
     for (std::size_t i = 0; i < graph.values().size(); ++i)

@@ -35,7 +35,7 @@ void report(const Finding& finding) {
   flush_output();
 }
 
-/// A small net of each kind of op, and the optimiser that its steps take.
+/// A small net of each kind of op, and the optimizer that its steps take.
 struct Net {
   MadeUpModel model;
   Optimizer optimizer;

@@ -264,7 +264,7 @@ void run(const Arguments& arguments) {
 }  // namespace
 
 void add_predict_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("predict", "Name what pictures show");
+  CLI::App* command = app.add_subcommand("predict", "Classify images");
   auto arguments = std::make_shared<Arguments>();
   command
       ->add_option("model,--model", arguments->model,

@@ -15,20 +15,20 @@ namespace tessera::tools {
 
 CLI::Option* DataOptions::add(CLI::App& command) {
   command.add_option("--data-dir", directory,
-                     "folder of a data set with a name (default: the variable TESSERA_DATA, or "
-                     "where Debian's packages put it)");
+                     "folder of a built-in data set (default: the variable TESSERA_DATA, or the "
+                     "folder of Debian's package)");
   command
       .add_option("--data-memory", memory_mib,
-                  "MiB of decoded images to keep; image files beyond it are decoded again each "
-                  "time, arrays and tables (npy:, csv:) that are packed to less than a quarter of "
-                  "their size are refused")
+                  "MiB of decoded images to keep; image files beyond this are decoded again each "
+                  "time, arrays and tables (npy:, csv:) beyond it are refused if they are "
+                  "compressed to less than a quarter")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));
   command.add_flag("--skip-bad", skip_bad,
-                   "leave out images that cannot be read; they are named and counted");
+                   "skip images that cannot be read; they are named and counted");
   command
       .add_option("--max-image-pixels", max_image_pixels,
-                  "refuse image files of more pixels; decoding uses at most 6 bytes for each of "
-                  "these, on all threads together")
+                  "refuse larger image files; decoding uses at most 6 bytes for each of these "
+                  "pixels, on all threads together")
       ->check(at_least<std::int64_t>(1));
   return command
       .add_option(
@@ -47,26 +47,26 @@ CLI::Option* DataOptions::add(CLI::App& command) {
 
 CLI::Option* add_crop_option(CLI::App& command, std::string& crop) {
   return command
-      .add_option("--crop", crop,
-                  "center: scale the shorter side of an image file to the model's size and cut the "
-                  "center; none: squash it, scaling rows and columns apart (default: as the model "
-                  "was trained, else none)")
+      .add_option(
+          "--crop", crop,
+          "center: scale the shorter side of an image file to the model's size and crop the "
+          "center; none: squash the image (default: as the model was trained, else none)")
       ->check(CLI::IsMember({"center", "none"}));
 }
 
 std::vector<CLI::Option*> DataOptions::add_shape(CLI::App& command) {
   CLI::Option* shape =
-      add_size_option(command, size, "of folder: those the model was published for");
+      add_size_option(command, size, "for folder: the size the model was published for");
   return {shape, add_crop_option(command, crop),
           command
               .add_option("--channels", channels,
-                          "channels of an image of folder: and csv:, 1 is grey, 0: 3 (default); of "
-                          "npy:, where the shape leaves it open")
+                          "channels of images of folder: and csv: (1: gray; 0: the default, 3), "
+                          "and of npy: if the shape leaves them open")
               ->check(CLI::Range(0, 1 << 16)),
           command
               .add_option("--held-out", held_out,
-                          "share of each class of your own images that is for testing, chosen by "
-                          "--seed; not where there are folders train and val, or test")
+                          "validation split of your own images: the share of each class, chosen by "
+                          "--seed; not used if there are folders train and val, or test")
               ->check(CLI::Range(0.0, 1.0))};
 }
 

@@ -16,7 +16,7 @@ struct DataOptions {
   std::string name = {};
   std::string directory = {};
   std::string size = {};      ///< of pictures
-  std::int64_t channels = 0;  ///< of pictures; 0: colour
+  std::int64_t channels = 0;  ///< of pictures; 0: color
   double held_out = 0.1;
   bool skip_bad = false;
   std::string crop = {};  ///< of image files; empty: as the model says

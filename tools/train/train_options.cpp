@@ -33,99 +33,101 @@ void add_files(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   command.add_option("--out", a.out,
                      "file for the model, written after each epoch (default: "
                      "MODEL-DATA.safetensors)");
-  options.resume = command
-                       .add_option("--resume", a.resume,
-                                   "go on from this checkpoint (default: that of --out) up to "
-                                   "--epochs")
-                       ->expected(0, 1);
-  command.add_flag(
-      "--accept-changed-data", a.accept_changed_data,
-      "with --resume: continue although images were added to the data or removed since "
-      "the checkpoint; an epoch that has begun starts again");
+  options.resume =
+      command
+          .add_option("--resume", a.resume,
+                      "continue from this checkpoint, up to --epochs (default: the file of --out)")
+          ->expected(0, 1);
+  command.add_flag("--accept-changed-data", a.accept_changed_data,
+                   "with --resume: continue although images were added to or removed from the "
+                   "data; an epoch that has begun starts again");
   command.add_option_function<std::string>(
       "--save-every", [&a](const std::string& text) { a.save_every = save_interval_of(text); },
-      "also write the model within an epoch: after so many steps, as 500, or minutes, as 10m");
-  command.add_option("--steps", a.steps, "stop after this many steps in all, 0: never")
+      "also write the model after this many steps, as 500, or minutes, as 10m");
+  command.add_option("--steps", a.steps, "stop after this many steps in all; 0 disables the limit")
       ->check(at_least<std::int64_t>(0));
   command
       .add_option("--log-every", a.log_every,
-                  "steps between log lines where the output is no terminal (default: a 25th of an "
+                  "steps between log lines if the output is not a terminal (default: 1/25 of an "
                   "epoch, at most 500)")
       ->default_str("")
       ->check(at_least<std::int64_t>(1));
   options.keep = command
                      .add_option("--keep", a.keep,
-                                 "best: keep the model of the best epoch beside the last, as "
+                                 "best: also keep the model of the best epoch, as "
                                  "NAME.best.safetensors for --out NAME.safetensors")
                      ->check(CLI::IsMember({"best"}));
-  options.keep_by = command
-                        .add_option("--keep-by", a.keep_by,
-                                    "loss or accuracy of the test images: which epoch is the best")
-                        ->check(CLI::IsMember({"loss", "accuracy"}));
-  options.patience =
+  options.keep_by =
       command
-          .add_option("--patience", a.patience,
-                      "stop after this many epochs without a better one (--keep-by), 0: never")
-          ->check(at_least<std::int64_t>(0));
-  command.add_flag("--verbose", a.verbose, "print each node with the algorithm chosen for it");
+          .add_option("--keep-by", a.keep_by,
+                      "choose the best epoch by the loss or the accuracy on the test images")
+          ->check(CLI::IsMember({"loss", "accuracy"}));
+  options.patience = command
+                         .add_option("--patience", a.patience,
+                                     "stop after this many epochs without improvement (--keep-by); "
+                                     "0 disables early stopping")
+                         ->check(at_least<std::int64_t>(0));
+  command.add_flag("--verbose", a.verbose, "print each node and its algorithm");
   command.add_flag("--tune", a.tune, "tune the device for the network first (see tessera tune)");
   a.tuning.add(command, "--tune-seconds");
-  command.add_option(
-      "--trace", a.trace,
-      "write a trace of the first steps, at most 50, to this file, for chrome://tracing or "
-      "ui.perfetto.dev");
+  command.add_option("--trace", a.trace,
+                     "write a trace of the first steps (at most 50) to this file, for "
+                     "chrome://tracing or ui.perfetto.dev");
   a.observers.add(command);
   command
-      .add_option(
-          "--fallback", a.fallback,
-          "cpu: when the device fails, go on on the CPU from the last steps known to be done, "
-          "which are brought home every --log-every steps")
+      .add_option("--fallback", a.fallback,
+                  "cpu: if the device fails, continue on the CPU from the weights that were last "
+                  "copied to the host, every --log-every steps")
       ->check(CLI::IsMember({"cpu"}));
 }
 
 void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   TrainerOptions& t = a.trainer;
-  constexpr const char* group = "Optimiser";
+  constexpr const char* group = "Optimizer";
   options.lr = command.add_option("--lr", t.lr, "learning rate (default: 0.01, of Adam 0.001)")
                    ->check(at_least(0.0));
   options.momentum =
       command
-          .add_option("--momentum", t.momentum, "of sgd and lars (default: 0.9) and rmsprop (0)")
+          .add_option("--momentum", t.momentum,
+                      "momentum of sgd and lars (default: 0.9) and rmsprop (default: 0)")
           ->check(CLI::Range(0.0, 1.0));
   options.weight_decay =
       command
           .add_option("--weight-decay", t.weight_decay,
-                      "of weights, not of biases and norms (default: 0, of adamw 0.01)")
+                      "weight decay; not applied to biases and norms (default: 0, of adamw 0.01)")
           ->check(at_least(0.0));
   options.fixed = {
       command.add_option("--optimizer", a.optimizer, "sgd, adam, adamw, rmsprop, adagrad or lars"),
       command.add_flag("--nesterov", t.nesterov, "Nesterov's momentum, for sgd"),
-      command.add_option("--clip-norm", t.clip_norm, "largest norm of all gradients, 0: any")
+      command
+          .add_option("--clip-norm", t.clip_norm,
+                      "maximum global gradient norm; 0 disables clipping")
           ->check(at_least(0.0)),
-      command.add_option("--clip-value", t.clip_value, "largest element of a gradient, 0: any")
+      command
+          .add_option("--clip-value", t.clip_value,
+                      "maximum element of a gradient; 0 disables clipping")
           ->check(at_least(0.0)),
       command
           .add_option("--accumulate", t.accumulate,
-                      "parts in which a batch is computed, to save memory")
+                      "split each batch into this many micro-batches, to save memory")
           ->check(at_least<std::int64_t>(1)),
       command
           .add_option("--ema", t.ema,
-                      "keep averages of the weights with this decay, e.g. 0.999, and test those; "
-                      "0: none")
+                      "keep exponential averages of the weights with this decay, e.g. 0.999, and "
+                      "test with them; 0 disables averages")
           ->check(CLI::Range(0.0, 1.0))};
-  options.fixed.push_back(
-      command.add_option("--on-nan", a.on_nan,
-                         "when a loss or gradient is not finite: stop, skip the step, or ignore "
-                         "it and save a little time"));
+  options.fixed.push_back(command.add_option("--on-nan", a.on_nan,
+                                             "if a loss or gradient is not finite: stop, skip the "
+                                             "step, or ignore it, which saves the check"));
   const auto add_patterns = [&](const char* name, std::vector<std::string>& patterns,
                                 const char* what) {
     options.fixed.push_back(command.add_option(name, patterns, what)->allow_extra_args(false));
   };
-  add_patterns("--freeze", t.freeze,
-               "leave the parameters of these names as they are: * stands for any letters, ? for "
-               "one; may be given again");
+  add_patterns(
+      "--freeze", t.freeze,
+      "freeze the parameters that match this pattern: * matches any characters, ? one; repeatable");
   add_patterns("--train-only", t.train_only,
-               "leave all parameters as they are but those of these names; may be given again");
+               "freeze all parameters except those that match this pattern; repeatable");
   for (CLI::Option* option : {options.lr, options.momentum, options.weight_decay})
     option->group(group);
   for (CLI::Option* option : options.fixed) option->group(group);
@@ -135,27 +137,26 @@ void add_loss(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   LossOptions& loss = a.trainer.loss;
   CLI::Option* weights = nullptr;
   for (CLI::Option* option :
-       {command.add_option("--loss", a.loss,
-                           "cross-entropy (softmax), or bce: binary cross-entropy of each class "
-                           "(sigmoid) (default: cross-entropy, of an ONNX file that ends with a "
-                           "sigmoid bce)"),
+       {command.add_option(
+            "--loss", a.loss,
+            "cross-entropy (softmax) or bce, binary cross-entropy of each class (sigmoid) "
+            "(default: cross-entropy; bce for an ONNX file that ends with a sigmoid)"),
         command
             .add_option("--label-smoothing", loss.label_smoothing,
-                        "share of the target that is spread over all classes")
+                        "share of the target spread over all classes")
             ->check(CLI::Range(0.0, 1.0)),
         command
             .add_option("--class-weights", loss.class_weights,
-                        "with cross-entropy, how much images of each class count, with commas, in "
-                        "the order of the classes (default: 1)")
+                        "with cross-entropy: weights of the classes, separated by commas, in their "
+                        "order (default: 1)")
             ->delimiter(',')}) {
     option->group("Loss");
     options.fixed.push_back(option);
     weights = option;
   }
-  CLI::Option* balance =
-      command.add_flag("--balance", a.balance,
-                       "class weights from the training images: rare classes count as much as "
-                       "frequent ones");
+  CLI::Option* balance = command.add_flag("--balance", a.balance,
+                                          "derive class weights from the training images, so that "
+                                          "rare classes count as much as frequent ones");
   balance->group("Loss")->excludes(weights);
   options.fixed.push_back(balance);
 }
@@ -164,21 +165,25 @@ void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
   ScheduleOptions& s = a.trainer.schedule;
   for (CLI::Option* option :
        {command.add_option("--schedule", a.schedule,
-                           "of the learning rate over all --epochs: constant, step, multi-step, "
+                           "learning-rate schedule over all --epochs: constant, step, multi-step, "
                            "exponential, cosine, polynomial or one-cycle"),
-        command.add_option("--warmup", s.warmup, "steps of linear warm-up before it")
+        command.add_option("--warmup", s.warmup, "steps of linear warm-up before the schedule")
             ->check(at_least<std::int64_t>(0)),
-        command.add_option("--warmup-factor", s.warmup_factor, "where the warm-up starts")
+        command
+            .add_option("--warmup-factor", s.warmup_factor,
+                        "factor of the learning rate at which the warm-up starts")
             ->default_str(fmt::format("{}", s.warmup_factor))  // all its digits
             ->check(CLI::Range(0.0, 1.0)),
         command.add_option("--gamma", s.gamma, "factor of step, multi-step and exponential")
             ->check(at_least(0.0)),
-        command.add_option("--period", a.period, "epochs for one such factor")
+        command.add_option("--period", a.period, "epochs between two such factors")
             ->check(at_least(0.0)),
-        command.add_option("--milestones", a.milestones, "of multi-step: epochs, with commas")
+        command
+            .add_option("--milestones", a.milestones, "epochs of multi-step, separated by commas")
             ->delimiter(','),
-        command.add_option("--power", s.power, "of polynomial"),
-        command.add_option("--min-lr", s.min_lr, "where cosine ends")->check(at_least(0.0)),
+        command.add_option("--power", s.power, "exponent of polynomial"),
+        command.add_option("--min-lr", s.min_lr, "final learning rate of cosine")
+            ->check(at_least(0.0)),
         command.add_option("--reduce-on-plateau", a.plateau,
                            "FACTOR,PATIENCE, e.g. 0.1,10: multiply the learning rate by FACTOR "
                            "after more than PATIENCE epochs whose test loss is no better")}) {
@@ -225,39 +230,39 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
   options.epochs =
       command
           .add_option("--epochs", a.epochs,
-                      "passes over the training images, in all (--resume: those planned at first)")
+                      "passes over the training images in all (with --resume: as planned at first)")
           ->check(at_least<std::int64_t>(1));
-  options.batch = command
-                      .add_option_function<std::string>(
-                          "--batch",
-                          [&a](const std::string& text) {
-                            a.batch_text = text;
-                            if (text != "auto") CLI::detail::lexical_cast(text, a.batch);
-                          },
-                          "images in a step, or auto: the largest power of two that fits into the "
-                          "memory of a GPU, 32 on a CPU (default: 32, or all training images where "
-                          "they are fewer)")
-                      ->check(is_batch());
-  options.seed =
-      command.add_option("--seed", a.seed, "for the initial weights and the order of the images")
-          ->check(at_least<std::int64_t>(0));
-  options.normalize =
-      command.add_flag("--normalize", a.normalize,
-                       "give each channel mean 0 and deviation 1, measured on the training images");
+  options.batch =
+      command
+          .add_option_function<std::string>(
+              "--batch",
+              [&a](const std::string& text) {
+                a.batch_text = text;
+                if (text != "auto") CLI::detail::lexical_cast(text, a.batch);
+              },
+              "images per step, or auto: the largest power of two that fits in the memory of a "
+              "GPU, 32 on a CPU (default: 32, or all training images if there are fewer)")
+          ->check(is_batch());
+  options.seed = command
+                     .add_option("--seed", a.seed,
+                                 "seed of the initial weights and of the order of the images")
+                     ->check(at_least<std::int64_t>(0));
+  options.normalize = command.add_flag(
+      "--normalize", a.normalize,
+      "normalize each channel to mean 0 and deviation 1, measured on the training images");
   add_optimizer(command, a, options);
   for (CLI::Option* option : a.data.add_shape(command)) options.fixed.push_back(option);
   for (CLI::Option* option : a.pixels.add(command)) {
     option->excludes(options.normalize);
     options.fixed.push_back(option);
   }
-  options.fixed.push_back(command.add_option(
-      "--weights", a.weights,
-      "begin with these weights: a safetensors file of PyTorch's state_dict of the model, or a "
-      "model that tessera train wrote"));
   options.fixed.push_back(
-      command.add_flag("--new-head", a.new_head,
-                       "where the data have another number of classes than the ONNX file or the "
-                       "--weights: begin with a new last layer"));
+      command.add_option("--weights", a.weights,
+                         "start with these weights: a safetensors file of PyTorch's state_dict of "
+                         "the model, or a model that tessera train wrote"));
+  options.fixed.push_back(command.add_flag("--new-head", a.new_head,
+                                           "start with a new last layer if the data have another "
+                                           "number of classes than the ONNX file or --weights"));
   options.fixed.push_back(command.add_option(
       "--augment", a.augment,
       "change the training images at random, e.g. crop=4,flip,cutout=8: crop=PIXELS, "

@@ -60,7 +60,7 @@ struct TrainOptions {
   CLI::Option *model, *data, *epochs, *batch, *seed, *normalize, *resume;
   CLI::Option *lr, *momentum, *weight_decay;
   CLI::Option *keep, *keep_by, *patience;
-  std::vector<CLI::Option*> fixed;  ///< the rest of optimiser and schedule
+  std::vector<CLI::Option*> fixed;  ///< the rest of optimizer and schedule
 };
 
 /// Steps of an epoch: the last batch may be smaller.

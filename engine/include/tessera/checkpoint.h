@@ -47,7 +47,7 @@ struct Plateau {
   bool operator==(const Plateau&) const = default;
 };
 
-/// How a run was set up and how far it has come. With the weights and the optimiser's buffers this
+/// How a run was set up and how far it has come. With the weights and the optimizer's buffers this
 /// is all that training depends on: the random generator is counter-based, so seed and counts are
 /// its state.
 struct TrainingState {
@@ -111,7 +111,7 @@ TESSERA_API Checkpoint read_checkpoint(const std::string& path);
 TESSERA_API Checkpoint read_checkpoint(const std::string& path, TensorFile file);
 /// Copies the tensors of a checkpoint to a network. Checks all names and shapes before it writes
 /// any; throws Error that lists those missing, unexpected or of another shape. A
-/// trainer made afterwards goes on with the optimiser's states and the step number.
+/// trainer made afterwards continues with the optimizer's states and the step number.
 TESSERA_API void restore(const Checkpoint& checkpoint, Network& network);
 
 }  // namespace tessera

@@ -50,7 +50,7 @@ struct ImageModel {
   std::string name;
   ImageInput input;
   std::vector<std::string> classes;
-  /// Numbers f32 [N,H,W,C], padded and normalised, to logits f32 [N,classes].
+  /// Numbers f32 [N,H,W,C], padded and normalized, to logits f32 [N,classes].
   std::function<Var(Var x)> build;
   Loss loss = Loss::cross_entropy;
 };
@@ -71,11 +71,11 @@ class TESSERA_API ImageClassifier : public Network {
   /// The model that it was made for.
   const ImageModel& model() const { return model_; }
 
-  /// Throws Error when the images have another size than the model's, or a label has no class.
-  /// So it does when there are no averages and they are asked for. `stops` is asked before each
-  /// batch and ends the evaluation early: `ClassifierEvaluation::images` then says how many images
-  /// it is of. `on_image` gets each image's label and its probabilities [classes], in the order of
-  /// the images.
+  /// Returns the mean loss and the accuracy on a data set. `stops` is called before each batch and
+  /// ends the evaluation early: `ClassifierEvaluation::images` counts the images until there.
+  /// `on_image` gets the label and the probabilities [classes] of each image, in order. Throws
+  /// Error if the images have another size than the model's, if a label has no class, or if
+  /// averages are wanted and there are none.
   ClassifierEvaluation evaluate(
       const ImageDataset& dataset, std::int64_t batch = 250, Weights weights = Weights::last,
       const std::function<bool()>& stops = {},

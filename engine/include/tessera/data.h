@@ -82,16 +82,16 @@ TESSERA_API Crop crop_of(const std::string& name);
 
 /// Pixels of an image file, at which Pillow's default limit is too: 2^30 / 6.
 constexpr std::int64_t default_max_image_pixels = 178'956'970;
-/// How the share held out for testing is chosen.
+/// How the validation split is chosen.
 enum class SplitRule : std::uint8_t {
   by_content,  ///< by a hash of each image's file or pixels: no image moves another
   by_order,    ///< by the order of all images, as checkpoints without a fingerprint had it
 };
 
-/// How images of one's own are read.
+/// How your own images are read.
 struct DatasetOptions {
-  std::string directory = {};  ///< of a data set with a name
-  /// Pictures are scaled and converted to this; rows of CSV files, 0 where they tell it themselves.
+  std::string directory = {};  ///< of a built-in data set
+  /// Image files are scaled and converted to this size. Rows of CSV files: 0 if the file has it.
   std::int64_t height = 0;
   std::int64_t width = 0;
   std::int64_t channels = 0;
@@ -101,8 +101,8 @@ struct DatasetOptions {
   SplitRule split_rule = SplitRule::by_content;
   /// By class, of DataContents: the choice of an earlier run, for data that may have changed since.
   std::vector<std::int64_t> cutoffs = {};
-  bool skip_bad = false;  ///< leave out pictures that cannot be read
-  /// Bytes of decoded images to keep in memory. Pictures beyond it are decoded again each time;
+  bool skip_bad = false;  ///< skip images that cannot be read
+  /// Bytes of decoded images to keep in memory. Image files beyond it are decoded again each time;
   /// arrays and tables beyond it are refused, unless their files have a quarter of their size.
   std::int64_t memory = std::int64_t{1} << 30;
   Crop crop = Crop::none;  ///< of image files

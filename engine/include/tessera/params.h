@@ -21,7 +21,7 @@ class TESSERA_API Params {
   /// The device must outlive the parameters.
   explicit Params(Device& device) : device_(device) {}
 
-  /// Allocates and initialises the parameters and states of a graph that are not here yet, side by
+  /// Allocates and initializes the parameters and states of a graph that are not here yet, side by
   /// side in one buffer, or in as few as the device allows, so that one kernel reaches them all.
   /// Equal seeds give equal values on every device (Philox keyed by seed and name). Without a seed
   /// those that would be drawn or read from a file have no values until they are written. Throws

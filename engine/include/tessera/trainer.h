@@ -30,17 +30,18 @@ TESSERA_API std::string to_string(Optimizer optimizer);
 /// The inverse of to_string.
 TESSERA_API Optimizer optimizer_of(const std::string& name);
 
-/// What a training does at a step whose loss or gradients are not finite: `stop` leaves weights and
-/// states as they were before it from then on, and the error names it; `skip` leaves them and goes
-/// on; `ignore` spends no time on it and notices the loss alone, later.
+/// What a training does at a step whose loss or gradients are not finite. `stop`: this and all
+/// later steps leave weights and states as they are, and the error names the step. `skip`: the step
+/// leaves them as they are, and the training continues. `ignore`: saves the time of the check; only
+/// a loss that is not finite is noticed, later.
 enum class OnNan : std::uint8_t { stop, skip, ignore };
 /// "stop", "skip" or "ignore"; `on_nan_of` throws Error that lists them.
 TESSERA_API std::string to_string(OnNan on_nan);
 /// The inverse of to_string.
 TESSERA_API OnNan on_nan_of(const std::string& name);
 
-/// Numbers not given are PyTorch's defaults for the optimiser, but for the momentum of sgd and
-/// lars. Of those that an optimiser does not know it takes no notice.
+/// Options of a training. Absent numbers are PyTorch's defaults for the optimizer, except the
+/// momentum of sgd and lars. Options that the optimizer does not use are ignored.
 struct TrainerOptions {
   Optimizer optimizer = Optimizer::sgd;
   std::optional<double> lr = {};        ///< adam, adamw: 0.001, else 0.01
@@ -58,17 +59,16 @@ struct TrainerOptions {
   Augmentation augment = {};    ///< for image classifiers
   LossOptions loss = {};        ///< for image classifiers
   std::uint64_t seed = 0;       ///< of augmentation and dropout
-  double clip_value = 0;        ///< no element of a gradient is larger than this; 0: any
-  double clip_norm = 0;         ///< nor the norm of all gradients than this; 0: any
+  double clip_value = 0;        ///< maximum element of a gradient; 0 disables clipping
+  double clip_norm = 0;         ///< maximum global gradient norm; 0 disables clipping
   std::int64_t accumulate = 1;  ///< parts of a batch, computed one after another to save memory
   double ema = 0;  ///< keeps averages w_ema = ema * w_ema + (1 - ema) * w of the weights; 0: none
   OnNan on_nan = OnNan::stop;
-  /// Parameters that keep their values, by names in which * stands for any letters and ? for one:
-  /// they get no gradient, no weight decay, no average and no buffers of the optimizer. A batch
-  /// norm whose weight and bias are both among them keeps its running statistics and normalizes
-  /// with these.
+  /// Name patterns (* matches any characters, ? one) of parameters that keep their values. They get
+  /// no gradient, weight decay, average or optimizer state. A batch norm whose weight and bias are
+  /// both frozen keeps its running statistics and normalizes with them.
   std::vector<std::string> freeze = {};
-  /// Where there are any, all parameters that have none of these names are frozen too.
+  /// If not empty, all parameters that match none of these patterns are frozen too.
   std::vector<std::string> train_only = {};
 
   /// Whether all options are equal.
@@ -135,24 +135,25 @@ enum class StepPart : std::uint8_t { whole, gradients, update };
 /// Trains a network.
 class TESSERA_API Trainer {
  public:
-  /// Adds to the network's params what is not there yet: the buffers of the optimiser,
+  /// Adds to the network's params what is not there yet: the buffers of the optimizer,
   /// "<parameter>.momentum" and so on, the averages "<parameter>.ema", the number of steps done,
   /// "step" i32 [1], and what it needs for itself, "trainer.*". A checkpoint may be restored before
   /// or after, but before the first step. The network must outlive the trainer.
   explicit Trainer(Network& network, const TrainerOptions& options = {});
 
-  /// Starts a step of training; does not wait for it. The first batch of a new size makes a plan
-  /// for that size. Throws Error as take_losses does, now and then.
+  /// Starts a step of training and does not wait for it. The first batch of a new size makes a plan
+  /// for that size. Throws Error before the step if the batch does not fit the task; now and then,
+  /// throws what take_losses would throw.
   void step(const Batch& batch);
-  /// Waits for the steps so far; their losses since the last call. Throws NotFinite when one is not
-  /// finite, or its gradients are not, unless such steps are skipped.
+  /// Waits for the steps so far and returns their losses since the last call. Throws NotFinite if a
+  /// loss or a gradient is not finite, unless such steps are skipped.
   LossSum take_losses();
-  /// Runs step `step`, counted from 0, once more over copies of the weights and states as they are
-  /// now, and shows each node that the device ran up to the update.
+  /// Repeats step `step`, counted from 0, on copies of the current weights and states, and calls
+  /// `visit` for each node up to the update.
   void inspect(const Batch& batch, std::int64_t step, const Visit& visit);
-  /// The first node of such a step to give a number that is not finite, in a few words.
+  /// Repeats a step and describes the first node with a result that is not finite.
   std::string find_not_finite(const Batch& batch, std::int64_t step);
-  /// The learning rate from which the schedule makes that of the steps to come.
+  /// Sets the base learning rate of the schedule for later steps.
   void set_lr(double lr);
 
   /// Steps done, those of earlier trainers and restored checkpoints included.
@@ -161,11 +162,11 @@ class TESSERA_API Trainer {
   const TrainerOptions& options() const { return options_; }
   /// The network that it trains.
   Network& network() { return network_; }
-  /// Of the plans that step needs for a batch of this size.
+  /// Returns the graphs of the plans that step() needs for a batch of this size.
   std::vector<Graph> graphs(std::int64_t batch) const;
-  /// The plan's node list with the algorithm chosen for each, for a batch size already used.
+  /// Returns the node list with the algorithm chosen for each, for a batch size already used.
   std::vector<std::string> describe(std::int64_t batch) const;
-  /// All plans made so far, for profiles.
+  /// Returns all executables made so far, for profiles.
   std::vector<Executable*> executables();
 
  private:
