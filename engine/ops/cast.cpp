@@ -1,4 +1,5 @@
 // cast(x): other element types, by the attribute `to`, which is a name of spec.h.
+#include "engine/graph/dtype_name.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -8,14 +9,11 @@ namespace {
 std::vector<TensorSpec> infer(const InferContext& context) {
   ops::check_count(context, 1, 1);
   const std::string& to = context.attributes.text("to");
-  for (DType dtype : {DType::f32, DType::i32, DType::u8})
-    if (to_string(dtype) == to) {
-      ops::check(context.inputs[0].dtype != dtype, "input is {}, expected another type than {}",
-                 to_string(context.inputs[0]), to);
-      return {{dtype, context.inputs[0].shape}};
-    }
-  ops::check(false, "to is '{}', expected 'f32', 'i32' or 'u8'", to);
-  return {};
+  const std::optional<DType> dtype = dtype_named(to);
+  ops::check(dtype.has_value(), "to is '{}', expected 'f32', 'i32' or 'u8'", to);
+  ops::check(context.inputs[0].dtype != *dtype, "input is {}, expected another type than {}",
+             to_string(context.inputs[0]), to);
+  return {{*dtype, context.inputs[0].shape}};
 }
 
 }  // namespace
