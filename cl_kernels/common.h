@@ -109,8 +109,9 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
 #define PREFETCH(p)
 #endif
 
-// For results so large that they have left the cache when they are read: where the compiler knows
-// how, lines are written without being read first. `p` is aligned to whole vectors.
+// Non-temporal stores, for results too large to be still in the cache when they are read: where the
+// compiler has them, a cache line is written without being read first. `p` is aligned to whole
+// vectors.
 #ifdef __has_builtin
 #if __has_builtin(__builtin_nontemporal_store)
 #define STORE_PAST_CACHE(value, p) __builtin_nontemporal_store(value, (__global floatv*)(p))

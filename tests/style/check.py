@@ -87,7 +87,7 @@ class StyleTest(unittest.TestCase):
                                         but={"backends/opencl/traits.cpp"}), [])
 
     def test_parameters_have_4_bytes(self):
-        # So that host and kernels lay structures out alike.
+        # Host and kernels then have the same layout.
         known = {"int", "unsigned int", "float"}
         for path in sorted((ROOT / "cl_kernels/params").glob("*.h")):
             for body, name_of_struct in re.findall(r"typedef struct {(.*?)} (\w+);", code(path), re.S):

@@ -145,7 +145,7 @@ class OutputsTest(ToolCase):
         resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, limit))
         _, error = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 1)
-        # What is wanted first: bytes, or the stack of a thread.
+        # The first allocation that fails is of bytes, or of the stack of a thread.
         self.assertRegex(error, r"^tessera: (memory ran out|\[loader\] no thread can be started: .*)"
                                 r" \(step \d+\)(; the last good checkpoint is .*)?\n$")
         failed = json.loads(log.read_text().splitlines()[-1])
