@@ -15,6 +15,7 @@
 
 #include "engine/files/bounded_json.h"
 #include "engine/files/json_text.h"
+#include "engine/graph/dtype_name.h"
 #include "engine/ops/dropout.h"
 #include "engine/training/training_json.h"
 #include "tessera/error.h"
@@ -79,8 +80,7 @@ json task_json(const TaskDescription& task) {
 }
 
 DType dtype_of(const std::string& name) {
-  for (const DType dtype : {DType::f32, DType::i32, DType::u8})
-    if (to_string(dtype) == name) return dtype;
+  if (const std::optional<DType> dtype = dtype_named(name)) return *dtype;
   throw Error("there is no element type '" + name + "'");
 }
 
@@ -140,7 +140,7 @@ Checkpoint parse(const Metadata& metadata) {
 
 /// Without the tensors. Its metadata has been read by `parse`.
 Checkpoint described(const Network& network, const TrainingState& training) {
-  Metadata metadata = metadata_of(network, describe(network.task()), training);
+  Metadata metadata = metadata_of(network, network.description(), training);
   try {
     Checkpoint checkpoint = parse(metadata);
     checkpoint.training = training;

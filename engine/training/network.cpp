@@ -47,7 +47,7 @@ std::vector<float> HostTensor::floats() const {
 Network::Network(Device& device, Task task, std::optional<std::uint64_t> seed)
     : task_(std::move(task)), params_(device) {
   Graph graph;
-  append_task(graph, task_, 1);
+  description_ = describe(task_, append_task(graph, task_, 1));
   params_.add(graph, seed);
 }
 
@@ -125,8 +125,7 @@ Evaluation Network::evaluate(const Dataset& dataset, std::int64_t batch_size, We
                              const std::function<bool()>& stops) {
   check_inputs(task_, dataset.inputs());
   if (dataset.size() == 0) throw Error("data", "the data set has no samples");
-  const TaskDescription description = describe(task_);
-  std::vector<std::string> numbers = description.metrics;
+  std::vector<std::string> numbers = description_.metrics;
   numbers.push_back("loss");
   std::map<std::string, double> sums;
   Evaluation result;

@@ -70,10 +70,8 @@ TaskGraph append_task(Graph& graph, const Task& task, std::int64_t samples) {
   return result;
 }
 
-TaskDescription describe(const Task& task) {
-  Graph graph;
-  const TaskGraph result = append_task(graph, task, 1);
-  return {task.name, task.inputs, names_of(result.outputs), names_of(result.metrics)};
+TaskDescription describe(const Task& task, const TaskGraph& built) {
+  return {task.name, task.inputs, names_of(built.outputs), names_of(built.metrics)};
 }
 
 void check_inputs(const Task& task, const std::vector<SampleSpec>& found) {

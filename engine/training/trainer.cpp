@@ -37,9 +37,10 @@ double LossSum::mean(const std::string& metric) const {
 Trainer::Trainer(Network& network, const TrainerOptions& options)
     : network_(network),
       options_(with_defaults(options)),
-      task_(network.training_task(options_.augment, options_.loss)),
-      metrics_(tessera::describe(task_).metrics) {
-  add_params(network_.params(), training_graph(task_, 1, options_, StepPart::whole));
+      task_(network.training_task(options_.augment, options_.loss)) {
+  const Graph graph = training_graph(task_, 1, options_, StepPart::whole);
+  metrics_ = recorded_metrics(graph);
+  add_params(network_.params(), graph);
   // What an earlier trainer met is forgotten.
   const std::vector<float> nothing(history_size);
   network_.params().write(history_name, std::as_bytes(std::span(nothing)));

@@ -159,6 +159,15 @@ Var update(Var w, Var dw, Var lr, Var step, const TrainerOptions& options) {
 std::string history_of(const std::string& metric) { return "trainer.history." + metric; }
 std::string counter_of(const std::string& metric) { return "trainer.counter." + metric; }
 
+std::vector<std::string> recorded_metrics(const Graph& graph) {
+  const std::string prefix = counter_of("");
+  std::vector<std::string> metrics;
+  for (const Value& value : graph.values())
+    if (value.role == Role::state && value.name.starts_with(prefix))
+      metrics.push_back(value.name.substr(prefix.size()));
+  return metrics;
+}
+
 namespace {
 
 /// Forward and backward pass.

@@ -15,6 +15,8 @@ inline constexpr const char* history_name = "trainer.history";
 /// The history of a metric, and the number of steps in it: those of one trainer.
 std::string history_of(const std::string& metric);
 std::string counter_of(const std::string& metric);
+/// The metrics that a training graph records. Those of evaluations may be others.
+std::vector<std::string> recorded_metrics(const Graph& graph);
 
 /// The inputs of the task and "lr" f32 [1]. When batches come in parts, also "share" f32 [1]: the
 /// part of the samples so far that is this one, and "draw" i32 [1], which counts the parts of all

@@ -99,6 +99,25 @@ TEST_CASE("losses and metrics are means over the samples") {
   }
 }
 
+TEST_CASE("a training and an evaluation may have metrics of their own") {
+  const TensorDataset data = make_data(8);
+  const auto device = open_device("cpu");
+  Task task = make_task(data);
+  task.build = [](const TaskInputs& inputs) {
+    TaskGraph graph = build(inputs);
+    graph.metrics[0].name = inputs.graph().mode() == Mode::training ? "trained" : "evaluated";
+    return graph;
+  };
+  Network network(*device, task);
+  CHECK(network.description().metrics == std::vector<std::string>{"evaluated"});
+  Trainer trainer(network, {.lr = 0.0});
+  Loader loader(data, {.batch = 8});
+  trainer.step(*loader.next());
+  const LossSum losses = trainer.take_losses();
+  CHECK(losses.metrics.size() == 1);
+  CHECK(losses.mean("trained") == doctest::Approx(network.evaluate(data).metrics.at("evaluated")));
+}
+
 TEST_CASE("predictions need no inputs that only the loss reads") {
   const TensorDataset data = make_data(5);
   for (const auto& device : open_usable_devices()) {
@@ -261,7 +280,7 @@ TEST_CASE("checkpoints keep the description of a task, and trainings continue") 
   }
   const Checkpoint checkpoint = read_checkpoint(file.path());
   CHECK_FALSE(checkpoint.is_classifier());
-  CHECK(checkpoint.task == describe(first.task()));
+  CHECK(checkpoint.task == first.description());
   CHECK(checkpoint.task.outputs == std::vector<std::string>{"found", "double"});
   Network resumed(*device, make_task(data), std::nullopt);
   restore(checkpoint, resumed);

@@ -55,6 +55,8 @@ class TESSERA_API Network {
 
   /// The task that it was made for.
   const Task& task() const { return task_; }
+  /// Its description, as checkpoints keep it.
+  const TaskDescription& description() const { return description_; }
   /// Its weights and states.
   Params& params() { return params_; }
   /// Its weights and states.
@@ -85,6 +87,7 @@ class TESSERA_API Network {
   Executable& prediction(std::int64_t batch, Weights weights);
 
   Task task_;
+  TaskDescription description_;
   Params params_;
   using ByBatch = std::map<std::pair<std::int64_t, Weights>, std::unique_ptr<Executable>>;
   ByBatch evaluations_, predictions_;

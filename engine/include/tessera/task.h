@@ -77,8 +77,8 @@ struct TaskDescription {
   bool operator==(const TaskDescription&) const = default;
 };
 
-/// Builds the task for one sample and describes it. Throws Error as append_task does.
-TESSERA_API TaskDescription describe(const Task& task);
+/// Describes a task that append_task has built.
+TESSERA_API TaskDescription describe(const Task& task, const TaskGraph& built);
 
 /// Appends the inputs, the forward pass and the loss for `samples` samples. Throws Error that names
 /// the task if it has no inputs or no build function, or if a loss, output or metric has another
