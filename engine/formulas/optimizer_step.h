@@ -2,7 +2,7 @@
 //   STEP(op, number of states, type of `extra`, once, for each element)
 // and may use: w, dw and the states a and b, of type floatv; the numbers lr, extra (an input of its
 // own) and k[0], k[1] ... (constants, in the order of optimizer_constants()). Where lr is NaN the
-// step is not done; what blend replaces whole may have been NaN.
+// step is not done; what blend and accumulate replace whole may have been NaN.
 
 // One statement per line, which clang-format does not keep.
 // clang-format off
@@ -42,4 +42,6 @@
        w -= lr * a)                                                                         \
   STEP(blend, 0, float,                                                                     \
        const float keep = 1.0f - lr,                                                        \
-       w = lr * dw + (keep == 0.0f ? (floatv)(0.0f) : keep * w))
+       w = lr * dw + (keep == 0.0f ? (floatv)(0.0f) : keep * w))                            \
+  STEP(accumulate, 0, float, ,                                                              \
+       w = lr == 0.0f ? dw : w + dw)

@@ -132,8 +132,9 @@ std::vector<Var> gradients(Var loss, const std::vector<Var>& wrt) {
   return gradients(loss, weight_of(loss), wrt);
 }
 
-std::vector<std::optional<Var>> gradients_if_any(Var loss, const std::vector<Var>& wrt) {
-  return find_gradients(loss, weight_of(loss), wrt);
+std::vector<std::optional<Var>> gradients_if_any(Var loss, const std::vector<Var>& wrt,
+                                                 std::optional<Var> weight) {
+  return find_gradients(loss, weight ? *weight : weight_of(loss), wrt);
 }
 
 bool passes_gradients(const Op& op) {

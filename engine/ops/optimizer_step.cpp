@@ -66,10 +66,10 @@ std::vector<double> lars_constants(const Attributes& a) {
   return {a.number("momentum"), a.number("weight_decay")};
 }
 
-const std::array<Row, 6>& rows() {
+const std::array<Row, 7>& rows() {
   constexpr Number momentum{"momentum", 0, 1}, eps{"eps", 0, unbounded};
   constexpr Number weight_decay{"weight_decay", 0, unbounded};
-  static const std::array<Row, 6> table = {{
+  static const std::array<Row, 7> table = {{
       {"sgd_step",
        "g = dw + weight_decay * w; v = momentum * v + g; w = w - lr * (nesterov ? g + momentum * v "
        ": v)",
@@ -116,6 +116,14 @@ const std::array<Row, 6>& rows() {
        lars_constants},
       {"blend",
        "w = (1 - lr) * w + lr * dw",
+       {},
+       nullptr,
+       DType::f32,
+       {},
+       {},
+       [](const Attributes&) -> std::vector<double> { return {0}; }},
+      {"accumulate",
+       "w = dw where lr is 0, w + dw where it is 1",
        {},
        nullptr,
        DType::f32,
@@ -277,8 +285,12 @@ Var blend(Var y, Var x, Var weight, std::string name) {
   return y.graph().add("blend", {y, x, weight}, {}, std::move(name))[0];
 }
 
+Var accumulate(Var sum, Var x, Var adds, std::string name) {
+  return sum.graph().add("accumulate", {sum, x, adds}, {}, std::move(name))[0];
+}
+
 std::vector<Op> ops::optimizer_step_ops() {
-  return make_ops(std::make_index_sequence<std::tuple_size_v<std::array<Row, 6>>>());
+  return make_ops(std::make_index_sequence<std::tuple_size_v<std::array<Row, 7>>>());
 }
 
 }  // namespace tessera

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "engine/ops/dropout.h"
+#include "engine/training/part_sums.h"
+#include "engine/training/replica.h"
 #include "engine/training/training_graph.h"
 #include "tessera/error.h"
 
@@ -47,17 +49,10 @@ Trainer::Trainer(Network& network, const TrainerOptions& options)
   const std::int32_t none = 0;
   for (const std::string& metric : metrics_)
     network_.params().write(counter_of(metric), std::as_bytes(std::span(&none, 1)));
+  replica_ = std::make_unique<Replica>(network_.params(), task_, options_);
 }
 
-Trainer::Plan& Trainer::plan_for(std::int64_t samples, StepPart part) {
-  Plan& plan = plans_[{samples, part}];
-  if (!plan.executable)
-    plan.executable =
-        network_.device().compile(tessera::Plan(training_graph(task_, samples, options_, part),
-                                                network_.device().plan_options()),
-                                  network_.params());
-  return plan;
-}
+Trainer::~Trainer() = default;
 
 std::int64_t Trainer::steps() const {
   if (started_ > 0) return first_step_ + started_;
@@ -66,44 +61,8 @@ std::int64_t Trainer::steps() const {
   return step;
 }
 
-std::int64_t Trainer::part_of(std::int64_t samples) const {
-  return (samples + options_.accumulate - 1) / options_.accumulate;
-}
-
-void Trainer::set_inputs(const Batch& batch, std::int64_t begin, std::int64_t samples,
-                         std::int64_t step, const SetInput& set) const {
-  const auto set_number = [&](const char* name, auto number) {
-    set(name, std::as_bytes(std::span(&number, 1)));
-  };
-  const auto first = static_cast<std::size_t>(begin), count = static_cast<std::size_t>(samples);
-  for (const SampleSpec& input : task_.inputs) {
-    const std::size_t bytes = input.spec.bytes();
-    set(input.name, std::span(batch.find(input.name)->bytes).subspan(first * bytes, count * bytes));
-  }
-  if (options_.accumulate > 1) {
-    set_number("share", static_cast<float>(samples) / static_cast<float>(begin + samples));
-    set_number(draw_name,
-               static_cast<std::int32_t>(step * options_.accumulate + begin / part_of(batch.size)));
-  }
-  if (!task_.draw) return;
-  for (const auto& [name, numbers] : task_.draw({options_.seed, step, begin, samples}))
-    set(name, std::as_bytes(std::span(numbers)));
-}
-
-Trainer::Plan& Trainer::run_part(const Batch& batch, std::int64_t begin, std::int64_t samples,
-                                 StepPart part) {
-  Plan& plan = plan_for(samples, part);
-  set_inputs(batch, begin, samples, steps(),
-             [&](std::string_view name, Bytes bytes) { plan.executable->set_input(name, bytes); });
-  if (part == StepPart::gradients) plan.executable->run();
-  return plan;
-}
-
-void Trainer::update(Plan& plan) {
-  const auto lr = static_cast<float>(learning_rate(options_.schedule, *options_.lr, steps()));
-  if (plan.lr != lr) plan.executable->set_input("lr", std::as_bytes(std::span(&lr, 1)));
-  plan.lr = lr;
-  plan.executable->run();
+float Trainer::lr_of(std::int64_t step) const {
+  return static_cast<float>(learning_rate(options_.schedule, *options_.lr, step));
 }
 
 void Trainer::check(const Batch& batch) const {
@@ -121,13 +80,15 @@ void Trainer::check(const Batch& batch) const {
 void Trainer::step(const Batch& batch) {
   check(batch);
   if (started_ == 0) first_step_ = steps();
-  const std::int64_t part = part_of(batch.size);
-  if (options_.accumulate == 1) {
-    update(run_part(batch, 0, batch.size, StepPart::whole));
+  const TrainingStep step{batch, steps()};
+  const float lr = lr_of(step.step);
+  if (options_.parts == 1) {
+    replica_->run_whole(step, lr);
   } else {
-    for (std::int64_t begin = 0; begin < batch.size; begin += part)
-      run_part(batch, begin, std::min(part, batch.size - begin), StepPart::gradients);
-    update(plan_for(1, StepPart::update));
+    const std::vector<Part> parts = parts_of(batch.size, options_.parts);
+    replica_->run_parts(step, parts, {0, static_cast<std::int64_t>(parts.size())},
+                        slot_count(options_.parts));
+    replica_->run_update(lr);
   }
   unread_.push_back(batch.size);
   ++started_;
@@ -136,23 +97,21 @@ void Trainer::step(const Batch& batch) {
 
 void Trainer::inspect(const Batch& batch, std::int64_t step, const Visit& visit) {
   check(batch);
-  const std::int64_t part = part_of(batch.size);
-  bool goes_on = true;
-  for (std::int64_t begin = 0; begin < batch.size && goes_on; begin += part) {
-    const std::int64_t samples = std::min(part, batch.size - begin);
+  const std::vector<Part> parts = parts_of(batch.size, options_.parts);
+  bool continues = true;
+  for (std::size_t k = 0; k < parts.size() && continues; ++k) {
     InputBytes inputs;
-    const auto set = [&](std::string_view name, Bytes bytes) {
+    const auto set = [&](std::string_view name, std::span<const std::byte> bytes) {
       inputs[std::string(name)].assign(bytes.begin(), bytes.end());
     };
-    set_inputs(batch, begin, samples, step, set);
-    const auto lr = static_cast<float>(learning_rate(options_.schedule, *options_.lr, step));
+    set_inputs(task_, options_, {batch, step}, parts[k], static_cast<std::int64_t>(k), set);
+    const float lr = lr_of(step), all = 1;  // each part by itself
     set("lr", std::as_bytes(std::span(&lr, 1)));
-    const float all = 1;  // each part by itself
-    set("share", std::as_bytes(std::span(&all, 1)));
-    const bool is_last = begin + samples == batch.size;
-    const Graph graph =
-        training_graph(task_, samples, options_, is_last ? StepPart::whole : StepPart::gradients);
-    const auto watch = [&](const NodeRun& run) { return goes_on = visit(run); };
+    set(share_name, std::as_bytes(std::span(&all, 1)));
+    set_folds(0, 1, slot_count(options_.parts), set);
+    const StepPart part = k + 1 == parts.size() ? StepPart::whole : StepPart::gradients;
+    const Graph graph = training_graph(task_, parts[k].samples, options_, part);
+    const auto watch = [&](const NodeRun& run) { return continues = visit(run); };
     tessera::inspect(network_.device(), graph, network_.params(), inputs, watch);
   }
 }
@@ -200,38 +159,34 @@ LossSum Trainer::take_losses() {
 
 void Trainer::set_lr(double lr) { options_.lr = lr; }
 
-std::vector<std::pair<std::int64_t, StepPart>> Trainer::parts(std::int64_t batch) const {
-  if (options_.accumulate == 1) return {{batch, StepPart::whole}};
-  const std::int64_t part = part_of(batch), last = batch - (batch - 1) / part * part;
-  std::vector<std::pair<std::int64_t, StepPart>> parts = {{part, StepPart::gradients}};
-  if (last < part) parts.emplace_back(last, StepPart::gradients);
-  parts.emplace_back(1, StepPart::update);
-  return parts;
+std::vector<std::pair<std::int64_t, StepPart>> Trainer::plans(std::int64_t batch) const {
+  if (options_.parts == 1) return {{batch, StepPart::whole}};
+  const std::vector<Part> parts = parts_of(batch, options_.parts);
+  const std::int64_t larger = parts.front().samples, smaller = parts.back().samples;
+  std::vector<std::pair<std::int64_t, StepPart>> plans = {{larger, StepPart::gradients}};
+  if (smaller < larger) plans.emplace_back(smaller, StepPart::gradients);
+  plans.emplace_back(1, StepPart::update);
+  return plans;
 }
 
 std::vector<Graph> Trainer::graphs(std::int64_t batch) const {
   std::vector<Graph> graphs;
-  for (const auto& [samples, part] : parts(batch))
+  for (const auto& [samples, part] : plans(batch))
     graphs.push_back(training_graph(task_, samples, options_, part));
   return graphs;
 }
 
 std::vector<std::string> Trainer::describe(std::int64_t batch) const {
   std::vector<std::string> lines;
-  for (const auto& key : parts(batch)) {
-    const auto found = plans_.find(key);
-    if (found == plans_.end())
+  for (const auto& [samples, part] : plans(batch)) {
+    if (!replica_->has(samples, part))
       throw Error("train", fmt::format("there is no plan for batch size {}", batch));
-    for (std::string& line : found->second.executable->describe()) lines.push_back(std::move(line));
+    for (std::string& line : replica_->executable(samples, part).describe())
+      lines.push_back(std::move(line));
   }
   return lines;
 }
 
-std::vector<Executable*> Trainer::executables() {
-  std::vector<Executable*> all;
-  for (auto& [key, plan] : plans_)
-    if (plan.executable) all.push_back(plan.executable.get());
-  return all;
-}
+std::vector<Executable*> Trainer::executables() { return replica_->executables(); }
 
 }  // namespace tessera

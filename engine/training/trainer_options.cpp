@@ -1,5 +1,4 @@
 #include <cmath>
-#include <limits>
 
 #include "engine/base/names.h"
 #include "tessera/trainer.h"
@@ -16,6 +15,8 @@ constexpr Names<Optimizer, 6> names = {{{Optimizer::sgd, "sgd"},
 
 constexpr Names<OnNan, 3> on_nan_names = {
     {{OnNan::stop, "stop"}, {OnNan::skip, "skip"}, {OnNan::ignore, "ignore"}}};
+
+constexpr std::int64_t most_parts = 1 << 20;
 
 void check(bool condition, const char* option, double found, const char* expected) {
   if (!condition)
@@ -40,8 +41,8 @@ TrainerOptions with_defaults(TrainerOptions options) {
   if (!options.weight_decay) options.weight_decay = kind == Optimizer::adamw ? 0.01 : 0.0;
   check(options.clip_value >= 0, "clip_value", options.clip_value, "at least 0");
   check(options.clip_norm >= 0, "clip_norm", options.clip_norm, "at least 0");
-  check(options.accumulate >= 1 && options.accumulate <= std::numeric_limits<std::int32_t>::max(),
-        "accumulate", static_cast<double>(options.accumulate), "1 to 2147483647");
+  check(options.parts >= 1 && options.parts <= most_parts, "parts",
+        static_cast<double>(options.parts), "1 to 1048576");
   check(options.ema >= 0 && options.ema < 1, "ema", options.ema, "0 to less than 1");
   learning_rate(options.schedule, *options.lr, 0);  // checks the schedule
   check(options.augment);

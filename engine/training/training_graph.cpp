@@ -6,6 +6,7 @@
 #include "engine/base/patterns.h"
 #include "engine/ops/dropout.h"
 #include "engine/passes/passes.h"
+#include "engine/training/part_sums.h"
 #include "tessera/autograd.h"
 #include "tessera/fuse.h"
 
@@ -61,8 +62,8 @@ struct Gradients {
   std::vector<Var> weights, dw, unreached;
 };
 
-Gradients gradients_of(Var loss, const std::vector<Var>& trained) {
-  const std::vector<std::optional<Var>> dw = gradients_if_any(loss, trained);
+Gradients gradients_of(Var loss, const std::vector<Var>& trained, std::optional<Var> weight = {}) {
+  const std::vector<std::optional<Var>> dw = gradients_if_any(loss, trained, weight);
   Gradients found;
   for (std::size_t i = 0; i < trained.size(); ++i) {
     (dw[i] ? found.weights : found.unreached).push_back(trained[i]);
@@ -75,33 +76,6 @@ std::vector<std::string> names_of(const std::vector<Var>& weights) {
   std::vector<std::string> names;
   for (const Var w : weights) names.push_back(name_of(w));
   return names;
-}
-
-std::string state_of_gradient(const std::string& weight) { return "trainer.gradient." + weight; }
-std::string state_of_metric(const std::string& metric) { return "trainer.mean." + metric; }
-constexpr const char* state_of_loss = "trainer.loss";
-
-/// What a step computes before its update.
-struct Computed {
-  Var loss;
-  std::vector<NamedVar> metrics;
-  std::vector<Var> weights, dw;
-};
-
-/// Means over the parts of a batch, part by part.
-void accumulate(Computed& step) {
-  Graph& graph = step.loss.graph();
-  const Var share = graph.input("share", {DType::f32, {1}});
-  const auto mean = [&](const std::string& state, Var value, const std::string& node) {
-    return blend(graph.state(state, value.spec()), value, share, node);
-  };
-  step.loss = mean(state_of_loss, step.loss, "loss.accumulate");
-  for (auto& [name, value] : step.metrics)
-    value = mean(state_of_metric(name), value, name + ".accumulate");
-  for (std::size_t i = 0; i < step.dw.size(); ++i) {
-    const std::string name = name_of(step.weights[i]);
-    step.dw[i] = mean(state_of_gradient(name), step.dw[i], name + ".accumulate");
-  }
 }
 
 void clip(std::vector<Var>& dw, const std::vector<Var>& weights, const TrainerOptions& options) {
@@ -170,33 +144,33 @@ std::vector<std::string> recorded_metrics(const Graph& graph) {
 
 namespace {
 
-/// Forward and backward pass.
+/// Forward and backward pass, and the sums over the parts of a batch.
 Computed append_gradients(Graph& graph, const Task& task, std::int64_t samples,
                           const TrainerOptions& options) {
-  if (options.accumulate > 1) graph.input(draw_name, {DType::i32, {1}});
+  const bool in_parts = options.parts > 1;
+  std::optional<Var> share;
+  if (in_parts) {
+    graph.input(draw_name, {DType::i32, {1}});
+    share = graph.input(share_name, {DType::f32, {1}});
+  }
   TaskGraph result = append_task(graph, task, samples);
   const auto [trained, frozen] = parameters(graph, options);
   freeze_norms(graph, frozen);
+  std::vector<BatchStatistic> statistics;
+  if (in_parts) statistics = take_statistics(graph);
   fuse(graph);
-  auto [weights, dw, unreached] = gradients_of(result.loss, trained);
-  Computed step{result.loss, std::move(result.metrics), std::move(weights), std::move(dw)};
-  if (options.accumulate > 1) accumulate(step);
+  auto [weights, dw, unreached] = gradients_of(result.loss, trained, share);
+  Computed step{result.loss, std::move(result.metrics), std::move(statistics), std::move(weights),
+                std::move(dw)};
+  if (in_parts) append_folds(step, *share, slot_count(options.parts));
   return step;
 }
 
-/// What append_gradients has left in states.
+/// The sums that append_gradients has left in states.
 Computed append_states(Graph& graph, const Task& task, const TrainerOptions& options) {
   Graph other(Mode::training, options.seed);
-  const Computed step = append_gradients(other, task, 1, options);
-  Computed found{graph.state(state_of_loss, step.loss.spec()), {}, {}, {}};
-  for (const auto& [name, value] : step.metrics)
-    found.metrics.push_back({name, graph.state(state_of_metric(name), value.spec())});
-  for (std::size_t i = 0; i < step.weights.size(); ++i) {
-    const Value& weight = other.value(step.weights[i].id());
-    found.weights.push_back(graph.parameter(weight.name, weight.spec.shape, weight.initializer));
-    found.dw.push_back(graph.state(state_of_gradient(weight.name), step.dw[i].spec()));
-  }
-  return found;
+  const Computed part = append_gradients(other, task, 1, options);
+  return append_sums(graph, part, slot_count(options.parts));
 }
 
 void append_update(Graph& graph, Computed computed, const TrainerOptions& options) {
@@ -205,9 +179,11 @@ void append_update(Graph& graph, Computed computed, const TrainerOptions& option
   const Var step = step_counter(graph);
   const Var history = graph.state(history_name, {DType::f32, {history_size}});
   if (options.on_nan == OnNan::ignore) {
+    append_running_statistics(computed.statistics, {});
     append_updates(computed.weights, computed.dw, lr, step, options);
   } else {
     const Var zero = trouble(loss, computed.dw, history, options);
+    append_running_statistics(computed.statistics, zero);
     append_updates(computed.weights, computed.dw, add(lr, zero, "lr.or_nan"), step, options, zero);
     loss = add(loss, zero, "loss.or_nan");
   }

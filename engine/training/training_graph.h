@@ -18,10 +18,10 @@ std::string counter_of(const std::string& metric);
 /// The metrics that a training graph records. Those of evaluations may be others.
 std::vector<std::string> recorded_metrics(const Graph& graph);
 
-/// The inputs of the task and "lr" f32 [1]. When batches come in parts, also "share" f32 [1]: the
-/// part of the samples so far that is this one, and "draw" i32 [1], which counts the parts of all
-/// steps. StepPart::gradients adds gradients up in the states "trainer.gradient.<parameter>", with
-/// which StepPart::update continues; its only input is "lr".
+/// Its inputs are those of the task and "lr" f32 [1]. When batches come in parts, also "draw" i32
+/// [1], which counts the parts of all steps, and those of part_sums.h. StepPart::gradients adds
+/// what it computes to the sums there, with which StepPart::update continues; its only input is
+/// "lr".
 Graph training_graph(const Task& task, std::int64_t samples, const TrainerOptions& options,
                      StepPart part);
 

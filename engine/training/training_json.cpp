@@ -59,7 +59,7 @@ json optimizer_json(const TrainerOptions& o) {
           {"decay_all", o.decay_all},
           {"clip_value", o.clip_value},
           {"clip_norm", o.clip_norm},
-          {"accumulate", o.accumulate},
+          {"parts", o.parts},
           {"ema", o.ema},
           {"on_nan", to_string(o.on_nan)},
           {"freeze", o.freeze},
@@ -117,7 +117,8 @@ TrainerOptions options_of(const json& training) {
   o.decay_all = json_member<bool>(j, "decay_all");
   o.clip_value = finite(j, "clip_value");
   o.clip_norm = finite(j, "clip_norm");
-  o.accumulate = whole(j, "accumulate", 1);
+  // Older files have the same number by another name.
+  o.parts = whole(j, j.contains("parts") ? "parts" : "accumulate", 1);
   o.ema = finite(j, "ema");
   o.augment =
       augmentation_of(json_member_or<std::string>(j, "augment", ""));  // newer, as what follows

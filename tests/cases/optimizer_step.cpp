@@ -134,6 +134,12 @@ Description blend(std::string name) {
           }};
 }
 
+Description accumulate(std::string name) {
+  return {"accumulate", std::move(name), {}, 0, [](Element& e) {
+            e.w = e.lr == 0 ? e.dw : e.w + e.dw;
+          }};
+}
+
 /// Several tensors at once, each with its decay; `d` makes the description for a decay.
 Case make_joint(const std::function<Description(double)>& d, const std::vector<Shape>& shapes,
                 std::optional<Input> extra = {}) {
@@ -207,6 +213,10 @@ std::vector<Case> optimizer_step_cases() {
       make_case(blend("a third"), {1031}, 1.0 / 3),
       make_case(blend("all"), {5}, 1),
       with_weight(make_case(blend("all, of NaN"), {37}, 1), NAN),
+      make_case(accumulate("added"), {1031}, 1),
+      make_case(accumulate("stored"), {37}, 0),
+      with_weight(make_case(accumulate("stored over NaN"), {37}, 0), NAN),
+      make_case(accumulate("left as it is"), {1031}, NAN),
       make_case(sgd("a rate that is not a number", 0.9), {1031}, NAN),
       make_case(adam("a rate that is not a number", 0.9, 0.999, 1e-8, 0.1, true), {37}, NAN,
                 step(3)),
@@ -215,6 +225,7 @@ std::vector<Case> optimizer_step_cases() {
       make_joint([](double decay) { return adam("four weights", 0.9, 0.99, 1e-3, decay, true); },
                  {{3}, {2053}, {16}, {5, 7}}, step(3)),
       make_joint([](double) { return blend("two averages"); }, {{19}, {33}}),
+      make_joint([](double) { return accumulate("two sums"); }, {{19}, {33}}),
   };
 }
 

@@ -202,7 +202,7 @@ class ToolTest(ToolCase):
     def test_resume_goes_on_bit_for_bit_with_any_optimizer_and_schedule(self):
         for name, options in (
                 ("adamw", ["--schedule", "one-cycle", "--clip-norm", 1, "--ema", 0.9]),
-                ("lars", ["--schedule", "cosine", "--warmup", 5, "--accumulate", 3]),
+                ("lars", ["--schedule", "cosine", "--warmup", 5, "--parts", 3]),
                 ("rmsprop", ["--momentum", 0.5, "--schedule", "exponential", "--clip-value", 0.01]),
                 ("adagrad", ["--schedule", "polynomial", "--power", 2]),
                 ("adam", ["--schedule", "step", "--period", 0.5, "--weight-decay", 0.01]),

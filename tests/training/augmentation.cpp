@@ -229,7 +229,7 @@ TEST_CASE("the parts of a batch have masks of their own") {
   model.input.options.padding = 0;
   model.build = build;
   ImageClassifier network(*device, model, 3);
-  Trainer trainer(network, {.lr = 0.0, .accumulate = 2});
+  Trainer trainer(network, {.lr = 0.0, .parts = 2});
   std::set<float> losses;
   for (int step = 0; step < 40; ++step) {
     trainer.step(image_batch({2, 2, 1}, std::vector<std::uint8_t>(8, 255), {{0, 0}}));
@@ -246,7 +246,7 @@ TEST_CASE("a run with augmentation and dropout goes on from a checkpoint bit for
       CAPTURE(device->info().id);
       CAPTURE(parts);
       TrainerOptions options = augmented(all);
-      options.accumulate = parts;
+      options.parts = parts;
       ImageClassifier whole(*device, model_with_dropout(data), 1),
           first(*device, model_with_dropout(data), 1),
           second(*device, model_with_dropout(data), 99);

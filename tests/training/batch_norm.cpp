@@ -59,4 +59,29 @@ TEST_CASE("running statistics are learnt, saved, restored and used in evaluation
   }
 }
 
+TEST_CASE("running statistics follow the mean over the parts of a batch, once in a step") {
+  const SyntheticImages data(20, 12);
+  const auto statistics = [](ImageClassifier& network) {
+    std::vector<float> all = network.params().read_floats("bn.running_mean");
+    for (const float var : network.params().read_floats("bn.running_var")) all.push_back(var);
+    return all;
+  };
+  for (const auto& device : open_usable_devices()) {
+    CAPTURE(device->info().id);
+    const auto after_step = [&](std::int64_t parts, const Batch& batch) {
+      ImageClassifier network(*device, model_for(data), 1);
+      Trainer trainer(network, {.lr = 0.0, .parts = parts});
+      trainer.step(batch);
+      return statistics(network);
+    };
+    Loader whole(data, {.batch = 20}), halves(data, {.batch = 10});
+    const std::vector<float> found = after_step(2, *whole.next()),
+                             first = after_step(1, *halves.next()),
+                             second = after_step(1, *halves.next());
+    CHECK(first != second);
+    for (std::size_t i = 0; i < found.size(); ++i)
+      CHECK(found[i] == doctest::Approx((first[i] + second[i]) / 2).epsilon(1e-5));
+  }
+}
+
 }  // namespace tessera

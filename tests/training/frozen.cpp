@@ -59,7 +59,7 @@ TEST_CASE("frozen parameters keep their values, and frozen norms their statistic
     CHECK(head.changed == Names{"fc.bias", "fc.bias.ema", "fc.bias.momentum", "fc.weight",
                                 "fc.weight.ema", "fc.weight.momentum", "step"});
     CHECK(head.first_loss == doctest::Approx(head.evaluated).epsilon(1e-4));
-    const Run body = run(*device, data, {.accumulate = 2, .freeze = {"fc.*", "bn.w*"}});
+    const Run body = run(*device, data, {.parts = 2, .freeze = {"fc.*", "bn.w*"}});
     CHECK(body.changed == Names{"bn.bias", "bn.bias.ema", "bn.bias.momentum", "bn.running_mean",
                                 "bn.running_var", "conv.weight", "conv.weight.ema",
                                 "conv.weight.momentum", "step"});

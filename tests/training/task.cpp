@@ -90,7 +90,7 @@ TEST_CASE("losses and metrics are means over the samples") {
   CHECK(whole.metrics.at("error") == doctest::Approx(parts.metrics.at("error")));
   // Metrics of a training are those of its evaluation where nothing is learned, in parts too.
   for (const std::int64_t accumulate : {1, 3}) {
-    Trainer trainer(network, {.lr = 0.0, .accumulate = accumulate});
+    Trainer trainer(network, {.lr = 0.0, .parts = accumulate});
     Loader loader(data, {.batch = 4});
     while (const Batch* next = loader.next()) trainer.step(*next);
     const LossSum losses = trainer.take_losses();
@@ -146,7 +146,7 @@ TEST_CASE("a step in two graphs gives the bits of a step in one") {
       Trainer trainer(network, {.optimizer = Optimizer::adam,
                                 .lr = 0.05,
                                 .clip_norm = 0.5,
-                                .accumulate = accumulate,
+                                .parts = accumulate,
                                 .ema = 0.9});
       // A batch of one sample has one part.
       Loader loader(data, {.batch = 1});
@@ -160,7 +160,7 @@ TEST_CASE("a step in two graphs gives the bits of a step in one") {
 
 TEST_CASE("the graphs of a step are a forward and backward pass, and an update") {
   const TensorDataset data = make_data(4);
-  const TrainerOptions options = with_defaults({.accumulate = 2});
+  const TrainerOptions options = with_defaults({.parts = 2});
   const Graph gradients = training_graph(make_task(data), 2, options, StepPart::gradients),
               update = training_graph(make_task(data), 2, options, StepPart::update);
   const auto has = [](const Graph& graph, std::string_view op) {

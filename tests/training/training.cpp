@@ -106,7 +106,7 @@ TEST_CASE("every optimizer goes on from a checkpoint bit for bit") {
   const TrainerOptions all[] = {
       {.optimizer = Optimizer::adam, .schedule = {.kind = Schedule::cosine, .steps = 9}},
       {.optimizer = Optimizer::rmsprop, .momentum = 0.5, .clip_norm = 0.5},
-      {.optimizer = Optimizer::lars, .lr = 0.5, .weight_decay = 0.01, .accumulate = 3},
+      {.optimizer = Optimizer::lars, .lr = 0.5, .weight_decay = 0.01, .parts = 3},
       {.optimizer = Optimizer::adagrad, .clip_value = 0.01, .ema = 0.9},
   };
   for (const auto& device : open_usable_devices())
@@ -133,9 +133,9 @@ TEST_CASE("a batch in parts gives what the whole batch gives") {
   for (const auto& device : open_usable_devices()) {
     CAPTURE(device->info().id);
     ImageClassifier whole(*device, model_for(data), 1), parts(*device, model_for(data), 1);
-    // Batches of 7 and 3 images: parts of 3, 3 and 1, and of 1.
+    // Batches of 7 and 3 images: parts of 3, 2 and 2, and of 1.
     Trainer whole_trainer(whole, {.lr = 0.05});
-    Trainer trainer(parts, {.lr = 0.05, .accumulate = 3});
+    Trainer trainer(parts, {.lr = 0.05, .parts = 3});
     train_steps(whole_trainer, data, 0, 7);
     train_steps(trainer, data, 0, 7);
     const LossSum expected = whole_trainer.take_losses(), found = trainer.take_losses();

@@ -108,14 +108,18 @@ void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) 
                       "maximum element of a gradient; 0 disables clipping")
           ->check(at_least(0.0)),
       command
-          .add_option("--accumulate", t.accumulate,
-                      "split each batch into this many micro-batches, to save memory")
+          .add_option("--parts", t.parts,
+                      "split each batch into this many parts, computed one after another, to save "
+                      "memory; batch norms see one part at a time")
           ->check(at_least<std::int64_t>(1)),
       command
           .add_option("--ema", t.ema,
                       "keep exponential averages of the weights with this decay, e.g. 0.999, and "
                       "test with them; 0 disables averages")
           ->check(CLI::Range(0.0, 1.0))};
+  CLI::Option* const accumulate = command.add_option("--accumulate", t.parts, "alias of --parts");
+  accumulate->check(at_least<std::int64_t>(1))->excludes("--parts");
+  options.fixed.push_back(accumulate);
   options.fixed.push_back(command.add_option("--on-nan", a.on_nan,
                                              "if a loss or gradient is not finite: stop, skip the "
                                              "step, or ignore it, which saves the check"));

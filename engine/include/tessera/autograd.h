@@ -16,8 +16,10 @@ TESSERA_API std::vector<Var> gradients(Var y, Var dy, const std::vector<Var>& wr
 /// Does the same for a loss of one element, with weight 1.
 TESSERA_API std::vector<Var> gradients(Var loss, const std::vector<Var>& wrt);
 
-/// Does the same; the result has no value for tensors that the loss does not depend on.
-TESSERA_API std::vector<std::optional<Var>> gradients_if_any(Var loss, const std::vector<Var>& wrt);
+/// Does the same with weight `weight`, [1] (default: 1); the result has no value for tensors that
+/// the loss does not depend on.
+TESSERA_API std::vector<std::optional<Var>> gradients_if_any(Var loss, const std::vector<Var>& wrt,
+                                                             std::optional<Var> weight = {});
 
 /// Returns whether gradients pass through an op. False for ops that count, compare or round, and
 /// for ops that are not differentiable.

@@ -3,14 +3,11 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <limits>
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -56,12 +53,15 @@ struct TrainerOptions {
   /// do in PyTorch unless they are put into a group of their own.
   bool decay_all = false;
   ScheduleOptions schedule = {};
-  Augmentation augment = {};    ///< for image classifiers
-  LossOptions loss = {};        ///< for image classifiers
-  std::uint64_t seed = 0;       ///< of augmentation and dropout
-  double clip_value = 0;        ///< maximum element of a gradient; 0 disables clipping
-  double clip_norm = 0;         ///< maximum global gradient norm; 0 disables clipping
-  std::int64_t accumulate = 1;  ///< parts of a batch, computed one after another to save memory
+  Augmentation augment = {};  ///< for image classifiers
+  LossOptions loss = {};      ///< for image classifiers
+  std::uint64_t seed = 0;     ///< of augmentation and dropout
+  double clip_value = 0;      ///< maximum element of a gradient; 0 disables clipping
+  double clip_norm = 0;       ///< maximum global gradient norm; 0 disables clipping
+  /// Cuts each batch into this many parts, which are computed one after another. This saves memory.
+  /// Sums over parts have a fixed order. Batch norms use the statistics of each part; their running
+  /// statistics follow the mean over the parts once in a step.
+  std::int64_t parts = 1;
   double ema = 0;  ///< keeps averages w_ema = ema * w_ema + (1 - ema) * w of the weights; 0: none
   OnNan on_nan = OnNan::stop;
   /// Name patterns (* matches any characters, ? one) of parameters that keep their values. They get
@@ -132,6 +132,8 @@ struct LossSum {
 /// and adds them to those of the parts before, and one that updates the weights.
 enum class StepPart : std::uint8_t { whole, gradients, update };
 
+class Replica;
+
 /// Trains a network.
 class TESSERA_API Trainer {
  public:
@@ -140,6 +142,9 @@ class TESSERA_API Trainer {
   /// "step" i32 [1], and what it needs for itself, "trainer.*". A checkpoint may be restored before
   /// or after, but before the first step. The network must outlive the trainer.
   explicit Trainer(Network& network, const TrainerOptions& options = {});
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
 
   /// Starts a step of training and does not wait for it. The first batch of a new size makes a plan
   /// for that size. Throws Error before the step if the batch does not fit the task; now and then,
@@ -170,22 +175,9 @@ class TESSERA_API Trainer {
   std::vector<Executable*> executables();
 
  private:
-  struct Plan {
-    std::unique_ptr<Executable> executable;
-    float lr = -1;  ///< the one it was given last
-  };
   /// The plans of a step for a batch of this size, in the order in which they run first.
-  std::vector<std::pair<std::int64_t, StepPart>> parts(std::int64_t batch) const;
-  Plan& plan_for(std::int64_t samples, StepPart part);
-  /// Samples in a part of a batch, but the last.
-  std::int64_t part_of(std::int64_t samples) const;
-  Plan& run_part(const Batch& batch, std::int64_t begin, std::int64_t samples, StepPart part);
-  void update(Plan& plan);
-  using Bytes = std::span<const std::byte>;
-  using SetInput = std::function<void(std::string_view name, Bytes bytes)>;
-  /// The inputs of the samples from `begin` on, but for the learning rate.
-  void set_inputs(const Batch& batch, std::int64_t begin, std::int64_t samples, std::int64_t step,
-                  const SetInput& set) const;
+  std::vector<std::pair<std::int64_t, StepPart>> plans(std::int64_t batch) const;
+  float lr_of(std::int64_t step) const;
   void check(const Batch& batch) const;
   void read_history();
 
@@ -193,7 +185,7 @@ class TESSERA_API Trainer {
   TrainerOptions options_;
   Task task_;  ///< of the training
   std::vector<std::string> metrics_;
-  std::map<std::pair<std::int64_t, StepPart>, Plan> plans_;  ///< by samples
+  std::unique_ptr<Replica> replica_;
   std::int64_t first_step_ = 0;      ///< of the state "step" when this trainer began
   std::int64_t started_ = 0;         ///< steps of this trainer
   std::int64_t read_ = 0;            ///< steps whose losses have been read

@@ -74,6 +74,10 @@ TESSERA_API Var lars_step(Var w, Var dw, Var v, Var lr, const LarsOptions& optio
 /// Used for running means and weight averages.
 TESSERA_API Var blend(Var y, Var x, Var weight, std::string name = {});
 
+/// sum = adds == 0 ? x : sum + x in place; sum a state, adds f32 [1]. Where adds is NaN, the sum
+/// stays as it is. Returns the updated sum.
+TESSERA_API Var accumulate(Var sum, Var x, Var adds, std::string name = {});
+
 /// Returns the Euclidean norm of all elements of all tensors, f32 [1].
 TESSERA_API Var global_norm(const std::vector<Var>& xs, std::string name = {});
 /// Returns the factor by which torch.nn.utils.clip_grad_norm_ multiplies gradients: min(1, max_norm
