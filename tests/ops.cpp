@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "backends/cpu/isa.h"
+#include "backends/cpu/runtime/isa.h"
 #include "tests/check_cases.h"
 #include "tests/devices.h"
 

@@ -1,7 +1,7 @@
 // A device that allows small allocations only: values lie in several arenas, results are the same.
 #include "tests/training/small_allocations.h"
 
-#include "backends/cpu/device.h"
+#include "backends/cpu/runtime/device.h"
 
 namespace tessera::cpu {
 namespace {

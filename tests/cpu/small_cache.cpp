@@ -1,7 +1,7 @@
 // What depends on the size of the cache, on devices with a small one.
 #include <doctest/doctest.h>
 
-#include "backends/cpu/device.h"
+#include "backends/cpu/runtime/device.h"
 #include "tessera/classifier.h"
 #include "tessera/models.h"
 #include "tests/check_cases.h"

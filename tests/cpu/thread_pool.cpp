@@ -1,5 +1,5 @@
 // The thread pool: every chunk once, whatever the sizes and the pauses, and no work at rest.
-#include "backends/cpu/thread_pool.h"
+#include "backends/cpu/runtime/thread_pool.h"
 
 #include <doctest/doctest.h>
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backends/cpu/isa.h"
+#include "backends/cpu/runtime/isa.h"
 #include "tessera/error.h"
 #include "tests/cpu/environment.h"
 #include "tests/cpu/workload.h"

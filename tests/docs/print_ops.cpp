@@ -10,8 +10,8 @@
 #include <map>
 #include <sstream>
 
-#include "backends/cpu/isa.h"
-#include "backends/opencl/lowering.h"
+#include "backends/cpu/runtime/isa.h"
+#include "backends/opencl/lowering/lowering.h"
 #include "engine/ops/op_table.h"
 
 namespace {

@@ -126,7 +126,7 @@ def write_pictures():
 
 
 def program(text, binary):
-    """An entry of the cache of compiled programs, backends/opencl/disk_cache.cpp."""
+    """An entry of the cache of compiled programs, backends/opencl/programs/disk_cache.cpp."""
     return (b"TSRPROG2" + xxhash.xxh3_128_hexdigest(text).encode() +
             struct.pack("<QQ", len(binary), xxhash.xxh3_64_intdigest(binary)) + binary)
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "backends/opencl/disk_cache.h"
+#include "backends/opencl/programs/disk_cache.h"
 #include "engine/data/cifar.h"
 #include "engine/data/csv.h"
 #include "engine/data/idx.h"

@@ -1,5 +1,5 @@
 // Launches that are recorded together: in their order, and again before the last run has ended.
-#include "backends/opencl/command_buffer.h"
+#include "backends/opencl/runtime/command_buffer.h"
 
 #include <doctest/doctest.h>
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "backends/backends.h"
-#include "backends/opencl/device.h"
+#include "backends/opencl/runtime/device.h"
 
 namespace tessera::opencl {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "backends/opencl/launch.h"
+#include "backends/opencl/runtime/launch.h"
 #include "engine/base/philox.h"
 #include "tessera/autograd.h"
 #include "tessera/ops.h"

@@ -1,5 +1,5 @@
 // Programs: what is cached where, what happens to bad entries, and what a failed build says.
-#include "backends/opencl/program.h"
+#include "backends/opencl/programs/program.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "backends/opencl/kernel_source.h"
+#include "backends/opencl/programs/kernel_source.h"
 #include "tests/opencl/devices.h"
 
 namespace tessera::opencl {

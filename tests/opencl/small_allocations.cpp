@@ -1,7 +1,7 @@
 // Devices that allow small allocations only: values, parameters and workspace lie in several
 // buffers, results are the same.
 #include "tests/training/small_allocations.h"
-#include "backends/opencl/blocks.h"
+#include "backends/opencl/lowering/blocks.h"
 #include "tessera/error.h"
 #include "tessera/initializers.h"
 #include "tessera/ops.h"

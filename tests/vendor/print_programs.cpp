@@ -10,8 +10,8 @@
 #include <map>
 #include <set>
 
-#include "backends/opencl/kernel_source.h"
-#include "backends/opencl/lowering.h"
+#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/programs/kernel_source.h"
 #include "engine/training/training_graph.h"
 #include "tessera/models.h"
 #include "tests/cases/run.h"

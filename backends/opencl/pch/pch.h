@@ -8,4 +8,4 @@
 #include <string>
 #include <vector>
 
-#include "backends/opencl/cl.h"
+#include "backends/opencl/runtime/cl.h"

@@ -1,0 +1,23 @@
+// Whether the kernels of an algorithm can count the elements of a node's tensors, and how a node is
+// run in pieces that they can.
+#pragma once
+
+#include <string>
+
+#include "backends/opencl/lowering/lowering.h"
+
+namespace tessera::opencl {
+
+/// What became of a try to measure a node with an algorithm.
+struct Attempt {
+  std::string refusal;  ///< empty: the algorithm can run the node
+  std::vector<Piece> pieces = {};
+};
+
+/// Measures a node with an algorithm that does not refuse it. If a tensor or workspace is too large
+/// for the kernels or the device, and the op computes each row of the first dimension alone, the
+/// node is measured in pieces.
+Attempt measure(Lowering& lowering, NodeId node, const Algorithm& algorithm,
+                const Parameters& parameters);
+
+}  // namespace tessera::opencl

@@ -1,0 +1,17 @@
+// What the files of the matrix product share.
+#pragma once
+
+#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/ops/epilogue.h"
+#include "engine/ops/matmul.h"
+
+namespace tessera::opencl {
+
+MatmulGeometry matmul_geometry_of(const Lowering& l);
+
+// Large products on CPUs: cl_kernels/matmul_packed.cl.
+std::string refuse_matmul_packed(const Lowering& l);
+void lower_matmul_packed(Lowering& l);
+std::vector<Parameters> matmul_packed_candidates(const Lowering& l);
+
+}  // namespace tessera::opencl

@@ -1,0 +1,19 @@
+// Keeps a history of a number on the device.
+#include "backends/opencl/lowering/lowering.h"
+
+namespace tessera::opencl {
+namespace {
+
+void lower(Lowering& l) {
+  const Range one = {{1, 1, 1}, {l.traits().work_group, 1, 1}};
+  l.launch("record.cl", l.defines(), "record", one, l.input(0), l.input(1), l.input(2),
+           l.elements(l.input_spec(1)));
+}
+
+}  // namespace
+
+std::vector<OpLowering> record_lowerings() {
+  return {{"record", {{"single", never_refuses, lower}}}};
+}
+
+}  // namespace tessera::opencl
