@@ -149,8 +149,8 @@ TEST_CASE("a custom op is refused where something is missing or wrong") {
   const CustomOp opencl_only(
       {.name = "opencl_only", .infer = infer, .opencl = OpenclKernels{moments_source, launches}});
   CHECK(compiled(*device, opencl_only) ==
-        "[cpu] m1: opencl_only has no algorithm (custom refused: the op has no implementation for "
-        "the CPU)");
+        "[opencl_only] no algorithm for the CPU (custom refused: the op has no implementation for "
+        "the CPU) (node 'm1')");
   const CustomOp cpu_only({.name = "cpu_only", .infer = infer, .cpu = compute});
   const CustomOp broken({.name = "broken",
                          .infer = infer,

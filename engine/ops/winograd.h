@@ -37,17 +37,21 @@ inline std::string refuse_winograd(const Conv2dGeometry& g) {
   if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
   return g.groups != 1 ? "it has groups" : "";
 }
-/// The same, and why it does not pay on a CPU: channels on either side and tiles from which on it
-/// does.
-inline std::string refuse_winograd(const Conv2dGeometry& g, const Conv2dSlide& s,
-                                   std::int64_t channels, std::int64_t tiles) {
-  if (std::string reason = refuse_winograd(g); !reason.empty()) return reason;
+/// Why it does not pay on a CPU, or an empty text; it pays from so many channels on either side and
+/// so many tiles on.
+inline std::string doubt_winograd(const Conv2dSlide& s, std::int64_t channels, std::int64_t tiles) {
   if (std::min(s.ins, s.outs) < channels)
     return "it has fewer than " + std::to_string(channels) + " channels";
   const std::int64_t results = winograd_results(s);
   if (!winograd_pays(s, results)) return "too little of each tile is used";
   return winograd_tiles(s, results) < tiles ? "the tiles are too few for the filters' transforms"
                                             : "";
+}
+/// Both reasons.
+inline std::string refuse_winograd(const Conv2dGeometry& g, const Conv2dSlide& s,
+                                   std::int64_t channels, std::int64_t tiles) {
+  std::string reason = refuse_winograd(g);
+  return reason.empty() ? doubt_winograd(s, channels, tiles) : reason;
 }
 
 }  // namespace tessera

@@ -105,8 +105,10 @@ TEST_CASE("algorithms can be asked for and are described with the refused ones")
   contains(describe("").at(1), "product: matmul outer (dot refused: ");
   CHECK(describe("matmul=naive").at(1) == "product: matmul naive");
   contains(describe("matmul=naive,matmul=dot").at(1), "product: matmul naive (dot refused: ");
-  contains(refusal([&] { describe("matmul=magic"); }),
-           "TESSERA_CPU_ALGORITHM has 'matmul=magic', expected one of dot, outer, eigen, naive");
+  contains(
+      refusal([&] { describe("matmul=magic"); }),
+      "[TESSERA_CPU_ALGORITHM] 'matmul=magic' names an unknown algorithm, expected OP=ALGORITHM "
+      "with one of the algorithms dot, outer, eigen, naive");
   contains(refusal([&] { describe("mathmul=naive"); }), "with one of the ops abs, ");
   contains(refusal([&] { describe("matmul"); }), "OP=ALGORITHM");
 }

@@ -1,4 +1,4 @@
-// Prints docs/ops.md from the op table and the lowering tables of the backends.
+// Prints docs/ops.md from the op table and the algorithms of the backends.
 //
 // usage: print_ops            prints it
 //        print_ops FILE       compares it with a file, which should be docs/ops.md
@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "backends/cpu/runtime/isa.h"
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 #include "engine/ops/op_table.h"
 
 namespace {
@@ -21,12 +21,12 @@ using namespace tessera;
 /// Op -> "first, second", its algorithms in order.
 using Algorithms = std::map<std::string, std::string>;
 
-template <typename Lowerings>
-void add(Algorithms& all, const Lowerings& lowerings) {
-  for (const auto& lowering : lowerings) {
+template <typename Ops>
+void add(Algorithms& all, const Ops& ops) {
+  for (const auto& op : ops) {
     std::vector<std::string_view> names;
-    for (const auto& algorithm : lowering.algorithms) names.push_back(algorithm.name);
-    all[std::string(lowering.op)] = fmt::format("{}", fmt::join(names, ", "));
+    for (const auto& algorithm : op.algorithms) names.push_back(algorithm.name);
+    all[std::string(op.op)] = fmt::format("{}", fmt::join(names, ", "));
   }
 }
 
@@ -34,13 +34,13 @@ Algorithms cpu_algorithms() {
   cpu::VariantContents contents;
   cpu::variants().front().read(contents);
   Algorithms all;
-  add(all, contents.lowerings);
+  add(all, contents.ops);
   return all;
 }
 
 Algorithms opencl_algorithms() {
   Algorithms all;
-#define TESSERA_OP_FAMILY(family) add(all, opencl::family##_lowerings());
+#define TESSERA_OP_FAMILY(family) add(all, opencl::family##_algorithms());
 #include "op_kernels.inc"
 #undef TESSERA_OP_FAMILY
   return all;

@@ -69,6 +69,10 @@ class StyleTest(unittest.TestCase):
         self.assertEqual(
             self.offenders({"backends"}, r'#include\s*"(models/|tools/|tessera/models)'), [])
 
+    def test_op_files_do_not_see_the_executables_side(self):
+        side = r'#include\s*"backends/\w+/(lowering/(plan_lowering|counting)|runtime/(device|executable))\.h"'
+        self.assertEqual([path for path in self.offenders({"backends"}, side) if "/ops/" in path], [])
+
     def test_tools_and_examples_use_public_headers_only(self):
         self.assertEqual(
             self.offenders({"tools", "examples"}, r'#include\s*"(engine|backends|models|onnx)/'), [])

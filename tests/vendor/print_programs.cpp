@@ -10,7 +10,7 @@
 #include <map>
 #include <set>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 #include "backends/opencl/programs/kernel_source.h"
 #include "engine/training/training_graph.h"
 #include "tessera/models.h"
@@ -51,17 +51,17 @@ std::unique_ptr<OpenclDevice> open_in(const Role& role, const std::string& id) {
   return std::make_unique<OpenclDevice>(gpu->cl_device(), gpu->info(), traits);
 }
 
-using Algorithms = std::map<std::string, std::vector<Algorithm>, std::less<>>;
+using AlgorithmsByOp = std::map<std::string, std::vector<Algorithm>, std::less<>>;
 
 /// By op; without CLBlast, whose kernels are its own.
-Algorithms algorithms() {
-  Algorithms all;
-  const auto add = [&](const std::vector<OpLowering>& lowerings) {
-    for (const auto& [op, list] : lowerings)
+AlgorithmsByOp algorithms() {
+  AlgorithmsByOp all;
+  const auto add = [&](const std::vector<OpAlgorithms>& ops) {
+    for (const auto& [op, list] : ops)
       for (const Algorithm& algorithm : list)
         if (algorithm.name != "clblast") all[std::string(op)].push_back(algorithm);
   };
-#define TESSERA_OP_FAMILY(family) add(family##_lowerings());
+#define TESSERA_OP_FAMILY(family) add(family##_algorithms());
 #include "op_kernels.inc"
 #undef TESSERA_OP_FAMILY
   return all;
@@ -69,7 +69,7 @@ Algorithms algorithms() {
 
 /// "conv2d=naive,matmul=naive": the `rank`th algorithm of each op that has so many; empty when none
 /// has.
-std::string preferences(const Algorithms& algorithms, std::size_t rank) {
+std::string preferences(const AlgorithmsByOp& algorithms, std::size_t rank) {
   std::string text;
   for (const auto& [op, list] : algorithms)
     if (rank < list.size())
@@ -78,7 +78,7 @@ std::string preferences(const Algorithms& algorithms, std::size_t rank) {
 }
 
 /// The cases of ops with that many algorithms.
-void compile_cases(Device& device, const Algorithms& algorithms, std::size_t rank) {
+void compile_cases(Device& device, const AlgorithmsByOp& algorithms, std::size_t rank) {
   for (const cases::Case& c : cases::all_cases()) {
     const auto found = algorithms.find(c.op);
     if (rank == 0 || (found != algorithms.end() && rank < found->second.size()))
@@ -112,7 +112,7 @@ void add(Programs& all, OpenclDevice& device, const Role& role) {
 
 /// With each algorithm in turn where it can run.
 void add_plain(Programs& all, const Role& role, const std::string& id) {
-  const Algorithms list = algorithms();
+  const AlgorithmsByOp list = algorithms();
   for (std::size_t rank = 0; !preferences(list, rank).empty(); ++rank) {
     const Setting setting("TESSERA_OPENCL_ALGORITHM", preferences(list, rank));
     const auto device = open_in(role, id);

@@ -8,9 +8,9 @@
 
 extern "C" void TESSERA_CONCATENATE(tessera_cpu_variant_,
                                     TESSERA_CPU_VARIANT)(tessera::cpu::VariantContents& contents) {
-#define TESSERA_OP_FAMILY(family)                                                       \
-  for (tessera::cpu::Lowering & lowering : TESSERA_CPU_NAMESPACE::family##_lowerings()) \
-    contents.lowerings.push_back(std::move(lowering));
+#define TESSERA_OP_FAMILY(family)                                                      \
+  for (tessera::cpu::OpAlgorithms & op : TESSERA_CPU_NAMESPACE::family##_algorithms()) \
+    contents.ops.push_back(std::move(op));
 #include "op_kernels.inc"
 #undef TESSERA_OP_FAMILY
   contents.multiply_adds = TESSERA_CPU_NAMESPACE::multiply_adds;

@@ -3,13 +3,13 @@
 // the function of variant.cpp, so that inline functions of a variant never replace another's.
 #pragma once
 
-#include "backends/cpu/lowering/lowering.h"
+#include "backends/cpu/lowering/algorithm.h"
 
 #define TESSERA_CPU_NAMESPACE tessera::cpu::TESSERA_CPU_VARIANT
 
 namespace TESSERA_CPU_NAMESPACE {
 
-#define TESSERA_OP_FAMILY(family) std::vector<Lowering> family##_lowerings();
+#define TESSERA_OP_FAMILY(family) std::vector<OpAlgorithms> family##_algorithms();
 #include "op_kernels.inc"
 #undef TESSERA_OP_FAMILY
 

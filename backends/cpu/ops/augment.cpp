@@ -49,7 +49,7 @@ struct Images {
   }
 };
 
-Step prepare_transform(const NodeContext& node) {
+Step lower_transform(const BoundNode& node) {
   const Shape& in = node.input_spec(0).shape;
   const Images images = {node.input<std::uint8_t>(0), in[1], in[2], in[3]};
   const float* transforms = node.input(1);
@@ -84,7 +84,7 @@ Step prepare_transform(const NodeContext& node) {
   return {run};
 }
 
-Step prepare_mask(const NodeContext& node) {
+Step lower_mask(const BoundNode& node) {
   const float* boxes = node.input(0);
   float* y = node.output(0);
   const std::int64_t H = node.output_spec(0).shape[1], W = node.output_spec(0).shape[2];
@@ -108,9 +108,9 @@ Step prepare_mask(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> augment_lowerings() {
-  return {{"transform_image", {{"rows", nullptr, prepare_transform}}},
-          {"box_mask", {{"rows", nullptr, prepare_mask}}}};
+std::vector<OpAlgorithms> augment_algorithms() {
+  return {{"transform_image", {{"rows", nullptr, lower_transform}}},
+          {"box_mask", {{"rows", nullptr, lower_mask}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

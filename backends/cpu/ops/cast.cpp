@@ -21,7 +21,7 @@ To convert(From x) {
 }
 
 template <typename To, typename From>
-Step prepare_pair(const NodeContext& node) {
+Step lower_pair(const BoundNode& node) {
   const From* x = node.input<From>(0);
   To* y = node.output<To>(0);
   const std::int64_t count = node.output_spec(0).elements();
@@ -36,32 +36,32 @@ Step prepare_pair(const NodeContext& node) {
 }
 
 template <typename From>
-Step prepare_from(const NodeContext& node) {
+Step lower_from(const BoundNode& node) {
   switch (node.output_spec(0).dtype) {
     case DType::f32:
-      return prepare_pair<float, From>(node);
+      return lower_pair<float, From>(node);
     case DType::i32:
-      return prepare_pair<std::int32_t, From>(node);
+      return lower_pair<std::int32_t, From>(node);
     case DType::u8:
-      return prepare_pair<std::uint8_t, From>(node);
+      return lower_pair<std::uint8_t, From>(node);
   }
   return {};
 }
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   switch (node.input_spec(0).dtype) {
     case DType::f32:
-      return prepare_from<float>(node);
+      return lower_from<float>(node);
     case DType::i32:
-      return prepare_from<std::int32_t>(node);
+      return lower_from<std::int32_t>(node);
     case DType::u8:
-      return prepare_from<std::uint8_t>(node);
+      return lower_from<std::uint8_t>(node);
   }
   return {};
 }
 
 }  // namespace
 
-std::vector<Lowering> cast_lowerings() { return {{"cast", {{"elements", nullptr, prepare}}}}; }
+std::vector<OpAlgorithms> cast_algorithms() { return {{"cast", {{"elements", nullptr, lower}}}}; }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -20,7 +20,7 @@ struct Block {
 /// A node as loops read it.
 class Program {
  public:
-  explicit Program(const NodeContext& node);
+  explicit Program(const BoundNode& node);
 
   const ChainGeometry& geometry() const { return geometry_; }
   std::int64_t row_blocks() const { return (geometry_.middle + rows_ - 1) / rows_; }
@@ -51,13 +51,13 @@ class Program {
   double cost_ns_ = 0;
 };
 
-ChainGeometry geometry_of(const NodeContext& node) {
+ChainGeometry geometry_of(const BoundNode& node) {
   std::vector<Shape> shapes;
   for (std::size_t i = 0; i < node.input_count(); ++i) shapes.push_back(node.input_spec(i).shape);
   return chain_geometry(shapes, to_chain(node.attributes()).axes).value();
 }
 
-Program::Program(const NodeContext& node)
+Program::Program(const BoundNode& node)
     : geometry_(geometry_of(node)),
       rows_(std::clamp<std::int64_t>(block_floats / std::max<std::int64_t>(geometry_.inner, 1), 1,
                                      std::max<std::int64_t>(geometry_.middle, 1))),
@@ -131,7 +131,7 @@ class Evaluator {
   std::int64_t filled_ = -1;  ///< for which of `outer` the slots of shared inputs are filled
 };
 
-Step prepare_elements(const NodeContext& node) {
+Step lower_elements(const BoundNode& node) {
   const Program program(node);
   float* const y = node.output(0);
   const std::int64_t row_blocks = program.row_blocks(), column_blocks = program.column_blocks();
@@ -171,7 +171,7 @@ struct Reduction {
   std::int64_t units, parts, groups = 1, chunks = 1;
   std::int64_t results, width;  ///< results of `width` neighbors each
 
-  explicit Reduction(const NodeContext& node) : program(node) {
+  explicit Reduction(const BoundNode& node) : program(node) {
     const ChainGeometry& geometry = program.geometry();
     of_columns = geometry.reduces == ChainGeometry::Reduces::middle;
     units = geometry.outer * (of_columns ? 1 : program.row_blocks());
@@ -224,7 +224,7 @@ void fill_identity(float* y, std::int64_t count) {
 }
 
 template <typename R>
-Step prepare_reduction(const NodeContext& node) {
+Step lower_reduction(const BoundNode& node) {
   const Reduction r(node);
   float* const y = node.output(0);
   const ChainGeometry& g = r.program.geometry();
@@ -265,17 +265,17 @@ Step prepare_reduction(const NodeContext& node) {
   return {run, static_cast<std::size_t>(r.partials() + node.threads() * r.slots()) * sizeof(float)};
 }
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const Chain chain = to_chain(node.attributes());
 #define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH) \
-  if (chain.reduction == #NAME) return prepare_reduction<NAME##_row>(node);
+  if (chain.reduction == #NAME) return lower_reduction<NAME##_row>(node);
 #include "engine/formulas/reductions.h"
 #undef REDUCTION
-  return prepare_elements(node);
+  return lower_elements(node);
 }
 
 }  // namespace
 
-std::vector<Lowering> chain_lowerings() { return {{"chain", {{"blocks", nullptr, prepare}}}}; }
+std::vector<OpAlgorithms> chain_algorithms() { return {{"chain", {{"blocks", nullptr, lower}}}}; }
 
 }  // namespace TESSERA_CPU_NAMESPACE

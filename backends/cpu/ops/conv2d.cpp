@@ -13,7 +13,7 @@ std::int64_t output_of(std::int64_t h, std::int64_t r, std::int64_t stride, std:
   return at >= 0 && at % stride == 0 && at / stride < count ? at / stride : -1;
 }
 
-Step prepare_naive(const NodeContext& node) {
+Step lower_naive(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
   const float *x = node.input(0), *w = node.input(1), *b = bias_of(node);
   float* y = node.output(0);
@@ -46,7 +46,7 @@ Step prepare_naive(const NodeContext& node) {
   }};
 }
 
-Step prepare_dx_naive(const NodeContext& node) {
+Step lower_dx_naive(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   const float *dy = node.input(0), *w = node.input(1);
   float* dx = node.output(0);
@@ -78,7 +78,7 @@ Step prepare_dx_naive(const NodeContext& node) {
   }};
 }
 
-Step prepare_dw_naive(const NodeContext& node) {
+Step lower_dw_naive(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(node);
   const float *x = node.input(0), *dy = node.input(1);
   float* dw = node.output(0);
@@ -113,27 +113,31 @@ Step prepare_dw_naive(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> conv2d_lowerings() {
+std::vector<OpAlgorithms> conv2d_algorithms() {
   return {{"conv2d",
-           {{"depthwise_slide", refuse_conv2d_slide, prepare_conv2d_slide},
-            {"depthwise", refuse_conv2d_depthwise, prepare_conv2d_depthwise},
-            {"planar", refuse_conv2d_planar, prepare_conv2d_planar},
-            {"winograd", refuse_conv2d_winograd, prepare_conv2d_winograd},
-            {"direct", nullptr, prepare_conv2d_direct},
-            {"naive", nullptr, prepare_naive}}},
+           {{"depthwise_slide", refuse_conv2d_slide, lower_conv2d_slide},
+            {"depthwise", refuse_conv2d_depthwise, lower_conv2d_depthwise},
+            {"planar", refuse_conv2d_planar, lower_conv2d_planar, nullptr, doubt_conv2d_planar},
+            {"winograd", refuse_conv2d_winograd, lower_conv2d_winograd, conv2d_winograd_candidates,
+             doubt_conv2d_winograd},
+            {"direct", nullptr, lower_conv2d_direct},
+            {"naive", nullptr, lower_naive}}},
           {"conv2d_dx",
-           {{"depthwise_slide", refuse_conv2d_dx_slide, prepare_conv2d_dx_slide},
-            {"depthwise", refuse_conv2d_dx_depthwise, prepare_conv2d_dx_depthwise},
-            {"planar", refuse_conv2d_dx_planar, prepare_conv2d_dx_planar},
-            {"winograd", refuse_conv2d_dx_winograd, prepare_conv2d_dx_winograd},
-            {"direct", nullptr, prepare_conv2d_dx_direct},
-            {"naive", nullptr, prepare_dx_naive}}},
+           {{"depthwise_slide", refuse_conv2d_dx_slide, lower_conv2d_dx_slide},
+            {"depthwise", refuse_conv2d_dx_depthwise, lower_conv2d_dx_depthwise},
+            {"planar", refuse_conv2d_dx_planar, lower_conv2d_dx_planar, nullptr,
+             doubt_conv2d_dx_planar},
+            {"winograd", refuse_conv2d_dx_winograd, lower_conv2d_dx_winograd,
+             conv2d_dx_winograd_candidates, doubt_conv2d_dx_winograd},
+            {"direct", nullptr, lower_conv2d_dx_direct},
+            {"naive", nullptr, lower_dx_naive}}},
           {"conv2d_dw",
-           {{"depthwise_slide", refuse_conv2d_dw_slide, prepare_conv2d_dw_slide},
-            {"depthwise", refuse_conv2d_dw_depthwise, prepare_conv2d_dw_depthwise},
-            {"winograd", refuse_conv2d_dw_winograd, prepare_conv2d_dw_winograd},
-            {"direct", nullptr, prepare_conv2d_dw_direct},
-            {"naive", nullptr, prepare_dw_naive}}}};
+           {{"depthwise_slide", refuse_conv2d_dw_slide, lower_conv2d_dw_slide},
+            {"depthwise", refuse_conv2d_dw_depthwise, lower_conv2d_dw_depthwise},
+            {"winograd", refuse_conv2d_dw_winograd, lower_conv2d_dw_winograd,
+             conv2d_dw_winograd_candidates, doubt_conv2d_dw_winograd},
+            {"direct", nullptr, lower_conv2d_dw_direct},
+            {"naive", nullptr, lower_dw_naive}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -39,52 +39,60 @@ struct ColumnPadding {
 void copy_padded(const float* from, std::int64_t rows, std::int64_t columns, std::int64_t C,
                  const ColumnPadding& padding, float* to);
 
-inline Conv2dGeometry conv2d_geometry_of(const NodeContext& node) {
+inline Conv2dGeometry conv2d_geometry_of(const NodeView& node) {
   return conv2d_geometry(node.input_spec(0).shape, node.input_spec(1).shape,
                          node.output_spec(0).shape, node.attributes());
 }
-inline Conv2dGeometry conv2d_dx_geometry_of(const NodeContext& node) {
+inline Conv2dGeometry conv2d_dx_geometry_of(const NodeView& node) {
   return conv2d_geometry(node.output_spec(0).shape, node.input_spec(1).shape,
                          node.input_spec(0).shape, node.attributes());
 }
-inline Conv2dGeometry conv2d_dw_geometry_of(const NodeContext& node) {
+inline Conv2dGeometry conv2d_dw_geometry_of(const NodeView& node) {
   return conv2d_geometry(node.input_spec(0).shape, node.output_spec(0).shape,
                          node.input_spec(1).shape, node.attributes());
 }
 
 // Direct algorithms, which walk over channels-last rows; any geometry.
-Step prepare_conv2d_direct(const NodeContext& node);
-Step prepare_conv2d_dx_direct(const NodeContext& node);
-Step prepare_conv2d_dw_direct(const NodeContext& node);
+Step lower_conv2d_direct(const BoundNode& node);
+Step lower_conv2d_dx_direct(const BoundNode& node);
+Step lower_conv2d_dw_direct(const BoundNode& node);
 
 // Vectors along a row of pixels instead of channels: better where there are few output channels.
-std::string refuse_conv2d_planar(const NodeContext& node);
-Step prepare_conv2d_planar(const NodeContext& node);
-std::string refuse_conv2d_dx_planar(const NodeContext& node);
-Step prepare_conv2d_dx_planar(const NodeContext& node);
+std::string refuse_conv2d_planar(const DeviceNode& node);
+std::string doubt_conv2d_planar(const DeviceNode& node);
+Step lower_conv2d_planar(const BoundNode& node);
+std::string refuse_conv2d_dx_planar(const DeviceNode& node);
+std::string doubt_conv2d_dx_planar(const DeviceNode& node);
+Step lower_conv2d_dx_planar(const BoundNode& node);
 
 // 3x3 filters and strides of 1, with many channels.
-std::string refuse_conv2d_winograd(const NodeContext& node);
-Step prepare_conv2d_winograd(const NodeContext& node);
-std::string refuse_conv2d_dx_winograd(const NodeContext& node);
-Step prepare_conv2d_dx_winograd(const NodeContext& node);
-std::string refuse_conv2d_dw_winograd(const NodeContext& node);
-Step prepare_conv2d_dw_winograd(const NodeContext& node);
+std::string refuse_conv2d_winograd(const DeviceNode& node);
+std::vector<Parameters> conv2d_winograd_candidates(const DeviceNode& node);
+std::string doubt_conv2d_winograd(const DeviceNode& node);
+Step lower_conv2d_winograd(const BoundNode& node);
+std::string refuse_conv2d_dx_winograd(const DeviceNode& node);
+std::vector<Parameters> conv2d_dx_winograd_candidates(const DeviceNode& node);
+std::string doubt_conv2d_dx_winograd(const DeviceNode& node);
+Step lower_conv2d_dx_winograd(const BoundNode& node);
+std::string refuse_conv2d_dw_winograd(const DeviceNode& node);
+std::vector<Parameters> conv2d_dw_winograd_candidates(const DeviceNode& node);
+std::string doubt_conv2d_dw_winograd(const DeviceNode& node);
+Step lower_conv2d_dw_winograd(const BoundNode& node);
 
 // Depthwise convolutions: as many groups as channels, one or several filters each.
-std::string refuse_conv2d_depthwise(const NodeContext& node);
-Step prepare_conv2d_depthwise(const NodeContext& node);
-std::string refuse_conv2d_dx_depthwise(const NodeContext& node);
-Step prepare_conv2d_dx_depthwise(const NodeContext& node);
-std::string refuse_conv2d_dw_depthwise(const NodeContext& node);
-Step prepare_conv2d_dw_depthwise(const NodeContext& node);
+std::string refuse_conv2d_depthwise(const DeviceNode& node);
+Step lower_conv2d_depthwise(const BoundNode& node);
+std::string refuse_conv2d_dx_depthwise(const DeviceNode& node);
+Step lower_conv2d_dx_depthwise(const BoundNode& node);
+std::string refuse_conv2d_dw_depthwise(const DeviceNode& node);
+Step lower_conv2d_dw_depthwise(const BoundNode& node);
 // With one filter a channel and strides of 1.
-std::string refuse_conv2d_slide(const NodeContext& node);
-Step prepare_conv2d_slide(const NodeContext& node);
-std::string refuse_conv2d_dx_slide(const NodeContext& node);
-Step prepare_conv2d_dx_slide(const NodeContext& node);
-std::string refuse_conv2d_dw_slide(const NodeContext& node);
-Step prepare_conv2d_dw_slide(const NodeContext& node);
+std::string refuse_conv2d_slide(const DeviceNode& node);
+Step lower_conv2d_slide(const BoundNode& node);
+std::string refuse_conv2d_dx_slide(const DeviceNode& node);
+Step lower_conv2d_dx_slide(const BoundNode& node);
+std::string refuse_conv2d_dw_slide(const DeviceNode& node);
+Step lower_conv2d_dw_slide(const BoundNode& node);
 // What their files share.
 inline constexpr double depthwise_flops_per_ns = 20;
 std::string refuse_unless_depthwise(const Conv2dGeometry& g);

@@ -209,14 +209,14 @@ void repeat_channels(const float* from, std::int64_t pixels, std::int64_t C, std
   for (std::int64_t i = 0; i < pixels * C; ++i) to = std::fill_n(to, times, from[i]);
 }
 
-std::string refuse_conv2d_depthwise(const NodeContext& node) {
+std::string refuse_conv2d_depthwise(const DeviceNode& node) {
   return refuse_unless_depthwise(conv2d_geometry_of(node));
 }
-std::string refuse_conv2d_dx_depthwise(const NodeContext& node) {
+std::string refuse_conv2d_dx_depthwise(const DeviceNode& node) {
   return refuse_unless_depthwise(conv2d_dx_geometry_of(node));
 }
 
-Step prepare_conv2d_depthwise(const NodeContext& node) {
+Step lower_conv2d_depthwise(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
   const Axis columns = forward_axis(g.Q, g.S, g.stride_w, g.padding_w, g.dilation_w);
   const Slide problem = {g.N,
@@ -237,7 +237,7 @@ Step prepare_conv2d_depthwise(const NodeContext& node) {
   return make_step(problem, g, node.input(1), node.threads());
 }
 
-Step prepare_conv2d_dx_depthwise(const NodeContext& node) {
+Step lower_conv2d_dx_depthwise(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   std::vector<Columns> columns;
   for (const Axis& axis : gradient_axes(g.W, g.S, g.stride_w, g.padding_w, g.dilation_w))

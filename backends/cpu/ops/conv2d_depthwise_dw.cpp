@@ -129,11 +129,11 @@ std::int64_t depthwise_dw_chunks(const Conv2dGeometry& g) {
       16, chunk_count(rows, g.flops() / depthwise_flops_per_ns / static_cast<double>(rows)));
 }
 
-std::string refuse_conv2d_dw_depthwise(const NodeContext& node) {
+std::string refuse_conv2d_dw_depthwise(const DeviceNode& node) {
   return refuse_unless_depthwise(conv2d_dw_geometry_of(node));
 }
 
-Step prepare_conv2d_dw_depthwise(const NodeContext& node) {
+Step lower_conv2d_dw_depthwise(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(node);
   Weights problem{};
   problem.g = g;

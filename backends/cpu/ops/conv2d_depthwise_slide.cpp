@@ -68,7 +68,7 @@ void pack(const float* w, std::int64_t C, std::int64_t taps, bool backwards, flo
 }
 
 template <int size>
-Step make_step(const NodeContext& node, const Window& o, bool backwards) {
+Step make_step(const BoundNode& node, const Window& o, bool backwards) {
   const std::int64_t rows = o.N * o.P, taps = size * size;
   const std::int64_t chunks =
       chunk_count(rows, static_cast<double>(2 * taps * o.Q * o.outs) / depthwise_flops_per_ns);
@@ -150,34 +150,32 @@ void add_chunk(const Sums& o, Range rows, float* partial) {
 
 }  // namespace
 
-std::string refuse_conv2d_slide(const NodeContext& node) {
-  return refuse(conv2d_geometry_of(node));
-}
+std::string refuse_conv2d_slide(const DeviceNode& node) { return refuse(conv2d_geometry_of(node)); }
 
-std::string refuse_conv2d_dx_slide(const NodeContext& node) {
+std::string refuse_conv2d_dx_slide(const DeviceNode& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   if (g.padding_h >= g.R || g.padding_w >= g.S) return "there is padding that no pixel meets";
   return refuse(g);
 }
 
-std::string refuse_conv2d_dw_slide(const NodeContext& node) {
+std::string refuse_conv2d_dw_slide(const DeviceNode& node) {
   return refuse(conv2d_dw_geometry_of(node));
 }
 
-Step prepare_conv2d_slide(const NodeContext& node) {
+Step lower_conv2d_slide(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
   const Window window = {forward_slide(g), node.input(0), bias_of(node), node.output(0),
                          Epilogue(node)};
   return for_size(g.R, [&](auto size) { return make_step<size>(node, window, false); });
 }
 
-Step prepare_conv2d_dx_slide(const NodeContext& node) {
+Step lower_conv2d_dx_slide(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   const Window window = {gradient_slide(g), node.input(0), nullptr, node.output(0), Epilogue(node)};
   return for_size(g.R, [&](auto size) { return make_step<size>(node, window, true); });
 }
 
-Step prepare_conv2d_dw_slide(const NodeContext& node) {
+Step lower_conv2d_dw_slide(const BoundNode& node) {
   const Sums sums = {conv2d_dw_geometry_of(node), node.input(0), node.input(1)};
   const Conv2dGeometry& g = sums.g;
   float* dw = node.output(0);

@@ -31,8 +31,7 @@ struct Problem : ProductOperands {
   std::int64_t slab_floats = 0;
   bool past_cache;  ///< the result has left the cache when it is read
 
-  explicit Problem(const NodeContext& node)
-      : ProductOperands(node), past_cache(node.past_cache(0)) {}
+  explicit Problem(const BoundNode& node) : ProductOperands(node), past_cache(node.past_cache(0)) {}
 
   /// Of output channels, of all groups.
   std::int64_t blocks() const { return groups * ((dst_group + block_columns - 1) / block_columns); }
@@ -270,26 +269,27 @@ template <typename Pack>
 Step make_step(Problem problem, double flops, int threads, const Pack& pack) {
   cut(problem, flops);
   const std::int64_t slab = (problem.slab_floats + 15) / 16 * 16;
-  const auto prepare = [problem, pack](const StepContext& context) {
+  const auto prepack = [problem, pack](const StepContext& context) {
     for (const Phase& phase : problem.phases)
       for_blocks(problem, phase, [&](const Block& block) {
-        pack(problem, phase, block, context.prepared_floats() + block.weights);
+        pack(problem, phase, block, context.packed_floats() + block.weights);
       });
   };
   const auto run = [problem, slab](const StepContext& context) {
     const std::int64_t parts = problem.block_parts;
     context.pool.for_each(problem.chunks * parts, [&](std::int64_t chunk, int thread) {
-      run_chunk(problem, chunk / parts, chunk % parts, context.prepared_floats(),
+      run_chunk(problem, chunk / parts, chunk % parts, context.packed_floats(),
                 context.floats() + thread * slab);
     });
   };
-  return {run, static_cast<std::size_t>(slab * threads) * sizeof(float), prepare,
-          static_cast<std::size_t>(problem.weight_floats) * sizeof(float)};
+  return {run,
+          static_cast<std::size_t>(slab * threads) * sizeof(float),
+          {{1}, prepack, static_cast<std::size_t>(problem.weight_floats) * sizeof(float)}};
 }
 
 }  // namespace
 
-Step prepare_conv2d_direct(const NodeContext& node) {
+Step lower_conv2d_direct(const BoundNode& node) {
   const Conv2dGeometry g = with_long_rows(conv2d_geometry_of(node));
   Problem problem(node);
   problem.N = g.N;
@@ -311,7 +311,7 @@ Step prepare_conv2d_direct(const NodeContext& node) {
   return make_step(std::move(problem), g.flops(), node.threads(), pack);
 }
 
-Step prepare_conv2d_dx_direct(const NodeContext& node) {
+Step lower_conv2d_dx_direct(const BoundNode& node) {
   const Conv2dGeometry g = with_long_rows(conv2d_dx_geometry_of(node));
   Problem problem(node);
   problem.N = g.N;

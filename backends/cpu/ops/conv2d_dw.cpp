@@ -183,7 +183,7 @@ void cut(Problem& problem) {
 
 }  // namespace
 
-Step prepare_conv2d_dw_direct(const NodeContext& node) {
+Step lower_conv2d_dw_direct(const BoundNode& node) {
   Problem problem{};
   const Conv2dGeometry g = conv2d_dw_geometry_of(node);
   problem.g = g;

@@ -16,7 +16,7 @@ struct Problem : ProductOperands {
   ColumnPadding padding;
   std::int64_t plane_row = 0, chunks = 0, slab_floats = 0;  ///< floats of a row of one plane
 
-  explicit Problem(const NodeContext& node) : ProductOperands(node) {}
+  explicit Problem(const BoundNode& node) : ProductOperands(node) {}
 
   std::int64_t source_row() const { return src_channels * plane_row; }
   std::int64_t taps() const { return rows.taps * columns.taps * src_channels; }
@@ -138,8 +138,8 @@ Step make_step(Problem problem, double flops, int threads, const Weight& weight)
   const std::int64_t rows = problem.N * problem.rows.outputs;
   problem.chunks = chunk_count(rows, flops / static_cast<double>(rows) / flops_per_ns);
   problem.slab_floats = problem.src_rows * problem.source_row();
-  const auto prepare = [=](const StepContext& context) {
-    float* to = context.prepared_floats();
+  const auto prepack = [=](const StepContext& context) {
+    float* to = context.packed_floats();
     for (std::int64_t m = 0; m < problem.rows.taps; ++m)
       for (std::int64_t j = 0; j < problem.columns.taps; ++j)
         for (std::int64_t c = 0; c < problem.src_channels; ++c)
@@ -149,19 +149,25 @@ Step make_step(Problem problem, double flops, int threads, const Weight& weight)
   };
   const auto run = [=](const StepContext& context) {
     context.pool.for_each(problem.chunks, [&](std::int64_t chunk, int thread) {
-      run_chunk(problem, chunk, context.prepared_floats(),
+      run_chunk(problem, chunk, context.packed_floats(),
                 context.floats() + thread * problem.slab_floats);
     });
   };
-  return {run, static_cast<std::size_t>(threads * problem.slab_floats) * sizeof(float), prepare,
-          static_cast<std::size_t>(problem.taps() * problem.dst_channels) * sizeof(float)};
+  return {run,
+          static_cast<std::size_t>(threads * problem.slab_floats) * sizeof(float),
+          {{1},
+           prepack,
+           static_cast<std::size_t>(problem.taps() * problem.dst_channels) * sizeof(float)}};
 }
 
-std::string refuse(const Conv2dGeometry& g, std::int64_t stride_w, std::int64_t outputs,
-                   std::int64_t channels) {
+std::string refuse(const Conv2dGeometry& g) {
   if (g.groups != 1) return "it has groups";
+  if (g.stride_w != 1) return "pixels of a row are not side by side";
+  return g.N * g.C * g.K * g.P * g.Q * g.H * g.W == 0 ? "there is nothing to compute" : "";
+}
+
+std::string doubt(const Conv2dGeometry& g, std::int64_t outputs, std::int64_t channels) {
   if (g.R * g.S == 1) return "a filter of one tap reads each pixel once, too little for planes";
-  if (stride_w != 1) return "pixels of a row are not side by side";
   // A quarter more for the change of layout.
   const std::int64_t planar = channels * ((outputs + lanes - 1) / lanes);
   const std::int64_t direct = outputs * ((channels + lanes - 1) / lanes);
@@ -170,18 +176,25 @@ std::string refuse(const Conv2dGeometry& g, std::int64_t stride_w, std::int64_t 
 
 }  // namespace
 
-std::string refuse_conv2d_planar(const NodeContext& node) {
+std::string refuse_conv2d_planar(const DeviceNode& node) {
+  return refuse(conv2d_geometry_of(node));
+}
+std::string doubt_conv2d_planar(const DeviceNode& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
-  return refuse(g, g.stride_w, g.Q, g.K);
+  return doubt(g, g.Q, g.K);
 }
 
-std::string refuse_conv2d_dx_planar(const NodeContext& node) {
+std::string refuse_conv2d_dx_planar(const DeviceNode& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   if (g.stride_h != 1) return "it has several phases";
-  return refuse(g, g.stride_w, g.W, g.C);
+  return refuse(g);
+}
+std::string doubt_conv2d_dx_planar(const DeviceNode& node) {
+  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
+  return doubt(g, g.W, g.C);
 }
 
-Step prepare_conv2d_planar(const NodeContext& node) {
+Step lower_conv2d_planar(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
   Problem problem(node);
   problem.N = g.N;
@@ -196,7 +209,7 @@ Step prepare_conv2d_planar(const NodeContext& node) {
       });
 }
 
-Step prepare_conv2d_dx_planar(const NodeContext& node) {
+Step lower_conv2d_dx_planar(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   Problem problem(node);
   problem.N = g.N;

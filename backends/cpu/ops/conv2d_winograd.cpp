@@ -17,8 +17,8 @@ struct Problem : ProductOperands {
   std::int64_t groups = 0, group = 0;  ///< of tiles, and the most tiles of one
   std::int64_t block_shares = 0;
 
-  Problem(const NodeContext& node, const Conv2dSlide& slide)
-      : ProductOperands(node), tiling(slide) {}
+  Problem(const BoundNode& node, const Conv2dSlide& slide)
+      : ProductOperands(node), tiling(node, slide) {}
 
   std::int64_t blocks() const { return (tiling.outs + block_columns - 1) / block_columns; }
   int vectors(std::int64_t block) const {
@@ -154,27 +154,28 @@ Step make_step(const Problem& problem, const SlideWeights& weights, int threads)
   const std::int64_t in_vectors = (problem.tiling.ins + lanes - 1) / lanes;
   const std::int64_t packs = problem.blocks() * in_vectors;
   const std::int64_t pack_chunks = chunk_count(packs, 20.0 * lanes * positions<results>);
-  const auto prepare = [=](const StepContext& context) {
+  const auto prepack = [=](const StepContext& context) {
     context.pool.for_each(pack_chunks, [&](std::int64_t chunk, int) {
       const Range range = chunk_range(packs, pack_chunks, chunk);
       for (std::int64_t i = range.begin; i < range.end; ++i)
         pack_block<results>(problem, weights, i / in_vectors, i % in_vectors * lanes,
-                            context.prepared_floats());
+                            context.packed_floats());
     });
   };
   const auto run = [=](const StepContext& context) {
     context.pool.for_each(
         problem.groups * problem.block_shares, [&](std::int64_t chunk, int thread) {
-          run_chunk<results>(problem, chunk, context.prepared_floats(),
+          run_chunk<results>(problem, chunk, context.packed_floats(),
                              context.floats() + thread * problem.scratch_floats());
         });
   };
   const std::int64_t packed = problem.blocks() * positions<results> * problem.filter_position();
-  return {run, static_cast<std::size_t>(problem.scratch_floats() * threads) * sizeof(float),
-          prepare, static_cast<std::size_t>(packed) * sizeof(float)};
+  return {run,
+          static_cast<std::size_t>(problem.scratch_floats() * threads) * sizeof(float),
+          {{1}, prepack, static_cast<std::size_t>(packed) * sizeof(float)}};
 }
 
-Step make_step(const NodeContext& node, const Conv2dSlide& slide, const SlideWeights& weights) {
+Step make_step(const BoundNode& node, const Conv2dSlide& slide, const SlideWeights& weights) {
   Problem problem(node, slide);
   cut(problem);
   return problem.tiling.results == 4 ? make_step<4>(problem, weights, node.threads())
@@ -183,22 +184,32 @@ Step make_step(const NodeContext& node, const Conv2dSlide& slide, const SlideWei
 
 }  // namespace
 
-std::string refuse_conv2d_winograd(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_geometry_of(node);
-  return refuse_winograd(g, forward_slide(g), fewest_channels, fewest_tiles);
+std::string refuse_conv2d_winograd(const DeviceNode& node) {
+  return refuse_winograd_tiles(conv2d_geometry_of(node));
+}
+std::vector<Parameters> conv2d_winograd_candidates(const DeviceNode& node) {
+  return winograd_candidates(forward_slide(conv2d_geometry_of(node)));
+}
+std::string doubt_conv2d_winograd(const DeviceNode& node) {
+  return doubt_winograd(forward_slide(conv2d_geometry_of(node)), fewest_channels, fewest_tiles);
 }
 
-std::string refuse_conv2d_dx_winograd(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_dx_geometry_of(node);
-  return refuse_winograd(g, gradient_slide(g), fewest_channels, fewest_tiles);
+std::string refuse_conv2d_dx_winograd(const DeviceNode& node) {
+  return refuse_winograd_tiles(conv2d_dx_geometry_of(node));
+}
+std::vector<Parameters> conv2d_dx_winograd_candidates(const DeviceNode& node) {
+  return winograd_candidates(gradient_slide(conv2d_dx_geometry_of(node)));
+}
+std::string doubt_conv2d_dx_winograd(const DeviceNode& node) {
+  return doubt_winograd(gradient_slide(conv2d_dx_geometry_of(node)), fewest_channels, fewest_tiles);
 }
 
-Step prepare_conv2d_winograd(const NodeContext& node) {
+Step lower_conv2d_winograd(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_geometry_of(node);
   return make_step(node, forward_slide(g), forward_weights(g));
 }
 
-Step prepare_conv2d_dx_winograd(const NodeContext& node) {
+Step lower_conv2d_dx_winograd(const BoundNode& node) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(node);
   return make_step(node, gradient_slide(g), gradient_weights(g));
 }

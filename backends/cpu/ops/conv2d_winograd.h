@@ -50,8 +50,9 @@ template <int from, int count, auto transform>
 struct Tiling : Conv2dSlide {
   int results;
 
-  explicit Tiling(const Conv2dSlide& slide)
-      : Conv2dSlide(slide), results(static_cast<int>(winograd_results(slide))) {}
+  Tiling(const NodeView& node, const Conv2dSlide& slide)
+      : Conv2dSlide(slide),
+        results(static_cast<int>(node.parameter("results", winograd_results(slide)))) {}
 
   std::int64_t rows() const { return (P + results - 1) / results; }
   std::int64_t columns() const { return (Q + results - 1) / results; }
@@ -67,6 +68,15 @@ struct Tiling : Conv2dSlide {
             tile % columns() * results};
   }
 };
+
+inline std::string refuse_winograd_tiles(const Conv2dGeometry& g) {
+  const bool is_empty = g.N * g.C * g.K * g.P * g.Q * g.H * g.W == 0;
+  return is_empty ? "there is nothing to compute" : refuse_winograd(g);
+}
+/// The tiles of the other size.
+inline std::vector<Parameters> winograd_candidates(const Conv2dSlide& slide) {
+  return {{{"results", winograd_results(slide) == 4 ? 2 : 4}}};
+}
 
 /// Channels from which on it pays.
 inline constexpr std::int64_t fewest_channels = 16;

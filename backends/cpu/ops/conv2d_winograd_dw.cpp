@@ -14,8 +14,8 @@ struct Problem {
   std::int64_t row = 0;  ///< floats between transformed tiles of dy
   std::int64_t group = 0, pieces = 0, block_shares = 0;
 
-  Problem(const NodeContext& node, const Conv2dSlide& slide)
-      : tiling(slide), x(node.input(0)), dy(node.input(1)), dw(node.output(0)) {}
+  Problem(const BoundNode& node, const Conv2dSlide& slide)
+      : tiling(node, slide), x(node.input(0)), dy(node.input(1)), dw(node.output(0)) {}
 
   std::int64_t blocks() const { return (tiling.ins + block_columns - 1) / block_columns; }
   int vectors(std::int64_t block) const {
@@ -169,12 +169,18 @@ Step make_step(const Problem& problem, int threads) {
 
 }  // namespace
 
-std::string refuse_conv2d_dw_winograd(const NodeContext& node) {
-  const Conv2dGeometry g = conv2d_dw_geometry_of(node);
-  return refuse_winograd(g, forward_slide(g), fewest_channels, 24);
+std::string refuse_conv2d_dw_winograd(const DeviceNode& node) {
+  return refuse_winograd_tiles(conv2d_dw_geometry_of(node));
+}
+std::vector<Parameters> conv2d_dw_winograd_candidates(const DeviceNode& node) {
+  return winograd_candidates(forward_slide(conv2d_dw_geometry_of(node)));
+}
+std::string doubt_conv2d_dw_winograd(const DeviceNode& node) {
+  constexpr std::int64_t fewest_tiles = 24;
+  return doubt_winograd(forward_slide(conv2d_dw_geometry_of(node)), fewest_channels, fewest_tiles);
 }
 
-Step prepare_conv2d_dw_winograd(const NodeContext& node) {
+Step lower_conv2d_dw_winograd(const BoundNode& node) {
   Problem problem(node, forward_slide(conv2d_dw_geometry_of(node)));
   cut(problem);
   return problem.tiling.results == 4 ? make_step<4>(problem, node.threads())

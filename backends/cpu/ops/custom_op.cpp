@@ -1,17 +1,17 @@
 // Custom ops: a program's own functions as steps.
 #include "tessera/custom_op.h"
 
-#include "backends/cpu/lowering/lowering.h"
+#include "backends/cpu/lowering/algorithm.h"
 #include "engine/graph/custom_node.h"
 
 namespace tessera::cpu {
 namespace {
 
-std::string refuse(const NodeContext& node) {
+std::string refuse(const DeviceNode& node) {
   return node.node().op->custom->definition().cpu ? "" : "the op has no implementation for the CPU";
 }
 
-CpuNode cpu_node(const NodeContext& context) {
+CpuNode cpu_node(const BoundNode& context) {
   CpuNode node{custom_node(context.graph(), context.node()), {}, {}};
   for (std::size_t i = 0; i < context.input_count(); ++i)
     node.input_data.push_back(context.input<std::byte>(i));
@@ -20,7 +20,7 @@ CpuNode cpu_node(const NodeContext& context) {
   return node;
 }
 
-Step prepare(const NodeContext& context) {
+Step lower(const BoundNode& context) {
   return {[&run = context.node().op->custom->definition().cpu,
            node = cpu_node(context)](const StepContext& step) {
     run(node, [&pool = step.pool](std::int64_t items, double nanoseconds, const auto& part) {
@@ -36,9 +36,6 @@ Step prepare(const NodeContext& context) {
 
 }  // namespace
 
-const Lowering& custom_op_lowering() {
-  static const Lowering lowering = {"custom", {{"custom", refuse, prepare}}};
-  return lowering;
-}
+Algorithm custom_op_algorithm() { return {"custom", refuse, lower}; }
 
 }  // namespace tessera::cpu

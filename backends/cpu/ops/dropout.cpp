@@ -7,7 +7,7 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const float* x = node.input(0);
   const auto* step = node.input<std::int32_t>(1);
   float* y = node.output(0);
@@ -34,6 +34,8 @@ Step prepare(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> dropout_lowerings() { return {{"dropout", {{"philox", nullptr, prepare}}}}; }
+std::vector<OpAlgorithms> dropout_algorithms() {
+  return {{"dropout", {{"philox", nullptr, lower}}}};
+}
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -8,7 +8,7 @@
 namespace TESSERA_CPU_NAMESPACE {
 
 /// nullptr: there is none.
-inline const float* bias_of(const NodeContext& node) {
+inline const float* bias_of(const BoundNode& node) {
   const std::size_t bias = epilogue_inputs(node).bias;
   return bias > 0 ? node.input(bias) : nullptr;
 }
@@ -16,7 +16,7 @@ inline const float* bias_of(const NodeContext& node) {
 class Epilogue {
  public:
   /// That of a node's output 0; of most nodes it is nothing.
-  explicit Epilogue(const NodeContext& node) : y_(node.output(0)) {
+  explicit Epilogue(const BoundNode& node) : y_(node.output(0)) {
     const std::size_t residual = epilogue_inputs(node).residual;
     residual_ = residual > 0 ? node.input(residual) : nullptr;
     is_clamp_ = node.attributes().has("activation");
@@ -66,7 +66,7 @@ struct ProductOperands {
   float* y;
   Epilogue epilogue;
 
-  explicit ProductOperands(const NodeContext& node)
+  explicit ProductOperands(const BoundNode& node)
       : x(node.input(0)),
         w(node.input(1)),
         bias(bias_of(node)),

@@ -7,7 +7,7 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const BatchNormInputs inputs(node.input_count());
   const float *w = node.input(0), *mean = node.input(1), *var = node.input(2);
   const float* gamma = inputs.affine ? node.input(3) : nullptr;
@@ -33,8 +33,8 @@ Step prepare(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> fold_batch_norm_lowerings() {
-  return {{"fold_batch_norm", {{"rows", nullptr, prepare}}}};
+std::vector<OpAlgorithms> fold_batch_norm_algorithms() {
+  return {{"fold_batch_norm", {{"rows", nullptr, lower}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -9,7 +9,7 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const float* x = node.input(0);
   const auto* index = node.input<std::int32_t>(1);
   float* y = node.output(0);
@@ -55,7 +55,7 @@ void add_rows(const GatherGeometry& g, const std::int32_t* index, const float* d
   }
 }
 
-Step prepare_dx(const NodeContext& node) {
+Step lower_dx(const BoundNode& node) {
   const auto* index = node.input<std::int32_t>(0);
   const float* dy = node.input(1);
   float* dx = node.output(0);
@@ -79,7 +79,7 @@ Step prepare_dx(const NodeContext& node) {
   }};
 }
 
-Step prepare_one_hot(const NodeContext& node) {
+Step lower_one_hot(const BoundNode& node) {
   const auto* index = node.input<std::int32_t>(0);
   float* y = node.output(0);
   const std::int64_t rows = node.input_spec(0).elements(), K = node.output_spec(0).dim(-1);
@@ -96,12 +96,12 @@ Step prepare_one_hot(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> gather_lowerings() {
-  return {{"gather", {{"rows", nullptr, prepare}}},
-          {"gather_dx", {{"blocks", nullptr, prepare_dx}}},
-          {"take", {{"rows", nullptr, prepare}}},
-          {"take_dx", {{"blocks", nullptr, prepare_dx}}},
-          {"one_hot", {{"rows", nullptr, prepare_one_hot}}}};
+std::vector<OpAlgorithms> gather_algorithms() {
+  return {{"gather", {{"rows", nullptr, lower}}},
+          {"gather_dx", {{"blocks", nullptr, lower_dx}}},
+          {"take", {{"rows", nullptr, lower}}},
+          {"take_dx", {{"blocks", nullptr, lower_dx}}},
+          {"one_hot", {{"rows", nullptr, lower_one_hot}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -24,7 +24,7 @@ double square_sum(const Piece& piece) {
   return sum;
 }
 
-Step prepare_norm(const NodeContext& node) {
+Step lower_norm(const BoundNode& node) {
   constexpr std::int64_t piece_floats = 16384;
   std::vector<Piece> pieces;
   for (std::size_t i = 0; i < node.input_count(); ++i) {
@@ -46,7 +46,7 @@ Step prepare_norm(const NodeContext& node) {
   return {run, static_cast<std::size_t>(count) * sizeof(double)};
 }
 
-Step prepare_trust_ratio(const NodeContext& node) {
+Step lower_trust_ratio(const BoundNode& node) {
   const auto coefficient = static_cast<float>(node.attributes().number("coefficient"));
   const auto decay = static_cast<float>(node.attributes().number("weight_decay"));
   return {[=, w = node.input(0), dw = node.input(1), y = node.output(0)](const StepContext&) {
@@ -56,9 +56,9 @@ Step prepare_trust_ratio(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> global_norm_lowerings() {
-  return {{"global_norm", {{"pieces", nullptr, prepare_norm}}},
-          {"trust_ratio", {{"single", nullptr, prepare_trust_ratio}}}};
+std::vector<OpAlgorithms> global_norm_algorithms() {
+  return {{"global_norm", {{"pieces", nullptr, lower_norm}}},
+          {"trust_ratio", {{"single", nullptr, lower_trust_ratio}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -7,7 +7,7 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const auto* x = node.input<std::uint8_t>(0);
   float* y = node.output(0);
   const Shape& in = node.input_spec(0).shape;
@@ -46,8 +46,8 @@ Step prepare(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> image_to_float_lowerings() {
-  return {{"image_to_float", {{"rows", nullptr, prepare}}}};
+std::vector<OpAlgorithms> image_to_float_algorithms() {
+  return {{"image_to_float", {{"rows", nullptr, lower}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -36,17 +36,14 @@ void finish_block(const Product& p, Range rows, Range columns) {
     p.epilogue.finish(p.y + m * p.g.N + columns.begin, columns.end - columns.begin);
 }
 
-Product product(const NodeContext& node) {
-  Product o{matmul_geometry(node.input_spec(0).shape, node.input_spec(1).shape, node.attributes()),
-            node.input(0),
-            node.input(1),
-            bias_of(node),
-            node.output(0),
-            0,
-            0,
-            0,
-            0,
-            Epilogue(node)};
+MatmulGeometry geometry_of(const NodeView& node) {
+  return matmul_geometry(node.input_spec(0).shape, node.input_spec(1).shape, node.attributes());
+}
+
+Product product(const BoundNode& node) {
+  Product o{
+      geometry_of(node), node.input(0), node.input(1), bias_of(node), node.output(0), 0, 0, 0, 0,
+      Epilogue(node)};
   o.a_row = o.g.transpose_a ? 1 : o.g.K;
   o.a_column = o.g.transpose_a ? o.g.M : 1;
   o.b_row = o.g.transpose_b ? 1 : o.g.N;
@@ -125,14 +122,15 @@ void outer_block(const Product& p, Range rows, Range columns) {
 // Without packing, the rows of b that a tile walks over must stay in the caches.
 constexpr std::int64_t most_small = 1 << 26;
 
-std::string refuse_outer(const NodeContext& node) {
-  const Product p = product(node);
-  if (p.g.transpose_b) return "op(b) is not contiguous along N";
-  if (p.g.M * p.g.N * p.g.K > most_small) return "large enough to be worth packing";
-  return {};
+std::string refuse_outer(const DeviceNode& node) {
+  return geometry_of(node).transpose_b ? "op(b) is not contiguous along N" : "";
+}
+std::string doubt_outer(const DeviceNode& node) {
+  const MatmulGeometry g = geometry_of(node);
+  return g.M * g.N * g.K > most_small ? "large enough to be worth packing" : "";
 }
 
-Step prepare_outer(const NodeContext& node) {
+Step lower_outer(const BoundNode& node) {
   const Product p = product(node);
   const std::int64_t most_rows = tile_vectors / block_vectors(p.g.N);
   const Grid grid{blocks_of(p.g.M, most_rows), blocks_of(p.g.N, block_columns), p.g.batch};
@@ -185,15 +183,16 @@ void dot_block(const Product& p, Range rows, Range columns) {
   finish_block(p, rows, columns);
 }
 
-std::string refuse_dot(const NodeContext& node) {
+std::string refuse_dot(const DeviceNode& node) {
+  const MatmulGeometry g = geometry_of(node);
+  return g.transpose_a || !g.transpose_b ? "the operands are not contiguous along the depth" : "";
+}
+std::string doubt_dot(const DeviceNode& node) {
   constexpr std::int64_t few_rows = 8;  // measured on dense layers: from here on packing pays
-  const Product p = product(node);
-  if (p.g.transpose_a || !p.g.transpose_b) return "the operands are not contiguous along the depth";
-  if (p.g.M >= few_rows) return "enough rows to be worth packing";
-  return {};
+  return geometry_of(node).M >= few_rows ? "enough rows to be worth packing" : "";
 }
 
-Step prepare_dot(const NodeContext& node) {
+Step lower_dot(const BoundNode& node) {
   const Product p = product(node);
   const Grid grid{blocks_of(p.g.M, 4 * dot_rows), blocks_of(p.g.N, 4 * dot_columns), p.g.batch};
   return {for_grid(p, grid, dot_columns,
@@ -250,11 +249,11 @@ void eigen_block(const Product& p, Range rows, Range columns, float* buffers) {
   finish_block(p, rows, columns);
 }
 
-std::string refuse_eigen(const NodeContext& node) {
-  return product(node).g.K == 0 ? "there is nothing to sum" : "";
+std::string refuse_eigen(const DeviceNode& node) {
+  return geometry_of(node).K == 0 ? "there is nothing to sum" : "";
 }
 
-Step prepare_eigen(const NodeContext& node) {
+Step lower_eigen(const BoundNode& node) {
   const Product p = product(node);
   constexpr std::int64_t wide = 1024;
   const auto ceiling = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(p.g.M)));
@@ -278,7 +277,7 @@ Step prepare_eigen(const NodeContext& node) {
 
 // ---- naive --------------------------------------------------------------------------------------
 
-Step prepare_naive(const NodeContext& node) {
+Step lower_naive(const BoundNode& node) {
   const Product p = product(node);
   const Grid grid{p.g.M, 1, p.g.batch};
   return {for_grid(p, grid, 1,
@@ -297,12 +296,12 @@ Step prepare_naive(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> matmul_lowerings() {
+std::vector<OpAlgorithms> matmul_algorithms() {
   return {{"matmul",
-           {{"dot", refuse_dot, prepare_dot},
-            {"outer", refuse_outer, prepare_outer},
-            {"eigen", refuse_eigen, prepare_eigen},
-            {"naive", nullptr, prepare_naive}}}};
+           {{"dot", refuse_dot, lower_dot, nullptr, doubt_dot},
+            {"outer", refuse_outer, lower_outer, nullptr, doubt_outer},
+            {"eigen", refuse_eigen, lower_eigen},
+            {"naive", nullptr, lower_naive}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -16,7 +16,7 @@ struct Geometry {
   }
 };
 
-Geometry geometry(const NodeContext& node, const Shape& x, const Shape& y) {
+Geometry geometry(const NodeView& node, const Shape& x, const Shape& y) {
   const auto& kernel = node.attributes().integers("kernel");
   const auto& stride = node.attributes().integers("stride");
   const auto& padding = node.attributes().integers("padding");
@@ -73,7 +73,7 @@ void pool_row(const Geometry& g, const Tail& tail, const float* image, std::int6
   }
 }
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const float* x = node.input(0);
   float* y = node.output(0);
   auto* index = node.output<std::uint8_t>(1);
@@ -98,15 +98,15 @@ struct Gradient {
   float* dx;
 };
 
-Gradient gradient(const NodeContext& node) {
+Gradient gradient(const BoundNode& node) {
   return {geometry(node, node.output_spec(0).shape, node.input_spec(0).shape), node.input(0),
           node.input<std::uint8_t>(1), node.output(0)};
 }
 
 // ---- scatter: no two windows share an element, so each window writes its own part of dx ---------
 
-std::string refuse_scatter(const NodeContext& node) {
-  const Geometry g = gradient(node).g;
+std::string refuse_scatter(const DeviceNode& node) {
+  const Geometry g = geometry(node, node.output_spec(0).shape, node.input_spec(0).shape);
   return g.stride_h < g.R || g.stride_w < g.S ? "windows overlap" : "";
 }
 
@@ -144,7 +144,7 @@ void scatter_row(const Gradient& o, const Tail& tail, std::int64_t n, std::int64
   }
 }
 
-Step prepare_scatter(const NodeContext& node) {
+Step lower_scatter(const BoundNode& node) {
   const Gradient o = gradient(node);
   const std::int64_t rows = o.g.N * o.g.P;
   const std::int64_t chunks = chunk_count(rows, o.g.row_ns(o.g.Q));
@@ -188,7 +188,7 @@ void gather_row(const Gradient& o, const Tail& tail, std::int64_t n, std::int64_
   }
 }
 
-Step prepare_gather(const NodeContext& node) {
+Step lower_gather(const BoundNode& node) {
   const Gradient o = gradient(node);
   const std::int64_t rows = o.g.N * o.g.H;
   const std::int64_t chunks = chunk_count(rows, o.g.row_ns(o.g.W));
@@ -209,7 +209,7 @@ struct Tables {
   PoolTable rows, columns;
 };
 
-Tables tables(const NodeContext& node, const Shape& x, const Shape& y) {
+Tables tables(const BoundNode& node, const Shape& x, const Shape& y) {
   auto [rows, columns] = max_pool2d_tables({x[1], x[2]}, node.attributes());
   return {y[1], y[2], x[1], x[2], x[3], std::move(rows), std::move(columns)};
 }
@@ -247,7 +247,7 @@ Step for_pixels(std::int64_t count, std::int64_t rows, std::int64_t columns, dou
   }};
 }
 
-Step prepare_windows(const NodeContext& node) {
+Step lower_windows(const BoundNode& node) {
   const float* x = node.input(0);
   float* y = node.output(0);
   float* index = node.output(1);  // bits of integers
@@ -278,7 +278,7 @@ void gather_table_pixel(const Tables& t, const Tail& tail, const float* dy, cons
   });
 }
 
-Step prepare_windows_dx(const NodeContext& node) {
+Step lower_windows_dx(const BoundNode& node) {
   const float* dy = node.input(0);
   const float* index = node.input(1);  // bits of integers
   float* dx = node.output(0);
@@ -295,12 +295,12 @@ Step prepare_windows_dx(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> max_pool2d_lowerings() {
-  return {{"max_pool2d", {{"direct", nullptr, prepare}}},
+std::vector<OpAlgorithms> max_pool2d_algorithms() {
+  return {{"max_pool2d", {{"direct", nullptr, lower}}},
           {"max_pool2d_dx",
-           {{"scatter", refuse_scatter, prepare_scatter}, {"gather", nullptr, prepare_gather}}},
-          {"max_pool2d_windows", {{"tables", nullptr, prepare_windows}}},
-          {"max_pool2d_windows_dx", {{"tables", nullptr, prepare_windows_dx}}}};
+           {{"scatter", refuse_scatter, lower_scatter}, {"gather", nullptr, lower_gather}}},
+          {"max_pool2d_windows", {{"tables", nullptr, lower_windows}}},
+          {"max_pool2d_windows_dx", {{"tables", nullptr, lower_windows_dx}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

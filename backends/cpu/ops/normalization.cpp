@@ -153,22 +153,22 @@ void set_shift(const float* bias, std::int64_t C, float* shift) {
 struct Inputs {
   std::size_t weight, residual;
 
-  const float* read(const NodeContext& node, std::size_t input) const {
+  const float* read(const BoundNode& node, std::size_t input) const {
     return input == 0 ? nullptr : node.input(input);
   }
-  const float* w(const NodeContext& node) const { return read(node, weight); }
-  const float* b(const NodeContext& node) const { return read(node, weight == 0 ? 0 : weight + 1); }
-  Finish finish(const NodeContext& node) const {
+  const float* w(const BoundNode& node) const { return read(node, weight); }
+  const float* b(const BoundNode& node) const { return read(node, weight == 0 ? 0 : weight + 1); }
+  Finish finish(const BoundNode& node) const {
     return {read(node, residual), activation_clamp(node.attributes())};
   }
 };
 
-Inputs batch_norm_inputs(const NodeContext& node) {
+Inputs batch_norm_inputs(const BoundNode& node) {
   const BatchNormInputs inputs(node.input_count());
   return {inputs.affine ? 3u : 0u, inputs.residual};
 }
 
-Step prepare_forward(const NodeContext& node, const Inputs& inputs, const Running& running) {
+Step lower_forward(const BoundNode& node, const Inputs& inputs, const Running& running) {
   const float *x = node.input(0), *w = inputs.w(node), *b = inputs.b(node);
   const Finish finish = inputs.finish(node);
   float *y = node.output(0), *mean = node.output(1), *rstd = node.output(2);
@@ -205,16 +205,16 @@ Step prepare_forward(const NodeContext& node, const Inputs& inputs, const Runnin
   return {run, static_cast<std::size_t>(s.count * 4 * C + 2 * s.g.N * C + C) * sizeof(float)};
 }
 
-Step prepare_columns(const NodeContext& node) {
-  return prepare_forward(node, {node.input_count() > 1 ? 1u : 0u, 0}, {});
+Step lower_columns(const BoundNode& node) {
+  return lower_forward(node, {node.input_count() > 1 ? 1u : 0u, 0}, {});
 }
 
-Step prepare_batch_norm(const NodeContext& node) {
-  return prepare_forward(node, batch_norm_inputs(node),
-                         {node.output(3), node.output(4), node.attributes().number("momentum")});
+Step lower_batch_norm(const BoundNode& node) {
+  return lower_forward(node, batch_norm_inputs(node),
+                       {node.output(3), node.output(4), node.attributes().number("momentum")});
 }
 
-Step prepare_inference(const NodeContext& node) {
+Step lower_inference(const BoundNode& node) {
   const Inputs inputs = batch_norm_inputs(node);
   const float *x = node.input(0), *mean = node.input(1), *var = node.input(2), *w = inputs.w(node),
               *b = inputs.b(node);
@@ -338,7 +338,7 @@ void set_tables(const Slices& s, const Gradient& o, const Coefficients& to) {
 }
 
 template <bool cut_off>
-Step prepare_dx(const NodeContext& node) {
+Step lower_dx(const BoundNode& node) {
   const Gradient o(node);
   const Slices s(normalization_geometry(node.input_spec(0), node.attributes()), 0.2);
   const std::int64_t C = s.g.C(), D = s.g.D, groups = s.g.N * s.g.G;
@@ -364,19 +364,18 @@ Step prepare_dx(const NodeContext& node) {
   return {run, static_cast<std::size_t>(s.count * 2 * C + 5 * s.g.N * C + C) * sizeof(float)};
 }
 
-Step prepare_dx_columns(const NodeContext& node) {
-  return node.attributes().has("activation") ? prepare_dx<true>(node) : prepare_dx<false>(node);
+Step lower_dx_columns(const BoundNode& node) {
+  return node.attributes().has("activation") ? lower_dx<true>(node) : lower_dx<false>(node);
 }
 
 }  // namespace
 
-std::vector<Lowering> normalization_lowerings() {
-  return {
-      {"normalize", {{"rows", refuse_rows, prepare_rows}, {"columns", nullptr, prepare_columns}}},
-      {"batch_norm", {{"columns", nullptr, prepare_batch_norm}}},
-      {"batch_norm_inference", {{"columns", nullptr, prepare_inference}}},
-      {"normalize_dx",
-       {{"rows", refuse_rows, prepare_dx_rows}, {"columns", nullptr, prepare_dx_columns}}}};
+std::vector<OpAlgorithms> normalization_algorithms() {
+  return {{"normalize", {{"rows", refuse_rows, lower_rows}, {"columns", nullptr, lower_columns}}},
+          {"batch_norm", {{"columns", nullptr, lower_batch_norm}}},
+          {"batch_norm_inference", {{"columns", nullptr, lower_inference}}},
+          {"normalize_dx",
+           {{"rows", refuse_rows, lower_dx_rows}, {"columns", nullptr, lower_dx_columns}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

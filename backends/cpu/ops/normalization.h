@@ -19,7 +19,7 @@ struct NormalizationGradient {
   bool constant;
   Clamp clamp;  ///< dy is that of what is left of y
 
-  explicit NormalizationGradient(const NodeContext& node)
+  explicit NormalizationGradient(const BoundNode& node)
       : x(node.input(0)),
         dy(node.input(1)),
         mean(node.input(2)),
@@ -51,8 +51,8 @@ inline void add_sums(const float* pairs, std::int64_t count, std::int64_t C,
   });
 }
 
-std::string refuse_rows(const NodeContext& node);
-Step prepare_rows(const NodeContext& node);
-Step prepare_dx_rows(const NodeContext& node);
+std::string refuse_rows(const DeviceNode& node);
+Step lower_rows(const BoundNode& node);
+Step lower_dx_rows(const BoundNode& node);
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -25,12 +25,12 @@ float row_sum(std::int64_t count, const Tail& tail, const Function& f) {
 
 }  // namespace
 
-std::string refuse_rows(const NodeContext& node) {
+std::string refuse_rows(const DeviceNode& node) {
   const auto g = normalization_geometry(node.input_spec(0), node.attributes());
   return g.L == 1 && g.D > 1 ? "" : "a sample is not one row";
 }
 
-Step prepare_rows(const NodeContext& node) {
+Step lower_rows(const BoundNode& node) {
   const float *x = node.input(0), *w = node.optional_input(1), *b = node.optional_input(2);
   float *y = node.output(0), *mean = node.output(1), *rstd = node.output(2);
   const auto g = normalization_geometry(node.input_spec(0), node.attributes());
@@ -66,7 +66,7 @@ Step prepare_rows(const NodeContext& node) {
   }};
 }
 
-Step prepare_dx_rows(const NodeContext& node) {
+Step lower_dx_rows(const BoundNode& node) {
   const NormalizationGradient o(node);
   const auto g = normalization_geometry(node.input_spec(0), node.attributes());
   const std::int64_t D = g.D, C = g.C();

@@ -58,7 +58,7 @@ struct Segment {
 constexpr std::int64_t floats_per_line = 16;
 
 template <std::size_t states>
-std::vector<Segment> segments_of(const NodeContext& node, const char* op) {
+std::vector<Segment> segments_of(const BoundNode& node, const char* op) {
   const std::size_t count = node.output_count() / (1 + states), lr = (2 + states) * count;
   std::vector<Segment> segments;
   std::int64_t begin = 0;
@@ -77,7 +77,7 @@ std::vector<Segment> segments_of(const NodeContext& node, const char* op) {
 }
 
 template <auto step, std::size_t states>
-Step prepare(const NodeContext& node, const char* op) {
+Step lower(const BoundNode& node, const char* op) {
   std::vector<Segment> segments = segments_of<states>(node, op);
   const std::int64_t count = segments.back().begin + segments.back().count;
   const std::int64_t chunks = chunk_count(count, 0.3);
@@ -97,10 +97,10 @@ Step prepare(const NodeContext& node, const char* op) {
 
 }  // namespace
 
-std::vector<Lowering> optimizer_step_lowerings() {
-#define STEP(NAME, STATES, ...)                                   \
-  {#NAME, {{"elementwise", nullptr, [](const NodeContext& node) { \
-              return prepare<NAME, STATES>(node, #NAME);          \
+std::vector<OpAlgorithms> optimizer_step_algorithms() {
+#define STEP(NAME, STATES, ...)                                 \
+  {#NAME, {{"elementwise", nullptr, [](const BoundNode& node) { \
+              return lower<NAME, STATES>(node, #NAME);          \
             }}}},
   return {OPTIMIZER_STEPS(STEP)};
 #undef STEP

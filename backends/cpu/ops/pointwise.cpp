@@ -65,7 +65,7 @@ void contiguous_row(const Operands& operands, float* y, std::int64_t count, Para
 }
 
 template <typename F>
-Operands inputs_of(const NodeContext& node) {
+Operands inputs_of(const BoundNode& node) {
   Operands operands{};
   std::size_t input = 0;
   for (std::size_t k = 0; k < 3; ++k)
@@ -74,7 +74,7 @@ Operands inputs_of(const NodeContext& node) {
 }
 
 template <typename F>
-Parameters parameters_of(const NodeContext& node) {
+Parameters parameters_of(const BoundNode& node) {
   const auto number = [&](std::size_t i) {
     return F::formula.has_attribute(i)
                ? static_cast<float>(node.attributes().number(F::formula.attributes[i]))
@@ -83,7 +83,7 @@ Parameters parameters_of(const NodeContext& node) {
   return {number(0), number(1)};
 }
 
-std::string refuse_same_shape(const NodeContext& node) {
+std::string refuse_same_shape(const DeviceNode& node) {
   for (std::size_t i = 0; i < node.input_count(); ++i)
     if (node.input_spec(i).shape != node.output_spec(0).shape)
       return to_string(node.input_spec(i)) + " is repeated";
@@ -91,7 +91,7 @@ std::string refuse_same_shape(const NodeContext& node) {
 }
 
 template <typename F>
-Step prepare_same_shape(const NodeContext& node) {
+Step lower_same_shape(const BoundNode& node) {
   const Operands operands = inputs_of<F>(node);
   const Parameters parameters = parameters_of<F>(node);
   float* y = node.output(0);
@@ -111,7 +111,7 @@ Step prepare_same_shape(const NodeContext& node) {
 
 /// The dimensions of y for which operands stand in `step` by variable, not by input.
 template <typename F>
-std::vector<BroadcastDimension> dimensions_of(const NodeContext& node) {
+std::vector<BroadcastDimension> dimensions_of(const BoundNode& node) {
   std::vector<Shape> shapes;
   for (std::size_t i = 0; i < node.input_count(); ++i) shapes.push_back(node.input_spec(i).shape);
   auto dimensions = broadcast_dimensions(shapes, node.output_spec(0).shape);
@@ -127,7 +127,7 @@ std::vector<BroadcastDimension> dimensions_of(const NodeContext& node) {
 
 /// Rows along the last dimension, in pieces when there are few.
 template <typename F>
-Step prepare_rows(const NodeContext& node) {
+Step lower_rows(const BoundNode& node) {
   Operands operands = inputs_of<F>(node);
   const Parameters parameters = parameters_of<F>(node);
   float* y = node.output(0);
@@ -164,14 +164,13 @@ Step prepare_rows(const NodeContext& node) {
 }
 
 template <typename F>
-void append(std::vector<Lowering>& list) {
+void append(std::vector<OpAlgorithms>& list) {
   if constexpr (F::formula.is_trivial()) return;
-  Lowering lowering{F::formula.op.data(), {}};
+  OpAlgorithms op{F::formula.op, {}};
   constexpr bool same = F::formula.input_count() == 1 || F::formula.part == "dx";
-  lowering.algorithms.push_back(
-      {"same_shape", same ? nullptr : refuse_same_shape, prepare_same_shape<F>});
-  if constexpr (!same) lowering.algorithms.push_back({"rows", nullptr, prepare_rows<F>});
-  list.push_back(std::move(lowering));
+  op.algorithms.push_back({"same_shape", same ? nullptr : refuse_same_shape, lower_same_shape<F>});
+  if constexpr (!same) op.algorithms.push_back({"rows", nullptr, lower_rows<F>});
+  list.push_back(std::move(op));
 }
 
 }  // namespace
@@ -194,8 +193,8 @@ RowFunction row_function(const formulas::Formula& formula) {
       ->second;
 }
 
-std::vector<Lowering> pointwise_lowerings() {
-  std::vector<Lowering> list;
+std::vector<OpAlgorithms> pointwise_algorithms() {
+  std::vector<OpAlgorithms> list;
 #define UNARY(NAME, P, Q, Y, DX) \
   append<NAME##_y>(list);        \
   append<NAME##_dx>(list);

@@ -43,7 +43,7 @@ void copy_row(const CopyAxis& axis, const T* x, T* y, T fill) {
 }
 
 template <typename T>
-Step prepare_copies(const NodeContext& node) {
+Step lower_copies(const BoundNode& node) {
   struct Copy {
     StridedCopy map;
     const T* x;
@@ -79,15 +79,15 @@ Step prepare_copies(const NodeContext& node) {
   }};
 }
 
-Step prepare(const NodeContext& node) {
-  return size_of(node.output_spec(0).dtype) == 4 ? prepare_copies<std::uint32_t>(node)
-                                                 : prepare_copies<std::uint8_t>(node);
+Step lower(const BoundNode& node) {
+  return size_of(node.output_spec(0).dtype) == 4 ? lower_copies<std::uint32_t>(node)
+                                                 : lower_copies<std::uint8_t>(node);
 }
 
 }  // namespace
 
-std::vector<Lowering> rearrange_lowerings() {
-  const std::vector<Algorithm> copy = {{"copy", nullptr, prepare}};
+std::vector<OpAlgorithms> rearrange_algorithms() {
+  const std::vector<Algorithm> copy = {{"copy", nullptr, lower}};
   return {{"permute", copy}, {"flip", copy},   {"slice", copy}, {"slice_dx", copy},
           {"pad", copy},     {"expand", copy}, {"concat", copy}};
 }

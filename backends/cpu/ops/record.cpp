@@ -4,7 +4,7 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const float* x = node.input(0);
   float* history = node.output(0);
   std::int32_t* counter = node.output<std::int32_t>(1);
@@ -17,6 +17,6 @@ Step prepare(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> record_lowerings() { return {{"record", {{"scalar", nullptr, prepare}}}}; }
+std::vector<OpAlgorithms> record_algorithms() { return {{"record", {{"scalar", nullptr, lower}}}}; }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -79,7 +79,7 @@ void run_pass(const Pass& pass, const StepContext& context, const float* x, floa
 }
 
 template <typename R>
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const float* x = node.input(0);
   float* y = node.output(0);
   std::vector<Pass> passes;
@@ -119,7 +119,7 @@ bool better(float a, float b) {
 }
 
 template <bool largest>
-Step prepare_place(const NodeContext& node) {
+Step lower_place(const BoundNode& node) {
   const float* x = node.input(0);
   auto* y = node.output<std::int32_t>(0);
   const auto axis = static_cast<std::size_t>(node.attributes().integers("axes").front());
@@ -147,11 +147,11 @@ Step prepare_place(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> reduce_lowerings() {
-  std::vector<Lowering> list = {{"argmax", {{"naive", nullptr, prepare_place<true>}}},
-                                {"argmin", {{"naive", nullptr, prepare_place<false>}}}};
+std::vector<OpAlgorithms> reduce_algorithms() {
+  std::vector<OpAlgorithms> list = {{"argmax", {{"naive", nullptr, lower_place<true>}}},
+                                    {"argmin", {{"naive", nullptr, lower_place<false>}}}};
 #define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH) \
-  list.push_back({#NAME, {{"passes", nullptr, prepare<NAME##_row>}}});
+  list.push_back({#NAME, {{"passes", nullptr, lower<NAME##_row>}}});
 #include "engine/formulas/reductions.h"
 #undef REDUCTION
   return list;

@@ -6,7 +6,7 @@
 namespace TESSERA_CPU_NAMESPACE {
 namespace {
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const float* x = node.input(0);
   float* y = node.output(0);
   Resampling r = resampling(node.op_name() == "resample_dx", node.input_spec(0).shape,
@@ -33,8 +33,8 @@ Step prepare(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> resample_lowerings() {
-  const std::vector<Algorithm> rows = {{"rows", nullptr, prepare}};
+std::vector<OpAlgorithms> resample_algorithms() {
+  const std::vector<Algorithm> rows = {{"rows", nullptr, lower}};
   return {{"resample", rows}, {"resample_dx", rows}};
 }
 

@@ -11,7 +11,7 @@ struct Rows {
   std::int64_t count, K;
 };
 
-Rows rows_of(const NodeContext& node) {
+Rows rows_of(const BoundNode& node) {
   const TensorSpec& y = node.output_spec(0);
   const std::int64_t K = y.dim(-1);
   return {K == 0 ? 0 : y.elements() / K, K};
@@ -30,14 +30,14 @@ Step for_rows(const Rows& rows, double ns_per_element, const Function& f) {
   }};
 }
 
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const float* x = node.input(0);
   float* y = node.output(0);
   const Rows rows = rows_of(node);
   return for_rows(rows, 1, [=](std::int64_t at) { softmax_row(x + at, rows.K, y + at); });
 }
 
-Step prepare_log(const NodeContext& node) {
+Step lower_log(const BoundNode& node) {
   const float* x = node.input(0);
   float* y = node.output(0);
   const Rows rows = rows_of(node);
@@ -48,7 +48,7 @@ Step prepare_log(const NodeContext& node) {
   });
 }
 
-Step prepare_dx(const NodeContext& node) {
+Step lower_dx(const BoundNode& node) {
   const float *y = node.input(0), *dy = node.input(1);
   float* dx = node.output(0);
   const Rows rows = rows_of(node);
@@ -65,7 +65,7 @@ Step prepare_dx(const NodeContext& node) {
   });
 }
 
-Step prepare_log_dx(const NodeContext& node) {
+Step lower_log_dx(const BoundNode& node) {
   const float *y = node.input(0), *dy = node.input(1);
   float* dx = node.output(0);
   const Rows rows = rows_of(node);
@@ -83,11 +83,11 @@ Step prepare_log_dx(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> softmax_lowerings() {
-  return {{"softmax", {{"rows", nullptr, prepare}}},
-          {"softmax_dx", {{"rows", nullptr, prepare_dx}}},
-          {"log_softmax", {{"rows", nullptr, prepare_log}}},
-          {"log_softmax_dx", {{"rows", nullptr, prepare_log_dx}}}};
+std::vector<OpAlgorithms> softmax_algorithms() {
+  return {{"softmax", {{"rows", nullptr, lower}}},
+          {"softmax_dx", {{"rows", nullptr, lower_dx}}},
+          {"log_softmax", {{"rows", nullptr, lower_log}}},
+          {"log_softmax_dx", {{"rows", nullptr, lower_log_dx}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

@@ -32,7 +32,7 @@ void dx_row(const float* probabilities, std::int32_t label, float scale, std::in
 
 /// `with_dx`: output 1 is the gradient, else the probabilities.
 template <bool with_dx>
-Step prepare(const NodeContext& node) {
+Step lower(const BoundNode& node) {
   const float* logits = node.input(0);
   const auto* labels = node.input<std::int32_t>(1);
   const float* dloss = with_dx ? node.input(2) : nullptr;
@@ -57,7 +57,7 @@ Step prepare(const NodeContext& node) {
   return {run, static_cast<std::size_t>(N) * sizeof(float)};
 }
 
-Step prepare_dx(const NodeContext& node) {
+Step lower_dx(const BoundNode& node) {
   const float* probabilities = node.input(0);
   const auto* labels = node.input<std::int32_t>(1);
   const float* dloss = node.input(2);
@@ -84,7 +84,7 @@ struct Targets {
   std::vector<std::int64_t> ignored;
   bool normalized, none, mean;
 
-  explicit Targets(const NodeContext& node)
+  explicit Targets(const BoundNode& node)
       : N(node.input_spec(0).shape[0]),
         K(node.input_spec(0).shape[1]),
         labels(node.input_spec(1).dtype == DType::i32 ? node.input<std::int32_t>(1) : nullptr),
@@ -132,7 +132,7 @@ std::pair<float, float> general_row(const Targets& t, std::int64_t n, const floa
   return {loss, t.divisor(n)};
 }
 
-Step prepare_general(const NodeContext& node) {
+Step lower_general(const BoundNode& node) {
   const Targets t(node);
   const float* logits = node.input(0);
   float *loss = node.output(0), *probabilities = node.output(1), *divisor = node.output(2);
@@ -155,7 +155,7 @@ Step prepare_general(const NodeContext& node) {
   return {run, 2 * static_cast<std::size_t>(t.N) * sizeof(float)};
 }
 
-Step prepare_general_gradient(const NodeContext& node) {
+Step lower_general_gradient(const BoundNode& node) {
   const Targets t(node);
   const float *probabilities = node.input(0), *dloss = node.input(2), *divisor = node.input(3);
   float* dx = node.output(0);
@@ -181,12 +181,12 @@ Step prepare_general_gradient(const NodeContext& node) {
 
 }  // namespace
 
-std::vector<Lowering> softmax_cross_entropy_lowerings() {
-  return {{"softmax_cross_entropy", {{"rows", nullptr, prepare<false>}}},
-          {"softmax_cross_entropy_and_dx", {{"rows", nullptr, prepare<true>}}},
-          {"softmax_cross_entropy_dx", {{"rows", nullptr, prepare_dx}}},
-          {"cross_entropy", {{"rows", nullptr, prepare_general}}},
-          {"cross_entropy_gradient", {{"rows", nullptr, prepare_general_gradient}}}};
+std::vector<OpAlgorithms> softmax_cross_entropy_algorithms() {
+  return {{"softmax_cross_entropy", {{"rows", nullptr, lower<false>}}},
+          {"softmax_cross_entropy_and_dx", {{"rows", nullptr, lower<true>}}},
+          {"softmax_cross_entropy_dx", {{"rows", nullptr, lower_dx}}},
+          {"cross_entropy", {{"rows", nullptr, lower_general}}},
+          {"cross_entropy_gradient", {{"rows", nullptr, lower_general_gradient}}}};
 }
 
 }  // namespace TESSERA_CPU_NAMESPACE

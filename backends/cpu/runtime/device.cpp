@@ -1,11 +1,9 @@
 #include "backends/cpu/runtime/device.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -30,6 +28,15 @@ void check_range(std::string_view what, std::size_t bytes, std::size_t offset, s
 
 /// Bytes of all buffers of this process: the system promises more than there is.
 std::atomic<std::uint64_t> in_use = 0;
+
+VariantContents read_variant() {
+  VariantContents contents;
+  choose_variant().read(contents);
+  return contents;
+}
+
+/// An algorithm that does not refuse a node can run it.
+std::string always_ready(const Algorithm&, const Parameters&) { return {}; }
 
 double gibibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 0x1p30; }
 
@@ -89,12 +96,12 @@ std::unique_ptr<Device> open_reference() {
 }
 
 CpuDevice::CpuDevice(std::uint64_t cache_bytes)
-    : info_(device_info()), pool_(std::make_unique<ThreadPool>(thread_count())) {
+    : info_(device_info()),
+      variant_(read_variant()),
+      algorithms_("the CPU", "TESSERA_CPU_ALGORITHM", std::exchange(variant_.ops, {}),
+                  custom_op_algorithm()),
+      pool_(std::make_unique<ThreadPool>(thread_count())) {
   info_.cache_bytes = cache_bytes;
-  choose_variant().read(variant_);
-  for (Lowering& lowering : std::exchange(variant_.lowerings, {}))
-    lowerings_.emplace(lowering.op, std::move(lowering));
-  if (const char* wishes = std::getenv("TESSERA_CPU_ALGORITHM")) prefer_algorithms(wishes);
 }
 
 CpuDevice::~CpuDevice() {
@@ -131,46 +138,8 @@ std::unique_ptr<Executable> CpuDevice::compile(const Plan& plan, Params& params)
   }
 }
 
-const Lowering& CpuDevice::lowering(const Op& op) const {
-  if (op.custom) return custom_op_lowering();
-  const auto found = lowerings_.find(op.name);
-  if (found == lowerings_.end()) throw Error("cpu", fmt::format("there is no op '{}'", op.name));
-  return found->second;
-}
-
-void CpuDevice::prefer_plainest() {
-  for (auto& [op, lowering] : lowerings_)
-    std::rotate(lowering.algorithms.begin(), lowering.algorithms.end() - 1,
-                lowering.algorithms.end());
-}
-
-/// `wishes` is "conv2d=naive,matmul=eigen": each of these algorithms is asked first.
-void CpuDevice::prefer_algorithms(std::string_view wishes) {
-  while (!wishes.empty()) {
-    const std::string_view wish = wishes.substr(0, wishes.find(','));
-    wishes.remove_prefix(std::min(wishes.size(), wish.size() + 1));
-    const std::size_t equals = std::min(wish.find('='), wish.size());
-    const auto fail = [&](const std::string& expected) {
-      throw Error("cpu",
-                  fmt::format("TESSERA_CPU_ALGORITHM has '{}', expected {}", wish, expected));
-    };
-    const auto found = lowerings_.find(wish.substr(0, equals));
-    if (equals == wish.size() || found == lowerings_.end()) {
-      std::vector<std::string> names;
-      for (const auto& [name, lowering] : lowerings_) names.push_back(name);
-      fail(fmt::format("OP=ALGORITHM with one of the ops {}", fmt::join(names, ", ")));
-    }
-    auto& algorithms = found->second.algorithms;
-    const auto wanted = std::find_if(
-        algorithms.begin(), algorithms.end(),
-        [&](const Algorithm& algorithm) { return algorithm.name == wish.substr(equals + 1); });
-    if (wanted == algorithms.end()) {
-      std::vector<std::string> names;
-      for (const Algorithm& algorithm : algorithms) names.push_back(algorithm.name);
-      fail(fmt::format("one of {}", fmt::join(names, ", ")));
-    }
-    std::rotate(algorithms.begin(), wanted, wanted + 1);
-  }
+AlgorithmTable<Algorithm>::Choice CpuDevice::choose(const DeviceNode& node) const {
+  return algorithms_.choose(node, {}, always_ready);
 }
 
 }  // namespace tessera::cpu

@@ -1,12 +1,12 @@
 // The CPU as a device: its buffers are plain memory, and a run is done when run() returns.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "backends/common/algorithm_table.h"
 #include "backends/cpu/runtime/isa.h"
 #include "backends/cpu/runtime/thread_pool.h"
 #include "engine/base/home_process.h"
@@ -50,21 +50,19 @@ class CpuDevice : public Device {
   ThreadPool& pool() { return *pool_; }
   /// Held during a run: executables of one device share its threads.
   std::mutex& run_mutex() { return run_mutex_; }
-  /// The algorithms of an op in the order in which they are to be asked. Throws Error when the
-  /// backend has no such op.
-  const Lowering& lowering(const Op& op) const;
+  Processor processor() const { return {pool_->threads(), info_.cache_bytes}; }
+  /// The algorithm that runs a node. Throws Error if there is none.
+  AlgorithmTable<Algorithm>::Choice choose(const DeviceNode& node) const;
   bool profiling() const { return profiling_; }
   /// Throws Error in a child that was forked since, which has none of the pool's threads.
   void check_process() const;
-  void prefer_plainest();
+  void prefer_plainest() { algorithms_.prefer_plainest(); }
 
  private:
-  void prefer_algorithms(std::string_view wishes);
-
   HomeProcess home_;
   DeviceInfo info_;
-  VariantContents variant_;  ///< without its lowerings
-  std::map<std::string, Lowering, std::less<>> lowerings_;
+  VariantContents variant_;  ///< without its algorithms
+  AlgorithmTable<Algorithm> algorithms_;
   std::unique_ptr<ThreadPool> pool_;
   std::mutex run_mutex_;
   bool profiling_ = false;

@@ -73,11 +73,11 @@ void CpuExecutable::allocate_workspace() {
   for (NodeStep& s : steps_) {
     std::size_t bytes = s.step.workspace_bytes;
     if (s.is_kept) {
-      s.prepared_at = memory_.prepared;
-      memory_.prepared += aligned(s.step.prepared_bytes);
+      s.packed_at = memory_.prepared;
+      memory_.prepared += aligned(s.step.prepacking.bytes);
     } else {
-      s.prepared_at = aligned(bytes);
-      bytes = s.prepared_at + s.step.prepared_bytes;
+      s.packed_at = aligned(bytes);
+      bytes = s.packed_at + s.step.prepacking.bytes;
     }
     memory_.workspace = std::max(memory_.workspace, bytes);
   }
@@ -108,33 +108,26 @@ std::vector<std::byte*> CpuExecutable::place_values(const Plan& plan, Params& pa
 
 void CpuExecutable::lower(NodeId id, const Plan& plan, const std::vector<std::byte*>& values) {
   const Node& node = graph_.node(id);
-  NodeChoice choice{node.name, std::string(node.op->name), std::string(plan.idle(id)), {}, {}};
-  if (!choice.algorithm.empty()) {
-    choices_.push_back(std::move(choice));
+  if (const std::string_view idle = plan.idle(id); !idle.empty()) {
+    choices_.push_back({node.name, std::string(node.op->name), std::string(idle), {}, {}});
     return;
   }
+  auto choice = device_.choose({NodeView(graph_, id), device_.processor()});
+  choices_.push_back({node.name, std::string(node.op->name), std::string(choice.algorithm->name),
+                      std::move(choice.tuned), std::move(choice.refused)});
   const auto data_of = [&](const std::vector<ValueId>& ids) {
     std::vector<std::byte*> data;
     for (ValueId value : ids) data.push_back(values[static_cast<std::size_t>(value)]);
     return data;
   };
-  const NodeContext context(graph_, node, data_of(node.inputs), data_of(node.outputs),
-                            {device_.pool().threads(), device_.info().cache_bytes});
-  for (const Algorithm& algorithm : device_.lowering(*node.op).algorithms) {
-    std::string reason = algorithm.refusal ? algorithm.refusal(context) : std::string();
-    if (!reason.empty()) {
-      choice.refused.push_back({algorithm.name, std::move(reason)});
-      continue;
-    }
-    Step step = algorithm.prepare(context);
-    const bool is_kept = step.prepare && plan.is_fixed(node.inputs[1]);
-    steps_.push_back({id, std::move(step), plan.runs_once(id), is_kept});
-    choice.algorithm = algorithm.name;
-    choices_.push_back(std::move(choice));
-    return;
-  }
-  choice.algorithm = "has no algorithm";
-  throw Error("cpu", to_string(choice));
+  const BoundNode bound({NodeView(graph_, id, std::move(choice.parameters)), device_.processor()},
+                        data_of(node.inputs), data_of(node.outputs));
+  Step step = choice.algorithm->lower(bound);
+  const auto& packed = step.prepacking.inputs;
+  const bool is_kept = step.prepacking.run &&
+                       std::all_of(packed.begin(), packed.end(),
+                                   [&](std::size_t i) { return plan.is_fixed(node.inputs.at(i)); });
+  steps_.push_back({id, std::move(step), plan.runs_once(id), is_kept});
 }
 
 const CpuExecutable::Slot& CpuExecutable::find_slot(const Slots& slots, const char* kind,
@@ -183,9 +176,10 @@ void CpuExecutable::run() {
     if (s.runs_once && !have_changed) continue;
     const NodeChoice& choice = choices_[static_cast<std::size_t>(s.node)];
     const StepContext context{device_.pool(), workspace_->data(),
-                              (s.is_kept ? kept_ : workspace_)->data() + s.prepared_at};
+                              (s.is_kept ? kept_ : workspace_)->data() + s.packed_at};
     recorded(s.node, "", choice.algorithm, Queue::compute, [&] {
-      if (s.step.prepare && (have_changed || !s.is_kept)) s.step.prepare(context);
+      const auto& prepack = s.step.prepacking.run;
+      if (prepack && (have_changed || !s.is_kept)) prepack(context);
       s.step.run(context);
     });
   }

@@ -48,13 +48,13 @@ class CpuExecutable : public Executable {
   std::vector<CpuBuffer> arenas_;
   std::vector<CpuBuffer> constants_;
   std::unique_ptr<CpuBuffer> workspace_;
-  std::unique_ptr<CpuBuffer> kept_;  ///< what steps have prepared from fixed values
+  std::unique_ptr<CpuBuffer> kept_;  ///< packed weights that are fixed
   struct NodeStep {
     NodeId node;
     Step step;
-    bool runs_once;               ///< for each version of the parameters
-    bool is_kept;                 ///< what it prepares
-    std::size_t prepared_at = 0;  ///< bytes from the start of kept_, or of the workspace
+    bool runs_once;             ///< for each version of the parameters
+    bool is_kept;               ///< whether its packed weights are
+    std::size_t packed_at = 0;  ///< bytes from the start of kept_, or of the workspace
   };
   std::vector<NodeStep> steps_;
   Slots inputs_;

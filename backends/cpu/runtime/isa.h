@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "backends/cpu/lowering/lowering.h"
+#include "backends/cpu/lowering/algorithm.h"
 
 namespace tessera::cpu {
 

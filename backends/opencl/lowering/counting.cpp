@@ -1,7 +1,6 @@
 #include "backends/opencl/lowering/counting.h"
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 #include <optional>
 
@@ -11,59 +10,9 @@
 namespace tessera::opencl {
 namespace {
 
-/// Algorithms whose kernels have offsets of 64 bits. Of rows, work-items and the elements of an
-/// image they count in 32 bits what the lowerings pass through Lowering::to_int, which checks it.
-struct LongOffsets {
-  std::string_view op;
-  std::array<std::string_view, 9> algorithms;
-};
-constexpr LongOffsets with_long_offsets[] = {
-    {"conv2d",
-     {"depthwise_slide", "depthwise", "pointwise", "winograd", "planar", "winograd_local", "tile",
-      "naive"}},
-    {"conv2d_dx",
-     {"depthwise_slide", "depthwise", "pointwise", "winograd", "planar", "winograd_local", "tile",
-      "naive"}},
-    {"conv2d_dw",
-     {"depthwise_slide", "depthwise", "winograd", "planar", "blocked", "winograd_local", "tile",
-      "naive"}},
-    {"matmul", {"packed", "tile", "naive"}},
-    {"normalize", {"rows", "columns"}},
-    {"batch_norm", {"columns"}},
-    {"batch_norm_inference", {"columns"}},
-    {"normalize_dx", {"rows", "columns"}},
-    {"argmax", {"naive"}},
-    {"argmin", {"naive"}},
-    {"chain", {"vectors"}},
-    {"gather", {"segments"}},
-    {"gather_dx", {"segments"}},
-    {"take", {"segments"}},
-    {"take_dx", {"segments"}},
-    {"permute", {"copy"}},
-    {"flip", {"copy"}},
-    {"slice", {"copy"}},
-    {"slice_dx", {"copy"}},
-    {"pad", {"copy"}},
-    {"expand", {"copy"}},
-    {"concat", {"copy"}},
-    {"softmax_cross_entropy", {"rows"}},
-    {"softmax_cross_entropy_and_dx", {"rows"}},
-    {"softmax_cross_entropy_dx", {"rows"}},
-    {"cross_entropy", {"rows"}},
-    {"cross_entropy_gradient", {"rows"}},
-};
-
-bool has_long_offsets(const Node& node, std::string_view algorithm) {
-  if (node.op->custom || formulas::find(node.op->name)) return true;
-  for (const auto& [op, algorithms] : with_long_offsets)
-    if (op == node.op->name)
-      return std::find(algorithms.begin(), algorithms.end(), algorithm) != algorithms.end();
-  return false;
-}
-
 /// Of an op that computes each row of its results from the same row of some inputs, and from others
 /// as a whole: the former. Empty: it is not such an op.
-std::vector<bool> inputs_by_row(const Lowering& l) {
+std::vector<bool> inputs_by_row(const DeviceNode& l) {
   const std::string_view op = l.node().op->name;
   const Shape& y = l.output_spec(0).shape;
   std::vector<bool> by_row(l.input_count(), false);
@@ -110,7 +59,7 @@ struct Cut {
   std::int64_t multiple = 1;  ///< of which each piece but the last one has to be, for the alignment
 };
 
-std::optional<Cut> cut_of(const Lowering& l) {
+std::optional<Cut> cut_of(const DeviceNode& l) {
   Cut cut{.inputs = inputs_by_row(l)};
   if (cut.inputs.empty()) return {};
   cut.rows = cut.most = l.output_spec(0).dim(0);
@@ -132,22 +81,6 @@ std::optional<Cut> cut_of(const Lowering& l) {
   return cut;
 }
 
-/// Throws TooLarge when a tensor has more elements, or for long offsets more rows of its last
-/// dimension, than the kernels count to.
-void check_elements(const Lowering& l, const Algorithm& algorithm) {
-  const bool is_long = has_long_offsets(l.node(), algorithm.name);
-  const auto check = [&](ValueId id, const TensorSpec& spec) {
-    const bool by_row = is_long && spec.rank() > 0 && spec.dim(-1) > 0;
-    const std::int64_t count = by_row ? spec.elements() / spec.dim(-1) : spec.elements();
-    if (count > l.traits().most_elements)
-      throw TooLarge(
-          l.node(), fmt::format("'{}' has {} {}, its kernels count to {}", l.graph().value(id).name,
-                                count, by_row ? "rows" : "elements", l.traits().most_elements));
-  };
-  for (std::size_t i = 0; i < l.input_count(); ++i) check(l.node().inputs[i], l.input_spec(i));
-  for (std::size_t i = 0; i < l.output_count(); ++i) check(l.node().outputs[i], l.output_spec(i));
-}
-
 /// Pieces of `rows` rows.
 std::vector<Piece> pieces_of(const Cut& cut, std::int64_t rows) {
   std::vector<Piece> pieces;
@@ -157,40 +90,44 @@ std::vector<Piece> pieces_of(const Cut& cut, std::int64_t rows) {
 }
 
 /// Measures the pieces of a node; returns why that is not possible. Then nothing is counted.
-std::string measure_pieces(Lowering& l, NodeId node, const Algorithm& algorithm,
+std::string measure_pieces(PlanLowering& plan, NodeId node, const Algorithm& algorithm,
                            const Parameters& parameters, const std::vector<Piece>& pieces) {
-  const Lowering::Measured before = l.measured();
-  const auto refusal = [&]() -> std::string {
-    for (const Piece& piece : pieces) {
-      l.begin(node, true, parameters, piece);
-      if (std::string reason = algorithm.refusal(l); !reason.empty()) return reason;
-      check_elements(l, algorithm);
-      algorithm.lower(l);
-    }
-    return {};
-  };
+  const PlanLowering::Measured before = plan.measured();
   std::string reason;
   try {
-    reason = refusal();
+    for (const Piece& piece : pieces)
+      if (reason = plan.measure(node, algorithm, parameters, piece); !reason.empty()) break;
   } catch (const TooLarge& error) {
     reason = error.reason();
   }
-  if (!reason.empty()) l.restore(before);
+  if (!reason.empty()) plan.restore(before);
   return reason;
 }
 
 }  // namespace
 
-Attempt measure(Lowering& lowering, NodeId node, const Algorithm& algorithm,
+void check_elements(const DeviceNode& l, const Algorithm& algorithm) {
+  const auto check = [&](ValueId id, const TensorSpec& spec) {
+    const bool by_row = algorithm.has_long_offsets && spec.rank() > 0 && spec.dim(-1) > 0;
+    const std::int64_t count = by_row ? spec.elements() / spec.dim(-1) : spec.elements();
+    if (count > l.traits().most_elements)
+      throw TooLarge(
+          l, fmt::format("'{}' has {} {}, its kernels count to {}", l.graph().value(id).name, count,
+                         by_row ? "rows" : "elements", l.traits().most_elements));
+  };
+  for (std::size_t i = 0; i < l.input_count(); ++i) check(l.node().inputs[i], l.input_spec(i));
+  for (std::size_t i = 0; i < l.output_count(); ++i) check(l.node().outputs[i], l.output_spec(i));
+}
+
+Attempt measure(PlanLowering& plan, NodeId node, const Algorithm& algorithm,
                 const Parameters& parameters) {
   const auto attempt = [&](std::vector<Piece> pieces) {
-    std::string refusal = measure_pieces(lowering, node, algorithm, parameters, pieces);
+    std::string refusal = measure_pieces(plan, node, algorithm, parameters, pieces);
     return Attempt{std::move(refusal), std::move(pieces)};
   };
   Attempt whole = attempt(std::vector<Piece>(1));
   if (whole.refusal.empty()) return whole;
-  lowering.begin(node, true, parameters);
-  const std::optional<Cut> cut = cut_of(lowering);
+  const std::optional<Cut> cut = cut_of(plan.device_node(node));
   constexpr std::int64_t most_pieces = 1024;
   // Fewer rows until workspace is small enough, too.
   for (std::int64_t count = cut ? std::max<std::int64_t>(2, ceil_div(cut->rows, cut->most)) : 0;

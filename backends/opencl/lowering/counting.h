@@ -3,8 +3,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/plan_lowering.h"
 
 namespace tessera::opencl {
 
@@ -14,10 +15,14 @@ struct Attempt {
   std::vector<Piece> pieces = {};
 };
 
+/// Throws TooLarge when a tensor has more elements, or for long offsets more rows of its last
+/// dimension, than the kernels count to.
+void check_elements(const DeviceNode& node, const Algorithm& algorithm);
+
 /// Measures a node with an algorithm that does not refuse it. If a tensor or workspace is too large
 /// for the kernels or the device, and the op computes each row of the first dimension alone, the
 /// node is measured in pieces.
-Attempt measure(Lowering& lowering, NodeId node, const Algorithm& algorithm,
+Attempt measure(PlanLowering& plan, NodeId node, const Algorithm& algorithm,
                 const Parameters& parameters);
 
 }  // namespace tessera::opencl

@@ -1,5 +1,5 @@
 // Images seen through an affine transform, and masks of boxes.
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 #include "engine/ops/image_to_float.h"
 
 namespace tessera::opencl {
@@ -7,7 +7,7 @@ namespace {
 
 #include "cl_kernels/params/augment_params.h"
 
-void lower_transform(Lowering& l) {
+void lower_transform(LaunchBuilder& l) {
   const Shape& x = l.input_spec(0).shape;
   const Shape& y = l.output_spec(0).shape;
   const std::int64_t segment = l.traits().is_cpu ? y[2] : 1;
@@ -24,7 +24,7 @@ void lower_transform(Lowering& l) {
                                       .segment = l.to_int(segment)});
 }
 
-void lower_mask(Lowering& l) {
+void lower_mask(LaunchBuilder& l) {
   const Shape& y = l.output_spec(0).shape;
   l.elements(l.output_spec(0));
   l.launch_items("augment.cl", l.defines(), "box_mask", y[0] * y[1], 16, l.input(0), l.output(0),
@@ -33,9 +33,9 @@ void lower_mask(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> augment_lowerings() {
-  return {{"transform_image", {{"rows", never_refuses, lower_transform}}},
-          {"box_mask", {{"rows", never_refuses, lower_mask}}}};
+std::vector<OpAlgorithms> augment_algorithms() {
+  return {{"transform_image", {{"rows", nullptr, lower_transform}}},
+          {"box_mask", {{"rows", nullptr, lower_mask}}}};
 }
 
 }  // namespace tessera::opencl

@@ -45,7 +45,7 @@ struct Inputs {
   cl::Buffer table;
 };
 
-Inputs inputs_of(Lowering& l, const ChainGeometry& geometry) {
+Inputs inputs_of(LaunchBuilder& l, const ChainGeometry& geometry) {
   Inputs inputs;
   std::vector<std::int32_t> table(3 * most_chain_inputs, 0);
   for (std::size_t i = 0; i < most_chain_inputs; ++i) {
@@ -62,14 +62,14 @@ Inputs inputs_of(Lowering& l, const ChainGeometry& geometry) {
 }
 
 template <class... Arguments>
-void launch(Lowering& l, const Defines& defines, const Inputs& inputs, std::int64_t items,
+void launch(LaunchBuilder& l, const Defines& defines, const Inputs& inputs, std::int64_t items,
             std::int64_t at_least, const Arguments&... arguments) {
   const auto& x = inputs.buffers;
   l.launch_items("chain.cl", defines, "chain", items, at_least, x[0], x[1], x[2], x[3], x[4], x[5],
                  inputs.table, arguments...);
 }
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   using Reduces = ChainGeometry::Reduces;
   const Chain chain = to_chain(l.attributes());
   std::vector<Shape> shapes;
@@ -115,8 +115,8 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> chain_lowerings() {
-  return {{"chain", {{"vectors", never_refuses, lower}}}};
+std::vector<OpAlgorithms> chain_algorithms() {
+  return {{"chain", {long_offsets({"vectors", nullptr, lower})}}};
 }
 
 }  // namespace tessera::opencl

@@ -23,13 +23,13 @@ struct Tile {
 };
 
 /// On a CPU wide vectors; on a GPU no more sums than stay in registers.
-std::int64_t usual_rows(const Lowering& l) { return l.traits().is_cpu ? 8 : 4; }
-std::int64_t usual_vectors(const Lowering& l, std::int64_t channels) {
+std::int64_t usual_rows(const DeviceNode& l) { return l.traits().is_cpu ? 8 : 4; }
+std::int64_t usual_vectors(const DeviceNode& l, std::int64_t channels) {
   return l.traits().is_cpu && channels > l.width() ? 2 : 1;
 }
 
 /// On a CPU one work-item per group; on a GPU neighbors along the channels.
-Tile choose_tile(const Lowering& l, std::int64_t channels, std::int64_t groups) {
+Tile choose_tile(const DeviceNode& l, std::int64_t channels, std::int64_t groups) {
   const std::int64_t vectors = l.parameter("vectors", usual_vectors(l, channels));
   const std::int64_t rows = l.parameter("rows", usual_rows(l));
   if (l.traits().is_cpu) {
@@ -46,7 +46,7 @@ Tile choose_tile(const Lowering& l, std::int64_t channels, std::int64_t groups) 
 }
 
 /// Tiles that leave registers for the operands, where `channels` fill all of their vectors.
-std::vector<Parameters> tile_candidates(const Lowering& l, std::int64_t channels) {
+std::vector<Parameters> tile_candidates(const DeviceNode& l, std::int64_t channels) {
   std::vector<Parameters> all;
   for (std::int64_t vectors : {1, 2, 3, 4})
     for (std::int64_t rows : {4, 6, 8, 12})
@@ -56,7 +56,7 @@ std::vector<Parameters> tile_candidates(const Lowering& l, std::int64_t channels
   return all;
 }
 
-Defines defines(const Lowering& l, const Tile& tile) {
+Defines defines(const DeviceNode& l, const Tile& tile) {
   return l.defines(static_cast<std::size_t>(tile.width))
       .set("NV", tile.vectors)
       .set("PIXELS", tile.rows)
@@ -80,7 +80,7 @@ struct Filter {
   std::int64_t k, r, s, c, group;
 };
 
-void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
+void slide(LaunchBuilder& l, const Filter& f, const Source& source, Axis h, Axis w,
            const Result& result) {
   const Tile tile = choose_tile(l, f.outs, f.groups);
   const std::int64_t blocks = tile.blocks(f.outs), all = blocks * f.groups;
@@ -135,7 +135,7 @@ void slide(Lowering& l, const Filter& f, const Source& source, Axis h, Axis w,
            epilogue_of(l));
 }
 
-void lower_tile(Lowering& l) {
+void lower_tile(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
   slide(l,
@@ -154,7 +154,7 @@ void lower_tile(Lowering& l) {
         {.y = l.output(0), .base = 0, .n = g.P * g.Q * g.K, .p = g.Q * g.K, .q = g.K});
 }
 
-void lower_dx_tile(Lowering& l) {
+void lower_dx_tile(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups, filter = g.R * g.S * ins;
   const Filter f = {.buffer = l.input(1),
@@ -178,7 +178,7 @@ void lower_dx_tile(Lowering& l) {
              .q = g.stride_w * g.C});
 }
 
-void lower_dw_tile(Lowering& l) {
+void lower_dw_tile(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
   const Tile tile = choose_tile(l, outs, g.groups);
@@ -228,18 +228,18 @@ void lower_dw_tile(Lowering& l) {
                                           .pieces = l.to_int(pieces)});
 }
 
-std::vector<Parameters> forward_candidates(const Lowering& l) {
+std::vector<Parameters> forward_candidates(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   return tile_candidates(l, g.K / g.groups);
 }
 
-std::vector<Parameters> dx_candidates(const Lowering& l) {
+std::vector<Parameters> dx_candidates(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   return tile_candidates(l, g.C / g.groups);
 }
 
 /// Each tile, and more or fewer pieces of the batch.
-std::vector<Parameters> dw_candidates(const Lowering& l) {
+std::vector<Parameters> dw_candidates(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   std::vector<Parameters> all = tile_candidates(l, g.K / g.groups);
   for (std::int64_t waves : l.traits().is_cpu ? std::array{2, 32} : std::array{128, 2048})
@@ -249,7 +249,7 @@ std::vector<Parameters> dw_candidates(const Lowering& l) {
 
 /// Appends the launch of a naive kernel: one item for each element of the result.
 template <class... Arguments>
-void launch_naive(Lowering& l, const char* kernel, const Conv2dGeometry& g,
+void launch_naive(LaunchBuilder& l, const char* kernel, const Conv2dGeometry& g,
                   const Arguments&... arguments) {
   l.launch_items(file, l.defines(), kernel, l.output_spec(0).elements(), 64, arguments...,
                  Conv2dParams{.N = l.to_int(g.N),
@@ -270,17 +270,17 @@ void launch_naive(Lowering& l, const char* kernel, const Conv2dGeometry& g,
                               .groups = l.to_int(g.groups)});
 }
 
-void lower_naive(Lowering& l) {
+void lower_naive(LaunchBuilder& l) {
   const Bias bias = bias_of(l);
   launch_naive(l, "conv2d_naive", conv2d_geometry_of(l), l.input(0), l.input(1), bias.buffer,
                l.output(0), bias.there, epilogue_of(l));
 }
 
-void lower_dx_naive(Lowering& l) {
+void lower_dx_naive(LaunchBuilder& l) {
   launch_naive(l, "conv2d_dx_naive", conv2d_dx_geometry_of(l), l.input(0), l.input(1), l.output(0));
 }
 
-void lower_dw_naive(Lowering& l) {
+void lower_dw_naive(LaunchBuilder& l) {
   launch_naive(l, "conv2d_dw_naive", conv2d_dw_geometry_of(l), l.input(0), l.input(1), l.output(0));
 }
 
@@ -306,57 +306,60 @@ Axis gradient_axis(std::int64_t size, std::int64_t phase, std::int64_t taps, std
   return {results, 0, 0, 1, 1, 0, 1};
 }
 
-Conv2dGeometry conv2d_geometry_of(const Lowering& l) {
+Conv2dGeometry conv2d_geometry_of(const DeviceNode& l) {
   return conv2d_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.output_spec(0).shape,
                          l.attributes());
 }
 
-Conv2dGeometry conv2d_dx_geometry_of(const Lowering& l) {
+Conv2dGeometry conv2d_dx_geometry_of(const DeviceNode& l) {
   return conv2d_geometry(l.output_spec(0).shape, l.input_spec(1).shape, l.input_spec(0).shape,
                          l.attributes());
 }
 
-Conv2dGeometry conv2d_dw_geometry_of(const Lowering& l) {
+Conv2dGeometry conv2d_dw_geometry_of(const DeviceNode& l) {
   return conv2d_geometry(l.input_spec(0).shape, l.output_spec(0).shape, l.input_spec(1).shape,
                          l.attributes());
 }
 
-std::vector<OpLowering> conv2d_lowerings() {
-  return {{"conv2d",
-           {{"depthwise_slide", refuse_conv2d_slide, lower_conv2d_slide},
-            {"depthwise", refuse_conv2d_depthwise, lower_conv2d_depthwise, depthwise_tiles},
-            {"pointwise", refuse_conv2d_pointwise, lower_conv2d_pointwise, pointwise_tiles},
-            {"winograd", refuse_conv2d_winograd, lower_conv2d_winograd, conv2d_winograd_candidates},
-            {"planar", refuse_conv2d_planar, lower_conv2d_planar, conv2d_planar_tiles},
-            conv2d_local.matrix_units,
-            conv2d_winograd_local,
-            conv2d_local.local,
-            {"tile", never_refuses, lower_tile, forward_candidates},
-            {"naive", never_refuses, lower_naive}}},
-          {"conv2d_dx",
-           {{"depthwise_slide", refuse_conv2d_dx_slide, lower_conv2d_dx_slide},
-            {"depthwise", refuse_conv2d_dx_depthwise, lower_conv2d_dx_depthwise, depthwise_tiles},
-            {"pointwise", refuse_conv2d_dx_pointwise, lower_conv2d_dx_pointwise, pointwise_tiles},
-            {"winograd", refuse_conv2d_dx_winograd, lower_conv2d_dx_winograd,
-             conv2d_dx_winograd_candidates},
-            {"planar", refuse_conv2d_dx_planar, lower_conv2d_dx_planar, conv2d_dx_planar_tiles},
-            conv2d_dx_local.matrix_units,
-            conv2d_dx_winograd_local,
-            conv2d_dx_local.local,
-            {"tile", never_refuses, lower_dx_tile, dx_candidates},
-            {"naive", never_refuses, lower_dx_naive}}},
-          {"conv2d_dw",
-           {{"depthwise_slide", refuse_conv2d_dw_slide, lower_conv2d_dw_slide},
-            {"depthwise", refuse_conv2d_dw_depthwise, lower_conv2d_dw_depthwise, depthwise_waves},
-            {"winograd", refuse_conv2d_dw_winograd, lower_conv2d_dw_winograd,
-             conv2d_dw_winograd_candidates},
-            {"planar", refuse_conv2d_dw_planar, lower_conv2d_dw_planar},
-            {"blocked", refuse_conv2d_dw_blocked, lower_conv2d_dw_blocked, dw_blocked_tiles},
-            conv2d_dw_local.matrix_units,
-            conv2d_dw_winograd_local,
-            conv2d_dw_local.local,
-            {"tile", never_refuses, lower_dw_tile, dw_candidates},
-            {"naive", never_refuses, lower_dw_naive}}}};
+std::vector<OpAlgorithms> conv2d_algorithms() {
+  return {
+      {"conv2d",
+       {long_offsets({"depthwise_slide", refuse_conv2d_slide, lower_conv2d_slide}),
+        long_offsets(
+            {"depthwise", refuse_conv2d_depthwise, lower_conv2d_depthwise, depthwise_tiles}),
+        long_offsets(
+            {"pointwise", refuse_conv2d_pointwise, lower_conv2d_pointwise, pointwise_tiles}),
+        long_offsets({"winograd", refuse_conv2d_winograd, lower_conv2d_winograd,
+                      conv2d_winograd_candidates}),
+        long_offsets({"planar", refuse_conv2d_planar, lower_conv2d_planar, conv2d_planar_tiles}),
+        conv2d_local.matrix_units, conv2d_winograd_local, conv2d_local.local,
+        long_offsets({"tile", nullptr, lower_tile, forward_candidates}),
+        long_offsets({"naive", nullptr, lower_naive})}},
+      {"conv2d_dx",
+       {long_offsets({"depthwise_slide", refuse_conv2d_dx_slide, lower_conv2d_dx_slide}),
+        long_offsets(
+            {"depthwise", refuse_conv2d_dx_depthwise, lower_conv2d_dx_depthwise, depthwise_tiles}),
+        long_offsets(
+            {"pointwise", refuse_conv2d_dx_pointwise, lower_conv2d_dx_pointwise, pointwise_tiles}),
+        long_offsets({"winograd", refuse_conv2d_dx_winograd, lower_conv2d_dx_winograd,
+                      conv2d_dx_winograd_candidates}),
+        long_offsets(
+            {"planar", refuse_conv2d_dx_planar, lower_conv2d_dx_planar, conv2d_dx_planar_tiles}),
+        conv2d_dx_local.matrix_units, conv2d_dx_winograd_local, conv2d_dx_local.local,
+        long_offsets({"tile", nullptr, lower_dx_tile, dx_candidates}),
+        long_offsets({"naive", nullptr, lower_dx_naive})}},
+      {"conv2d_dw",
+       {long_offsets({"depthwise_slide", refuse_conv2d_dw_slide, lower_conv2d_dw_slide}),
+        long_offsets(
+            {"depthwise", refuse_conv2d_dw_depthwise, lower_conv2d_dw_depthwise, depthwise_waves}),
+        long_offsets({"winograd", refuse_conv2d_dw_winograd, lower_conv2d_dw_winograd,
+                      conv2d_dw_winograd_candidates}),
+        long_offsets({"planar", refuse_conv2d_dw_planar, lower_conv2d_dw_planar}),
+        long_offsets(
+            {"blocked", refuse_conv2d_dw_blocked, lower_conv2d_dw_blocked, dw_blocked_tiles}),
+        conv2d_dw_local.matrix_units, conv2d_dw_winograd_local, conv2d_dw_local.local,
+        long_offsets({"tile", nullptr, lower_dw_tile, dw_candidates}),
+        long_offsets({"naive", nullptr, lower_dw_naive})}}};
 }
 
 }  // namespace tessera::opencl

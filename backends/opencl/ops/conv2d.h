@@ -3,15 +3,15 @@
 
 #include <algorithm>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 #include "backends/opencl/ops/epilogue.h"
 #include "engine/ops/conv2d.h"
 
 namespace tessera::opencl {
 
-Conv2dGeometry conv2d_geometry_of(const Lowering& l);
-Conv2dGeometry conv2d_dx_geometry_of(const Lowering& l);
-Conv2dGeometry conv2d_dw_geometry_of(const Lowering& l);
+Conv2dGeometry conv2d_geometry_of(const DeviceNode& l);
+Conv2dGeometry conv2d_dx_geometry_of(const DeviceNode& l);
+Conv2dGeometry conv2d_dw_geometry_of(const DeviceNode& l);
 
 /// How a filter slides along rows or columns: result i takes, for tap t, position
 /// base + i*stride + t*step of the other tensor; its weight is number first + t*next.
@@ -58,11 +58,11 @@ struct PackedFilters {
 };
 
 /// The weights, and behind those of all blocks the bias, zeros if the node has none.
-cl::Buffer packed_filters(Lowering& l, const cl::Buffer& filter, const PackedFilters& p);
+cl::Buffer packed_filters(LaunchBuilder& l, const cl::Buffer& filter, const PackedFilters& p);
 
 /// The source with zeros where taps would leave it and `room` floats to read after its end; itself
 /// if there is need of neither, or nothing to read. Moves the axes' bases.
-Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room = 0);
+Source padded(LaunchBuilder& l, const Source& x, Axis& h, Axis& w, std::int64_t room = 0);
 
 // One group, by tiles in local memory: cl_kernels/conv2d_local.cl. Constants, ready before any
 // table is made.
@@ -72,52 +72,52 @@ struct LocalAlgorithms {
 extern const LocalAlgorithms conv2d_local, conv2d_dx_local, conv2d_dw_local;
 
 // Sums over the pixels in blocks that stay in a CPU's cache: cl_kernels/conv2d_dw_blocked.cl.
-std::string refuse_conv2d_dw_blocked(const Lowering& l);
-void lower_conv2d_dw_blocked(Lowering& l);
-std::vector<Parameters> dw_blocked_tiles(const Lowering& l);
+std::string refuse_conv2d_dw_blocked(const DeviceNode& l);
+void lower_conv2d_dw_blocked(LaunchBuilder& l);
+std::vector<Parameters> dw_blocked_tiles(const DeviceNode& l);
 
 // 1x1 filters as a matrix product, on CPUs: cl_kernels/conv2d_pointwise.cl.
-std::string refuse_conv2d_pointwise(const Lowering& l);
-void lower_conv2d_pointwise(Lowering& l);
-std::string refuse_conv2d_dx_pointwise(const Lowering& l);
-void lower_conv2d_dx_pointwise(Lowering& l);
-std::vector<Parameters> pointwise_tiles(const Lowering& l);
+std::string refuse_conv2d_pointwise(const DeviceNode& l);
+void lower_conv2d_pointwise(LaunchBuilder& l);
+std::string refuse_conv2d_dx_pointwise(const DeviceNode& l);
+void lower_conv2d_dx_pointwise(LaunchBuilder& l);
+std::vector<Parameters> pointwise_tiles(const DeviceNode& l);
 
 // Few result channels, on CPUs, with vectors of pixels: cl_kernels/conv2d_planar.cl.
-std::string refuse_conv2d_planar(const Lowering& l);
-void lower_conv2d_planar(Lowering& l);
-std::string refuse_conv2d_dx_planar(const Lowering& l);
-void lower_conv2d_dx_planar(Lowering& l);
-std::string refuse_conv2d_dw_planar(const Lowering& l);
-void lower_conv2d_dw_planar(Lowering& l);
-std::vector<Parameters> conv2d_planar_tiles(const Lowering& l);
-std::vector<Parameters> conv2d_dx_planar_tiles(const Lowering& l);
+std::string refuse_conv2d_planar(const DeviceNode& l);
+void lower_conv2d_planar(LaunchBuilder& l);
+std::string refuse_conv2d_dx_planar(const DeviceNode& l);
+void lower_conv2d_dx_planar(LaunchBuilder& l);
+std::string refuse_conv2d_dw_planar(const DeviceNode& l);
+void lower_conv2d_dw_planar(LaunchBuilder& l);
+std::vector<Parameters> conv2d_planar_tiles(const DeviceNode& l);
+std::vector<Parameters> conv2d_dx_planar_tiles(const DeviceNode& l);
 
 // 3x3 filters by transformed tiles: cl_kernels/conv2d_winograd.cl.
-std::string refuse_conv2d_winograd(const Lowering& l);
-void lower_conv2d_winograd(Lowering& l);
-std::vector<Parameters> conv2d_winograd_candidates(const Lowering& l);
-std::string refuse_conv2d_dx_winograd(const Lowering& l);
-void lower_conv2d_dx_winograd(Lowering& l);
-std::vector<Parameters> conv2d_dx_winograd_candidates(const Lowering& l);
-std::string refuse_conv2d_dw_winograd(const Lowering& l);
-void lower_conv2d_dw_winograd(Lowering& l);
-std::vector<Parameters> conv2d_dw_winograd_candidates(const Lowering& l);
+std::string refuse_conv2d_winograd(const DeviceNode& l);
+void lower_conv2d_winograd(LaunchBuilder& l);
+std::vector<Parameters> conv2d_winograd_candidates(const DeviceNode& l);
+std::string refuse_conv2d_dx_winograd(const DeviceNode& l);
+void lower_conv2d_dx_winograd(LaunchBuilder& l);
+std::vector<Parameters> conv2d_dx_winograd_candidates(const DeviceNode& l);
+std::string refuse_conv2d_dw_winograd(const DeviceNode& l);
+void lower_conv2d_dw_winograd(LaunchBuilder& l);
+std::vector<Parameters> conv2d_dw_winograd_candidates(const DeviceNode& l);
 
 // The same for GPUs: cl_kernels/conv2d_winograd_local.cl.
 extern const Algorithm conv2d_winograd_local, conv2d_dx_winograd_local, conv2d_dw_winograd_local;
 
 // As many groups as channels, one or several filters each: cl_kernels/conv2d_depthwise.cl.
-std::string refuse_conv2d_depthwise(const Lowering& l);
-void lower_conv2d_depthwise(Lowering& l);
-std::string refuse_conv2d_dx_depthwise(const Lowering& l);
-void lower_conv2d_dx_depthwise(Lowering& l);
-std::string refuse_conv2d_dw_depthwise(const Lowering& l);
-void lower_conv2d_dw_depthwise(Lowering& l);
+std::string refuse_conv2d_depthwise(const DeviceNode& l);
+void lower_conv2d_depthwise(LaunchBuilder& l);
+std::string refuse_conv2d_dx_depthwise(const DeviceNode& l);
+void lower_conv2d_dx_depthwise(LaunchBuilder& l);
+std::string refuse_conv2d_dw_depthwise(const DeviceNode& l);
+void lower_conv2d_dw_depthwise(LaunchBuilder& l);
 /// Of the forward pass and the gradient of the input: pixels of a work-item.
-std::vector<Parameters> depthwise_tiles(const Lowering& l);
+std::vector<Parameters> depthwise_tiles(const DeviceNode& l);
 /// Of the gradient of the filters: work-items of a compute unit.
-std::vector<Parameters> depthwise_waves(const Lowering& l);
+std::vector<Parameters> depthwise_waves(const DeviceNode& l);
 
 /// `depth` source channels of the `outs` result channels each; see the kernel file.
 struct DepthwiseChannels {
@@ -126,18 +126,18 @@ struct DepthwiseChannels {
 
 /// The weights of all taps, whole vectors of result channels with zeros past the last, then the
 /// bias.
-cl::Buffer packed_depthwise_weights(Lowering& l, const DepthwiseChannels& c, std::int64_t taps,
+cl::Buffer packed_depthwise_weights(LaunchBuilder& l, const DepthwiseChannels& c, std::int64_t taps,
                                     std::int64_t vector);
 /// dw of K filters, from part[pieces, taps, K in whole vectors].
-void add_depthwise_parts(Lowering& l, const cl::Buffer& part, std::int64_t K, std::int64_t taps,
-                         std::int64_t pieces, std::int64_t vector);
+void add_depthwise_parts(LaunchBuilder& l, const cl::Buffer& part, std::int64_t K,
+                         std::int64_t taps, std::int64_t pieces, std::int64_t vector);
 
 // The same with one filter a channel, on CPUs: cl_kernels/conv2d_depthwise_slide.cl.
-std::string refuse_conv2d_slide(const Lowering& l);
-void lower_conv2d_slide(Lowering& l);
-std::string refuse_conv2d_dx_slide(const Lowering& l);
-void lower_conv2d_dx_slide(Lowering& l);
-std::string refuse_conv2d_dw_slide(const Lowering& l);
-void lower_conv2d_dw_slide(Lowering& l);
+std::string refuse_conv2d_slide(const DeviceNode& l);
+void lower_conv2d_slide(LaunchBuilder& l);
+std::string refuse_conv2d_dx_slide(const DeviceNode& l);
+void lower_conv2d_dx_slide(LaunchBuilder& l);
+std::string refuse_conv2d_dw_slide(const DeviceNode& l);
+void lower_conv2d_dw_slide(LaunchBuilder& l);
 
 }  // namespace tessera::opencl

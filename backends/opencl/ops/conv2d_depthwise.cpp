@@ -14,12 +14,15 @@ std::string refuse(const Conv2dGeometry& g) {
   return g.groups == g.C && g.C > 1 ? "" : "it is not depthwise";
 }
 
-std::int64_t pixels(const Lowering& l) { return l.parameter("pixels", l.traits().is_cpu ? 8 : 4); }
-Defines defines(const Lowering& l) { return l.defines().set("PIXELS", pixels(l)); }
+std::int64_t pixels(const DeviceNode& l) {
+  return l.parameter("pixels", l.traits().is_cpu ? 8 : 4);
+}
+Defines defines(const DeviceNode& l) { return l.defines().set("PIXELS", pixels(l)); }
 
 /// `S`: taps of a row of the whole filter. `y` says where the results go.
-void slide(Lowering& l, const Source& x, const Axis& h, const Axis& w, const DepthwiseChannels& c,
-           const cl::Buffer& packed, std::int64_t R, std::int64_t S, const Result& y) {
+void slide(LaunchBuilder& l, const Source& x, const Axis& h, const Axis& w,
+           const DepthwiseChannels& c, const cl::Buffer& packed, std::int64_t R, std::int64_t S,
+           const Result& y) {
   l.launch_items(file, defines(l), "conv2d_depthwise",
                  x.N * h.results * ceil_div(w.results, pixels(l)) * ceil_div(c.outs, l.width()), 4,
                  x.buffer, packed, y.y,
@@ -53,9 +56,9 @@ void slide(Lowering& l, const Source& x, const Axis& h, const Axis& w, const Dep
 
 }  // namespace
 
-cl::Buffer packed_depthwise_weights(Lowering& l, const DepthwiseChannels& c, std::int64_t taps,
+cl::Buffer packed_depthwise_weights(LaunchBuilder& l, const DepthwiseChannels& c, std::int64_t taps,
                                     std::int64_t vector) {
-  const auto preparation = filters_preparation(l, true);
+  const auto prepacking = filters_prepacking(l, true);
   const Bias bias = bias_of(l);
   const std::int64_t width = ceil_div(c.outs, vector) * vector;
   const std::int64_t rows = (taps + 1) * c.depth;
@@ -70,8 +73,8 @@ cl::Buffer packed_depthwise_weights(Lowering& l, const DepthwiseChannels& c, std
   return packed;
 }
 
-void add_depthwise_parts(Lowering& l, const cl::Buffer& part, std::int64_t K, std::int64_t taps,
-                         std::int64_t pieces, std::int64_t vector) {
+void add_depthwise_parts(LaunchBuilder& l, const cl::Buffer& part, std::int64_t K,
+                         std::int64_t taps, std::int64_t pieces, std::int64_t vector) {
   l.launch_items(file, l.defines(static_cast<std::size_t>(vector)).set("PIXELS", pixels(l)),
                  "conv2d_depthwise_finish", taps * ceil_div(K, vector), 1, part, l.output(0),
                  Conv2dDepthwiseFinishParams{
@@ -79,25 +82,25 @@ void add_depthwise_parts(Lowering& l, const cl::Buffer& part, std::int64_t K, st
 }
 
 // On CPUs no other number was faster.
-std::vector<Parameters> depthwise_tiles(const Lowering& l) {
+std::vector<Parameters> depthwise_tiles(const DeviceNode& l) {
   if (l.traits().is_cpu) return {};
   return {{{"pixels", 2}}, {{"pixels", 8}}};
 }
 
-std::vector<Parameters> depthwise_waves(const Lowering& l) {
+std::vector<Parameters> depthwise_waves(const DeviceNode& l) {
   if (l.traits().is_cpu) return {};
   return {{{"waves", 128}}, {{"waves", 2048}}};
 }
 
-std::string refuse_conv2d_depthwise(const Lowering& l) { return refuse(conv2d_geometry_of(l)); }
-std::string refuse_conv2d_dx_depthwise(const Lowering& l) {
+std::string refuse_conv2d_depthwise(const DeviceNode& l) { return refuse(conv2d_geometry_of(l)); }
+std::string refuse_conv2d_dx_depthwise(const DeviceNode& l) {
   return refuse(conv2d_dx_geometry_of(l));
 }
-std::string refuse_conv2d_dw_depthwise(const Lowering& l) {
+std::string refuse_conv2d_dw_depthwise(const DeviceNode& l) {
   return refuse(conv2d_dw_geometry_of(l));
 }
 
-void lower_conv2d_depthwise(Lowering& l) {
+void lower_conv2d_depthwise(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   const DepthwiseChannels c = {.outs = g.K, .depth = 1, .lane_mul = 1, .lane_div = g.K / g.C};
   slide(l, {.buffer = l.input(0), .N = g.N, .H = g.H, .W = g.W, .C = g.C},
@@ -107,7 +110,7 @@ void lower_conv2d_depthwise(Lowering& l) {
         {.y = l.output(0), .base = 0, .n = g.P * g.Q * g.K, .p = g.Q * g.K, .q = g.K});
 }
 
-void lower_conv2d_dx_depthwise(Lowering& l) {
+void lower_conv2d_dx_depthwise(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   const DepthwiseChannels c = {
       .outs = g.C, .depth = g.K / g.C, .lane_mul = g.K / g.C, .lane_div = 1};
@@ -124,7 +127,7 @@ void lower_conv2d_dx_depthwise(Lowering& l) {
              .q = g.stride_w * g.C});
 }
 
-void lower_conv2d_dw_depthwise(Lowering& l) {
+void lower_conv2d_dw_depthwise(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   constexpr std::int64_t taps_together = 3;  // TAPS in the kernel file
   const std::int64_t vectors = ceil_div(g.K, l.width()), taps = g.R * g.S, rows = g.N * g.P;

@@ -9,13 +9,13 @@ namespace {
 constexpr const char* file = "conv2d_depthwise_slide.cl";
 
 /// The widest vectors that the channels fill whole, or 0.
-std::int64_t vector_width(const Lowering& l, const Conv2dGeometry& g) {
+std::int64_t vector_width(const DeviceNode& l, const Conv2dGeometry& g) {
   for (std::int64_t width = l.width(); width >= 4; width /= 2)
     if (g.C % width == 0) return width;
   return 0;
 }
 
-std::string refuse(const Lowering& l, const Conv2dGeometry& g) {
+std::string refuse(const DeviceNode& l, const Conv2dGeometry& g) {
   if (!l.traits().is_cpu) return "made for CPUs";
   if (g.groups != g.C || g.K != g.C) return "it has not one filter a channel";
   if (g.stride_h != 1 || g.stride_w != 1 || g.dilation_h != 1 || g.dilation_w != 1)
@@ -24,12 +24,12 @@ std::string refuse(const Lowering& l, const Conv2dGeometry& g) {
   return vector_width(l, g) > 0 ? "" : "the channels are no multiple of 4";
 }
 
-Defines defines(const Lowering& l, const Conv2dGeometry& g) {
+Defines defines(const DeviceNode& l, const Conv2dGeometry& g) {
   return l.defines(static_cast<std::size_t>(vector_width(l, g))).set("R", g.R).set("S", g.S);
 }
 
 /// `backwards`: the last weight is the one that belongs to the first tap.
-void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, bool backwards) {
+void slide(LaunchBuilder& l, const Conv2dGeometry& g, const Conv2dSlide& s, bool backwards) {
   const std::int64_t width = vector_width(l, g), taps = g.R * g.S;
   const cl::Buffer packed = packed_depthwise_weights(
       l, {.outs = g.C, .depth = 1, .lane_mul = 1, .lane_div = 1}, taps, width);
@@ -50,28 +50,28 @@ void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, bool back
 
 }  // namespace
 
-std::string refuse_conv2d_slide(const Lowering& l) { return refuse(l, conv2d_geometry_of(l)); }
-std::string refuse_conv2d_dw_slide(const Lowering& l) {
+std::string refuse_conv2d_slide(const DeviceNode& l) { return refuse(l, conv2d_geometry_of(l)); }
+std::string refuse_conv2d_dw_slide(const DeviceNode& l) {
   return refuse(l, conv2d_dw_geometry_of(l));
 }
 
-std::string refuse_conv2d_dx_slide(const Lowering& l) {
+std::string refuse_conv2d_dx_slide(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   if (g.padding_h >= g.R || g.padding_w >= g.S) return "there is padding that no pixel meets";
   return refuse(l, g);
 }
 
-void lower_conv2d_slide(Lowering& l) {
+void lower_conv2d_slide(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   slide(l, g, forward_slide(g), false);
 }
 
-void lower_conv2d_dx_slide(Lowering& l) {
+void lower_conv2d_dx_slide(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   slide(l, g, gradient_slide(g), true);
 }
 
-void lower_conv2d_dw_slide(Lowering& l) {
+void lower_conv2d_dw_slide(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t width = vector_width(l, g), taps = g.R * g.S, rows = g.N * g.P;
   constexpr std::int64_t cached_floats = 96 * 1024;  // of x and dy, a part of a core's own cache

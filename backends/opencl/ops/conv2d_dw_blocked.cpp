@@ -23,7 +23,7 @@ struct Work {
 
 /// Some work-items for each core: of different pieces as long as all sums together are few beside
 /// what is read, else of different tiles. `row` counts the floats of x and dy for a row of dy.
-Work divide(const Lowering& l, std::int64_t tiles, std::int64_t tile, std::int64_t rows,
+Work divide(const DeviceNode& l, std::int64_t tiles, std::int64_t tile, std::int64_t rows,
             std::int64_t row) {
   const std::int64_t cache = l.parameter("cache", usual_cache);
   const std::int64_t items =
@@ -37,7 +37,7 @@ Work divide(const Lowering& l, std::int64_t tiles, std::int64_t tile, std::int64
 
 /// Of the tiles with as many sums as leave registers for the operands the one that leaves the least
 /// of a run of weights empty.
-RegisterTile usual_tile(const Lowering& l, std::int64_t outs, std::int64_t run) {
+RegisterTile usual_tile(const DeviceNode& l, std::int64_t outs, std::int64_t run) {
   const std::int64_t all = ceil_div(outs, l.width());
   if (l.width() != 16) return {8, std::min<std::int64_t>(all, 2)};
   const std::int64_t vectors = all == 1 ? 1 : all % 3 == 0 ? 3 : 2;
@@ -56,14 +56,14 @@ std::int64_t run_of(const Conv2dGeometry& g) {
 
 }  // namespace
 
-std::string refuse_conv2d_dw_blocked(const Lowering& l) {
+std::string refuse_conv2d_dw_blocked(const DeviceNode& l) {
   if (!l.traits().is_cpu) return "made for CPU devices";
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   if (g.N * g.P * g.Q * g.K * g.C * g.R * g.S == 0) return "nothing to sum";
   return g.K / g.groups <= 8 ? "at most 8 filters in a group, which leave wide vectors empty" : "";
 }
 
-std::vector<Parameters> dw_blocked_tiles(const Lowering& l) {
+std::vector<Parameters> dw_blocked_tiles(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t outs = g.K / g.groups;
   std::vector<Parameters> all =
@@ -73,7 +73,7 @@ std::vector<Parameters> dw_blocked_tiles(const Lowering& l) {
   return all;
 }
 
-void lower_conv2d_dw_blocked(Lowering& l) {
+void lower_conv2d_dw_blocked(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t ins = g.C / g.groups, outs = g.K / g.groups;
   const std::int64_t run = run_of(g), taps_s = run == ins ? g.S : 1;

@@ -61,7 +61,7 @@ struct Slide {
   GemmOperand weights;
 };
 
-void launch_slide(Lowering& l, MatrixUnits units, const Slide& s) {
+void launch_slide(LaunchBuilder& l, MatrixUnits units, const Slide& s) {
   const std::int64_t M = s.N * s.h.results * s.w.results, N = s.K;
   const std::int64_t K = s.h.taps * s.w.taps * s.C;
   if (M == 0) return;
@@ -106,7 +106,7 @@ void launch_slide(Lowering& l, MatrixUnits units, const Slide& s) {
   finish_gemm(l, pieces, sums, M * N, N);
 }
 
-void lower_forward(Lowering& l, MatrixUnits units) {
+void lower_forward(LaunchBuilder& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   if (is_product(g)) {
     launch_product(l, units,
@@ -135,7 +135,7 @@ void lower_forward(Lowering& l, MatrixUnits units) {
 }
 
 // The inputs a, a + stride, ... of each axis are a convolution of their own, without gaps.
-void lower_dx(Lowering& l, MatrixUnits units) {
+void lower_dx(LaunchBuilder& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   if (is_product(g)) {
     launch_product(l, units,
@@ -175,7 +175,7 @@ void lower_dx(Lowering& l, MatrixUnits units) {
     }
 }
 
-void lower_dw(Lowering& l, MatrixUnits units) {
+void lower_dw(LaunchBuilder& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t M = g.K, N = g.R * g.S * g.C, K = g.N * g.P * g.Q;
   if (is_product(g)) {
@@ -214,14 +214,14 @@ void lower_dw(Lowering& l, MatrixUnits units) {
   finish_gemm(l, pieces, sums, M * N, N);
 }
 
-template <Conv2dGeometry (*geometry)(const Lowering&)>
-std::string refuse_local(const Lowering& l) {
+template <Conv2dGeometry (*geometry)(const DeviceNode&)>
+std::string refuse_local(const DeviceNode& l) {
   const std::string reason = refuse(geometry(l));
   return reason.empty() ? refuse_gemm_tile(l) : reason;
 }
 
-template <Conv2dGeometry (*geometry)(const Lowering&)>
-std::string refuse_units(const Lowering& l) {
+template <Conv2dGeometry (*geometry)(const DeviceNode&)>
+std::string refuse_units(const DeviceNode& l) {
   const std::string reason = refuse(geometry(l));
   return reason.empty() ? refuse_matrix_units(l) : reason;
 }
@@ -232,41 +232,41 @@ MatmulGeometry products(std::int64_t M, std::int64_t N, std::int64_t K) {
 
 // The products that the passes are. The gradient of the input is one for each phase of a stride,
 // whose results stand apart, so that none of them is split.
-std::vector<Parameters> forward_candidates(const Lowering& l, MatrixUnits units) {
+std::vector<Parameters> forward_candidates(const DeviceNode& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   return gemm_candidates(l, units, products(g.N * g.P * g.Q, g.K, g.R * g.S * g.C));
 }
 
-std::vector<Parameters> dx_candidates(const Lowering& l, MatrixUnits units) {
+std::vector<Parameters> dx_candidates(const DeviceNode& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   const std::int64_t rows = ceil_div(g.H, g.stride_h), columns = ceil_div(g.W, g.stride_w);
   return gemm_candidates(l, units, products(g.N * rows * columns, g.C, g.R * g.S * g.K),
                          g.stride_h * g.stride_w == 1);
 }
 
-std::vector<Parameters> dw_candidates(const Lowering& l, MatrixUnits units) {
+std::vector<Parameters> dw_candidates(const DeviceNode& l, MatrixUnits units) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   return gemm_candidates(l, units, products(g.K, g.R * g.S * g.C, g.N * g.P * g.Q));
 }
 
-template <std::vector<Parameters> (*candidates)(const Lowering&, MatrixUnits)>
-std::vector<Parameters> local_candidates(const Lowering& l) {
+template <std::vector<Parameters> (*candidates)(const DeviceNode&, MatrixUnits)>
+std::vector<Parameters> local_candidates(const DeviceNode& l) {
   return candidates(l, MatrixUnits::none);
 }
 
-template <std::vector<Parameters> (*candidates)(const Lowering&, MatrixUnits)>
-std::vector<Parameters> units_candidates(const Lowering& l) {
-  return candidates(l, l.device().matrix_units());
+template <std::vector<Parameters> (*candidates)(const DeviceNode&, MatrixUnits)>
+std::vector<Parameters> units_candidates(const DeviceNode& l) {
+  return candidates(l, l.matrix_units());
 }
 
-template <void (*lower)(Lowering&, MatrixUnits)>
-void lower_local(Lowering& l) {
+template <void (*lower)(LaunchBuilder&, MatrixUnits)>
+void lower_local(LaunchBuilder& l) {
   lower(l, MatrixUnits::none);
 }
 
-template <void (*lower)(Lowering&, MatrixUnits)>
-void lower_units(Lowering& l) {
-  lower(l, l.device().matrix_units());
+template <void (*lower)(LaunchBuilder&, MatrixUnits)>
+void lower_units(LaunchBuilder& l) {
+  lower(l, l.matrix_units());
 }
 
 }  // namespace

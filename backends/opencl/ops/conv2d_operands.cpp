@@ -10,8 +10,8 @@ constexpr const char* file = "conv2d_operands.cl";
 
 }  // namespace
 
-cl::Buffer packed_filters(Lowering& l, const cl::Buffer& filter, const PackedFilters& p) {
-  const auto preparation = filters_preparation(l, true);
+cl::Buffer packed_filters(LaunchBuilder& l, const cl::Buffer& filter, const PackedFilters& p) {
+  const auto prepacking = filters_prepacking(l, true);
   const std::int64_t blocks = p.blocks * p.groups, taps = p.R * p.S * p.run;
   const cl::Buffer packed = l.workspace(float_bytes((taps + 1) * blocks * p.block));
   const Bias bias = bias_of(l);
@@ -36,7 +36,7 @@ cl::Buffer packed_filters(Lowering& l, const cl::Buffer& filter, const PackedFil
   return packed;
 }
 
-Source padded(Lowering& l, const Source& x, Axis& h, Axis& w, std::int64_t room) {
+Source padded(LaunchBuilder& l, const Source& x, Axis& h, Axis& w, std::int64_t room) {
   const std::int64_t top = h.before(), left = w.before();
   const std::int64_t bottom = h.after(x.H), right = w.after(x.W);
   if (top + bottom + left + right + room == 0 || x.C == 0) return x;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t most_outs = 8;
 
-std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
+std::string refuse(const DeviceNode& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
   if (!l.traits().is_cpu) return "made for CPUs";
   if (g.groups != 1) return "it has groups";
   if (g.stride_h * g.stride_w * g.dilation_h * g.dilation_w != 1) return "it strides or dilates";
@@ -26,17 +26,17 @@ struct Tile {
 };
 
 /// As many sums as leave registers for the operands.
-std::int64_t most_sums(const Lowering& l) { return l.width() == 16 ? 24 : 12; }
+std::int64_t most_sums(const DeviceNode& l) { return l.width() == 16 ? 24 : 12; }
 
 /// Enough sums that multiply-adds need not wait for each other; rows more would multiply more
 /// zeros.
-Tile usual_tile(const Lowering& l, const Conv2dSlide& s) {
+Tile usual_tile(const DeviceNode& l, const Conv2dSlide& s) {
   constexpr std::int64_t enough = 8;
   const std::int64_t columns = s.Q > l.width() && 2 * s.outs <= most_sums(l) ? 2 : 1;
   return {std::clamp<std::int64_t>(ceil_div(enough, s.outs * columns), 1, 4), columns};
 }
 
-std::vector<Parameters> candidates(const Lowering& l, const Conv2dSlide& s) {
+std::vector<Parameters> candidates(const DeviceNode& l, const Conv2dSlide& s) {
   const Tile usual = usual_tile(l, s);
   std::vector<Parameters> all;
   for (std::int64_t columns : {1, 2, 3})
@@ -47,7 +47,7 @@ std::vector<Parameters> candidates(const Lowering& l, const Conv2dSlide& s) {
   return all;
 }
 
-void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, const SlideWeights& w) {
+void slide(LaunchBuilder& l, const Conv2dGeometry& g, const Conv2dSlide& s, const SlideWeights& w) {
   const Tile usual = usual_tile(l, s);
   const std::int64_t rows = l.parameter("rows", usual.rows);
   const std::int64_t columns = l.parameter("columns", usual.columns), width = l.width();
@@ -90,33 +90,33 @@ void slide(Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s, const Sli
 
 }  // namespace
 
-std::string refuse_conv2d_planar(const Lowering& l) {
+std::string refuse_conv2d_planar(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   return refuse(l, g, forward_slide(g));
 }
 
-void lower_conv2d_planar(Lowering& l) {
+void lower_conv2d_planar(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   slide(l, g, forward_slide(g), forward_weights(g));
 }
 
-std::string refuse_conv2d_dx_planar(const Lowering& l) {
+std::string refuse_conv2d_dx_planar(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   return refuse(l, g, gradient_slide(g));
 }
 
-void lower_conv2d_dx_planar(Lowering& l) {
+void lower_conv2d_dx_planar(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   slide(l, g, gradient_slide(g), gradient_weights(g));
 }
 
-std::string refuse_conv2d_dw_planar(const Lowering& l) {
+std::string refuse_conv2d_dw_planar(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   if (g.N * g.P * g.Q * g.C * g.R * g.S == 0) return "nothing to sum";
   return refuse(l, g, forward_slide(g));
 }
 
-void lower_conv2d_dw_planar(Lowering& l) {
+void lower_conv2d_dw_planar(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t width = l.width(), taps = g.R * g.S * g.C, all_rows = g.N * g.P;
   const std::int64_t tile =
@@ -157,11 +157,11 @@ void lower_conv2d_dw_planar(Lowering& l) {
                                             .scratch_size = l.to_int(scratch_size)});
 }
 
-std::vector<Parameters> conv2d_planar_tiles(const Lowering& l) {
+std::vector<Parameters> conv2d_planar_tiles(const DeviceNode& l) {
   return candidates(l, forward_slide(conv2d_geometry_of(l)));
 }
 
-std::vector<Parameters> conv2d_dx_planar_tiles(const Lowering& l) {
+std::vector<Parameters> conv2d_dx_planar_tiles(const DeviceNode& l) {
   return candidates(l, gradient_slide(conv2d_dx_geometry_of(l)));
 }
 

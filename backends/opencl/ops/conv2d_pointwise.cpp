@@ -17,7 +17,7 @@ struct Tile {
 constexpr std::int64_t usual_cache = 64 * 1024;  // floats, a part of a core's own
 
 /// Of the vectors that leave few lanes empty, as many sums as leave registers for the operands.
-Tile usual_tile(const Lowering& l, std::int64_t outs) {
+Tile usual_tile(const DeviceNode& l, std::int64_t outs) {
   const bool many_registers = l.width() == 16;
   const std::int64_t width = many_registers && outs < 32 && (outs - 1) % 16 < 8 ? 8 : l.width();
   const std::int64_t all = ceil_div(outs, width), sums = many_registers ? 24 : 12;
@@ -28,12 +28,12 @@ Tile usual_tile(const Lowering& l, std::int64_t outs) {
   return {width, vectors, std::min<std::int64_t>(12, sums / vectors)};
 }
 
-Tile choose_tile(const Lowering& l, std::int64_t outs) {
+Tile choose_tile(const DeviceNode& l, std::int64_t outs) {
   const Tile usual = usual_tile(l, outs);
   return {usual.width, l.parameter("vectors", usual.vectors), l.parameter("rows", usual.pixels)};
 }
 
-std::string refuse(const Lowering& l, const Conv2dGeometry& g) {
+std::string refuse(const DeviceNode& l, const Conv2dGeometry& g) {
   if (!l.traits().is_cpu) return "made for CPUs";
   if (g.R != 1 || g.S != 1) return "the filter is not 1x1";
   if (g.groups != 1) return "it has groups";
@@ -47,7 +47,7 @@ struct Filters {
   std::int64_t C, K, c, k;
 };
 
-cl::Buffer packed(Lowering& l, const Filters& f, const Tile& tile) {
+cl::Buffer packed(LaunchBuilder& l, const Filters& f, const Tile& tile) {
   const std::int64_t block = tile.width * tile.vectors;
   return packed_filters(l, l.input(1),
                         {.block = block,
@@ -67,7 +67,7 @@ cl::Buffer packed(Lowering& l, const Filters& f, const Tile& tile) {
                          .packed_tap = block});
 }
 
-void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {
+void multiply(LaunchBuilder& l, const Filters& f, std::int64_t pixels) {
   const Tile tile = choose_tile(l, f.K);
   const cl::Buffer weights = packed(l, f, tile);
   const std::int64_t cache = l.parameter("cache", usual_cache);
@@ -88,7 +88,7 @@ void multiply(Lowering& l, const Filters& f, std::int64_t pixels) {
 
 }  // namespace
 
-std::vector<Parameters> pointwise_tiles(const Lowering& l) {
+std::vector<Parameters> pointwise_tiles(const DeviceNode& l) {
   const std::int64_t outs = l.output_spec(0).shape.back();
   const Tile usual = usual_tile(l, outs);
   std::vector<Parameters> all =
@@ -97,17 +97,19 @@ std::vector<Parameters> pointwise_tiles(const Lowering& l) {
   return all;
 }
 
-std::string refuse_conv2d_pointwise(const Lowering& l) { return refuse(l, conv2d_geometry_of(l)); }
-std::string refuse_conv2d_dx_pointwise(const Lowering& l) {
+std::string refuse_conv2d_pointwise(const DeviceNode& l) {
+  return refuse(l, conv2d_geometry_of(l));
+}
+std::string refuse_conv2d_dx_pointwise(const DeviceNode& l) {
   return refuse(l, conv2d_dx_geometry_of(l));
 }
 
-void lower_conv2d_pointwise(Lowering& l) {
+void lower_conv2d_pointwise(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   multiply(l, {.C = g.C, .K = g.K, .c = 1, .k = g.C}, g.N * g.H * g.W);
 }
 
-void lower_conv2d_dx_pointwise(Lowering& l) {
+void lower_conv2d_dx_pointwise(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   multiply(l, {.C = g.K, .K = g.C, .c = g.C, .k = 1}, g.N * g.H * g.W);
 }

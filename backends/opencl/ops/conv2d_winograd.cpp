@@ -17,7 +17,7 @@ std::size_t size(std::int64_t count) { return static_cast<std::size_t>(count); }
 /// Channels and tiles from which on it pays.
 constexpr std::int64_t fewest_channels = 16, fewest_tiles = 48;
 
-std::int64_t choose_results(const Lowering& l, const Conv2dSlide& s) {
+std::int64_t choose_results(const DeviceNode& l, const Conv2dSlide& s) {
   return l.parameter("results", winograd_results(s));
 }
 
@@ -25,19 +25,19 @@ std::vector<Parameters> candidates(const Conv2dSlide& s) {
   return {{{"results", winograd_results(s) == 4 ? 2 : 4}}};
 }
 
-std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
+std::string refuse(const DeviceNode& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
   if (!l.traits().is_cpu) return "made for CPU devices";
   return refuse_winograd(g, s, fewest_channels, fewest_tiles);
 }
 
-void slide(Lowering& l, const Conv2dSlide& s, const SlideWeights& w) {
+void slide(LaunchBuilder& l, const Conv2dSlide& s, const SlideWeights& w) {
   const Bias bias = bias_of(l);
   const std::int64_t width = l.width(), vectors = s.outs <= width ? 1 : 2, block = width * vectors;
   const std::int64_t blocks = ceil_div(s.outs, block), row = ceil_div(s.ins, width) * width;
   const std::int64_t results = choose_results(l, s), positions = winograd_positions(results);
   const Defines defines = l.defines().set("NV", vectors).set("RESULTS", results);
   const cl::Buffer packed = [&] {
-    const auto preparation = filters_preparation(l, false);
+    const auto prepacking = filters_prepacking(l, false);
     const cl::Buffer to = l.workspace(float_bytes(positions * blocks * s.ins * block));
     l.launch_items(file, defines, "conv2d_winograd_pack", s.ins * blocks * vectors, 8, l.input(1),
                    to,
@@ -82,44 +82,44 @@ void slide(Lowering& l, const Conv2dSlide& s, const SlideWeights& w) {
 
 }  // namespace
 
-std::string refuse_conv2d_winograd(const Lowering& l) {
+std::string refuse_conv2d_winograd(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   return refuse(l, g, forward_slide(g));
 }
 
-std::string refuse_conv2d_dx_winograd(const Lowering& l) {
+std::string refuse_conv2d_dx_winograd(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   return refuse(l, g, gradient_slide(g));
 }
 
-void lower_conv2d_winograd(Lowering& l) {
+void lower_conv2d_winograd(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   slide(l, forward_slide(g), forward_weights(g));
 }
 
-void lower_conv2d_dx_winograd(Lowering& l) {
+void lower_conv2d_dx_winograd(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   slide(l, gradient_slide(g), gradient_weights(g));
 }
 
-std::vector<Parameters> conv2d_winograd_candidates(const Lowering& l) {
+std::vector<Parameters> conv2d_winograd_candidates(const DeviceNode& l) {
   return candidates(forward_slide(conv2d_geometry_of(l)));
 }
 
-std::vector<Parameters> conv2d_dx_winograd_candidates(const Lowering& l) {
+std::vector<Parameters> conv2d_dx_winograd_candidates(const DeviceNode& l) {
   return candidates(gradient_slide(conv2d_dx_geometry_of(l)));
 }
 
-std::vector<Parameters> conv2d_dw_winograd_candidates(const Lowering& l) {
+std::vector<Parameters> conv2d_dw_winograd_candidates(const DeviceNode& l) {
   return candidates(forward_slide(conv2d_dw_geometry_of(l)));
 }
 
-std::string refuse_conv2d_dw_winograd(const Lowering& l) {
+std::string refuse_conv2d_dw_winograd(const DeviceNode& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   return refuse(l, g, forward_slide(g));
 }
 
-void lower_conv2d_dw_winograd(Lowering& l) {
+void lower_conv2d_dw_winograd(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const std::int64_t width = l.width(), vectors = g.C <= width ? 1 : 2, block = width * vectors;
   const std::int64_t rounded = std::max<std::int64_t>(width, 8);

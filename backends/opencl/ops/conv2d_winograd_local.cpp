@@ -37,7 +37,7 @@ std::string doubt(const Conv2dSlide& s) {
 }
 
 /// The floats that all images' transforms may take, and those of the filters.
-std::int64_t most_floats(const Lowering& l) {
+std::int64_t most_floats(const DeviceNode& l) {
   constexpr std::uint64_t part = 16, most = 256 << 20;
   return static_cast<std::int64_t>(std::min(l.traits().global_memory / part, most) / sizeof(float));
 }
@@ -48,7 +48,7 @@ std::int64_t image_floats(const Conv2dSlide& s, std::int64_t results) {
          (row_of(s.ins) + row_of(s.outs));
 }
 
-std::string refuse(const Lowering& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
+std::string refuse(const DeviceNode& l, const Conv2dGeometry& g, const Conv2dSlide& s) {
   if (const std::string reason = refuse_gemm_tile(l); !reason.empty()) return reason;
   if (const std::string reason = refuse_winograd(g); !reason.empty()) return reason;
   if (g.N * g.H * g.W * g.C * g.K == 0) return "an operand is empty";
@@ -83,7 +83,7 @@ struct Transforms {
   }
 };
 
-Transforms transforms_of(const Lowering& l, const Conv2dSlide& s) {
+Transforms transforms_of(const DeviceNode& l, const Conv2dSlide& s) {
   Transforms t;
   t.results = l.parameter("results", usual_results(s));
   t.positions = winograd_positions(t.results);
@@ -106,7 +106,7 @@ void for_images(const Conv2dSlide& s, const Transforms& t, const Launches& launc
 }
 
 /// `row`: channels of the matrix that a kernel reads or writes.
-WinogradLocalParams params_of(const Lowering& l, const Conv2dSlide& s, std::int64_t first_image,
+WinogradLocalParams params_of(const DeviceNode& l, const Conv2dSlide& s, std::int64_t first_image,
                               std::int64_t tiles, std::int64_t row) {
   return {.H = l.to_int(s.H),
           .W = l.to_int(s.W),
@@ -121,17 +121,17 @@ WinogradLocalParams params_of(const Lowering& l, const Conv2dSlide& s, std::int6
           .row = l.to_int(row)};
 }
 
-void transform_source(Lowering& l, const Conv2dSlide& s, const Transforms& t, std::int64_t first,
-                      std::int64_t tiles, const cl::Buffer& to) {
+void transform_source(LaunchBuilder& l, const Conv2dSlide& s, const Transforms& t,
+                      std::int64_t first, std::int64_t tiles, const cl::Buffer& to) {
   const std::int64_t row = row_of(s.ins);
   l.launch_items(file, t.defines, "winograd_local_source", t.items(tiles, row), 8, l.input(0), to,
                  params_of(l, s, first, tiles, row));
 }
 
 /// The filters [position, K, C] of w; turned around for the gradient of the input.
-cl::Buffer transformed_filters(Lowering& l, const Transforms& t, const Conv2dGeometry& g,
+cl::Buffer transformed_filters(LaunchBuilder& l, const Transforms& t, const Conv2dGeometry& g,
                                bool turned) {
-  const auto preparation = filters_preparation(l, false);
+  const auto prepacking = filters_prepacking(l, false);
   const std::int64_t rows = row_of(g.K), row = row_of(g.C);
   const cl::Buffer filters = l.workspace(float_bytes(t.positions * rows * row));
   l.launch_items(file, t.defines, "winograd_local_filters", t.items(rows, row), 8, l.input(1),
@@ -145,7 +145,7 @@ cl::Buffer transformed_filters(Lowering& l, const Transforms& t, const Conv2dGeo
   return filters;
 }
 
-void slide(Lowering& l, const Conv2dSlide& s, const Conv2dGeometry& g, bool is_gradient) {
+void slide(LaunchBuilder& l, const Conv2dSlide& s, const Conv2dGeometry& g, bool is_gradient) {
   const Transforms t = transforms_of(l, s);
   const cl::Buffer filters = transformed_filters(l, t, g, is_gradient);
   const std::int64_t ins = row_of(s.ins), outs = row_of(s.outs);
@@ -164,18 +164,18 @@ void slide(Lowering& l, const Conv2dSlide& s, const Conv2dGeometry& g, bool is_g
   });
 }
 
-void lower_forward(Lowering& l) {
+void lower_forward(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_geometry_of(l);
   slide(l, forward_slide(g), g, false);
 }
 
-void lower_dx(Lowering& l) {
+void lower_dx(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dx_geometry_of(l);
   slide(l, gradient_slide(g), g, true);
 }
 
 /// Products over the tiles, in pieces where the matrices are small.
-void lower_dw(Lowering& l) {
+void lower_dw(LaunchBuilder& l) {
   const Conv2dGeometry g = conv2d_dw_geometry_of(l);
   const Conv2dSlide s = forward_slide(g);
   const Transforms t = transforms_of(l, s);
@@ -211,7 +211,7 @@ void lower_dw(Lowering& l) {
 }
 
 /// The other size of tiles, more channels for a work-item, and other tiles of the products.
-std::vector<Parameters> candidates(const Lowering& l, const Conv2dSlide& s,
+std::vector<Parameters> candidates(const DeviceNode& l, const Conv2dSlide& s,
                                    const MatmulGeometry& product, bool splits) {
   constexpr std::int64_t most_numbers = 72;  // that every GPU keeps in registers
   const std::int64_t usual = usual_results(s);
@@ -223,46 +223,48 @@ std::vector<Parameters> candidates(const Lowering& l, const Conv2dSlide& s,
   return all;
 }
 
-std::vector<Parameters> slide_candidates(const Lowering& l, const Conv2dSlide& s) {
+std::vector<Parameters> slide_candidates(const DeviceNode& l, const Conv2dSlide& s) {
   const Transforms t = transforms_of(l, s);
   return candidates(l, s, t.product(t.tiles, row_of(s.outs), row_of(s.ins), false, false), false);
 }
 
-std::vector<Parameters> forward_candidates(const Lowering& l) {
+std::vector<Parameters> forward_candidates(const DeviceNode& l) {
   return slide_candidates(l, forward_slide(conv2d_geometry_of(l)));
 }
 
-std::vector<Parameters> dx_candidates(const Lowering& l) {
+std::vector<Parameters> dx_candidates(const DeviceNode& l) {
   return slide_candidates(l, gradient_slide(conv2d_dx_geometry_of(l)));
 }
 
-std::vector<Parameters> dw_candidates(const Lowering& l) {
+std::vector<Parameters> dw_candidates(const DeviceNode& l) {
   const Conv2dSlide s = forward_slide(conv2d_dw_geometry_of(l));
   const Transforms t = transforms_of(l, s);
   return candidates(l, s, t.product(row_of(s.outs), row_of(s.ins), t.tiles, true, false), true);
 }
 
-template <Conv2dGeometry (*geometry)(const Lowering&), Conv2dSlide (*slide)(const Conv2dGeometry&)>
-std::string refusal(const Lowering& l) {
+template <Conv2dGeometry (*geometry)(const DeviceNode&),
+          Conv2dSlide (*slide)(const Conv2dGeometry&)>
+std::string refusal(const DeviceNode& l) {
   const Conv2dGeometry g = geometry(l);
   return refuse(l, g, slide(g));
 }
 
-template <Conv2dGeometry (*geometry)(const Lowering&), Conv2dSlide (*slide)(const Conv2dGeometry&)>
-std::string doubts(const Lowering& l) {
+template <Conv2dGeometry (*geometry)(const DeviceNode&),
+          Conv2dSlide (*slide)(const Conv2dGeometry&)>
+std::string doubts(const DeviceNode& l) {
   return doubt(slide(geometry(l)));
 }
 
 }  // namespace
 
-constinit const Algorithm conv2d_winograd_local = {
-    "winograd_local", refusal<conv2d_geometry_of, forward_slide>, lower_forward, forward_candidates,
-    doubts<conv2d_geometry_of, forward_slide>};
-constinit const Algorithm conv2d_dx_winograd_local = {
-    "winograd_local", refusal<conv2d_dx_geometry_of, gradient_slide>, lower_dx, dx_candidates,
-    doubts<conv2d_dx_geometry_of, gradient_slide>};
-constinit const Algorithm conv2d_dw_winograd_local = {
-    "winograd_local", refusal<conv2d_dw_geometry_of, forward_slide>, lower_dw, dw_candidates,
-    doubts<conv2d_dw_geometry_of, forward_slide>};
+constinit const Algorithm conv2d_winograd_local =
+    long_offsets({"winograd_local", refusal<conv2d_geometry_of, forward_slide>, lower_forward,
+                  forward_candidates, doubts<conv2d_geometry_of, forward_slide>});
+constinit const Algorithm conv2d_dx_winograd_local =
+    long_offsets({"winograd_local", refusal<conv2d_dx_geometry_of, gradient_slide>, lower_dx,
+                  dx_candidates, doubts<conv2d_dx_geometry_of, gradient_slide>});
+constinit const Algorithm conv2d_dw_winograd_local =
+    long_offsets({"winograd_local", refusal<conv2d_dw_geometry_of, forward_slide>, lower_dw,
+                  dw_candidates, doubts<conv2d_dw_geometry_of, forward_slide>});
 
 }  // namespace tessera::opencl

@@ -3,18 +3,18 @@
 
 #include <algorithm>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 #include "engine/graph/custom_node.h"
 
 namespace tessera::opencl {
 namespace {
 
-std::string refuse(const Lowering& l) {
+std::string refuse(const DeviceNode& l) {
   return l.node().op->custom->definition().opencl ? "" : "the op has no kernels for OpenCL devices";
 }
 
 /// Throws Error when there are only `count` tensors of the kind.
-std::size_t checked_index(const Lowering& l, const KernelLaunch& launch, const char* kind,
+std::size_t checked_index(const DeviceNode& l, const KernelLaunch& launch, const char* kind,
                           std::size_t index, std::size_t count) {
   if (index >= count)
     throw Error(std::string(l.node().op->name),
@@ -23,9 +23,9 @@ std::size_t checked_index(const Lowering& l, const KernelLaunch& launch, const c
   return index;
 }
 
-ArgumentList arguments(Lowering& l, const KernelLaunch& launch) {
+ArgumentList arguments(LaunchBuilder& l, const KernelLaunch& launch) {
   struct Bind {
-    Lowering& l;
+    LaunchBuilder& l;
     const KernelLaunch& launch;
     ArgumentList::value_type operator()(InputBuffer b) const {
       return l.input(checked_index(l, launch, "input", b.index, l.input_count()));
@@ -44,17 +44,17 @@ ArgumentList arguments(Lowering& l, const KernelLaunch& launch) {
   return list;
 }
 
-std::array<std::size_t, 3> group_of(const Lowering& l, const KernelLaunch& launch) {
+std::array<std::size_t, 3> group_of(const DeviceNode& l, const KernelLaunch& launch) {
   std::array<std::size_t, 3> group = launch.local;
   if (group == std::array<std::size_t, 3>{}) group[0] = l.traits().work_group;
   for (std::size_t& size : group) size = std::max<std::size_t>(size, 1);
   return group;
 }
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const CustomOpDefinition& op = l.node().op->custom->definition();
   const std::string file = "custom/" + op.name + ".cl";
-  l.device().programs().add_file(file, op.opencl->source);
+  l.add_kernel_file(file, op.opencl->source);
   for (const KernelLaunch& launch : op.opencl->launches(custom_node(l.graph(), l.node()))) {
     Defines defines;
     for (const auto& [name, value] : launch.macros) defines.set(name, value);
@@ -65,6 +65,6 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-Algorithm custom_op_algorithm() { return {"custom", refuse, lower}; }
+Algorithm custom_op_algorithm() { return long_offsets({"custom", refuse, lower}); }
 
 }  // namespace tessera::opencl

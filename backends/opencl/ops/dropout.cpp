@@ -1,14 +1,14 @@
 // Dropout: a block of the generator for every four elements.
 #include "engine/ops/dropout.h"
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 namespace {
 
 #include "cl_kernels/params/dropout_params.h"
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const DropoutMask mask = dropout_mask(l.attributes());
   const cl_int elements = l.elements(l.output_spec(0));
   l.launch_items("dropout.cl", l.defines(), "dropout", (std::int64_t{elements} + 3) / 4, 64,
@@ -22,8 +22,8 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> dropout_lowerings() {
-  return {{"dropout", {{"philox", never_refuses, lower}}}};
+std::vector<OpAlgorithms> dropout_algorithms() {
+  return {{"dropout", {{"philox", nullptr, lower}}}};
 }
 
 }  // namespace tessera::opencl

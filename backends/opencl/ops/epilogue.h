@@ -2,7 +2,7 @@
 // may have none of them (engine/ops/epilogue.h).
 #pragma once
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 
@@ -10,14 +10,14 @@ struct Bias {
   cl::Buffer buffer;
   cl_int there;
 };
-Bias bias_of(Lowering& l);
+Bias bias_of(LaunchBuilder& l);
 
 /// For launches that put filters, input 1, and perhaps the bias in another order.
-Lowering::Preparation filters_preparation(Lowering& l, bool with_bias);
+Prepacking filters_prepacking(LaunchBuilder& l, bool with_bias);
 
 /// The arguments `residual` and `epilogue` of cl_kernels/common.h.
-Epilogue epilogue_of(Lowering& l);
+Epilogue epilogue_of(LaunchBuilder& l);
 /// Nothing is added, nothing cut off: for sums that are parts of results.
-Epilogue no_epilogue(Lowering& l);
+Epilogue no_epilogue(LaunchBuilder& l);
 
 }  // namespace tessera::opencl

@@ -1,5 +1,5 @@
 // Filters that do the work of a batch norm.
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 #include "engine/ops/normalization.h"
 
 namespace tessera::opencl {
@@ -7,7 +7,7 @@ namespace {
 
 #include "cl_kernels/params/fold_batch_norm_params.h"
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const BatchNormInputs inputs(l.input_count());
   const bool has_bias = inputs.residual > 0;  // the bias of the product stands in its place
   const std::int64_t K = l.output_spec(1).elements();
@@ -25,8 +25,8 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> fold_batch_norm_lowerings() {
-  return {{"fold_batch_norm", {{"elements", never_refuses, lower}}}};
+std::vector<OpAlgorithms> fold_batch_norm_algorithms() {
+  return {{"fold_batch_norm", {{"elements", nullptr, lower}}}};
 }
 
 }  // namespace tessera::opencl

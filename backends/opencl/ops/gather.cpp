@@ -3,14 +3,14 @@
 
 #include <algorithm>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 namespace {
 
 #include "cl_kernels/params/gather_params.h"
 
-GatherParams gather_params(const Lowering& l, const GatherGeometry& g, std::int64_t segment,
+GatherParams gather_params(const DeviceNode& l, const GatherGeometry& g, std::int64_t segment,
                            std::int64_t rows) {
   return {.A = l.to_int(g.A),
           .I = l.to_int(g.I),
@@ -22,9 +22,9 @@ GatherParams gather_params(const Lowering& l, const GatherGeometry& g, std::int6
           .rows = l.to_int(rows)};
 }
 
-std::int64_t segment_of(const Lowering& l) { return l.traits().is_cpu ? 256 : 1; }
+std::int64_t segment_of(const DeviceNode& l) { return l.traits().is_cpu ? 256 : 1; }
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const GatherGeometry g = gather_geometry(l.node().op->name, l.input_spec(0).shape,
                                            l.input_spec(1).shape, l.attributes());
   const std::int64_t segment = segment_of(l);
@@ -33,7 +33,7 @@ void lower(Lowering& l) {
                  l.output(0), gather_params(l, g, segment, 1));
 }
 
-void lower_dx(Lowering& l) {
+void lower_dx(LaunchBuilder& l) {
   const GatherGeometry g = gather_geometry(l.node().op->name, l.output_spec(0).shape,
                                            l.input_spec(0).shape, l.attributes());
   const std::int64_t segment = segment_of(l), segments = (g.inner + segment - 1) / segment;
@@ -50,19 +50,19 @@ void lower_dx(Lowering& l) {
                  l.output(0), gather_params(l, g, segment, rows));
 }
 
-void lower_one_hot(Lowering& l) {
+void lower_one_hot(LaunchBuilder& l) {
   l.launch_items("gather.cl", l.defines(), "one_hot", l.elements(l.output_spec(0)), 256, l.input(0),
                  l.output(0), l.to_int(l.output_spec(0).dim(-1)));
 }
 
 }  // namespace
 
-std::vector<OpLowering> gather_lowerings() {
-  return {{"gather", {{"segments", never_refuses, lower}}},
-          {"gather_dx", {{"segments", never_refuses, lower_dx}}},
-          {"take", {{"segments", never_refuses, lower}}},
-          {"take_dx", {{"segments", never_refuses, lower_dx}}},
-          {"one_hot", {{"elements", never_refuses, lower_one_hot}}}};
+std::vector<OpAlgorithms> gather_algorithms() {
+  return {{"gather", {long_offsets({"segments", nullptr, lower})}},
+          {"gather_dx", {long_offsets({"segments", nullptr, lower_dx})}},
+          {"take", {long_offsets({"segments", nullptr, lower})}},
+          {"take_dx", {long_offsets({"segments", nullptr, lower_dx})}},
+          {"one_hot", {{"elements", nullptr, lower_one_hot}}}};
 }
 
 }  // namespace tessera::opencl

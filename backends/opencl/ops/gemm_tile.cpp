@@ -15,7 +15,7 @@ std::int64_t tiles(const GemmTile& tile, std::int64_t batch, std::int64_t M, std
 constexpr std::int64_t usual_groups = 2;  // of a compute unit
 
 /// Work-groups that keep a device busy.
-std::int64_t enough_groups(const Lowering& l, std::int64_t of_unit = usual_groups) {
+std::int64_t enough_groups(const DeviceNode& l, std::int64_t of_unit = usual_groups) {
   return of_unit * std::int64_t{l.traits().compute_units};
 }
 
@@ -32,7 +32,7 @@ constexpr std::int64_t least_steps = 8;  // of a piece, which is written and rea
 
 /// Small results get small tiles, so that less of them is empty. In a large one a work-item reads
 /// 16 floats of local memory for 64 multiply-adds, and its sums take half of its registers.
-GemmTile usual_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
+GemmTile usual_tile(const DeviceNode& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
                     std::int64_t N) {
   const std::size_t sub_group = l.traits().sub_group;
   // The narrower a sub-group, the fewer registers a work-item has for loads on their way.
@@ -52,7 +52,7 @@ GemmTile usual_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, st
 
 /// Those whose sizes divide each other as cl_kernels/gemm_tile.h wants it, with loads of 1 and of 4
 /// floats along any side, and as gemm_matrix_units.h does.
-std::span<const GemmTile> known_tiles(const Lowering& l, MatrixUnits units) {
+std::span<const GemmTile> known_tiles(const DeviceNode& l, MatrixUnits units) {
   static constexpr GemmTile plain[] = {{32, 32, 16, 4, 4},  {64, 32, 16, 8, 4}, {32, 64, 16, 4, 8},
                                        {64, 64, 16, 4, 4},  {64, 64, 8, 8, 4},  {64, 64, 16, 8, 4},
                                        {64, 64, 8, 8, 8},   {128, 64, 8, 8, 8}, {128, 64, 16, 8, 8},
@@ -70,7 +70,7 @@ std::span<const GemmTile> known_tiles(const Lowering& l, MatrixUnits units) {
 
 /// Whether the device has the work-items and memory for a tile, and there are results for more than
 /// half of it.
-bool fits(const Lowering& l, const GemmTile& tile, std::int64_t M, std::int64_t N) {
+bool fits(const DeviceNode& l, const GemmTile& tile, std::int64_t M, std::int64_t N) {
   const Traits& traits = l.traits();
   if (tile.items() > std::min(traits.max_work_group, traits.max_work_items[0])) return false;
   constexpr std::int64_t padding = 8, buffers = 2;  // as in the kernel file
@@ -90,7 +90,7 @@ Parameters as_parameters(const GemmTile& tile) {
 
 }  // namespace
 
-MatmulParams matmul_params(const Lowering& l, const MatmulGeometry& g, const Bias& bias) {
+MatmulParams matmul_params(const DeviceNode& l, const MatmulGeometry& g, const Bias& bias) {
   return {.has_bias = bias.there,
           .M = l.to_int(g.M),
           .N = l.to_int(g.N),
@@ -101,7 +101,7 @@ MatmulParams matmul_params(const Lowering& l, const MatmulGeometry& g, const Bia
           .b_n = l.to_int(g.transpose_b ? g.K : 1)};
 }
 
-std::string refuse_gemm_tile(const Lowering& l) {
+std::string refuse_gemm_tile(const DeviceNode& l) {
   if (l.traits().is_cpu) return "made for devices with local memory of their own";
   constexpr std::size_t items = 128;  // in the largest work-group of choose_gemm_tile
   const std::size_t most = std::min(l.traits().max_work_group, l.traits().max_work_items[0]);
@@ -109,21 +109,21 @@ std::string refuse_gemm_tile(const Lowering& l) {
   return {};
 }
 
-std::string refuse_matrix_units(const Lowering& l) {
+std::string refuse_matrix_units(const DeviceNode& l) {
   const std::string reason = refuse_gemm_tile(l);
   if (!reason.empty()) return reason;
-  return l.device().matrix_units() == MatrixUnits::none ? "products are in float32" : "";
+  return l.matrix_units() == MatrixUnits::none ? "products are in float32" : "";
 }
 
-GemmTile choose_gemm_tile(const Lowering& l, MatrixUnits units, std::int64_t batch, std::int64_t M,
-                          std::int64_t N) {
+GemmTile choose_gemm_tile(const DeviceNode& l, MatrixUnits units, std::int64_t batch,
+                          std::int64_t M, std::int64_t N) {
   const GemmTile usual = usual_tile(l, units, batch, M, N);
   return {l.parameter("tile_m", usual.m),      l.parameter("tile_n", usual.n),
           l.parameter("tile_k", usual.k),      l.parameter("item_m", usual.item_m),
           l.parameter("item_n", usual.item_n), units};
 }
 
-std::vector<Parameters> gemm_candidates(const Lowering& l, MatrixUnits units,
+std::vector<Parameters> gemm_candidates(const DeviceNode& l, MatrixUnits units,
                                         const MatmulGeometry& g, bool splits) {
   const GemmTile usual = usual_tile(l, units, g.batch, g.M, g.N);
   std::vector<Parameters> all;
@@ -138,7 +138,7 @@ std::vector<Parameters> gemm_candidates(const Lowering& l, MatrixUnits units,
   return all;
 }
 
-Defines gemm_defines(const Lowering& l, const GemmTile& tile, const GemmOperand& a,
+Defines gemm_defines(const DeviceNode& l, const GemmTile& tile, const GemmOperand& a,
                      const GemmOperand& b, std::int64_t N) {
   return l.defines()
       .set("TILE_M", tile.m)
@@ -155,8 +155,8 @@ Defines gemm_defines(const Lowering& l, const GemmTile& tile, const GemmOperand&
       .set("MATRIX_UNITS", static_cast<int>(tile.units));
 }
 
-GemmPieces split_terms(const Lowering& l, const GemmTile& tile, std::int64_t batch, std::int64_t M,
-                       std::int64_t N, std::int64_t K) {
+GemmPieces split_terms(const DeviceNode& l, const GemmTile& tile, std::int64_t batch,
+                       std::int64_t M, std::int64_t N, std::int64_t K) {
   constexpr std::int64_t most_pieces = 128;
   const std::int64_t steps = std::max<std::int64_t>(1, ceil_div(K, tile.k));
   const std::int64_t groups = enough_groups(l, l.parameter("groups", usual_groups));
@@ -178,20 +178,20 @@ Range gemm_range(const GemmTile& tile, std::int64_t batch, std::int64_t M, std::
           {tile.items(), 1, 1}};
 }
 
-cl::Buffer gemm_result(Lowering& l, const GemmPieces& pieces, std::int64_t elements) {
+cl::Buffer gemm_result(LaunchBuilder& l, const GemmPieces& pieces, std::int64_t elements) {
   if (pieces.count == 1) return l.output(0);
   return l.workspace(float_bytes(pieces.count * elements));
 }
 
-Bias gemm_bias(Lowering& l, const GemmPieces& pieces) {
+Bias gemm_bias(LaunchBuilder& l, const GemmPieces& pieces) {
   return pieces.count == 1 ? bias_of(l) : Bias{l.unused(), false};
 }
 
-Epilogue gemm_epilogue(Lowering& l, const GemmPieces& pieces) {
+Epilogue gemm_epilogue(LaunchBuilder& l, const GemmPieces& pieces) {
   return pieces.count == 1 ? epilogue_of(l) : no_epilogue(l);
 }
 
-void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
+void finish_gemm(LaunchBuilder& l, const GemmPieces& pieces, const cl::Buffer& parts,
                  std::int64_t elements, std::int64_t N) {
   if (pieces.count == 1) return;
   const Bias bias = bias_of(l);
@@ -202,7 +202,7 @@ void finish_gemm(Lowering& l, const GemmPieces& pieces, const cl::Buffer& parts,
                  epilogue_of(l));
 }
 
-void launch_sums(Lowering& l, const GemmTile& tile, const GemmPieces& pieces,
+void launch_sums(LaunchBuilder& l, const GemmTile& tile, const GemmPieces& pieces,
                  const MatmulGeometry& g, const GemmProduct& product) {
   const Defines defines = gemm_defines(l, tile, {!g.transpose_a, g.transpose_a ? g.M : g.K},
                                        {g.transpose_b, g.transpose_b ? g.K : g.N}, g.N);
@@ -211,8 +211,8 @@ void launch_sums(Lowering& l, const GemmTile& tile, const GemmPieces& pieces,
            l.to_int(pieces.terms), product.epilogue);
 }
 
-void launch_product(Lowering& l, MatrixUnits units, const MatmulGeometry& g, const cl::Buffer& a,
-                    const cl::Buffer& b) {
+void launch_product(LaunchBuilder& l, MatrixUnits units, const MatmulGeometry& g,
+                    const cl::Buffer& a, const cl::Buffer& b) {
   const GemmTile tile = choose_gemm_tile(l, units, g.batch, g.M, g.N);
   const GemmPieces pieces = split_terms(l, tile, g.batch, g.M, g.N, g.K);
   const std::int64_t elements = g.batch * g.M * g.N;

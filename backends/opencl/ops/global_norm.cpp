@@ -18,7 +18,7 @@ Batch& batch_of(std::vector<Batch>& batches, const cl::Buffer& block) {
   return found != batches.end() ? *found : batches.emplace_back(Batch{block, {}});
 }
 
-void lower_norm(Lowering& l) {
+void lower_norm(LaunchBuilder& l) {
   std::int64_t all = 0;
   for (std::size_t i = 0; i < l.input_count(); ++i) all += l.input_spec(i).elements();
   const std::int64_t most = piece_elements(l, all);
@@ -44,7 +44,7 @@ void lower_norm(Lowering& l) {
            l.output(0), l.to_int(count));
 }
 
-void lower_trust_ratio(Lowering& l) {
+void lower_trust_ratio(LaunchBuilder& l) {
   const Range one = {{1, 1, 1}, {l.traits().work_group, 1, 1}};
   l.launch("global_norm.cl", l.defines(), "trust_ratio", one, l.input(0), l.input(1), l.output(0),
            static_cast<cl_float>(l.attributes().number("coefficient")),
@@ -53,9 +53,9 @@ void lower_trust_ratio(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> global_norm_lowerings() {
-  return {{"global_norm", {{"pieces", never_refuses, lower_norm}}},
-          {"trust_ratio", {{"single", never_refuses, lower_trust_ratio}}}};
+std::vector<OpAlgorithms> global_norm_algorithms() {
+  return {{"global_norm", {{"pieces", nullptr, lower_norm}}},
+          {"trust_ratio", {{"single", nullptr, lower_trust_ratio}}}};
 }
 
 }  // namespace tessera::opencl

@@ -1,7 +1,7 @@
 // Bytes to numbers, with padding and normalization per channel.
 #include "engine/ops/image_to_float.h"
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 #include "cl_kernels/params/image_to_float_params.h"
 
 /// Scales of C + V floats side by side, then as many shifts.
-std::vector<float> repeated_factors(const Lowering& l, std::int64_t C) {
+std::vector<float> repeated_factors(const DeviceNode& l, std::int64_t C) {
   const std::vector<float> factors = image_factors(l.attributes());
   std::vector<float> table;
   for (std::int64_t which = 0; which < 2; ++which)
@@ -18,7 +18,7 @@ std::vector<float> repeated_factors(const Lowering& l, std::int64_t C) {
   return table;
 }
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const Shape& x = l.input_spec(0).shape;
   const Shape& y = l.output_spec(0).shape;
   const std::int64_t segment = l.traits().is_cpu ? std::max<std::int64_t>(y[2], 1) : 1;
@@ -35,8 +35,8 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> image_to_float_lowerings() {
-  return {{"image_to_float", {{"rows", never_refuses, lower}}}};
+std::vector<OpAlgorithms> image_to_float_algorithms() {
+  return {{"image_to_float", {{"rows", nullptr, lower}}}};
 }
 
 }  // namespace tessera::opencl

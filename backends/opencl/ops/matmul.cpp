@@ -16,7 +16,7 @@ std::size_t tiles(std::int64_t size, std::int64_t tile) {
   return static_cast<std::size_t>((size + tile - 1) / tile);
 }
 
-std::string tile_refusal(const Lowering& l) {
+std::string tile_refusal(const DeviceNode& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   if (!l.traits().is_cpu) return "made for CPU devices";
   if (g.transpose_a && g.transpose_b) return "both operands are transposed";
@@ -24,10 +24,10 @@ std::string tile_refusal(const Lowering& l) {
 }
 
 constexpr std::int64_t usual_vectors = 2;
-std::int64_t usual_tile_m(const Lowering& l) { return matmul_geometry_of(l).M <= 4 ? 4 : 8; }
+std::int64_t usual_tile_m(const DeviceNode& l) { return matmul_geometry_of(l).M <= 4 ? 4 : 8; }
 
 /// Of matmul_rows; matmul_dots has one shape.
-std::vector<Parameters> tile_candidates(const Lowering& l) {
+std::vector<Parameters> tile_candidates(const DeviceNode& l) {
   std::vector<Parameters> all;
   if (matmul_geometry_of(l).transpose_b) return all;
   for (std::int64_t tile_m : {4, 6, 8, 12})
@@ -37,7 +37,7 @@ std::vector<Parameters> tile_candidates(const Lowering& l) {
   return all;
 }
 
-void lower_tile(Lowering& l) {
+void lower_tile(LaunchBuilder& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   const auto batch = static_cast<std::size_t>(g.batch);
   const Bias bias = bias_of(l);
@@ -59,7 +59,7 @@ void lower_tile(Lowering& l) {
            epilogue_of(l));
 }
 
-void lower_naive(Lowering& l) {
+void lower_naive(LaunchBuilder& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   const Bias bias = bias_of(l);
   l.launch_items("matmul.cl", l.defines(), "matmul_naive", g.batch * g.M * g.N, 64, l.input(0),
@@ -68,31 +68,31 @@ void lower_naive(Lowering& l) {
 
 bool is_empty(const MatmulGeometry& g) { return g.batch * g.M * g.N * g.K == 0; }
 
-std::string local_refusal(const Lowering& l) {
+std::string local_refusal(const DeviceNode& l) {
   return is_empty(matmul_geometry_of(l)) ? "an operand is empty" : refuse_gemm_tile(l);
 }
 
-void lower_local_with(Lowering& l, MatrixUnits units) {
+void lower_local_with(LaunchBuilder& l, MatrixUnits units) {
   launch_product(l, units, matmul_geometry_of(l), l.input(0), l.input(1));
 }
 
-void lower_local(Lowering& l) { lower_local_with(l, MatrixUnits::none); }
+void lower_local(LaunchBuilder& l) { lower_local_with(l, MatrixUnits::none); }
 
-std::vector<Parameters> local_candidates(const Lowering& l) {
+std::vector<Parameters> local_candidates(const DeviceNode& l) {
   return gemm_candidates(l, MatrixUnits::none, matmul_geometry_of(l));
 }
 
-std::string matrix_units_refusal(const Lowering& l) {
+std::string matrix_units_refusal(const DeviceNode& l) {
   return is_empty(matmul_geometry_of(l)) ? "an operand is empty" : refuse_matrix_units(l);
 }
 
-void lower_matrix_units(Lowering& l) { lower_local_with(l, l.device().matrix_units()); }
+void lower_matrix_units(LaunchBuilder& l) { lower_local_with(l, l.matrix_units()); }
 
-std::vector<Parameters> matrix_units_candidates(const Lowering& l) {
-  return gemm_candidates(l, l.device().matrix_units(), matmul_geometry_of(l));
+std::vector<Parameters> matrix_units_candidates(const DeviceNode& l) {
+  return gemm_candidates(l, l.matrix_units(), matmul_geometry_of(l));
 }
 
-std::string clblast_refusal(const Lowering& l) {
+std::string clblast_refusal(const DeviceNode& l) {
   return is_empty(matmul_geometry_of(l)) ? "an operand is empty" : "";
 }
 
@@ -143,16 +143,15 @@ struct ClblastProduct {
   }
 };
 
-void lower_clblast(Lowering& l) {
+void lower_clblast(LaunchBuilder& l) {
   ClblastProduct product{matmul_geometry_of(l), l.input(0), l.input(1), l.output(0), {}, false};
-  cl::CommandQueue& queue = l.device().compute_queue();
   const std::int64_t last = product.g.batch - 1;
-  const std::size_t first_bytes = product.temporary_bytes(queue, 0);
+  const std::size_t first_bytes = product.temporary_bytes(l.queue(), 0);
   // The batched routine, all of it at offset 0, would allocate where the single one takes memory.
   product.as_batch = last > 0 && first_bytes == 0;
   if (first_bytes > 0)
-    product.temporary = l.workspace(std::max(first_bytes, product.temporary_bytes(queue, last)));
-  if (!l.measuring()) product(queue);  // builds its kernels now rather than in the first run
+    product.temporary =
+        l.workspace(std::max(first_bytes, product.temporary_bytes(l.queue(), last)));
   l.call(product);
   const Bias bias = bias_of(l);
   if (l.input_count() > 2 || l.attributes().has("activation"))
@@ -165,18 +164,19 @@ void lower_clblast(Lowering& l) {
 
 }  // namespace
 
-MatmulGeometry matmul_geometry_of(const Lowering& l) {
+MatmulGeometry matmul_geometry_of(const DeviceNode& l) {
   return matmul_geometry(l.input_spec(0).shape, l.input_spec(1).shape, l.attributes());
 }
 
-std::vector<OpLowering> matmul_lowerings() {
+std::vector<OpAlgorithms> matmul_algorithms() {
   return {{"matmul",
-           {{"packed", refuse_matmul_packed, lower_matmul_packed, matmul_packed_candidates},
-            {"tile", tile_refusal, lower_tile, tile_candidates},
+           {long_offsets(
+                {"packed", refuse_matmul_packed, lower_matmul_packed, matmul_packed_candidates}),
+            long_offsets({"tile", tile_refusal, lower_tile, tile_candidates}),
             {"matrix_units", matrix_units_refusal, lower_matrix_units, matrix_units_candidates},
             {"local", local_refusal, lower_local, local_candidates},
             {"clblast", clblast_refusal, lower_clblast},
-            {"naive", never_refuses, lower_naive}}}};
+            long_offsets({"naive", nullptr, lower_naive})}}};
 }
 
 }  // namespace tessera::opencl

@@ -22,11 +22,12 @@ struct Panels {
 };
 
 /// As many sums as leave registers for the operands.
-RegisterTile usual_tile(const Lowering& l) {
+RegisterTile usual_tile(const DeviceNode& l) {
   return l.width() == 16 ? RegisterTile{12, 2} : RegisterTile{6, 2};
 }
 
-cl::Buffer packed(Lowering& l, const Defines& defines, const cl::Buffer& from, const Panels& p) {
+cl::Buffer packed(LaunchBuilder& l, const Defines& defines, const cl::Buffer& from,
+                  const Panels& p) {
   const cl::Buffer to = l.workspace(float_bytes(p.batch * p.count() * p.width * p.K));
   l.launch_items(file, defines, "matmul_pack", p.batch * p.count() * ceil_div(p.K, l.width()), 4,
                  from, to,
@@ -40,7 +41,7 @@ cl::Buffer packed(Lowering& l, const Defines& defines, const cl::Buffer& from, c
 
 }  // namespace
 
-std::string refuse_matmul_packed(const Lowering& l) {
+std::string refuse_matmul_packed(const DeviceNode& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   if (!l.traits().is_cpu) return "made for CPU devices";
   // Each element is moved once more, and used once for each row or column of the other operand.
@@ -50,7 +51,7 @@ std::string refuse_matmul_packed(const Lowering& l) {
   return {};
 }
 
-std::vector<Parameters> matmul_packed_candidates(const Lowering& l) {
+std::vector<Parameters> matmul_packed_candidates(const DeviceNode& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   std::vector<Parameters> all = register_tiles(l, usual_tile(l), ceil_div(g.N, l.width()));
   for (std::int64_t k_block : {512, 1024})
@@ -60,7 +61,7 @@ std::vector<Parameters> matmul_packed_candidates(const Lowering& l) {
   return all;
 }
 
-void lower_matmul_packed(Lowering& l) {
+void lower_matmul_packed(LaunchBuilder& l) {
   const MatmulGeometry g = matmul_geometry_of(l);
   const std::int64_t tile_rows = l.parameter("rows", usual_tile(l).rows);
   const std::int64_t tile_vectors = l.parameter("vectors", usual_tile(l).vectors);
@@ -80,7 +81,7 @@ void lower_matmul_packed(Lowering& l) {
                     .width = block};
   const cl::Buffer packed_a = packed(l, defines, l.input(0), a);
   const cl::Buffer packed_b = [&] {
-    const auto preparation = filters_preparation(l, false);
+    const auto prepacking = filters_prepacking(l, false);
     return packed(l, defines, l.input(1), b);
   }();
   const std::int64_t k_block = l.parameter("k_block", usual_k_block);

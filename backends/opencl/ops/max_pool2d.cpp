@@ -3,19 +3,19 @@
 
 #include <algorithm>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 namespace {
 
 #include "cl_kernels/params/max_pool2d_params.h"
 
-std::int64_t width_of(const Lowering& l, std::int64_t channels) {
+std::int64_t width_of(const DeviceNode& l, std::int64_t channels) {
   return l.traits().is_cpu && channels <= 8 ? std::min<std::int64_t>(8, l.width()) : l.width();
 }
 
 /// `x` [N,H,W,C], `y` [N,P,Q,C]; `read` is the one that vectors must not leave.
-void launch_windows(Lowering& l, const char* kernel, std::int64_t items, const Shape& x,
+void launch_windows(LaunchBuilder& l, const char* kernel, std::int64_t items, const Shape& x,
                     const Shape& y, const TensorSpec& read, const cl::Buffer& first,
                     const cl::Buffer& second, const cl::Buffer& third, std::int64_t segment,
                     std::int64_t span) {
@@ -43,9 +43,9 @@ void launch_windows(Lowering& l, const char* kernel, std::int64_t items, const S
 }
 
 /// An item is a row of the `result` on a CPU, a vector of channels of a pixel on a GPU.
-void launch(Lowering& l, const char* kernel, const Shape& x, const Shape& y, const Shape& result,
-            const TensorSpec& read, const cl::Buffer& first, const cl::Buffer& second,
-            const cl::Buffer& third) {
+void launch(LaunchBuilder& l, const char* kernel, const Shape& x, const Shape& y,
+            const Shape& result, const TensorSpec& read, const cl::Buffer& first,
+            const cl::Buffer& second, const cl::Buffer& third) {
   const bool is_cpu = l.traits().is_cpu;
   const std::int64_t segment = is_cpu ? std::max<std::int64_t>(1, result[2]) : 1;
   const std::int64_t span = is_cpu ? std::max<std::int64_t>(1, x[3]) : width_of(l, x[3]);
@@ -54,33 +54,33 @@ void launch(Lowering& l, const char* kernel, const Shape& x, const Shape& y, con
   launch_windows(l, kernel, items, x, y, read, first, second, third, segment, span);
 }
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const Shape& y = l.output_spec(0).shape;
   launch(l, "max_pool2d", l.input_spec(0).shape, y, y, l.input_spec(0), l.input(0), l.output(0),
          l.output(1));
 }
 
-void lower_dx(Lowering& l) {
+void lower_dx(LaunchBuilder& l) {
   const Shape& dx = l.output_spec(0).shape;
   launch(l, "max_pool2d_dx", dx, l.input_spec(0).shape, dx, l.input_spec(0), l.input(0), l.input(1),
          l.output(0));
 }
 
-std::string refuse_scatter(const Lowering& l) {
+std::string refuse_scatter(const DeviceNode& l) {
   const auto& size = l.attributes().integers("kernel");
   const auto& stride = l.attributes().integers("stride");
   if (!l.traits().is_cpu) return "made for CPUs";
   return stride[0] < size[0] || stride[1] < size[1] ? "windows overlap" : "";
 }
 
-void lower_scatter(Lowering& l) {
+void lower_scatter(LaunchBuilder& l) {
   const Shape &dx = l.output_spec(0).shape, &dy = l.input_spec(0).shape;
   launch_windows(l, "max_pool2d_dx_scatter", dy[0] * dy[1], dx, dy, l.input_spec(0), l.input(0),
                  l.input(1), l.output(0), 0, 0);
 }
 
 /// Windows given by tables; an item is a vector of channels of a pixel of the result.
-void lower_windows(Lowering& l) {
+void lower_windows(LaunchBuilder& l) {
   const bool is_gradient = l.node().op->name == "max_pool2d_windows_dx";
   const Shape &from = l.input_spec(0).shape, &to = l.output_spec(0).shape;
   const Shape &x = is_gradient ? to : from, &y = is_gradient ? from : to;
@@ -107,12 +107,12 @@ void lower_windows(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> max_pool2d_lowerings() {
-  return {{"max_pool2d", {{"windows", never_refuses, lower}}},
+std::vector<OpAlgorithms> max_pool2d_algorithms() {
+  return {{"max_pool2d", {{"windows", nullptr, lower}}},
           {"max_pool2d_dx",
-           {{"scatter", refuse_scatter, lower_scatter}, {"gather", never_refuses, lower_dx}}},
-          {"max_pool2d_windows", {{"tables", never_refuses, lower_windows}}},
-          {"max_pool2d_windows_dx", {{"tables", never_refuses, lower_windows}}}};
+           {{"scatter", refuse_scatter, lower_scatter}, {"gather", nullptr, lower_dx}}},
+          {"max_pool2d_windows", {{"tables", nullptr, lower_windows}}},
+          {"max_pool2d_windows_dx", {{"tables", nullptr, lower_windows}}}};
 }
 
 }  // namespace tessera::opencl

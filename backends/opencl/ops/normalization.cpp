@@ -15,7 +15,7 @@ constexpr const char* file = "normalization.cl";
 struct Parts {
   std::int64_t samples, rows, channels, length, count, items;
 
-  Parts(const Lowering& l, std::int64_t n, std::int64_t rows_of_sample, std::int64_t c,
+  Parts(const DeviceNode& l, std::int64_t n, std::int64_t rows_of_sample, std::int64_t c,
         std::int64_t rows_of_part)
       : samples(n), rows(rows_of_sample), channels(c) {
     length = std::clamp<std::int64_t>(rows_of_part, 1, std::max<std::int64_t>(1, rows));
@@ -31,7 +31,7 @@ struct Parts {
 
 /// For sums: on a CPU a part stays in the cache while its columns are added one after the other;
 /// elsewhere there are enough parts for all compute units.
-Parts parts_for_sums(const Lowering& l, std::int64_t samples, std::int64_t rows,
+Parts parts_for_sums(const DeviceNode& l, std::int64_t samples, std::int64_t rows,
                      std::int64_t channels) {
   constexpr std::int64_t shortest = 64, most = 512, cached_elements = 16384;
   const std::int64_t vectors = (channels + l.width() - 1) / l.width();
@@ -42,12 +42,12 @@ Parts parts_for_sums(const Lowering& l, std::int64_t samples, std::int64_t rows,
 }
 
 /// For work on each element.
-Parts parts_for_elements(const Lowering& l, const NormalizationGeometry& g) {
+Parts parts_for_elements(const DeviceNode& l, const NormalizationGeometry& g) {
   return {l, g.N, g.L, g.C(), l.traits().is_cpu ? 32 : 4};
 }
 
 /// Weight and bias are the inputs `weight` and the next, if `affine`; residual 0: there is none.
-void launch_normalize(Lowering& l, const NormalizationGeometry& g, const cl::Buffer& mean,
+void launch_normalize(LaunchBuilder& l, const NormalizationGeometry& g, const cl::Buffer& mean,
                       const cl::Buffer& rstd, bool affine, std::size_t weight,
                       std::size_t residual) {
   const Parts parts = parts_for_elements(l, g);
@@ -63,13 +63,13 @@ void launch_normalize(Lowering& l, const NormalizationGeometry& g, const cl::Buf
                  normalization_epilogue(l, residual));
 }
 
-void launch_batch_norm(Lowering& l, const NormalizationGeometry& g, const cl::Buffer& mean,
+void launch_batch_norm(LaunchBuilder& l, const NormalizationGeometry& g, const cl::Buffer& mean,
                        const cl::Buffer& rstd) {
   const BatchNormInputs inputs(l.input_count());
   launch_normalize(l, g, mean, rstd, inputs.affine, 3, inputs.residual);
 }
 
-cl::Buffer launch_moments(Lowering& l, const NormalizationGeometry& g, const Parts& parts) {
+cl::Buffer launch_moments(LaunchBuilder& l, const NormalizationGeometry& g, const Parts& parts) {
   cl::Buffer moments = l.workspace(parts.bytes_of_pairs());
   l.launch_items(file, l.defines(), "normalization_moments", parts.items, 1, l.input(0), moments,
                  NormalizationMomentsParams{.L = l.to_int(g.L),
@@ -79,7 +79,7 @@ cl::Buffer launch_moments(Lowering& l, const NormalizationGeometry& g, const Par
   return moments;
 }
 
-void lower_columns(Lowering& l) {
+void lower_columns(LaunchBuilder& l) {
   const NormalizationGeometry g = normalization_geometry_of(l);
   const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
   const cl::Buffer moments = launch_moments(l, g, parts);
@@ -94,7 +94,7 @@ void lower_columns(Lowering& l) {
   launch_normalize(l, g, l.output(1), l.output(2), l.input_count() > 1, 1, 0);
 }
 
-void lower_batch_norm(Lowering& l) {
+void lower_batch_norm(LaunchBuilder& l) {
   const NormalizationGeometry g = normalization_geometry_of(l);
   const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
   const cl::Buffer moments = launch_moments(l, g, parts);
@@ -110,18 +110,18 @@ void lower_batch_norm(Lowering& l) {
   launch_batch_norm(l, g, l.output(1), l.output(2));
 }
 
-void lower_inference(Lowering& l) {
+void lower_inference(LaunchBuilder& l) {
   const NormalizationGeometry g = normalization_geometry_of(l);
   l.launch_items(file, l.defines(), "batch_norm_rstd", g.G, 64, l.input(2), l.output(1), eps_of(l));
   launch_batch_norm(l, g, l.input(1), l.output(1));
 }
 
-std::string refuse_rows(const Lowering& l) {
+std::string refuse_rows(const DeviceNode& l) {
   const NormalizationGeometry g = normalization_geometry_of(l);
   return g.L == 1 && g.D > 1 ? "" : "a sample is not one row";
 }
 
-void lower_rows(Lowering& l) {
+void lower_rows(LaunchBuilder& l) {
   const NormalizationGeometry g = normalization_geometry_of(l);
   const bool affine = l.input_count() > 1;
   l.launch_items(file, l.defines(), "normalize_rows", g.N * g.G, 1, l.input(0),
@@ -134,7 +134,7 @@ void lower_rows(Lowering& l) {
 // ---- gradient -----------------------------------------------------------------------------------
 
 /// The sums of the parts, and dw and db. Each `per_statistic` rows share mean and rstd.
-cl::Buffer launch_sums(Lowering& l, const NormalizationGeometry& g, const Parts& parts,
+cl::Buffer launch_sums(LaunchBuilder& l, const NormalizationGeometry& g, const Parts& parts,
                        std::int64_t per_statistic) {
   l.to_int(parts.samples * parts.rows);
   const Affine affine(l);
@@ -156,7 +156,7 @@ cl::Buffer launch_sums(Lowering& l, const NormalizationGeometry& g, const Parts&
   return sums;
 }
 
-void lower_dx_columns(Lowering& l) {
+void lower_dx_columns(LaunchBuilder& l) {
   const NormalizationGeometry g = normalization_geometry_of(l);
   const Parts parts = parts_for_sums(l, g.N, g.L, g.C());
   const cl::Buffer sums = launch_sums(l, g, parts, g.L);
@@ -185,7 +185,7 @@ void lower_dx_columns(Lowering& l) {
                                           .high = clamp.high});
 }
 
-void lower_dx_rows(Lowering& l) {
+void lower_dx_rows(LaunchBuilder& l) {
   const NormalizationGeometry g = normalization_geometry_of(l);
   const Affine affine(l);
   launch_sums(l, g, parts_for_sums(l, 1, g.N, g.C()), 1);
@@ -199,19 +199,20 @@ void lower_dx_rows(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> normalization_lowerings() {
-  return {
-      {"normalize", {{"rows", refuse_rows, lower_rows}, {"columns", never_refuses, lower_columns}}},
-      {"batch_norm",
-       {{"stream", refuse_stream, lower_batch_norm_stream},
-        {"columns", never_refuses, lower_batch_norm}}},
-      {"batch_norm_inference",
-       {{"stream", refuse_stream, lower_inference_stream},
-        {"columns", never_refuses, lower_inference}}},
-      {"normalize_dx",
-       {{"stream", refuse_stream, lower_dx_stream},
-        {"rows", refuse_rows, lower_dx_rows},
-        {"columns", never_refuses, lower_dx_columns}}}};
+std::vector<OpAlgorithms> normalization_algorithms() {
+  return {{"normalize",
+           {long_offsets({"rows", refuse_rows, lower_rows}),
+            long_offsets({"columns", nullptr, lower_columns})}},
+          {"batch_norm",
+           {{"stream", refuse_stream, lower_batch_norm_stream},
+            long_offsets({"columns", nullptr, lower_batch_norm})}},
+          {"batch_norm_inference",
+           {{"stream", refuse_stream, lower_inference_stream},
+            long_offsets({"columns", nullptr, lower_inference})}},
+          {"normalize_dx",
+           {{"stream", refuse_stream, lower_dx_stream},
+            long_offsets({"rows", refuse_rows, lower_dx_rows}),
+            long_offsets({"columns", nullptr, lower_dx_columns})}}};
 }
 
 }  // namespace tessera::opencl

@@ -15,14 +15,14 @@ constexpr const char* file = "normalization_stream.cl";
 struct Stream {
   std::int64_t L, C, size, period;
 
-  explicit Stream(const Lowering& l) : L(0), C(0), size(l.input_spec(0).elements()), period(0) {
+  explicit Stream(const DeviceNode& l) : L(0), C(0), size(l.input_spec(0).elements()), period(0) {
     const NormalizationGeometry g = normalization_geometry_of(l);
     L = g.L, C = g.C();
     period = std::lcm(C, l.width());
     while (period < 4 * l.width()) period *= 2;  // the innermost loop is worth its start
     l.to_int(size);
   }
-  std::int64_t vectors(const Lowering& l) const { return ceil_div(C, l.width()); }
+  std::int64_t vectors(const DeviceNode& l) const { return ceil_div(C, l.width()); }
   std::int64_t spans(std::int64_t span) const { return ceil_div(size, span); }
 
   /// Long enough that the sums of an item are few beside it, and that there are few of them.
@@ -36,20 +36,20 @@ struct Stream {
   }
 };
 
-StreamParams stream_params(const Lowering& l, const Stream& s, std::int64_t span) {
+StreamParams stream_params(const DeviceNode& l, const Stream& s, std::int64_t span) {
   return {.size = l.to_int(s.size), .period = l.to_int(s.period), .span = l.to_int(span)};
 }
 
-Defines defines_of(const Lowering& l, const Stream& s) {
+Defines defines_of(const DeviceNode& l, const Stream& s) {
   return l.defines().set("WHOLE", s.size % l.width() == 0 ? 1 : 0);
 }
 
 /// Memory for `rows` rows of `period` floats, and a vector more to read past them.
-cl::Buffer rows_of_period(Lowering& l, const Stream& s, std::int64_t rows) {
+cl::Buffer rows_of_period(LaunchBuilder& l, const Stream& s, std::int64_t rows) {
   return l.workspace(float_bytes(rows * s.period + l.width()));
 }
 
-cl::Buffer launch_operands(Lowering& l, const Stream& s, const cl::Buffer& mean,
+cl::Buffer launch_operands(LaunchBuilder& l, const Stream& s, const cl::Buffer& mean,
                            const cl::Buffer& rstd, bool affine, std::size_t w, std::size_t b) {
   cl::Buffer operands = rows_of_period(l, s, 5);
   l.launch_items(
@@ -59,7 +59,7 @@ cl::Buffer launch_operands(Lowering& l, const Stream& s, const cl::Buffer& mean,
   return operands;
 }
 
-void launch_normalize(Lowering& l, const Stream& s, const cl::Buffer& mean,
+void launch_normalize(LaunchBuilder& l, const Stream& s, const cl::Buffer& mean,
                       const cl::Buffer& rstd) {
   const BatchNormInputs inputs(l.input_count());
   const cl::Buffer operands = launch_operands(l, s, mean, rstd, inputs.affine, 3, 4);
@@ -71,13 +71,13 @@ void launch_normalize(Lowering& l, const Stream& s, const cl::Buffer& mean,
 
 }  // namespace
 
-std::string refuse_stream(const Lowering& l) {
+std::string refuse_stream(const DeviceNode& l) {
   if (!l.traits().is_cpu) return "made for CPUs";
   const NormalizationGeometry g = normalization_geometry_of(l);
   return g.N == 1 && g.D == 1 ? "" : "the statistics are not those of channels";
 }
 
-void lower_batch_norm_stream(Lowering& l) {
+void lower_batch_norm_stream(LaunchBuilder& l) {
   const Stream s(l);
   const std::int64_t span = s.span_of_sums(), parts = s.spans(span);
   const cl::Buffer moments = rows_of_period(l, s, 3 * parts);
@@ -96,14 +96,14 @@ void lower_batch_norm_stream(Lowering& l) {
   launch_normalize(l, s, l.output(1), l.output(2));
 }
 
-void lower_inference_stream(Lowering& l) {
+void lower_inference_stream(LaunchBuilder& l) {
   const Stream s(l);
   l.launch_items("normalization.cl", l.defines(), "batch_norm_rstd", s.C, 64, l.input(2),
                  l.output(1), eps_of(l));
   launch_normalize(l, s, l.input(1), l.output(1));
 }
 
-void lower_dx_stream(Lowering& l) {
+void lower_dx_stream(LaunchBuilder& l) {
   const Stream s(l);
   const bool affine = l.input_count() > 4;
   const cl::Buffer operands =

@@ -31,7 +31,7 @@ Batch& batch_of(std::vector<Batch>& batches, const std::array<cl::Buffer, most_l
 }
 
 /// Appends the pieces of tensor `t`, whose constants start at `constants_at`.
-void append_pieces(Lowering& l, std::size_t lists, std::size_t tensors, std::size_t t,
+void append_pieces(LaunchBuilder& l, std::size_t lists, std::size_t tensors, std::size_t t,
                    std::int64_t most, std::int64_t constants_at, std::vector<Batch>& batches) {
   std::array<cl::Buffer, most_lists> blocks;
   std::array<std::int64_t, most_lists> at{};
@@ -50,7 +50,7 @@ void append_pieces(Lowering& l, std::size_t lists, std::size_t tensors, std::siz
 }
 
 template <std::size_t states>
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   constexpr std::size_t lists = 2 + states;
   const std::string op(l.node().op->name);
   const std::size_t tensors = l.output_count() / (1 + states), lr = lists * tensors;
@@ -80,8 +80,8 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> optimizer_step_lowerings() {
-#define STEP(NAME, STATES, ...) {#NAME, {{"pieces", never_refuses, lower<STATES>}}},
+std::vector<OpAlgorithms> optimizer_step_algorithms() {
+#define STEP(NAME, STATES, ...) {#NAME, {{"pieces", nullptr, lower<STATES>}}},
   return {OPTIMIZER_STEPS(STEP)};
 #undef STEP
 }

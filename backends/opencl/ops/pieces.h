@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 
 /// Elements in a piece of tensors with so many elements in all: on GPUs a few vectors for each
 /// work-item, on CPUs a share of them.
-inline std::int64_t piece_elements(const Lowering& l, std::int64_t all) {
+inline std::int64_t piece_elements(const DeviceNode& l, std::int64_t all) {
   const auto group = static_cast<std::int64_t>(l.traits().work_group);
   if (!l.traits().is_cpu) return 8 * group * l.width();
   const std::int64_t work_items = 4 * std::int64_t{l.traits().compute_units};
@@ -19,7 +19,7 @@ inline std::int64_t piece_elements(const Lowering& l, std::int64_t all) {
 }
 
 /// Where a value starts in its block of memory.
-inline cl_int first_float(const Lowering& l, const Storage& storage) {
+inline cl_int first_float(const DeviceNode& l, const Storage& storage) {
   return l.to_int(static_cast<std::int64_t>(storage.offset / sizeof(float)));
 }
 

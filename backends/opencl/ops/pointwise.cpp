@@ -1,7 +1,7 @@
 // Element-wise ops: a program for each row of the table of formulas that is used.
 #include <array>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 #include "engine/ops/broadcast.h"
 #include "engine/ops/formulas.h"
 
@@ -13,14 +13,14 @@ namespace {
 using formulas::Formula;
 
 /// The buffers of the three variables.
-std::array<cl::Buffer, 3> variables(Lowering& l, const Formula& formula) {
+std::array<cl::Buffer, 3> variables(LaunchBuilder& l, const Formula& formula) {
   std::array<cl::Buffer, 3> buffers;
   std::size_t input = 0;
   for (std::size_t k = 0; k < 3; ++k) buffers[k] = formula.reads(k) ? l.input(input++) : l.unused();
   return buffers;
 }
 
-Defines defines_of(const Lowering& l, const Formula& formula) {
+Defines defines_of(const DeviceNode& l, const Formula& formula) {
   bool gradients = false;
   int arity = 1;
   for (const Formula* other : formulas::all()) {
@@ -34,7 +34,7 @@ Defines defines_of(const Lowering& l, const Formula& formula) {
       .set("GRADIENTS", int{gradients});
 }
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const Formula& formula = *formulas::find(l.node().op->name);
   const auto [a, b, c] = variables(l, formula);
   const auto attribute = [&](std::size_t i) {
@@ -79,10 +79,11 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> pointwise_lowerings() {
-  std::vector<OpLowering> list;
+std::vector<OpAlgorithms> pointwise_algorithms() {
+  std::vector<OpAlgorithms> list;
   for (const Formula* formula : formulas::all())
-    if (!formula->is_trivial()) list.push_back({formula->op, {{"vectors", never_refuses, lower}}});
+    if (!formula->is_trivial())
+      list.push_back({formula->op, {long_offsets({"vectors", nullptr, lower})}});
   return list;
 }
 

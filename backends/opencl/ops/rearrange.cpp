@@ -1,14 +1,14 @@
 // Pure data movements, each input with one launch of a strided copy.
 #include "engine/ops/rearrange.h"
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 namespace {
 
 #include "cl_kernels/params/rearrange_params.h"
 
-void launch_copy(Lowering& l, std::size_t input, const StridedCopy& copy) {
+void launch_copy(LaunchBuilder& l, std::size_t input, const StridedCopy& copy) {
   std::vector<std::int32_t> table;
   for (std::size_t i = 0; i + 1 < copy.axes.size(); ++i) {
     const CopyAxis& axis = copy.axes[i];
@@ -34,7 +34,7 @@ void launch_copy(Lowering& l, std::size_t input, const StridedCopy& copy) {
                                  .fill = fill_bits(l.output_spec(0).dtype, l.attributes())});
 }
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   std::vector<TensorSpec> inputs;
   for (std::size_t i = 0; i < l.input_count(); ++i) inputs.push_back(l.input_spec(i));
   for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -44,8 +44,8 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> rearrange_lowerings() {
-  const std::vector<Algorithm> copy = {{"copy", never_refuses, lower}};
+std::vector<OpAlgorithms> rearrange_algorithms() {
+  const std::vector<Algorithm> copy = {long_offsets({"copy", nullptr, lower})};
   return {{"permute", copy}, {"flip", copy},   {"slice", copy}, {"slice_dx", copy},
           {"pad", copy},     {"expand", copy}, {"concat", copy}};
 }

@@ -1,10 +1,10 @@
 // Keeps a history of a number on the device.
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 namespace {
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const Range one = {{1, 1, 1}, {l.traits().work_group, 1, 1}};
   l.launch("record.cl", l.defines(), "record", one, l.input(0), l.input(1), l.input(2),
            l.elements(l.input_spec(1)));
@@ -12,8 +12,6 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> record_lowerings() {
-  return {{"record", {{"single", never_refuses, lower}}}};
-}
+std::vector<OpAlgorithms> record_algorithms() { return {{"record", {{"single", nullptr, lower}}}}; }
 
 }  // namespace tessera::opencl

@@ -9,7 +9,7 @@ namespace tessera::opencl {
 
 #include "cl_kernels/params/reduce_params.h"
 
-std::int64_t piece_count(const Lowering& l, const ReducePass& pass) {
+std::int64_t piece_count(const DeviceNode& l, const ReducePass& pass) {
   // Rows of a piece. On a CPU fewer would take less time than the launch that combines them.
   const std::int64_t shortest = l.traits().is_cpu ? 4096 : 64;
   const std::int64_t items =
@@ -22,7 +22,7 @@ std::int64_t piece_count(const Lowering& l, const ReducePass& pass) {
   return std::max<std::int64_t>(1, (pass.reduce + length - 1) / length);  // none is empty
 }
 
-void launch_pieces(Lowering& l, std::string_view reduction, const ReducePass& pass,
+void launch_pieces(LaunchBuilder& l, std::string_view reduction, const ReducePass& pass,
                    std::int64_t pieces, const ReducePlace& place, const cl::Buffer& x,
                    const cl::Buffer& y) {
   const std::int64_t length = (pass.reduce + pieces - 1) / pieces;
@@ -47,7 +47,7 @@ void launch_pieces(Lowering& l, std::string_view reduction, const ReducePass& pa
 
 namespace {
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const std::string_view op = l.node().op->name;
   const auto passes = reduce_passes(l.input_spec(0).shape, l.attributes().integers("axes"));
   ReducePlace place{true, false, 1};
@@ -74,7 +74,7 @@ void lower(Lowering& l) {
   }
 }
 
-void lower_place(Lowering& l) {
+void lower_place(LaunchBuilder& l) {
   const Shape& x = l.input_spec(0).shape;
   const std::int64_t axis = l.attributes().integers("axes").front();
   const std::int64_t inner = element_count(Shape(x.begin() + axis + 1, x.end()));
@@ -88,11 +88,11 @@ void lower_place(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> reduce_lowerings() {
-  std::vector<OpLowering> list = {{"argmax", {{"naive", never_refuses, lower_place}}},
-                                  {"argmin", {{"naive", never_refuses, lower_place}}}};
+std::vector<OpAlgorithms> reduce_algorithms() {
+  std::vector<OpAlgorithms> list = {{"argmax", {long_offsets({"naive", nullptr, lower_place})}},
+                                    {"argmin", {long_offsets({"naive", nullptr, lower_place})}}};
 #define REDUCTION(NAME, IDENTITY, TERM, COMBINE, FINISH) \
-  list.push_back({#NAME, {{"pieces", never_refuses, lower}}});
+  list.push_back({#NAME, {{"pieces", nullptr, lower}}});
 #include "engine/formulas/reductions.h"
 #undef REDUCTION
   return list;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 
@@ -13,7 +13,7 @@ struct RegisterTile {
 
 /// As parameters "rows" and "vectors"; `vectors` would hold a whole row. Vectors of 16 lanes mean
 /// 32 registers, others 16, of which the operands need a few.
-inline std::vector<Parameters> register_tiles(const Lowering& l, const RegisterTile& usual,
+inline std::vector<Parameters> register_tiles(const DeviceNode& l, const RegisterTile& usual,
                                               std::int64_t vectors) {
   constexpr RegisterTile tiles[] = {{4, 2}, {4, 3},  {6, 2},  {6, 4},  {8, 1}, {8, 2},
                                     {8, 3}, {12, 1}, {12, 2}, {14, 2}, {24, 1}};

@@ -1,14 +1,14 @@
 // Resampling along one axis and its gradient, which differ in the tables of taps only.
 #include "engine/ops/resample.h"
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/algorithm.h"
 
 namespace tessera::opencl {
 namespace {
 
 #include "cl_kernels/params/resample_params.h"
 
-void lower(Lowering& l) {
+void lower(LaunchBuilder& l) {
   const Resampling r = resampling(l.node().op->name == "resample_dx", l.input_spec(0).shape,
                                   l.output_spec(0).shape, l.attributes());
   l.elements(l.input_spec(0));
@@ -22,8 +22,8 @@ void lower(Lowering& l) {
 
 }  // namespace
 
-std::vector<OpLowering> resample_lowerings() {
-  const std::vector<Algorithm> taps = {{"taps", never_refuses, lower}};
+std::vector<OpAlgorithms> resample_algorithms() {
+  const std::vector<Algorithm> taps = {{"taps", nullptr, lower}};
   return {{"resample", taps}, {"resample_dx", taps}};
 }
 

@@ -3,24 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdlib>
 #include <new>
 
 #include "backends/common/huge_pages.h"
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/plan_lowering.h"
 #include "backends/opencl/runtime/executable.h"
 #include "backends/opencl/runtime/launch.h"
 #include "engine/base/size_text.h"
 
 namespace tessera::opencl {
-namespace {
-
-std::string preferred_algorithms() {
-  const char* const value = std::getenv("TESSERA_OPENCL_ALGORITHM");
-  return value ? value : "";
-}
-
-}  // namespace
 
 cl::Buffer sub_buffer(cl::Buffer& buffer, std::size_t offset, std::size_t bytes) {
   const cl_buffer_region region = {offset, bytes};
@@ -40,7 +31,7 @@ OpenclDevice::OpenclDevice(cl::Device device, DeviceInfo info, const Traits& tra
       copy_(context_, device_),
       programs_(context_, device_,
                 DiskCache(traits.keeps_programs ? std::string() : DiskCache::default_folder())),
-      lowerings_(std::make_unique<LoweringTable>(preferred_algorithms())) {
+      algorithms_(std::make_unique<Algorithms>()) {
   info_.max_allocation_bytes = traits_.max_allocation;
 }
 
@@ -135,7 +126,7 @@ std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& para
   // What was tuned in float32 says nothing of another precision.
   const Tuning& tuning = matrix_units_ == MatrixUnits::none ? tuning_ : Tuning();
   try {
-    return std::make_unique<OpenclExecutable>(*this, *lowerings_, tuning, plan, params,
+    return std::make_unique<OpenclExecutable>(*this, *algorithms_, tuning, plan, params,
                                               std::move(bound));
   } catch (const std::bad_alloc&) {
     throw OutOfMemory(info_.id, "there is too little memory for the tables of the plan");
@@ -145,8 +136,7 @@ std::unique_ptr<Executable> OpenclDevice::compile(const Plan& plan, Params& para
 std::vector<Candidate> OpenclDevice::candidates(const Graph& graph, NodeId node) {
   check_process();
   const Plan plan(graph);
-  Lowering lowering(*this, plan);
-  return lowerings_->candidates(lowering, node);
+  return PlanLowering(*this, plan).candidates(*algorithms_, node);
 }
 
 void OpenclDevice::finish() {

@@ -13,7 +13,7 @@
 
 namespace tessera::opencl {
 
-class LoweringTable;
+class Algorithms;
 
 /// Memory of the application in the place of a plan's values, which are roots.
 using BoundBuffers = std::map<ValueId, cl::Buffer>;
@@ -83,7 +83,7 @@ class OpenclDevice final : public Device {
   cl::CommandQueue compute_;
   cl::CommandQueue copy_;
   ProgramCache programs_;
-  std::unique_ptr<LoweringTable> lowerings_;
+  std::unique_ptr<Algorithms> algorithms_;
   Tuning tuning_;
   std::size_t reserved_ = 0;
   bool profiling_ = false;

@@ -18,7 +18,7 @@ Error unknown(std::string_view kind, std::string_view name, const Map& known) {
 
 }  // namespace
 
-OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings,
+OpenclExecutable::OpenclExecutable(OpenclDevice& device, const Algorithms& algorithms,
                                    const Tuning& tuning, const Plan& plan, Params& params,
                                    BoundBuffers bound)
     : device_(device),
@@ -27,9 +27,9 @@ OpenclExecutable::OpenclExecutable(OpenclDevice& device, const LoweringTable& lo
       params_(params),
       updates_params_(plan.updates()) {
   if (&params.device() != &device) throw Error("opencl", "the parameters are on another device");
-  Lowering lowering(device_, plan);
+  PlanLowering lowering(device_, plan);
   try {
-    choose(plan, lowerings, tuning, lowering);
+    choose(plan, algorithms, tuning, lowering);
   } catch (const Error&) {
     check_memory(plan, lowering);  // what is too large to count is too large to hold: say that
     throw;
@@ -118,8 +118,8 @@ void OpenclExecutable::fill_constants(const Plan& plan) {
   }
 }
 
-void OpenclExecutable::choose(const Plan& plan, const LoweringTable& lowerings,
-                              const Tuning& tuning, Lowering& lowering) {
+void OpenclExecutable::choose(const Plan& plan, const Algorithms& algorithms, const Tuning& tuning,
+                              PlanLowering& lowering) {
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
     const Node& node = graph_.node(id);
     if (const std::string_view idle = plan.idle(id); !idle.empty()) {
@@ -127,18 +127,18 @@ void OpenclExecutable::choose(const Plan& plan, const LoweringTable& lowerings,
       choices_.push_back({node.name, std::string(node.op->name), std::string(idle), {}, {}});
       continue;
     }
-    const auto& choice = chosen_.emplace_back(lowerings.choose(lowering, id, tuning));
+    const auto& [choice, pieces] = chosen_.emplace_back(lowering.choose(algorithms, id, tuning));
     choices_.push_back({node.name, std::string(node.op->name), std::string(choice.algorithm->name),
-                        choice.tuned, choice.refused, choice.pieces.size()});
+                        choice.tuned, choice.refused, pieces.size()});
   }
 }
 
 // All at once, so that the message says what the whole plan needs.
-void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) {
+void OpenclExecutable::check_memory(const Plan& plan, const PlanLowering& lowering) {
   memory_ = {.arena = plan.arena_bytes(),
              .workspace = lowering.workspaces().all(),
              .constants = lowering.table_bytes(),
-             .prepared = lowering.prepared().all()};
+             .prepared = lowering.packed().all()};
   for (std::size_t i = 0; i < graph_.values().size(); ++i) {
     const Value& value = graph_.values()[i];
     const auto id = static_cast<ValueId>(i);
@@ -153,22 +153,18 @@ void OpenclExecutable::check_memory(const Plan& plan, const Lowering& lowering) 
   for (ValueId id : plan.persistent()) memory_.parameters += graph_.value(id).spec.bytes();
 }
 
-void OpenclExecutable::lower(Lowering& lowering) {
+void OpenclExecutable::lower(PlanLowering& lowering) {
   workspaces_ = allocate(lowering.workspaces().sizes());
-  prepared_ = allocate(lowering.prepared().sizes());
+  packed_ = allocate(lowering.packed().sizes());
   const auto cl_buffers = [](const std::vector<std::unique_ptr<OpenclBuffer>>& buffers) {
     std::vector<cl::Buffer> all;
     for (const auto& buffer : buffers) all.push_back(buffer->cl_buffer());
     return all;
   };
-  lowering.set_memory(&buffers_, cl_buffers(workspaces_), cl_buffers(prepared_));
+  lowering.set_memory(&buffers_, cl_buffers(workspaces_), cl_buffers(packed_));
   for (NodeId id = 0; id < static_cast<NodeId>(graph_.nodes().size()); ++id) {
-    const auto& choice = chosen_[static_cast<std::size_t>(id)];
-    if (!choice.algorithm) continue;
-    for (const Piece& piece : choice.pieces) {
-      lowering.begin(id, false, choice.parameters, piece);
-      choice.algorithm->lower(lowering);
-    }
+    const NodeLowering& chosen = chosen_[static_cast<std::size_t>(id)];
+    if (chosen.choice.algorithm) lowering.lower(id, chosen);
   }
   steps_ = lowering.take_steps();
   make_batches();

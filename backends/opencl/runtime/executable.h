@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "backends/opencl/lowering/lowering.h"
+#include "backends/opencl/lowering/plan_lowering.h"
 #include "backends/opencl/runtime/command_buffer.h"
 #include "backends/opencl/runtime/device.h"
 #include "backends/opencl/runtime/recorder.h"
@@ -16,7 +16,7 @@ namespace tessera::opencl {
 
 class OpenclExecutable final : public Executable {
  public:
-  OpenclExecutable(OpenclDevice& device, const LoweringTable& lowerings, const Tuning& tuning,
+  OpenclExecutable(OpenclDevice& device, const Algorithms& algorithms, const Tuning& tuning,
                    const Plan& plan, Params& params, BoundBuffers bound);
   ~OpenclExecutable() override;
 
@@ -63,10 +63,10 @@ class OpenclExecutable final : public Executable {
   std::vector<std::unique_ptr<OpenclBuffer>> allocate(const std::vector<std::size_t>& sizes);
   void bind_values(const Plan& plan, Params& params);
   void fill_constants(const Plan& plan);
-  void choose(const Plan& plan, const LoweringTable& lowerings, const Tuning& tuning,
-              Lowering& lowering);
-  void check_memory(const Plan& plan, const Lowering& lowering);
-  void lower(Lowering& lowering);
+  void choose(const Plan& plan, const Algorithms& algorithms, const Tuning& tuning,
+              PlanLowering& lowering);
+  void check_memory(const Plan& plan, const PlanLowering& lowering);
+  void lower(PlanLowering& lowering);
   void make_batches();
   void make_inputs(const Plan& plan);
   void take_input(const std::string& name, Input& input);
@@ -74,13 +74,13 @@ class OpenclExecutable final : public Executable {
 
   OpenclDevice& device_;
   Graph graph_;
-  std::vector<LoweringTable::Choice> chosen_;  ///< one per node; without an algorithm: a view
+  std::vector<NodeLowering> chosen_;  ///< one per node; without an algorithm: a view
   BoundBuffers bound_;
   std::vector<std::unique_ptr<OpenclBuffer>> arenas_;
   std::vector<std::unique_ptr<OpenclBuffer>> constants_;
   std::vector<std::unique_ptr<OpenclBuffer>> tables_;
   std::vector<std::unique_ptr<OpenclBuffer>> workspaces_;
-  std::vector<std::unique_ptr<OpenclBuffer>> prepared_;
+  std::vector<std::unique_ptr<OpenclBuffer>> packed_;
   Params& params_;
   bool updates_params_;
   std::uint64_t seen_version_ = 0;  ///< of the parameters, for which fixed values are there
