@@ -32,7 +32,7 @@
 #define TILE_GROUP __attribute__((reqd_work_group_size(TILE_LOCAL_0, TILE_LOCAL_1, 1)))
 
 // y[pixel, channel] = bias[channel] + residual + sum over r, s, j of
-// x[x_base + pixel's offset + r*x_r + s*x_s + j] * packed[r, s, j, channel].
+// x[base + pixel's offset + r*x.r + s*x.s + j] * packed[r, s, j, channel].
 __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
                                      __global const float* restrict packed,
                                      __global float* restrict y, const Conv2dTileParams args,
@@ -50,7 +50,7 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
   UNROLL(PIXELS)
   for (int i = 0; i < PIXELS; ++i) {  // pixels past the last one are the last one again
     from[i] =
-        x + args.x_base + (size_t)n * args.x_n + p * args.x_p + q * args.x_q + group * args.x_group;
+        x + args.x.base + (size_t)n * args.x.n + p * args.x.p + q * args.x.q + group * args.x.group;
     to[i] = args.y_base + (size_t)n * args.y_n + p * args.y_p + q * args.y_q + group * args.outs +
             channel;
     if (first + i + 1 < args.pixels && ++q == Q) {
@@ -66,7 +66,7 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
   __global const float* filter = packed + (size_t)block * args.packed_block;
   for (int r = 0; r < R; ++r)
     for (int s = 0; s < S; ++s) {
-      const int offset = r * args.x_r + s * args.x_s;
+      const int offset = r * args.x.r + s * args.x.s;
       for (int j = offset; j < offset + args.run; ++j, filter += args.packed_tap) {
         floatv weights[NV];
         UNROLL(NV)
@@ -115,14 +115,14 @@ __kernel TILE_GROUP void conv2d_dw_tile(__global const float* restrict x,
   }
   for (int n = piece * args.images; n < min((piece + 1) * args.images, N); ++n)
     for (int p = 0; p < P; ++p) {
-      __global const float* from = x + args.x_base + (size_t)n * args.x_n + p * args.x_p +
-                                   r * args.x_r + s * args.x_s + group * args.x_group;
+      __global const float* from = x + args.x.base + (size_t)n * args.x.n + p * args.x.p +
+                                   r * args.x.r + s * args.x.s + group * args.x.group;
       const size_t row = ((size_t)n * P + p) * Q * K + group * args.outs + channel;
       // Pixels from `whole` on have fewer than BLOCK elements left in dy.
       const long room = (long)args.dy_elements - BLOCK - (long)row;
       const int whole = room >= (long)(Q - 1) * K ? Q : room < 0 ? 0 : (int)(room / K) + 1;
       int q = 0;
-      for (; q < whole; ++q, from += args.x_q) {
+      for (; q < whole; ++q, from += args.x.q) {
         floatv gradients[NV];
         UNROLL(NV)
         for (int v = 0; v < NV; ++v) gradients[v] = LOAD(dy + row + q * K + v * V);
@@ -133,7 +133,7 @@ __kernel TILE_GROUP void conv2d_dw_tile(__global const float* restrict x,
           for (int v = 0; v < NV; ++v) sums[i][v] = MULTIPLY_ADD(value, gradients[v], sums[i][v]);
         }
       }
-      for (; q < Q; ++q, from += args.x_q) UNROLL(NV)
+      for (; q < Q; ++q, from += args.x.q) UNROLL(NV)
       for (int v = 0; v < NV; ++v) {
         const floatv gradient = load_lanes(dy + row + q * K + v * V, args.outs - channel - v * V);
         UNROLL(ROWS)

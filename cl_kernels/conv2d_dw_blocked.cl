@@ -92,10 +92,10 @@ __kernel TILE_GROUP void conv2d_dw_blocked(__global const float* restrict x,
       const int j = tile % tiles * ROWS, s = tile / tiles % S;
       const int r = tile / tiles / S % R, block = tile / tiles / S / R;
       add_rows(
-          x + args.x_base + r * args.x_r + s * args.x_s + block / args.blocks * args.x_group + j,
+          x + args.x.base + r * args.x.r + s * args.x.s + block / args.blocks * args.x.group + j,
           dy + (size_t)block * args.dy_block,
           part + ((size_t)piece * args.all_tiles + tile) * ROWS * BLOCK, row == begin, row,
-          min(row + args.block_rows, end), P, Q, args.x_n, args.x_p, args.x_q, args.dy_pixel);
+          min(row + args.block_rows, end), P, Q, args.x.n, args.x.p, args.x.q, args.dy_pixel);
     }
 }
 

@@ -14,14 +14,19 @@ typedef struct {
   int groups;
 } Conv2dParams;
 
-// Pixel (n,p,q) reads x from x_base + n*x_n + p*x_p + q*x_q on, at r*x_r + s*x_s for tap (r,s), and
-// writes y_base + n*y_n + p*y_p + q*y_q. S is 1 where a run covers a row of taps.
+// How a filter slides over x: for group g, pixel (n,p,q) reads x from base + n*n + p*p + q*q +
+// g*group on, tap (r,s) r*r + s*s behind that.
+typedef struct {
+  int base, n, p, q, r, s, group;
+} Conv2dSlideParams;
+
+// Pixel (n,p,q) writes y_base + n*y_n + p*y_p + q*y_q. S is 1 where a run covers a row of taps.
 typedef struct {
   int pixels, P, Q;
   int outs, blocks, all_blocks;
   int R, S, run;
   int packed_block, packed_tap, bias_base;  // as in Conv2dPackParams
-  int x_base, x_n, x_p, x_q, x_r, x_s, x_group;
+  Conv2dSlideParams x;
   int y_base, y_n, y_p, y_q;
 } Conv2dTileParams;
 
@@ -30,7 +35,7 @@ typedef struct {
   int outs, blocks, all_blocks;
   int images;  // of a piece
   int R, S, run;
-  int x_base, x_n, x_p, x_q, x_r, x_s, x_group;
+  Conv2dSlideParams x;
   int dy_elements;
 } Conv2dDwTileParams;
 
@@ -74,7 +79,7 @@ typedef struct {
   int all_tiles, share;        // tiles; those of a work-item
   int piece_rows, block_rows;  // rows of a piece; rows that stay in the cache
   int R, S, run, blocks;
-  int x_base, x_n, x_p, x_q, x_r, x_s, x_group;
+  Conv2dSlideParams x;
   int dy_pixel, dy_block;  // strides of dy
 } Conv2dDwBlockedParams;
 

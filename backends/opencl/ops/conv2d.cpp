@@ -8,8 +8,6 @@
 namespace tessera::opencl {
 namespace {
 
-#include "cl_kernels/params/conv2d_params.h"
-
 constexpr const char* file = "conv2d.cl";
 
 /// The tile of a launch: V lanes, NV vectors of channels, and pixels or weights.
@@ -106,7 +104,7 @@ void slide(LaunchBuilder& l, const Filter& f, const Source& source, Axis h, Axis
                                             .packed_tap = packed_tap});
   const Source x = padded(l, source, h, w);
   const bool merged = merges(w, f.groups);
-  const std::int64_t row = x.W * x.C, pixels = x.N * h.results * w.results;
+  const std::int64_t pixels = x.N * h.results * w.results;
   l.launch(file, defines(l, tile), "conv2d_tile",
            tile_range(tile, all, ceil_div(pixels, tile.rows), 1), x.buffer, packed, result.y,
            Conv2dTileParams{.pixels = l.to_int(pixels),
@@ -121,13 +119,7 @@ void slide(LaunchBuilder& l, const Filter& f, const Source& source, Axis h, Axis
                             .packed_block = l.to_int(packed_block),
                             .packed_tap = l.to_int(packed_tap),
                             .bias_base = l.to_int(bias_base),
-                            .x_base = l.to_int(h.base * row + w.base * x.C),
-                            .x_n = l.to_int(x.H * row),
-                            .x_p = l.to_int(h.stride * row),
-                            .x_q = l.to_int(w.stride * x.C),
-                            .x_r = l.to_int(h.step * row),
-                            .x_s = l.to_int(w.step * x.C),
-                            .x_group = l.to_int(f.ins),
+                            .x = slide_params(l, x, h, w, f.ins),
                             .y_base = l.to_int(result.base),
                             .y_n = l.to_int(result.n),
                             .y_p = l.to_int(result.p),
@@ -188,7 +180,7 @@ void lower_dw_tile(LaunchBuilder& l) {
   const Source x = padded(l, {.buffer = l.input(0), .N = g.N, .H = g.H, .W = g.W, .C = g.C}, h, w);
   const bool merged = merges(w, g.groups);
   const std::int64_t run = merged ? g.S * ins : ins, taps_s = merged ? 1 : g.S;
-  const std::int64_t taps = g.R * g.S * ins, row = x.W * x.C;
+  const std::int64_t taps = g.R * g.S * ins;
   const std::int64_t tiles = ceil_div(run, tile.rows) * taps_s * g.R;
   // As many pieces of the batch as keep the device busy.
   const std::int64_t wanted =
@@ -211,13 +203,7 @@ void lower_dw_tile(LaunchBuilder& l) {
                               .R = l.to_int(g.R),
                               .S = l.to_int(taps_s),
                               .run = l.to_int(run),
-                              .x_base = l.to_int(h.base * row + w.base * x.C),
-                              .x_n = l.to_int(x.H * row),
-                              .x_p = l.to_int(h.stride * row),
-                              .x_q = l.to_int(w.stride * x.C),
-                              .x_r = l.to_int(h.step * row),
-                              .x_s = l.to_int(w.step * x.C),
-                              .x_group = l.to_int(ins),
+                              .x = slide_params(l, x, h, w, ins),
                               .dy_elements = l.elements(l.input_spec(1))});
   l.launch_items(file, defines(l, tile), "conv2d_dw_finish", taps * all * tile.vectors, 8, part,
                  l.output(0),

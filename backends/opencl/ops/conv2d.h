@@ -9,6 +9,8 @@
 
 namespace tessera::opencl {
 
+#include "cl_kernels/params/conv2d_params.h"
+
 Conv2dGeometry conv2d_geometry_of(const DeviceNode& l);
 Conv2dGeometry conv2d_dx_geometry_of(const DeviceNode& l);
 Conv2dGeometry conv2d_dw_geometry_of(const DeviceNode& l);
@@ -63,6 +65,10 @@ cl::Buffer packed_filters(LaunchBuilder& l, const cl::Buffer& filter, const Pack
 /// The source with zeros where taps would leave it and `room` floats to read after its end; itself
 /// if there is need of neither, or nothing to read. Moves the axes' bases.
 Source padded(LaunchBuilder& l, const Source& x, Axis& h, Axis& w, std::int64_t room = 0);
+
+/// A filter along axes that stay inside of the source; `channels` of the source are in a group.
+Conv2dSlideParams slide_params(const DeviceNode& l, const Source& x, const Axis& h, const Axis& w,
+                               std::int64_t channels);
 
 // One group, by tiles in local memory: cl_kernels/conv2d_local.cl. Constants, ready before any
 // table is made.

@@ -7,8 +7,6 @@
 namespace tessera::opencl {
 namespace {
 
-#include "cl_kernels/params/conv2d_params.h"
-
 constexpr const char* file = "conv2d_dw_blocked.cl";
 constexpr std::int64_t usual_cache = 96 * 1024;  // floats, a part of a core's own
 constexpr std::int64_t usual_waves = 8;          // work-items of a core
@@ -117,13 +115,7 @@ void lower_conv2d_dw_blocked(LaunchBuilder& l) {
                                  .S = l.to_int(taps_s),
                                  .run = l.to_int(run),
                                  .blocks = l.to_int(blocks),
-                                 .x_base = l.to_int(h.base * row + w.base * x.C),
-                                 .x_n = l.to_int(x.H * row),
-                                 .x_p = l.to_int(h.stride * row),
-                                 .x_q = l.to_int(w.stride * x.C),
-                                 .x_r = l.to_int(h.step * row),
-                                 .x_s = l.to_int(w.step * x.C),
-                                 .x_group = l.to_int(ins),
+                                 .x = slide_params(l, x, h, w, ins),
                                  .dy_pixel = l.to_int(packs ? block : g.K),
                                  .dy_block = l.to_int(packs ? pixels * block : block)});
   const std::int64_t taps = g.R * g.S * ins;

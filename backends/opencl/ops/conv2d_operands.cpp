@@ -4,8 +4,6 @@
 namespace tessera::opencl {
 namespace {
 
-#include "cl_kernels/params/conv2d_params.h"
-
 constexpr const char* file = "conv2d_operands.cl";
 
 }  // namespace
@@ -56,6 +54,18 @@ Source padded(LaunchBuilder& l, const Source& x, Axis& h, Axis& w, std::int64_t 
   h.base += top;
   w.base += left;
   return y;
+}
+
+Conv2dSlideParams slide_params(const DeviceNode& l, const Source& x, const Axis& h, const Axis& w,
+                               std::int64_t channels) {
+  const std::int64_t row = x.W * x.C;
+  return {.base = l.to_int(h.base * row + w.base * x.C),
+          .n = l.to_int(x.H * row),
+          .p = l.to_int(h.stride * row),
+          .q = l.to_int(w.stride * x.C),
+          .r = l.to_int(h.step * row),
+          .s = l.to_int(w.step * x.C),
+          .group = l.to_int(channels)};
 }
 
 }  // namespace tessera::opencl

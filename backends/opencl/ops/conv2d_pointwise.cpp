@@ -7,8 +7,6 @@
 namespace tessera::opencl {
 namespace {
 
-#include "cl_kernels/params/conv2d_params.h"
-
 /// A register tile: `pixels` times `vectors` of `width` channels.
 struct Tile {
   std::int64_t width, vectors, pixels;
