@@ -24,17 +24,20 @@ NET = ["--model", "lenet5", "--batch", "4"]
 DEVICE = opencl_device()
 
 
-class TuneTest(unittest.TestCase):
+class TuneCase(unittest.TestCase):
+    device = DEVICE
+
     def setUp(self):
-        if not DEVICE:
+        if not self.device:
             self.skipTest("no OpenCL device")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tessera tune "))
         self.environment = dict(os.environ, TESSERA_TUNING_DIR=str(self.folder / "tuning"))
-        self.environment.pop("TESSERA_OPENCL_ALGORITHM", None)
+        for variable in ("TESSERA_OPENCL_ALGORITHM", "TESSERA_CPU_ALGORITHM", "TESSERA_CPU_ISA"):
+            self.environment.pop(variable, None)
         self.addCleanup(shutil.rmtree, self.folder)
 
-    def run_tool(self, *arguments, code=0, device=DEVICE):
-        result = subprocess.run([TOOL, "tune", "--device", device, *arguments], capture_output=True,
+    def run_tool(self, *arguments, code=0):
+        result = subprocess.run([TOOL, "tune", "--device", self.device, *arguments], capture_output=True,
                                 text=True, env=self.environment)
         self.assertEqual(result.returncode, code, result.stdout + result.stderr)
         return result
@@ -42,6 +45,8 @@ class TuneTest(unittest.TestCase):
     def tune(self, *arguments):
         return json.loads(self.run_tool(*NET, "--json", *arguments).stdout)
 
+
+class TuneTest(TuneCase):
     def with_kernels(self, file, edit):
         """Runs with kernel files of which one is edited."""
         kernels = self.folder / "kernels"
@@ -128,8 +133,40 @@ class TuneTest(unittest.TestCase):
         self.assertIn("ignored: ", self.run_tool("--show").stdout)
         self.assertEqual(self.tune("--seconds", "0")["known"], 0)
 
-    def test_a_device_without_a_choice(self):
-        self.assertIn("has nothing to tune: one way", self.run_tool(*NET, device="cpu").stdout)
+
+class CpuTuneTest(TuneCase):
+    device = "cpu"
+
+    def layers(self):
+        """Algorithm and tuning of each layer of a training, by name."""
+        result = subprocess.run([TOOL, "profile", *NET, "--steps", "1", "--device", "cpu", "--json"],
+                                capture_output=True, text=True, env=self.environment, check=True)
+        return {layer["name"]: (layer["algorithm"], layer["tuned"])
+                for layer in json.loads(result.stdout)["layers"] if "algorithm" in layer}
+
+    def test_results_are_those_of_the_processor_and_used(self):
+        self.assertEqual({tuned for _, tuned in self.layers().values()}, {""})
+        found = self.tune("--seconds", "60")
+        self.assertEqual(found["left"], 0)
+        self.assertEqual([r["rejected"] for r in found["results"]], [[]] * found["kinds"])
+        self.assertIn("conv2d_dw", {r["key"].split()[0] for r in found["results"]})
+        devices = subprocess.run([TOOL, "devices", "--json"], capture_output=True, text=True, check=True)
+        cpu = next(device for device in json.loads(devices.stdout) if device["id"] == "cpu")
+        path = pathlib.Path(found["file"])
+        stored = json.loads(path.read_text())
+        self.assertEqual((stored["device"], stored["driver"]), (cpu["name"], cpu["driver"]))
+        self.assertEqual(self.layers()["conv1"][1], "tuned")
+        for result in stored["results"].values():
+            result["algorithm"] = "naive"
+        path.write_text(json.dumps(stored))
+        self.assertEqual(self.layers()["conv1"], ("naive", "tuned"))
+        # Another instruction set has results of its own.
+        self.environment["TESSERA_CPU_ISA"] = "x86-64-v2"
+        if "x86-64" in cpu["driver"] and not cpu["driver"].endswith("v2"):
+            self.assertEqual(self.layers()["conv1"][1], "")
+            path.rename(path.with_name(path.name.replace(cpu["driver"][-2:], "v2")))
+            self.assertEqual(self.layers()["conv1"][1], "")
+            self.assertIn("ignored: driver is", self.run_tool("--show").stdout)
 
 
 if __name__ == "__main__":

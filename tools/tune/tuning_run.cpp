@@ -226,6 +226,7 @@ std::string TuningRun::summary() const {
 void serve_tuning(const std::string& name) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a kernel that hangs would outlive the tuner
   const auto device = open_device(name), reference = open_device("cpu");
+  reference->set_tuning({});
   print("{}\n", ready);
   flush_output();
   serve_tuning_jobs(*device, *reference, std::cin, std::cout);

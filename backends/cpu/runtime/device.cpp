@@ -87,7 +87,11 @@ DeviceInfo device_info() {
   return info;
 }
 
-std::unique_ptr<Device> open_device() { return std::make_unique<CpuDevice>(); }
+std::unique_ptr<Device> open_device() {
+  auto device = std::make_unique<CpuDevice>();
+  device->set_tuning(load_tuning(device->info()));
+  return device;
+}
 
 std::unique_ptr<Device> open_reference() {
   auto device = std::make_unique<CpuDevice>();
@@ -139,7 +143,11 @@ std::unique_ptr<Executable> CpuDevice::compile(const Plan& plan, Params& params)
 }
 
 AlgorithmTable<Algorithm>::Choice CpuDevice::choose(const DeviceNode& node) const {
-  return algorithms_.choose(node, {}, always_ready);
+  return algorithms_.choose(node, tuning_, always_ready);
+}
+
+std::vector<Candidate> CpuDevice::candidates(const Graph& graph, NodeId node) {
+  return algorithms_.candidates({NodeView(graph, node), processor()}, always_ready);
 }
 
 }  // namespace tessera::cpu

@@ -46,6 +46,8 @@ class CpuDevice : public Device {
   void finish() override {}
   void set_profiling(bool on) override { profiling_ = on; }
   Ceilings measure_ceilings() override;
+  std::vector<Candidate> candidates(const Graph& graph, NodeId node) override;
+  void set_tuning(Tuning tuning) override { tuning_ = std::move(tuning); }
 
   ThreadPool& pool() { return *pool_; }
   /// Held during a run: executables of one device share its threads.
@@ -63,6 +65,7 @@ class CpuDevice : public Device {
   DeviceInfo info_;
   VariantContents variant_;  ///< without its algorithms
   AlgorithmTable<Algorithm> algorithms_;
+  Tuning tuning_;
   std::unique_ptr<ThreadPool> pool_;
   std::mutex run_mutex_;
   bool profiling_ = false;
