@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 
 #include "engine/base/ascii.h"
 #include "tessera/check.h"
 #include "tessera/error.h"
+#include "tessera/group.h"
 #include "tessera/verdict.h"
 
 namespace tessera {
@@ -107,12 +110,42 @@ std::vector<DeviceInfo> list_devices() {
 
 std::vector<DeviceInfo> broken_drivers() { return opencl::broken_drivers(); }
 
-std::unique_ptr<Device> open_device(std::string_view selector) {
-  const char* environment = std::getenv("TESSERA_DEVICE");
-  std::string wanted = ascii_lower(selector);
-  if (wanted.empty() && environment) wanted = ascii_lower(environment);
-  if (wanted.empty()) wanted = "auto";
-  if (wanted == "cpu") return cpu::open_device();  // asks no OpenCL driver
+namespace {
+
+/// A device, or one of the equal parts of it.
+struct Selector {
+  std::string device;
+  std::optional<int> count, index;
+};
+
+int whole(std::string_view text, std::string_view selector) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0 || number > 1024)
+    throw Error("device",
+                fmt::format("'{}' is none, expected DEVICE/N or DEVICE/N:K, as cpu/2:0", selector));
+  return number;
+}
+
+Selector selector_of(std::string_view text) {
+  const std::size_t slash = text.rfind('/');
+  const bool is_part = slash != text.npos && slash + 1 < text.size() && text[slash + 1] >= '0' &&
+                       text[slash + 1] <= '9';
+  if (!is_part) return {std::string(text), {}, {}};
+  const std::string_view numbers = text.substr(slash + 1);
+  const std::size_t colon = numbers.find(':');
+  Selector selector{std::string(text.substr(0, slash)), whole(numbers.substr(0, colon), text), {}};
+  if (colon != numbers.npos) selector.index = whole(numbers.substr(colon + 1), text);
+  if (*selector.count < 1 || selector.index.value_or(0) >= *selector.count)
+    throw Error("device", fmt::format("'{}' is none: {} parts are numbered from 0 to {}", text,
+                                      *selector.count, *selector.count - 1));
+  return selector;
+}
+
+std::unique_ptr<Device> open(const Selector& selector) {
+  const std::string& wanted = selector.device;
+  const int count = selector.count.value_or(1), index = selector.index.value_or(0);
+  if (wanted == "cpu") return cpu::open_device(index, count);  // asks no OpenCL driver
   const std::vector<DeviceInfo> devices = list_devices();
   const DeviceInfo* chosen = choose(devices, wanted);
   if (!chosen) {
@@ -126,7 +159,73 @@ std::unique_ptr<Device> open_device(std::string_view selector) {
   if (!chosen->usable)
     throw Error("device",
                 fmt::format("{} ({}) is not usable: {}", chosen->id, chosen->name, chosen->reason));
-  return chosen->id == "cpu" ? cpu::open_device() : opencl::open_device(chosen->id);
+  return chosen->id == "cpu" ? cpu::open_device(index, count)
+                             : opencl::open_device(chosen->id, index, count);
+}
+
+/// The GPUs, or the CPU if there is none.
+std::vector<std::string> group_of_all() {
+  std::vector<std::string> all;
+  for (const DeviceInfo& info : list_devices())
+    if (in_group_of_all(info)) all.push_back(info.id);
+  if (all.empty()) all.emplace_back("cpu");
+  return all;
+}
+
+}  // namespace
+
+bool in_group_of_all(const DeviceInfo& info) {
+  return info.usable && info.type != DeviceType::cpu && reason_to_avoid(info).empty();
+}
+
+std::unique_ptr<Device> open_device(std::string_view selector) {
+  const char* environment = std::getenv("TESSERA_DEVICE");
+  std::string wanted = ascii_lower(selector);
+  if (wanted.empty() && environment) wanted = ascii_lower(environment);
+  if (wanted.empty()) wanted = "auto";
+  const Selector parsed = selector_of(wanted);
+  if (parsed.count && !parsed.index)
+    throw Error("device", fmt::format("'{}' is a group of {} devices, expected one, as {}:0",
+                                      wanted, *parsed.count, wanted));
+  return open(parsed);
+}
+
+DeviceGroup open_devices(std::string_view list) {
+  const char* environment = std::getenv("TESSERA_DEVICE");
+  std::string wanted = ascii_lower(list);
+  if (wanted.empty() && environment) wanted = ascii_lower(environment);
+  std::vector<std::string> items;
+  for (std::size_t begin = 0, end = 0; begin <= wanted.size(); begin = end + 1) {
+    end = std::min(wanted.find(',', begin), wanted.size());
+    const std::string item = wanted.substr(begin, end - begin);
+    if (item == "all")
+      for (std::string& id : group_of_all()) items.push_back(std::move(id));
+    else if (item.empty() && !wanted.empty())
+      throw Error("device", fmt::format("the list '{}' has an empty item", wanted));
+    else
+      items.push_back(item.empty() ? "auto" : item);
+  }
+  std::vector<std::unique_ptr<Device>> devices;
+  for (const std::string& item : items) {
+    Selector selector = selector_of(item);
+    const int first = selector.index.value_or(0);
+    const int last = selector.index ? first : selector.count.value_or(1) - 1;
+    for (int index = first; index <= last; ++index) {
+      selector.index = index;
+      devices.push_back(open(selector));
+    }
+  }
+  return DeviceGroup(std::move(devices));
+}
+
+DeviceGroup::DeviceGroup(std::vector<std::unique_ptr<Device>> devices)
+    : devices_(std::move(devices)) {
+  if (devices_.empty()) throw Error("device", "a group has no devices, expected at least one");
+  for (std::size_t i = 0; i < devices_.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (devices_[i]->info().id == devices_[j]->info().id)
+        throw Error("device", fmt::format("{} comes twice, expected different devices",
+                                          devices_[i]->info().id));
 }
 
 }  // namespace tessera

@@ -8,7 +8,7 @@ std::vector<DeviceInfo> list_devices() { return {}; }
 
 std::vector<DeviceInfo> broken_drivers() { return {}; }
 
-std::unique_ptr<Device> open_device(const std::string& id) {
+std::unique_ptr<Device> open_device(const std::string& id, int, int) {
   throw Error("device", "'" + id + "' cannot be opened: this build has no OpenCL backend");
 }
 

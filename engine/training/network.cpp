@@ -45,10 +45,16 @@ std::vector<float> HostTensor::floats() const {
 }
 
 Network::Network(Device& device, Task task, std::optional<std::uint64_t> seed)
-    : task_(std::move(task)), params_(device) {
+    : task_(std::move(task)), params_(std::make_unique<Params>(device)) {
   Graph graph;
   description_ = describe(task_, append_task(graph, task_, 1));
-  params_.add(graph, seed);
+  params_->add(graph, seed);
+}
+
+std::unique_ptr<Params> Network::exchange_params(std::unique_ptr<Params> params) {
+  evaluations_.clear();
+  predictions_.clear();
+  return std::exchange(params_, std::move(params));
 }
 
 Task Network::training_task(const Augmentation& augment, const LossOptions& loss) const {
@@ -90,7 +96,7 @@ HostTensor read(Executable& executable, const Graph::Output& output) {
 Graph Network::evaluation_graph(std::int64_t batch, Weights weights) const {
   Graph graph;
   const TaskGraph result = append_task(graph, task_, batch);
-  if (weights == Weights::averaged) read_averages(graph, params_);
+  if (weights == Weights::averaged) read_averages(graph, *params_);
   graph.set_output("loss", result.loss);
   for (const auto* values : {&result.outputs, &result.metrics})
     for (const NamedVar& value : *values) graph.set_output(value.name, value.value);
@@ -102,7 +108,7 @@ Executable& Network::evaluation(std::int64_t batch, Weights weights) {
   auto& executable = evaluations_[{batch, weights}];
   if (!executable) {
     const Plan plan(evaluation_graph(batch, weights), device().plan_options());
-    executable = device().compile(plan, params_);
+    executable = device().compile(plan, *params_);
   }
   return *executable;
 }
@@ -112,11 +118,11 @@ Executable& Network::prediction(std::int64_t batch, Weights weights) {
   if (!executable) {
     Graph graph;
     const TaskGraph result = append_task(graph, task_, batch);
-    if (weights == Weights::averaged) read_averages(graph, params_);
+    if (weights == Weights::averaged) read_averages(graph, *params_);
     for (const NamedVar& output : result.outputs) graph.set_output(output.name, output.value);
     remove_dead_nodes(graph);
     optimize(graph);
-    executable = device().compile(Plan(graph, device().plan_options()), params_);
+    executable = device().compile(Plan(graph, device().plan_options()), *params_);
   }
   return *executable;
 }

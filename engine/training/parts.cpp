@@ -43,4 +43,18 @@ std::vector<Fold> folds(std::int64_t k, std::int64_t count, int slots) {
   return all;
 }
 
+std::vector<std::int64_t> shares_of(const std::vector<double>& speeds, std::int64_t parts) {
+  std::vector<std::int64_t> shares(speeds.size(), 0);
+  for (std::int64_t part = 0; part < parts; ++part) {
+    std::size_t best = speeds.size();
+    const auto end_of = [&](std::size_t i) {
+      return static_cast<double>(shares[i] + 1) / speeds[i];
+    };
+    for (std::size_t i = 0; i < speeds.size(); ++i)
+      if (speeds[i] > 0 && (best == speeds.size() || end_of(i) < end_of(best))) best = i;
+    ++shares.at(best);
+  }
+  return shares;
+}
+
 }  // namespace tessera

@@ -41,4 +41,8 @@ enum class Fold : std::uint8_t { skip, store, add };
 /// tree over `count` leaves.
 std::vector<Fold> folds(std::int64_t k, std::int64_t count, int slots);
 
+/// Returns how many of the parts each device gets so that the last one ends as early as possible.
+/// `speeds` are parts per second, or any numbers in that proportion; at least one is positive.
+std::vector<std::int64_t> shares_of(const std::vector<double>& speeds, std::int64_t parts);
+
 }  // namespace tessera

@@ -9,7 +9,7 @@
 
 #include "engine/ops/dropout.h"
 #include "engine/training/part_sums.h"
-#include "engine/training/replica.h"
+#include "engine/training/replica_group.h"
 #include "engine/training/training_graph.h"
 #include "tessera/error.h"
 
@@ -30,6 +30,20 @@ void add_params(Params& params, const Graph& graph) {
 
 }  // namespace
 
+namespace {
+
+std::vector<Device*> others_of(const Network& network, const DeviceGroup& group) {
+  if (&network.device() != &group.leader())
+    throw Error("train", fmt::format("the network is on {}, expected {}, the first of the group",
+                                     network.device().info().id, group.leader().info().id));
+  std::vector<Device*> others;
+  for (const auto& device : group.devices())
+    if (device.get() != &group.leader()) others.push_back(device.get());
+  return others;
+}
+
+}  // namespace
+
 double LossSum::mean(const std::string& metric) const {
   const auto found = metrics.find(metric);
   if (found == metrics.end()) throw Error("train", "there is no metric '" + metric + "'");
@@ -37,6 +51,14 @@ double LossSum::mean(const std::string& metric) const {
 }
 
 Trainer::Trainer(Network& network, const TrainerOptions& options)
+    : Trainer(network, options, std::vector<Device*>(), {}) {}
+
+Trainer::Trainer(Network& network, const TrainerOptions& options, const DeviceGroup& devices,
+                 GroupOptions group)
+    : Trainer(network, options, others_of(network, devices), std::move(group)) {}
+
+Trainer::Trainer(Network& network, const TrainerOptions& options,
+                 const std::vector<Device*>& others, GroupOptions group)
     : network_(network),
       options_(with_defaults(options)),
       task_(network.training_task(options_.augment, options_.loss)) {
@@ -49,7 +71,7 @@ Trainer::Trainer(Network& network, const TrainerOptions& options)
   const std::int32_t none = 0;
   for (const std::string& metric : metrics_)
     network_.params().write(counter_of(metric), std::as_bytes(std::span(&none, 1)));
-  replica_ = std::make_unique<Replica>(network_.params(), task_, options_);
+  group_ = std::make_unique<ReplicaGroup>(network_, task_, options_, others, std::move(group));
 }
 
 Trainer::~Trainer() = default;
@@ -82,14 +104,7 @@ void Trainer::step(const Batch& batch) {
   if (started_ == 0) first_step_ = steps();
   const TrainingStep step{batch, steps()};
   const float lr = lr_of(step.step);
-  if (options_.parts == 1) {
-    replica_->run_whole(step, lr);
-  } else {
-    const std::vector<Part> parts = parts_of(batch.size, options_.parts);
-    replica_->run_parts(step, parts, {0, static_cast<std::int64_t>(parts.size())},
-                        slot_count(options_.parts));
-    replica_->run_update(lr);
-  }
+  group_->step(step, lr);
   unread_.push_back(batch.size);
   ++started_;
   if (started_ - read_ == history_size) read_history();
@@ -177,16 +192,17 @@ std::vector<Graph> Trainer::graphs(std::int64_t batch) const {
 }
 
 std::vector<std::string> Trainer::describe(std::int64_t batch) const {
+  Replica& leader = group_->leader();
   std::vector<std::string> lines;
   for (const auto& [samples, part] : plans(batch)) {
-    if (!replica_->has(samples, part))
+    if (!leader.has(samples, part))
       throw Error("train", fmt::format("there is no plan for batch size {}", batch));
-    for (std::string& line : replica_->executable(samples, part).describe())
+    for (std::string& line : leader.executable(samples, part).describe())
       lines.push_back(std::move(line));
   }
   return lines;
 }
 
-std::vector<Executable*> Trainer::executables() { return replica_->executables(); }
+std::vector<Executable*> Trainer::executables() { return group_->leader().executables(); }
 
 }  // namespace tessera

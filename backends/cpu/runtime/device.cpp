@@ -87,9 +87,9 @@ DeviceInfo device_info() {
   return info;
 }
 
-std::unique_ptr<Device> open_device() {
-  auto device = std::make_unique<CpuDevice>();
-  device->set_tuning(load_tuning(device->info()));
+std::unique_ptr<Device> open_device(int index, int count) {
+  auto device = std::make_unique<CpuDevice>(last_cache_bytes(), index, count);
+  device->set_tuning(load_tuning(device_info()));  // that of the whole, so that all compute alike
   return device;
 }
 
@@ -99,13 +99,26 @@ std::unique_ptr<Device> open_reference() {
   return device;
 }
 
-CpuDevice::CpuDevice(std::uint64_t cache_bytes)
+namespace {
+
+int threads_of(int index, int count) {
+  const int threads = thread_count();
+  if (count > threads)
+    throw Error("cpu", fmt::format("has {} threads, which do not make {} devices", threads, count));
+  return threads / count + (index < threads % count);
+}
+
+}  // namespace
+
+CpuDevice::CpuDevice(std::uint64_t cache_bytes, int index, int count)
     : info_(device_info()),
       variant_(read_variant()),
       algorithms_("the CPU", "TESSERA_CPU_ALGORITHM", std::exchange(variant_.ops, {}),
                   custom_op_algorithm()),
-      pool_(std::make_unique<ThreadPool>(thread_count())) {
+      pool_(std::make_unique<ThreadPool>(threads_of(index, count))) {
   info_.cache_bytes = cache_bytes;
+  info_.compute_units = static_cast<std::uint32_t>(pool_->threads());
+  if (count > 1) info_.id = fmt::format("cpu/{}:{}", count, index);
 }
 
 CpuDevice::~CpuDevice() {

@@ -34,7 +34,8 @@ class CpuBuffer : public Buffer {
 
 class CpuDevice : public Device {
  public:
-  explicit CpuDevice(std::uint64_t cache_bytes = last_cache_bytes());
+  /// `count` > 1: part `index` of so many, which share the threads.
+  explicit CpuDevice(std::uint64_t cache_bytes = last_cache_bytes(), int index = 0, int count = 1);
   ~CpuDevice() override;
 
   const DeviceInfo& info() const override { return info_; }

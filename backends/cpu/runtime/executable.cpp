@@ -7,7 +7,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "backends/cpu/runtime/denormals.h"
+#include "engine/base/denormals.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <system_error>
 
-#include "backends/cpu/runtime/denormals.h"
+#include "engine/base/denormals.h"
 #include "tessera/error.h"
 
 namespace tessera::cpu {

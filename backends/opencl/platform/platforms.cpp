@@ -177,7 +177,30 @@ std::vector<DeviceInfo> broken_drivers() {
   return broken;
 }
 
-std::unique_ptr<Device> open_device(const std::string& id) {
+namespace {
+
+/// One of `count` sub-devices, which share the compute units.
+cl::Device sub_device(cl::Device& device, const std::string& id, int index, int count) {
+  const int units = static_cast<int>(device.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>());
+  const auto refuse = [&](const std::string& why) {
+    throw Error("device", fmt::format("{} cannot be split into {}: {}", id, count, why));
+  };
+  if (count > units) refuse(fmt::format("it has {} compute units", units));
+  std::vector<cl_device_partition_property> split = {CL_DEVICE_PARTITION_BY_COUNTS};
+  for (int i = 0; i < count; ++i) split.push_back(units / count + (i < units % count));
+  split.insert(split.end(), {CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0});
+  std::vector<cl::Device> parts;
+  try {
+    device.createSubDevices(split.data(), &parts);
+  } catch (const cl::Error& error) {
+    refuse(fmt::format("{} in {}", error_name(error.err()), error.what()));
+  }
+  return parts.at(static_cast<std::size_t>(index));
+}
+
+}  // namespace
+
+std::unique_ptr<Device> open_device(const std::string& id, int index, int count) {
   std::size_t platform = 0, number = 0;
   if (std::sscanf(id.c_str(), "opencl:%zu:%zu", &platform, &number) != 2)
     throw Error("device", "'" + id + "' is not an OpenCL device, expected opencl:PLATFORM:DEVICE");
@@ -187,10 +210,17 @@ std::unique_ptr<Device> open_device(const std::string& id) {
     std::vector<cl::Device> devices;
     if (platform < found.size()) found[platform].getDevices(CL_DEVICE_TYPE_ALL, &devices);
     if (number >= devices.size()) throw Error("device", "there is no device '" + id + "'");
-    DeviceInfo info = describe(devices[number], platform, number);
+    cl::Device chosen = devices[number];
+    DeviceInfo info = describe(chosen, platform, number);
     info.usable = true;
-    auto device =
-        std::make_unique<OpenclDevice>(devices[number], info, query_traits(devices[number]));
+    // Launches of a sub-device are cut as for the whole, so that their results are the same.
+    const Traits traits = query_traits(chosen);
+    if (count > 1) {
+      chosen = sub_device(chosen, id, index, count);
+      info.id = fmt::format("{}/{}:{}", id, count, index);
+      info.compute_units = chosen.getInfo<CL_DEVICE_MAX_COMPUTE_UNITS>();
+    }
+    auto device = std::make_unique<OpenclDevice>(chosen, info, traits);
     device->set_tuning(load_tuning(info));
     return device;
   });

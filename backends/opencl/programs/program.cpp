@@ -11,7 +11,7 @@ namespace tessera::opencl {
 namespace {
 
 /// What the driver needs to know of a program's run, wherever it comes from. Numbers below 1.2e-38
-/// are zero: processors take a hundred times as long for them (backends/cpu/denormals.h).
+/// are zero: processors take a hundred times as long for them (engine/base/denormals.h).
 constexpr const char* run_options = "-cl-denorms-are-zero";
 
 /// The number after the first "file:" in a compiler's log, e.g. 12 in "conv2d.cl:12:3: error";

@@ -58,11 +58,14 @@ class TESSERA_API Network {
   /// Its description, as checkpoints keep it.
   const TaskDescription& description() const { return description_; }
   /// Its weights and states.
-  Params& params() { return params_; }
+  Params& params() { return *params_; }
   /// Its weights and states.
-  const Params& params() const { return params_; }
+  const Params& params() const { return *params_; }
   /// The device that it computes on.
-  Device& device() const { return params_.device(); }
+  Device& device() const { return params_->device(); }
+  /// For trainers: replaces the weights and states by others of the same names, which may be on
+  /// another device. Returns the old ones.
+  std::unique_ptr<Params> exchange_params(std::unique_ptr<Params> params);
 
   /// Returns the mean loss and metrics over a data set. `stops` is called before each batch and
   /// ends the evaluation early: `Evaluation::samples` then counts the samples until there. Throws
@@ -88,7 +91,7 @@ class TESSERA_API Network {
 
   Task task_;
   TaskDescription description_;
-  Params params_;
+  std::unique_ptr<Params> params_;
   using ByBatch = std::map<std::pair<std::int64_t, Weights>, std::unique_ptr<Executable>>;
   ByBatch evaluations_, predictions_;
 };

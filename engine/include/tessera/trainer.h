@@ -13,6 +13,7 @@
 
 #include "tessera/classifier.h"
 #include "tessera/error.h"
+#include "tessera/group.h"
 #include "tessera/inspect.h"
 #include "tessera/network.h"
 #include "tessera/schedule.h"
@@ -132,7 +133,7 @@ struct LossSum {
 /// and adds them to those of the parts before, and one that updates the weights.
 enum class StepPart : std::uint8_t { whole, gradients, update };
 
-class Replica;
+class ReplicaGroup;
 
 /// Trains a network.
 class TESSERA_API Trainer {
@@ -142,6 +143,13 @@ class TESSERA_API Trainer {
   /// "step" i32 [1], and what it needs for itself, "trainer.*". A checkpoint may be restored before
   /// or after, but before the first step. The network must outlive the trainer.
   explicit Trainer(Network& network, const TrainerOptions& options = {});
+  /// Does the same on several devices, each of which computes consecutive parts of a batch;
+  /// `options.parts` is at least their number. Equal devices with equal options give the weights of
+  /// one device, bit for bit. A device that fails leaves the group, and the training continues. The
+  /// network must be on the leader; if that fails, the network moves to another device. The group
+  /// must outlive the trainer.
+  Trainer(Network& network, const TrainerOptions& options, const DeviceGroup& devices,
+          GroupOptions group = {});
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -175,6 +183,8 @@ class TESSERA_API Trainer {
   std::vector<Executable*> executables();
 
  private:
+  Trainer(Network& network, const TrainerOptions& options, const std::vector<Device*>& others,
+          GroupOptions group);
   /// The plans of a step for a batch of this size, in the order in which they run first.
   std::vector<std::pair<std::int64_t, StepPart>> plans(std::int64_t batch) const;
   float lr_of(std::int64_t step) const;
@@ -185,7 +195,7 @@ class TESSERA_API Trainer {
   TrainerOptions options_;
   Task task_;  ///< of the training
   std::vector<std::string> metrics_;
-  std::unique_ptr<Replica> replica_;
+  std::unique_ptr<ReplicaGroup> group_;
   std::int64_t first_step_ = 0;      ///< of the state "step" when this trainer began
   std::int64_t started_ = 0;         ///< steps of this trainer
   std::int64_t read_ = 0;            ///< steps whose losses have been read

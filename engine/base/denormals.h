@@ -5,7 +5,7 @@
 #include <xmmintrin.h>
 #endif
 
-namespace tessera::cpu {
+namespace tessera {
 
 /// While it lives, denormal operands and results of its thread are zero. The velocities of weights
 /// that get no more gradients end as denormals: 0.9 of the smallest rounds to itself. Elsewhere
@@ -24,4 +24,4 @@ class FlushDenormals {
 #endif
 };
 
-}  // namespace tessera::cpu
+}  // namespace tessera

@@ -1,0 +1,56 @@
+// Several devices that train one network.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tessera/device.h"
+
+namespace tessera {
+
+/// Devices in order; the first one is the leader, which holds the network.
+class TESSERA_API DeviceGroup {
+ public:
+  /// Throws Error if there are none.
+  explicit DeviceGroup(std::vector<std::unique_ptr<Device>> devices);
+
+  /// Returns the device that holds the network.
+  Device& leader() const { return *devices_.front(); }
+  /// Returns all devices.
+  const std::vector<std::unique_ptr<Device>>& devices() const { return devices_; }
+
+ private:
+  std::vector<std::unique_ptr<Device>> devices_;
+};
+
+/// Opens the devices of a list such as "opencl:0:0,opencl:1:0,cpu". Each item is as for
+/// open_device; "cpu/2" and "opencl:0:0/2" are the two halves of a device, "opencl:0:0/2:0" is the
+/// first of them, and "all" is every GPU, or the CPU if there is none. Throws Error as open_device
+/// does, and if a device comes twice.
+TESSERA_API DeviceGroup open_devices(std::string_view list);
+
+/// Returns whether "all" means this device among others.
+TESSERA_API bool in_group_of_all(const DeviceInfo& info);
+
+/// What happened to a group before a step.
+struct GroupEvent {
+  std::int64_t step = 0;             ///< counted from 0
+  std::vector<std::string> devices;  ///< ids of those that take part from now on
+  std::vector<std::int64_t> shares;  ///< parts of each
+  std::string text;                  ///< a line that says what happened
+};
+
+/// How a group shares its work.
+struct GroupOptions {
+  /// The proportion of the parts that the devices get. If empty, it follows the speeds that are
+  /// measured.
+  std::vector<double> shares = {};
+  /// Called when shares change or a device leaves the group.
+  std::function<void(const GroupEvent&)> on_event = {};
+};
+
+}  // namespace tessera

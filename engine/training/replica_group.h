@@ -1,0 +1,76 @@
+// A step of training on the devices of a group.
+#pragma once
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/worker.h"
+#include "engine/training/replica.h"
+#include "engine/training/tree_sum.h"
+#include "tessera/group.h"
+#include "tessera/network.h"
+
+namespace tessera {
+
+/// A device computes the gradients of consecutive parts of each batch. Their sums meet on the host,
+/// and all devices update their weights alike. If devices are of several kinds, whose updates
+/// differ in the last bits, the first one updates and the others get its weights.
+class ReplicaGroup {
+ public:
+  /// The states of the training must be in the network's params. All must outlive the group.
+  ReplicaGroup(Network& network, const Task& task, const TrainerOptions& options,
+               const std::vector<Device*>& others, GroupOptions group);
+
+  /// Starts a step. A device that fails leaves the group, and the others do its work. Throws what
+  /// the last device throws.
+  void step(const TrainingStep& step, float lr);
+
+  /// The device that holds the network.
+  Replica& leader() { return *members_.front()->replica; }
+
+ private:
+  struct Member {
+    Device* device;
+    std::unique_ptr<Params> own;  ///< unless the network holds them
+    std::unique_ptr<Replica> replica;
+    std::unique_ptr<Worker> worker;
+    std::vector<TensorCopies> slots;  ///< by slot
+    std::unique_ptr<TensorCopies> weights;
+    std::vector<SubtreeSum> sums;
+    std::deque<double> seconds;  ///< for each part, of the last steps
+  };
+  using Work = std::function<void(Member&, std::size_t index)>;
+
+  std::unique_ptr<Member> make_member(Device& device, std::unique_ptr<Params> own);
+  /// Calls `work` for each member, on its thread, and drops those for which it throws. Returns
+  /// whether all are still there.
+  bool on_all(const Work& work, std::int64_t step);
+  void drop(const std::vector<std::exception_ptr>& failures, std::int64_t step);
+  void copy_weights_if_changed();
+  bool is_of_one_kind() const;
+  void compute(const TrainingStep& step, const std::vector<Part>& parts);
+  void reduce(std::int64_t parts);
+  void update(const TrainingStep& step, float lr);
+  void send_weights(std::int64_t step);
+  void measure_shares(std::int64_t step);
+  std::vector<std::int64_t> shares(std::int64_t parts) const;
+  void report(std::int64_t step, std::string text) const;
+
+  Network& network_;
+  const Task& task_;
+  const TrainerOptions& options_;
+  GroupOptions group_;
+  std::vector<std::unique_ptr<Member>> members_;
+  std::vector<std::unique_ptr<Member>> failed_;  ///< which still own memory
+  std::vector<double> speeds_;                   ///< of the members
+  bool is_unlike_;                               ///< the devices are of several kinds
+  std::vector<float> sum_, weights_;             ///< over all parts; of the leader
+  std::uint64_t seen_version_ = 0;               ///< of the leader's weights, which all have
+  std::int64_t measured_ = 0;                    ///< steps since the shares were decided
+};
+
+}  // namespace tessera

@@ -1,0 +1,222 @@
+// Trainings on several devices: the bits of one device, whatever the shares, and devices that fail.
+#include "tessera/group.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <random>
+#include <set>
+
+#include "tessera/error.h"
+#include "tessera/layers.h"
+#include "tests/devices.h"
+#include "tests/refusal.h"
+#include "tests/training/failing_device.h"
+#include "tests/training/runs.h"
+#include "tests/training/synthetic.h"
+
+namespace tessera {
+namespace {
+
+const SyntheticImages& data() {
+  static const SyntheticImages images(100, 12);
+  return images;
+}
+
+ImageModel model() {
+  const auto build = [](Var x) {
+    x = relu(layers::batch_norm2d(layers::conv2d(x, "conv1", 8, 3), "bn1"));
+    x = max_pool2d(relu(layers::batch_norm2d(layers::conv2d(x, "conv2", 8, 3), "bn2")));
+    return layers::dense(layers::dropout(flatten(x), "dropout"), "fc", 4);
+  };
+  return {"group", {12, 12, 1, {.padding = 1}}, data().classes(), build};
+}
+
+TrainerOptions options(std::int64_t parts) {
+  return {.optimizer = Optimizer::adamw,
+          .lr = 0.01,
+          .augment = augmentation_of("crop=2,flip,cutout=4"),
+          .seed = 4,
+          .clip_norm = 0.5,
+          .parts = parts,
+          .ema = 0.9};
+}
+
+/// Batches of 30 images and a last one of 10 in each epoch.
+void train(Trainer& trainer, std::int64_t steps) {
+  for (std::int64_t step = 0; step < steps;) {
+    Loader loader(
+        data(), {.batch = 30,
+                 .order = shuffled_order(data().size(), 3, static_cast<std::uint64_t>(step / 4))});
+    for (const Batch* next; step < steps && (next = loader.next()); ++step) trainer.step(*next);
+  }
+}
+
+struct Result {
+  Bytes weights;
+  double loss;
+};
+
+Result train_on(const std::string& devices, std::int64_t parts, std::vector<double> shares = {},
+                std::int64_t steps = 20) {
+  const DeviceGroup group = open_devices(devices);
+  ImageClassifier network(group.leader(), model(), 1);
+  Trainer trainer(network, options(parts), group, {.shares = std::move(shares), .on_event = {}});
+  train(trainer, steps);
+  const double loss = trainer.take_losses().mean();
+  return {weights(network), loss};
+}
+
+/// Devices that can be cut into four.
+std::vector<std::string> divisible_devices() {
+  std::vector<std::string> ids;
+  for (const auto& device : open_usable_devices())
+    if (device->info().type == DeviceType::cpu && device->info().compute_units >= 4)
+      ids.push_back(device->info().id);
+  return ids;
+}
+
+std::string refused(const std::string& list) {
+  return refusal([&] { open_devices(list); });
+}
+
+}  // namespace
+
+TEST_CASE("lists of devices") {
+  CHECK(open_devices("cpu").devices().size() == 1);
+  const DeviceGroup three = open_devices("cpu/3");
+  CHECK(three.devices().size() == 3);
+  CHECK(three.devices()[1]->info().id == "cpu/3:1");
+  CHECK(three.leader().info().compute_units == 2);  // of 4 threads
+  CHECK(three.devices()[2]->info().compute_units == 1);
+  CHECK(open_devices("cpu/3:2,cpu/3:0").leader().info().id == "cpu/3:2");
+  CHECK(refused("cpu,cpu") == "[device] cpu comes twice, expected different devices");
+  CHECK(refused("cpu,,cpu/2") == "[device] the list 'cpu,,cpu/2' has an empty item");
+  CHECK(refused("cpu,nonesuch").starts_with("[device] there is no device 'nonesuch'; there are: "));
+  CHECK(refused("cpu/5") == "[cpu] has 4 threads, which do not make 5 devices");
+  CHECK(refused("cpu/2:2") == "[device] 'cpu/2:2' is none: 2 parts are numbered from 0 to 1");
+  CHECK(refused("cpu/2x") ==
+        "[device] 'cpu/2x' is none, expected DEVICE/N or DEVICE/N:K, as cpu/2:0");
+  CHECK(refusal([] { open_device("cpu/2"); }) ==
+        "[device] 'cpu/2' is a group of 2 devices, expected one, as cpu/2:0");
+}
+
+TEST_CASE("a group needs a part for each device, and shares") {
+  const DeviceGroup group = open_devices("cpu/3");
+  ImageClassifier network(group.leader(), model(), 1);
+  const auto refused = [&](std::int64_t parts, std::vector<double> shares) {
+    return refusal([&] {
+      Trainer(network, options(parts), group, {.shares = std::move(shares), .on_event = {}});
+    });
+  };
+  CHECK(refused(2, {}) ==
+        "[train] 3 devices are to share 2 parts of a batch, expected at least one part for each");
+  CHECK(refused(4, {1, 2}) == "[train] there are 2 shares, expected one for each of 3 devices");
+  CHECK(refused(4, {1, 2, 0}) == "[train] shares are 1,2,0, expected numbers above 0");
+  const auto other = open_device("cpu");
+  ImageClassifier elsewhere(*other, model(), 1);
+  CHECK(refusal([&] { Trainer(elsewhere, options(4), group); }) ==
+        "[train] the network is on cpu, expected cpu/3:0, the first of the group");
+}
+
+TEST_CASE("how many devices there are, and what each computes, leaves no trace in the weights") {
+  for (const std::string& id : divisible_devices())
+    for (const std::int64_t parts : {7, 16}) {
+      CAPTURE(id);
+      CAPTURE(parts);
+      const Result one = train_on(id, parts);
+      CHECK(train_on(id + "/2:0", parts).weights == one.weights);
+      for (const auto& shares :
+           std::vector<std::vector<double>>{{1, 1}, {3, 1}, {5, 11}, {1, 30}}) {
+        const Result two = train_on(id + "/2", parts, shares);
+        CHECK(two.weights == one.weights);
+        CHECK(two.loss == one.loss);
+      }
+      CHECK(train_on(id + "/3", parts).weights == one.weights);
+      CHECK(train_on(id + "/4", parts, {1, 2, 3, 1}).weights == one.weights);
+    }
+}
+
+TEST_CASE("a device that fails leaves the group, and no trace in the weights") {
+  std::mt19937 random(5);
+  const Result expected = train_on("cpu", 8);
+  // One or two of three devices, at any moment: 50 failures.
+  for (int round = 0; round < 33; ++round) {
+    CAPTURE(round);
+    std::array<Fault, 3> faults;
+    std::vector<std::unique_ptr<Device>> devices;
+    for (std::size_t i = 0; i < 3; ++i)
+      devices.push_back(
+          std::make_unique<FailingDevice>(open_device("cpu/3:" + std::to_string(i)), faults[i]));
+    const std::size_t failing = 1 + static_cast<std::size_t>(round % 2), first = random() % 3;
+    for (std::size_t i = 0; i < failing; ++i)
+      faults[(first + i) % 3].runs_left = static_cast<int>(random() % 60);
+    const DeviceGroup group(std::move(devices));
+    std::vector<GroupEvent> events;
+    ImageClassifier network(group.leader(), model(), 1);
+    Trainer trainer(
+        network, options(8), group,
+        {.shares = {1, 1, 1}, .on_event = [&](const auto& event) { events.push_back(event); }});
+    train(trainer, 20);
+    CHECK(trainer.take_losses().mean() == expected.loss);
+    CHECK(weights(network) == expected.weights);
+    REQUIRE_FALSE(events.empty());
+    CHECK(events.size() <= failing);
+    CHECK(events.front().text.find(" has failed and left the group: ") != std::string::npos);
+    CHECK(events.back().devices.size() == 3 - failing);
+    // The network is where the training is.
+    CHECK(network.evaluate(data(), 50).images == 100);
+  }
+}
+
+TEST_CASE("the error of the last device is the error") {
+  std::array<Fault, 2> faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  for (int i = 0; i < 2; ++i) {
+    faults[static_cast<std::size_t>(i)].runs_left = 20 + 20 * i;
+    devices.push_back(std::make_unique<FailingDevice>(open_device("cpu/2:" + std::to_string(i)),
+                                                      faults[static_cast<std::size_t>(i)]));
+  }
+  const DeviceGroup group(std::move(devices));
+  ImageClassifier network(group.leader(), model(), 1);
+  Trainer trainer(network, options(4), group);
+  CHECK(refusal([&] { train(trainer, 40); }) == "[cpu/2:1] was unplugged");
+}
+
+TEST_CASE("work moves to the faster device") {
+  std::array<Fault, 2> faults;
+  faults[1].slow_factor = 4;
+  std::vector<std::unique_ptr<Device>> devices;
+  for (int i = 0; i < 2; ++i)
+    devices.push_back(std::make_unique<FailingDevice>(open_device("cpu/4:" + std::to_string(i)),
+                                                      faults[static_cast<std::size_t>(i)]));
+  const DeviceGroup group(std::move(devices));
+  std::vector<GroupEvent> events;
+  ImageClassifier network(group.leader(), model(), 1);
+  Trainer trainer(network, options(10), group,
+                  {.shares = {}, .on_event = [&](const auto& event) { events.push_back(event); }});
+  train(trainer, 20);
+  REQUIRE_FALSE(events.empty());
+  CHECK(events.front().step < 20);
+  CHECK(events.front().shares[0] > events.front().shares[1]);
+  CHECK(events.front().shares[0] + events.front().shares[1] == 10);
+  CHECK(weights(network) == train_on("cpu", 10).weights);
+}
+
+TEST_CASE("devices of several kinds train together") {
+  std::string list;
+  std::size_t count = 0;
+  for (const auto& device : open_usable_devices()) {
+    list += (list.empty() ? "" : ",") + device->info().id;
+    ++count;
+  }
+  if (count < 2) return;
+  const Result one = train_on("cpu", 8, {}, 40);
+  const std::vector<double> equal(count, 1);
+  const Result mixed = train_on(list, 8, equal, 40);
+  CHECK(mixed.loss == doctest::Approx(one.loss).epsilon(1e-4));
+  const Result again = train_on(list, 8, equal, 40);
+  CHECK(again.weights == mixed.weights);
+}
+
+}  // namespace tessera
