@@ -39,7 +39,7 @@ TESSERA_API bool in_group_of_all(const DeviceInfo& info);
 /// What happened to a group before a step.
 struct GroupEvent {
   std::int64_t step = 0;             ///< counted from 0
-  std::vector<std::string> devices;  ///< ids of those that take part from now on
+  std::vector<std::string> devices;  ///< ids of the devices that take part from now on
   std::vector<std::int64_t> shares;  ///< parts of each
   std::string text;                  ///< a line that says what happened
 };
