@@ -44,6 +44,7 @@ TEST_CASE("what a run keeps of parameters follows them") {
     const auto plain = device.compile(plan_for(device, apart), params);
     const auto kept = device.compile(plan_for(device, folded), params);
     CHECK(kept->memory().total() > plain->memory().total());
+    CHECK(kept->memory().prepared > 0);
     Floats x(7 * 12 * 12 * 34);
     for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 7 % 31) / 16 - 1;
     set(*plain, "x", x);

@@ -81,6 +81,16 @@ Results run(Device& device, const Graph& graph) {
   return results;
 }
 
+void check_equal(const Results& found, const Results& expected) {
+  REQUIRE(found.size() == expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    float most = 0;
+    for (std::size_t k = 0; k < found[i].size(); ++k)
+      most = std::max(most, std::abs(found[i][k] - expected[i][k]));
+    CHECK(most <= 1e-5f);
+  }
+}
+
 /// Checks that a node runs in so many pieces on a device that counts to `elements`, and gives what
 /// it gives in one go.
 void check_pieces(OpenclDevice& device, std::int64_t elements, const Graph& graph,
@@ -97,14 +107,7 @@ void check_pieces(OpenclDevice& device, std::int64_t elements, const Graph& grap
       ++found;
     }
   CHECK_MESSAGE(found > 0, "no ", op);
-  const Results whole = run(device, graph), parts = run(*counting, graph);
-  REQUIRE(whole.size() == parts.size());
-  for (std::size_t i = 0; i < whole.size(); ++i) {
-    float most = 0;
-    for (std::size_t k = 0; k < whole[i].size(); ++k)
-      most = std::max(most, std::abs(whole[i][k] - parts[i][k]));
-    CHECK(most <= 1e-5f);
-  }
+  check_equal(run(*counting, graph), run(device, graph));
 }
 
 }  // namespace
@@ -138,6 +141,28 @@ TEST_CASE("a node runs in pieces along its first dimension") {
       sums.set_output("y", sum(sums.input("x", {DType::f32, {1536, 32}}), {1}));
       check_pieces(*each, 16484, sums, "sum", 3);
     }
+  }
+}
+
+TEST_CASE("kernels with 64-bit offsets take more elements than others count, in one piece") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const auto counting = open_counting_to(*device, 100);  // or as many rows
+    const auto pieces = [&](const char* op, const auto& append) {
+      Graph graph;
+      graph.set_output("y", append(graph.input("x", {DType::f32, {4, 3, 32}})));
+      Params params(*counting);
+      const auto executable = counting->compile(Plan(graph, counting->plan_options()), params);
+      REQUIRE(executable->choices()[0].op == op);
+      check_equal(run(*counting, graph), run(*device, graph));
+      return executable->choices()[0].pieces;
+    };
+    CHECK(pieces("relu", [](Var x) { return relu(x); }) == 1);
+    CHECK(pieces("permute", [](Var x) { return permute(x, {1, 0, 2}); }) == 1);
+    CHECK(pieces("concat", [](Var x) { return concat({x, x}, 0); }) == 1);
+    CHECK(pieces("argmax", [](Var x) { return argmax(x, 2); }) == 1);
+    CHECK(pieces("normalize", [](Var x) { return layer_norm(x); }) == 1);
+    CHECK(pieces("softmax", [](Var x) { return softmax(x); }) > 1);
   }
 }
 
