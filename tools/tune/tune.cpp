@@ -93,11 +93,6 @@ void show(const DeviceInfo& info, bool json) {
 
 void tune(Device& device, const Arguments& arguments) {
   const auto tasks = tasks_of(device, arguments);
-  if (tasks.empty() && !arguments.json) {
-    print("{} ({}) has nothing to tune: one way to compute each node of {}\n", device.info().name,
-          device.info().id, arguments.model.name);
-    return;
-  }
   if (!arguments.json)
     print("tuning {} ({}) for {}, batch {}: {} kinds of node\n", device.info().name,
           device.info().id, arguments.model.name, arguments.batch, tasks.size());
