@@ -218,6 +218,13 @@ DeviceGroup open_devices(std::string_view list) {
   return DeviceGroup(std::move(devices));
 }
 
+std::string to_string(const GroupShares& shares) {
+  std::string text;
+  for (std::size_t i = 0; i < shares.devices.size(); ++i)
+    text += fmt::format("{}{} {}", i > 0 ? ", " : "", shares.devices[i], shares.parts.at(i));
+  return text;
+}
+
 DeviceGroup::DeviceGroup(std::vector<std::unique_ptr<Device>> devices)
     : devices_(std::move(devices)) {
   if (devices_.empty()) throw Error("device", "a group has no devices, expected at least one");

@@ -99,6 +99,8 @@ void ReplicaGroup::step(const TrainingStep& step, float lr) {
   if (options_.parts == 1) return leader().run_whole(step, lr);
   const std::vector<Part> parts = parts_of(step.batch.size, options_.parts);
   copy_weights_if_changed();
+  if (members_.size() > 1) replay(step.step);
+  if (members_.size() > 1 && !is_reported_) report(step.step, "");
   compute(step, parts);
   update(step, lr);
   seen_version_ = network_.params().version();
@@ -172,7 +174,7 @@ void ReplicaGroup::drop(const std::vector<std::exception_ptr>& failures, std::in
     first.worker.reset();
     seen_version_ = network_.params().version();
   }
-  report(step, std::move(lost));
+  report(step, lost);
 }
 
 void ReplicaGroup::compute(const TrainingStep& step, const std::vector<Part>& parts) {
@@ -239,7 +241,7 @@ std::vector<std::int64_t> ReplicaGroup::shares(std::int64_t parts) const {
 }
 
 void ReplicaGroup::measure_shares(std::int64_t step) {
-  if (members_.size() == 1 || !group_.shares.empty()) return;
+  if (members_.size() == 1 || !group_.shares.empty() || !group_.replay.empty()) return;
   // The first step compiles.
   if (++measured_ == 1)
     for (const auto& member : members_) member->seconds.clear();
@@ -256,15 +258,22 @@ void ReplicaGroup::measure_shares(std::int64_t step) {
   speeds_ = speeds;
   for (const auto& member : members_) member->seconds.clear();
   measured_ = 1;
-  report(step + 1,
-         fmt::format("shares of the {} parts are now {}", options_.parts, fmt::join(best, ":")));
+  report(step + 1, fmt::format("the {} parts of a batch are shared {} from now on", options_.parts,
+                               fmt::join(best, ":")));
 }
 
-void ReplicaGroup::report(std::int64_t step, std::string text) const {
-  if (!group_.on_event) return;
-  GroupEvent event{step, {}, shares(options_.parts), std::move(text)};
-  for (const auto& member : members_) event.devices.push_back(member->device->info().id);
-  group_.on_event(event);
+void ReplicaGroup::replay(std::int64_t step) {
+  for (const GroupShares& change : group_.replay)
+    if (change.step <= step && change.parts.size() == members_.size())
+      speeds_.assign(change.parts.begin(), change.parts.end());
+}
+
+void ReplicaGroup::report(std::int64_t step, const std::string& text) {
+  is_reported_ = true;
+  if (!group_.on_shares) return;
+  GroupShares now{step, {}, shares(options_.parts)};
+  for (const auto& member : members_) now.devices.push_back(member->device->info().id);
+  group_.on_shares(now, text);
 }
 
 }  // namespace tessera

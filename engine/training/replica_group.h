@@ -58,7 +58,8 @@ class ReplicaGroup {
   void send_weights(std::int64_t step);
   void measure_shares(std::int64_t step);
   std::vector<std::int64_t> shares(std::int64_t parts) const;
-  void report(std::int64_t step, std::string text) const;
+  void replay(std::int64_t step);
+  void report(std::int64_t step, const std::string& text);
 
   Network& network_;
   const Task& task_;
@@ -70,6 +71,7 @@ class ReplicaGroup {
   bool is_unlike_;                               ///< the devices are of several kinds
   std::vector<float> sum_, weights_;             ///< over all parts; of the leader
   std::uint64_t seen_version_ = 0;               ///< of the leader's weights, which all have
+  bool is_reported_ = false;                     ///< the shares of the first step
   std::int64_t measured_ = 0;                    ///< steps since the shares were decided
 };
 

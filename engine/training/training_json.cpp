@@ -190,12 +190,25 @@ DataFingerprint fingerprint_of(const json& j) {
   return print;
 }
 
+GroupShares shares_of(const json& j) {
+  GroupShares shares{whole(j, "step", 0), json_member<std::vector<std::string>>(j, "devices"),
+                     json_member<std::vector<std::int64_t>>(j, "parts")};
+  if (shares.devices.size() != shares.parts.size())
+    throw Error(fmt::format("'shares' has {} devices and {} parts", shares.devices.size(),
+                            shares.parts.size()));
+  for (const std::int64_t parts : shares.parts)
+    if (parts < 0) throw Error(fmt::format("'shares' has {} parts, expected at least 0", parts));
+  return shares;
+}
+
 /// What checkpoints of earlier versions do not have.
 void read_newer(const json& j, TrainingState& state) {
   if (j.contains("best")) state.best = best_of(json_object(j, "best"));
   if (j.contains("plateau")) state.plateau = plateau_of(json_object(j, "plateau"));
   if (j.contains("train_data")) state.train_data = fingerprint_of(json_object(j, "train_data"));
   if (j.contains("test_data")) state.test_data = fingerprint_of(json_object(j, "test_data"));
+  if (j.contains("shares"))
+    for (const json& shares : member_of(j, "shares")) state.shares.push_back(shares_of(shares));
   if (j.contains("train_images")) state.train_images = whole(j, "train_images", 0);
   if (j.contains("epoch_images")) {
     state.epoch_images = whole(j, "epoch_images", 0);
@@ -230,6 +243,8 @@ json training_json(const TrainingState& t) {
             {"plateau", plateau_json(t.plateau)}};
   if (t.train_data) j["train_data"] = fingerprint_json(*t.train_data);
   if (t.test_data) j["test_data"] = fingerprint_json(*t.test_data);
+  for (const auto& [step, devices, parts] : t.shares)
+    j["shares"].push_back({{"step", step}, {"devices", devices}, {"parts", parts}});
   return j;
 }
 

@@ -61,10 +61,23 @@ Result train_on(const std::string& devices, std::int64_t parts, std::vector<doub
                 std::int64_t steps = 20) {
   const DeviceGroup group = open_devices(devices);
   ImageClassifier network(group.leader(), model(), 1);
-  Trainer trainer(network, options(parts), group, {.shares = std::move(shares), .on_event = {}});
+  Trainer trainer(network, options(parts), group,
+                  {.shares = std::move(shares), .replay = {}, .on_shares = {}});
   train(trainer, steps);
   const double loss = trainer.take_losses().mean();
   return {weights(network), loss};
+}
+
+/// What a group reports.
+struct Event {
+  GroupShares shares;
+  std::string text;
+};
+
+auto record(std::vector<Event>& events) {
+  return [&](const GroupShares& shares, const std::string& text) {
+    events.push_back({shares, text});
+  };
 }
 
 /// Devices that can be cut into four.
@@ -106,7 +119,8 @@ TEST_CASE("a group needs a part for each device, and shares") {
   ImageClassifier network(group.leader(), model(), 1);
   const auto refused = [&](std::int64_t parts, std::vector<double> shares) {
     return refusal([&] {
-      Trainer(network, options(parts), group, {.shares = std::move(shares), .on_event = {}});
+      Trainer(network, options(parts), group,
+              {.shares = std::move(shares), .replay = {}, .on_shares = {}});
     });
   };
   CHECK(refused(2, {}) ==
@@ -152,18 +166,18 @@ TEST_CASE("a device that fails leaves the group, and no trace in the weights") {
     for (std::size_t i = 0; i < failing; ++i)
       faults[(first + i) % 3].runs_left = static_cast<int>(random() % 60);
     const DeviceGroup group(std::move(devices));
-    std::vector<GroupEvent> events;
+    std::vector<Event> events;
     ImageClassifier network(group.leader(), model(), 1);
-    Trainer trainer(
-        network, options(8), group,
-        {.shares = {1, 1, 1}, .on_event = [&](const auto& event) { events.push_back(event); }});
+    Trainer trainer(network, options(8), group,
+                    {.shares = {1, 1, 1}, .replay = {}, .on_shares = record(events)});
     train(trainer, 20);
     CHECK(trainer.take_losses().mean() == expected.loss);
     CHECK(weights(network) == expected.weights);
-    REQUIRE_FALSE(events.empty());
-    CHECK(events.size() <= failing);
-    CHECK(events.front().text.find(" has failed and left the group: ") != std::string::npos);
-    CHECK(events.back().devices.size() == 3 - failing);
+    REQUIRE(events.size() >= 2);
+    CHECK(events.size() <= 1 + failing);
+    CHECK(events[0].shares.parts == std::vector<std::int64_t>{3, 3, 2});
+    CHECK(events[1].text.find(" has failed and left the group: ") != std::string::npos);
+    CHECK(events.back().shares.devices.size() == 3 - failing);
     // The network is where the training is.
     CHECK(network.evaluate(data(), 50).images == 100);
   }
@@ -191,15 +205,17 @@ TEST_CASE("work moves to the faster device") {
     devices.push_back(std::make_unique<FailingDevice>(open_device("cpu/4:" + std::to_string(i)),
                                                       faults[static_cast<std::size_t>(i)]));
   const DeviceGroup group(std::move(devices));
-  std::vector<GroupEvent> events;
+  std::vector<Event> events;
   ImageClassifier network(group.leader(), model(), 1);
   Trainer trainer(network, options(10), group,
-                  {.shares = {}, .on_event = [&](const auto& event) { events.push_back(event); }});
+                  {.shares = {}, .replay = {}, .on_shares = record(events)});
   train(trainer, 20);
-  REQUIRE_FALSE(events.empty());
-  CHECK(events.front().step < 20);
-  CHECK(events.front().shares[0] > events.front().shares[1]);
-  CHECK(events.front().shares[0] + events.front().shares[1] == 10);
+  REQUIRE(events.size() >= 2);
+  CHECK(events[0].shares == GroupShares{0, {"cpu/4:0", "cpu/4:1"}, {5, 5}});
+  CHECK(events[0].text.empty());
+  CHECK(events[1].shares.step < 20);
+  CHECK(events[1].shares.parts[0] > events[1].shares.parts[1]);
+  CHECK(events[1].shares.parts[0] + events[1].shares.parts[1] == 10);
   CHECK(weights(network) == train_on("cpu", 10).weights);
 }
 
@@ -217,6 +233,30 @@ TEST_CASE("devices of several kinds train together") {
   CHECK(mixed.loss == doctest::Approx(one.loss).epsilon(1e-4));
   const Result again = train_on(list, 8, equal, 40);
   CHECK(again.weights == mixed.weights);
+}
+
+TEST_CASE("a replay takes the shares of the run that it repeats") {
+  std::vector<std::string> ids;
+  for (const auto& device : open_usable_devices()) ids.push_back(device->info().id);
+  if (ids.size() < 2) ids = {"cpu/2:0", "cpu/2:1"};
+  const std::string first = ids[0], second = ids[1];
+  const auto run = [&](const std::vector<GroupShares>& replay, std::vector<Event>& events) {
+    const DeviceGroup group = open_devices(first + "," + second);
+    ImageClassifier network(group.leader(), model(), 1);
+    Trainer trainer(network, options(8), group,
+                    {.shares = {}, .replay = replay, .on_shares = record(events)});
+    train(trainer, 12);
+    return weights(network);
+  };
+  std::vector<Event> events, same;
+  const std::vector<GroupShares> changes = {{0, {first, second}, {5, 3}},
+                                            {4, {first, second}, {1, 7}},
+                                            {5, {first}, {8}},
+                                            {9, {first, second}, {8, 0}}};
+  const Bytes once = run(changes, events);
+  CHECK(run(changes, same) == once);
+  CHECK(events.size() == 1);
+  CHECK(events[0].shares.parts == std::vector<std::int64_t>{5, 3});
 }
 
 }  // namespace tessera

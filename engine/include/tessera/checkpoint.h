@@ -9,6 +9,7 @@
 
 #include "tessera/classifier.h"
 #include "tessera/fingerprint.h"
+#include "tessera/group.h"
 #include "tessera/network.h"
 #include "tessera/safetensors.h"
 #include "tessera/trainer.h"
@@ -69,6 +70,8 @@ struct TrainingState {
   /// Of the training images and the test images; none of images where it is not known. Where both
   /// are shares of the same files, `train_data` is of all of them and `test_data` is none.
   std::optional<DataFingerprint> train_data = {}, test_data = {};
+  /// How the devices of a group shared the batches so far.
+  std::vector<GroupShares> shares = {};
 };
 
 /// What a checkpoint holds, checked, before it goes to a device.

@@ -36,21 +36,30 @@ TESSERA_API DeviceGroup open_devices(std::string_view list);
 /// Returns whether "all" means this device among others.
 TESSERA_API bool in_group_of_all(const DeviceInfo& info);
 
-/// What happened to a group before a step.
-struct GroupEvent {
-  std::int64_t step = 0;             ///< counted from 0
-  std::vector<std::string> devices;  ///< ids of the devices that take part from now on
-  std::vector<std::int64_t> shares;  ///< parts of each
-  std::string text;                  ///< a line that says what happened
+/// How a batch is shared from a step on.
+struct GroupShares {
+  std::int64_t step = 0;                  ///< counted from 0
+  std::vector<std::string> devices = {};  ///< ids of the devices that take part
+  std::vector<std::int64_t> parts = {};   ///< of each device
+
+  /// Whether all is equal.
+  bool operator==(const GroupShares&) const = default;
 };
+
+/// Returns shares as a line, "opencl:0:0 6, cpu 2".
+TESSERA_API std::string to_string(const GroupShares& shares);
 
 /// How a group shares its work.
 struct GroupOptions {
   /// The proportion of the parts that the devices get. If empty, it follows the speeds that are
   /// measured.
   std::vector<double> shares = {};
-  /// Called when shares change or a device leaves the group.
-  std::function<void(const GroupEvent&)> on_event = {};
+  /// If not empty, the shares of an earlier run, which are taken step by step. Those of fewer
+  /// devices are ignored.
+  std::vector<GroupShares> replay = {};
+  /// Called with the shares of the first step, and when they change or a device leaves the group.
+  /// `text` says what happened; it is empty at first.
+  std::function<void(const GroupShares& shares, const std::string& text)> on_shares = {};
 };
 
 }  // namespace tessera
