@@ -8,8 +8,10 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "tessera/device.h"
+#include "tessera/group.h"
 #include "tools/shared/standard_streams.h"
 
 namespace tessera::tools {
@@ -56,8 +58,18 @@ struct DeviceOption {
                        "auto, cpu, opencl:P:D or part of a device's name (default: the variable "
                        "TESSERA_DEVICE, or auto)");
   }
+  void add_list(CLI::App& command) {
+    command.add_option("--device", device,
+                       "auto, cpu, opencl:P:D or part of a device's name; several of these, "
+                       "separated by commas, or all, share the work; DEVICE/N splits a device into "
+                       "N (default: the variable TESSERA_DEVICE, or auto)");
+    add_precision(command);
+  }
   void add(CLI::App& command) {
     add_device(command);
+    add_precision(command);
+  }
+  void add_precision(CLI::App& command) {
     command.add_option(
         "--matmul-precision", precision,
         "float32, tf32 or bf16: how far the factors of products may be rounded where "
@@ -65,13 +77,28 @@ struct DeviceOption {
   }
   /// `verbose`: says so when the precision is not to be had.
   std::unique_ptr<Device> open(bool verbose = false) const {
-    const MatmulPrecision wanted = matmul_precision(precision);
     auto opened = open_device(device);
+    prepare({opened.get()}, verbose);
+    return opened;
+  }
+  /// Does the same with a list of devices.
+  DeviceGroup open_group(bool verbose = false) const {
+    DeviceGroup opened = open_devices(device);
+    std::vector<Device*> all;
+    for (const auto& one : opened.devices()) all.push_back(one.get());
+    prepare(all, verbose);
+    return opened;
+  }
+
+ private:
+  void prepare(const std::vector<Device*>& devices, bool verbose) const {
+    const MatmulPrecision wanted = matmul_precision(precision);
     warn_of_broken_drivers();
     if (verbose && (device.empty() || device == "auto")) print_avoided();
-    const std::string reason = opened->set_matmul_precision(wanted);
-    if (verbose && !reason.empty()) print("products stay in float32: {}\n", reason);
-    return opened;
+    for (Device* opened : devices) {
+      const std::string reason = opened->set_matmul_precision(wanted);
+      if (verbose && !reason.empty()) print("products stay in float32: {}\n", reason);
+    }
   }
 };
 

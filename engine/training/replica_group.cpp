@@ -71,8 +71,17 @@ ReplicaGroup::ReplicaGroup(Network& network, const Task& task, const TrainerOpti
   members_.push_back(make_member(network.device(), nullptr));
   for (Device* device : others)
     members_.push_back(make_member(*device, std::make_unique<Params>(*device)));
-  speeds_ = group_.shares.empty() ? std::vector<double>(devices, 1) : group_.shares;
+  set_speeds(devices);
   is_unlike_ = !is_of_one_kind();
+}
+
+void ReplicaGroup::set_speeds(std::size_t devices) {
+  speeds_ = group_.shares.empty() ? std::vector<double>(devices, 1) : group_.shares;
+  std::vector<std::string> ids;
+  for (const auto& member : members_) ids.push_back(member->device->info().id);
+  for (const GroupShares& start : group_.start)
+    if (start.devices == ids && group_.shares.empty())
+      speeds_.assign(start.parts.begin(), start.parts.end());
 }
 
 std::unique_ptr<ReplicaGroup::Member> ReplicaGroup::make_member(Device& device,

@@ -52,6 +52,7 @@ class ReplicaGroup {
   void drop(const std::vector<std::exception_ptr>& failures, std::int64_t step);
   void copy_weights_if_changed();
   bool is_of_one_kind() const;
+  void set_speeds(std::size_t devices);
   void compute(const TrainingStep& step, const std::vector<Part>& parts);
   void reduce(std::int64_t parts);
   void update(const TrainingStep& step, float lr);

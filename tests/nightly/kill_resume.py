@@ -22,6 +22,8 @@ EPOCHS = 40
 
 def train(folder, out, resume):
     command = [TOOL, "train", "--data-dir", folder / "data", "--device", device]
+    if "/" in device or "," in device:  # measured shares are no part of what must be equal
+        command += ["--shares", "1,1"]
     command += ["--resume", out] if resume else [
         "--data", "fashion-mnist", "--batch", "16", "--optimizer", "adam", "--augment", "crop=2,flip",
         "--seed", "5", "--epochs", str(EPOCHS), "--out", out]

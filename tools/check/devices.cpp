@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tessera/device.h"
+#include "tessera/group.h"
 #include "tessera/verdict.h"
 #include "tools/commands.h"
 #include "tools/shared/json_text.h"
@@ -24,6 +25,7 @@ nlohmann::ordered_json to_json(const DeviceInfo& info) {
                               {"max_allocation_bytes", info.max_allocation_bytes},
                               {"cache_bytes", info.cache_bytes},
                               {"usable", info.usable}};
+  j["in_all"] = in_group_of_all(info);
   if (!info.usable) j["reason"] = info.reason;
   if (const auto verdict = load_verdict(info)) j["avoid"] = verdict->avoid;
   return j;
@@ -40,7 +42,7 @@ void print_device(const DeviceInfo& info) {
   const std::string avoid = reason_to_avoid(info);
   print("{:<12} {}\n", "",
         !info.usable    ? "not usable: " + info.reason
-        : avoid.empty() ? "usable"
+        : avoid.empty() ? in_group_of_all(info) ? "usable, one of --device all" : "usable"
                         : "to be avoided: " + avoid);
 }
 

@@ -59,6 +59,15 @@ class RunLog final : public RunObserver {
            {"images_per_second", step.images_per_second}});
   }
 
+  void on_shares(const SharesReport& report) override {
+    Json line = {{"event", "shares"}, {"step", report.shares.step}};
+    if (!report.text.empty()) line["text"] = report.text;
+    for (std::size_t i = 0; i < report.shares.devices.size(); ++i)
+      line["devices"].push_back(
+          {{"id", report.shares.devices[i]}, {"parts", report.shares.parts.at(i)}});
+    write(line);
+  }
+
   void on_epoch(const EpochReport& epoch) override {
     write({{"event", "epoch"},
            {"step", epoch.step},

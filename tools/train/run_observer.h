@@ -36,6 +36,11 @@ struct StepReport {
   double images_per_second = 0;
 };
 
+struct SharesReport {
+  GroupShares shares;
+  std::string text;  ///< why they have changed; empty at first
+};
+
 struct EpochReport {
   std::int64_t step = 0;
   std::int64_t epoch = 0;
@@ -63,6 +68,7 @@ class RunObserver {
   virtual ~RunObserver() = default;
   virtual void on_start(const RunStart& start) = 0;
   virtual void on_step(const StepReport& step) = 0;
+  virtual void on_shares(const SharesReport&) {}
   virtual void on_epoch(const EpochReport& epoch) = 0;
   virtual void on_end(const RunEnd& end) = 0;
 };

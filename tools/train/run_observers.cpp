@@ -68,6 +68,10 @@ void RunObservers::step(StepReport report) {
   tell([&](RunObserver& observer) { observer.on_step(report); });
 }
 
+void RunObservers::shares(const SharesReport& report) {
+  tell([&](RunObserver& observer) { observer.on_shares(report); });
+}
+
 void RunObservers::epoch(EpochReport report) {
   report.seconds = seconds_since(epoch_began_);
   tell([&](RunObserver& observer) { observer.on_epoch(report); });

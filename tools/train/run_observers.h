@@ -32,6 +32,7 @@ class RunObservers {
   bool due(std::int64_t step) const { return !observers_.empty() && step % log_every_ == 0; }
   /// Losses that have been read.
   void add(const LossSum& losses);
+  void shares(const SharesReport& report);
   /// Loss and speed are filled in.
   void step(StepReport report);
   /// Seconds are filled in, here and at the end.

@@ -51,9 +51,9 @@ void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed,
                   const std::vector<OptionValue>& values) {
   print("{}; the training goes on on the CPU from step {}\n", failed.what(),
         failed.last().training.step);
-  const auto cpu = open_device("cpu");
-  ImageClassifier network(*cpu, model_of(failed.last()), std::nullopt);
-  Training training(arguments, network, train, test, failed.last().training, failed.saved(),
+  const DeviceGroup cpu = open_devices("cpu");
+  ImageClassifier network(cpu.leader(), model_of(failed.last()), std::nullopt);
+  Training training(arguments, cpu, network, train, test, failed.last().training, failed.saved(),
                     values);
   restore(failed.last(), network);
   training.run();
@@ -149,10 +149,12 @@ Data load_data(const TrainArguments& arguments, const Checkpoint* checkpoint) {
 
 /// Where the run begins, and what is chosen for it by the data and the device.
 TrainingState first_state(TrainArguments& arguments, const TrainOptions& options,
-                          const Checkpoint* checkpoint, const Data& data,
-                          ImageClassifier& network) {
-  if (!checkpoint && arguments.batch_text == "auto")
+                          const Checkpoint* checkpoint, const Data& data, ImageClassifier& network,
+                          std::size_t devices) {
+  if (!checkpoint && arguments.batch_text == "auto") {
     take_batch_of_device(arguments, *data.train, *data.test, network);
+    take_parts(arguments, options, devices);
+  }
   TrainingState state = checkpoint ? resumed_state(arguments, *checkpoint, *data.train, *data.test)
                                    : new_state(arguments, *data.train, *data.test);
   state.best = best_epoch(arguments, options, state.best);
@@ -196,6 +198,21 @@ void check_outputs(const TrainArguments& arguments, bool resumes) {
     throw Error(arguments.model, "is not UTF-8, which a model file needs: rename it");
 }
 
+std::string names_of(const DeviceGroup& devices) {
+  std::string names;
+  for (const auto& device : devices.devices())
+    names +=
+        fmt::format("{}{} ({})", names.empty() ? "" : ", ", device->info().name, device->info().id);
+  return names;
+}
+
+void tune(Device& device, const TrainArguments& arguments, const Training& training) {
+  TuningRun tuning(device, arguments.tuning, false);
+  tuning.run(tuning_tasks(device, training.graphs()));
+  device.set_tuning(load_tuning(device.info()));
+  print("{}\n", tuning.summary());
+}
+
 void run(TrainArguments arguments, const TrainOptions& options, std::vector<OptionValue> values) {
   const std::string resumed = take_paths(arguments, options.resume->count() > 0);
   std::optional<Checkpoint> read;
@@ -214,26 +231,25 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
   if (!arguments.weights.empty()) weights = read_initial_weights(arguments.weights);
   ImageModel model =
       checkpoint ? model_of(*checkpoint) : new_model(arguments, *data.train, data.crop, weights);
-  const auto device = arguments.device.open(arguments.verbose);
-  print("training {} on {} ({} images{}) with {} ({})\n", arguments.model, arguments.data.name,
-        data.train->size(), skipped_text(data.skipped), device->info().name, device->info().id);
-  ImageClassifier network(*device, std::move(model),
+  const DeviceGroup devices = arguments.device.open_group(arguments.verbose);
+  print("training {} on {} ({} images{}) with {}\n", arguments.model, arguments.data.name,
+        data.train->size(), skipped_text(data.skipped), names_of(devices));
+  if (!checkpoint && arguments.batch_text != "auto")
+    take_parts(arguments, options, devices.devices().size());
+  ImageClassifier network(devices.leader(), std::move(model),
                           checkpoint ? std::nullopt : std::optional(arguments.seed));
   if (weights) load_weights(std::move(*weights), network, arguments.new_head);
-  const TrainingState state = first_state(arguments, options, checkpoint, data, network);
+  const TrainingState state =
+      first_state(arguments, options, checkpoint, data, network, devices.devices().size());
   report_parameters(network.model(), state.options);
   record_choices(arguments, values);
-  Training training(arguments, network, *data.train, *data.test, state, resumed, values);
+  Training training(arguments, devices, network, *data.train, *data.test, state, resumed, values);
   if (checkpoint) restore(*checkpoint, network);
   catch_interrupts();
   tolerate_lost_output();
   flush_output();
-  if (arguments.tune) {
-    TuningRun tuning(*device, arguments.tuning, false);
-    tuning.run(tuning_tasks(*device, training.graphs()));
-    device->set_tuning(load_tuning(device->info()));
-    print("{}\n", tuning.summary());
-  }
+  if (arguments.tune)
+    for (const auto& device : devices.devices()) tune(*device, arguments, training);
   try {
     training.run();
   } catch (const DeviceFailed& failed) {

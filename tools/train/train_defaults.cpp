@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
 #include <limits>
+#include <locale>
+#include <sstream>
 
 #include "tessera/error.h"
 #include "tools/shared/standard_streams.h"
@@ -12,7 +15,7 @@
 namespace tessera::tools {
 namespace {
 
-constexpr std::int64_t default_batch = 32;
+constexpr std::int64_t default_batch = 32, default_parts = 8;
 constexpr std::int64_t most_steps_between_lines = 500, lines_an_epoch = 25;
 
 class BatchChoice {
@@ -114,6 +117,56 @@ void take_batch_of_device(TrainArguments& arguments, const ImageDataset& train,
                                     : "the choice for CPUs");
 }
 
+void take_parts(TrainArguments& arguments, const TrainOptions& options, std::size_t devices) {
+  std::int64_t& parts = arguments.trainer.parts;
+  if (options.parts->count() > 0 || options.accumulate->count() > 0) {
+    if (parts > arguments.batch)
+      throw Error("train", fmt::format("--parts is {}, expected at most the {} images of a batch",
+                                       parts, arguments.batch));
+  } else if (devices > 1) {
+    parts =
+        std::max(default_parts,
+                 static_cast<std::int64_t>(std::bit_ceil(2 * static_cast<std::uint64_t>(devices))));
+    parts = std::min(parts, arguments.batch);
+  }
+}
+
+namespace {
+
+/// Numbers separated by commas, or nothing.
+std::vector<double> numbers_of(const std::string& text) {
+  std::vector<double> numbers;
+  std::istringstream stream(text);
+  stream.imbue(std::locale::classic());
+  for (double number; stream >> number;) {
+    numbers.push_back(number);
+    char comma = 0;
+    if (!(stream >> comma)) return numbers;
+    if (comma != ',') return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+GroupOptions group_options(const TrainArguments& arguments, const TrainingState& state) {
+  GroupOptions group;
+  if (arguments.shares.empty()) {
+    group.start = state.shares;
+    return group;
+  }
+  group.shares = numbers_of(arguments.shares);
+  if (!group.shares.empty()) return group;
+  if (!std::filesystem::exists(arguments.shares))
+    throw Error("train", fmt::format("--shares is '{}', expected numbers above 0, as 3,1, or a "
+                                     "model file",
+                                     arguments.shares));
+  group.replay = read_checkpoint(arguments.shares).training.shares;
+  if (group.replay.empty())
+    throw Error(arguments.shares, "has no shares: it was not trained on several devices");
+  return group;
+}
+
 void take_log_every(TrainArguments& arguments, std::int64_t steps_per_epoch) {
   if (arguments.log_every == 0)
     arguments.log_every =
@@ -122,6 +175,7 @@ void take_log_every(TrainArguments& arguments, std::int64_t steps_per_epoch) {
 
 void record_choices(const TrainArguments& arguments, std::vector<OptionValue>& values) {
   set_value(values, "--batch", arguments.batch, "--seed");
+  if (arguments.trainer.parts > 1) set_value(values, "--parts", arguments.trainer.parts, "--ema");
   set_value(values, "--log-every", arguments.log_every, "--keep-by");
 }
 

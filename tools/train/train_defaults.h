@@ -17,6 +17,14 @@ void take_batch(TrainArguments& arguments, const ImageDataset& train);
 void take_batch_of_device(TrainArguments& arguments, const ImageDataset& train,
                           const ImageDataset& test, ImageClassifier& network);
 
+/// Sets the parts of a batch for a new run where they were not given: 1, or for a group of devices
+/// 8, or two for each device if that is more. Throws Error if a part has less than one image.
+void take_parts(TrainArguments& arguments, const TrainOptions& options, std::size_t devices);
+
+/// How the devices of a group share the parts, from --shares. `state` is that of a run that
+/// resumes, whose shares continue.
+GroupOptions group_options(const TrainArguments& arguments, const TrainingState& state);
+
 /// Sets `arguments.log_every` where it was not given: about 25 lines an epoch, and no more than 500
 /// steps between two.
 void take_log_every(TrainArguments& arguments, std::int64_t steps_per_epoch);

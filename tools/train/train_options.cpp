@@ -107,19 +107,23 @@ void add_optimizer(CLI::App& command, TrainArguments& a, TrainOptions& options) 
           .add_option("--clip-value", t.clip_value,
                       "maximum element of a gradient; 0 disables clipping")
           ->check(at_least(0.0)),
-      command
-          .add_option("--parts", t.parts,
-                      "split each batch into this many parts, computed one after another, to save "
-                      "memory; batch norms see one part at a time")
-          ->check(at_least<std::int64_t>(1)),
+      options.parts =
+          command
+              .add_option(
+                  "--parts", t.parts,
+                  "split each batch into this many parts, which several devices share, or "
+                  "one computes one after another, to save memory; batch norms see one part "
+                  "at a time (default: 1, of several devices at least 8)")
+              ->default_str("")
+              ->check(at_least<std::int64_t>(1)),
       command
           .add_option("--ema", t.ema,
                       "keep exponential averages of the weights with this decay, e.g. 0.999, and "
                       "test with them; 0 disables averages")
           ->check(CLI::Range(0.0, 1.0))};
-  CLI::Option* const accumulate = command.add_option("--accumulate", t.parts, "alias of --parts");
-  accumulate->check(at_least<std::int64_t>(1))->excludes("--parts");
-  options.fixed.push_back(accumulate);
+  options.accumulate = command.add_option("--accumulate", t.parts, "alias of --parts");
+  options.accumulate->default_str("")->check(at_least<std::int64_t>(1))->excludes(options.parts);
+  options.fixed.push_back(options.accumulate);
   options.fixed.push_back(command.add_option("--on-nan", a.on_nan,
                                              "if a loss or gradient is not finite: stop, skip the "
                                              "step, or ignore it, which saves the check"));
@@ -230,7 +234,7 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
       "--model", a.model,
       fmt::format("the network: an ONNX file, or one of {}", fmt::join(classifier_names(), ", ")));
   options.data = a.data.add(command);
-  a.device.add(command);
+  a.device.add_list(command);
   options.epochs =
       command
           .add_option("--epochs", a.epochs,
@@ -272,6 +276,9 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
       "change the training images at random, e.g. crop=4,flip,cutout=8: crop=PIXELS, "
       "flip[=PROBABILITY], resized-crop=LEAST-AREA, rotate=DEGREES, cutout=PIXELS, "
       "brightness=, contrast=, saturation=STRENGTH, mixup=, cutmix=ALPHA"));
+  command.add_option("--shares", a.shares,
+                     "the proportion of the parts that each of several devices gets, as 3,1, or a "
+                     "model file, to repeat the shares of its training (default: by their speed)");
   add_loss(command, a, options);
   add_schedule(command, a, options);
   add_files(command, a, options);

@@ -40,7 +40,8 @@ struct TrainArguments {
   bool new_head = false;
   TrainerOptions trainer;
   std::string augment;
-  std::string loss;  ///< empty: the model's
+  std::string shares;  ///< of the devices: numbers or a model file
+  std::string loss;    ///< empty: the model's
   std::string optimizer = "sgd";
   std::string on_nan = "stop";
   std::string fallback;
@@ -59,7 +60,7 @@ struct TrainArguments {
 struct TrainOptions {
   CLI::Option *model, *data, *epochs, *batch, *seed, *normalize, *resume;
   CLI::Option *lr, *momentum, *weight_decay;
-  CLI::Option *keep, *keep_by, *patience;
+  CLI::Option *keep, *keep_by, *patience, *parts, *accumulate;
   std::vector<CLI::Option*> fixed;  ///< the rest of optimizer and schedule
 };
 

@@ -11,6 +11,7 @@
 #include "tools/shared/number_text.h"
 #include "tools/shared/standard_streams.h"
 #include "tools/train/epoch_verdict.h"
+#include "tools/train/train_defaults.h"
 
 namespace tessera::tools {
 
@@ -56,15 +57,17 @@ void Training::guard(const Action& action, bool of_device) {
   }
 }
 
-Training::Training(const TrainArguments& arguments, ImageClassifier& network,
-                   const ImageDataset& train, const ImageDataset& test, const TrainingState& state,
-                   const std::string& checkpoint, const std::vector<OptionValue>& options)
+Training::Training(const TrainArguments& arguments, const DeviceGroup& devices,
+                   ImageClassifier& network, const ImageDataset& train, const ImageDataset& test,
+                   const TrainingState& state, const std::string& checkpoint,
+                   const std::vector<OptionValue>& options)
     : arguments_(arguments),
+      devices_(devices),
       network_(network),
       train_(train),
       test_(test),
       state_(state),
-      trainer_(network, state.options),
+      trainer_(network, state.options, devices, sharing()),
       progress_(arguments.epochs, epoch_steps(), arguments.log_every),
       observers_(arguments.observers, arguments.log_every, !checkpoint.empty(), progress_),
       options_(options),
@@ -84,7 +87,7 @@ void Training::run() {
   check_checkpoint(network_, state_);
   if (state_.epoch >= arguments_.epochs)
     print("nothing to do: {} epochs are done, --epochs is {}\n", state_.epoch, arguments_.epochs);
-  network_.device().set_profiling(trace_.on());
+  for (const auto& device : devices_.devices()) device->set_profiling(trace_.on());
   observers_.start(
       {network_, train_, test_, tested(), options_, state_, /*resumes=*/!checkpoint_.empty()});
   const bool on_cpu = network_.device().info().id == "cpu";
@@ -183,7 +186,7 @@ const Batch* Training::next_batch(Loader& loader) {
 
 void Training::end_trace() {
   if (!trace_.on()) return;
-  network_.device().set_profiling(false);
+  for (const auto& device : devices_.devices()) device->set_profiling(false);
   tolerate([&] {
     for (Executable* executable : trainer_.executables())
       trace_.add(executable->graph(), executable->take_records());
@@ -288,6 +291,26 @@ void Training::end(Outcome outcome, const std::string& error) {
 
 double Training::mean_loss() const {
   return LossSum{.sum = state_.epoch_loss_sum, .samples = state_.epoch_images}.mean();
+}
+
+GroupOptions Training::sharing() {
+  GroupOptions group = group_options(arguments_, state_);
+  group.on_shares = [this](const GroupShares& shares, const std::string& text) {
+    take_shares(shares, text);
+  };
+  return group;
+}
+
+void Training::take_shares(const GroupShares& shares, const std::string& text) {
+  if (!text.empty()) {
+    progress_.clear();
+    print("step {}: {}\n", shares.step, text);
+  }
+  // A run that resumes continues with the shares that it had.
+  const bool is_new = state_.shares.empty() || state_.shares.back().devices != shares.devices ||
+                      state_.shares.back().parts != shares.parts;
+  if (is_new) state_.shares.push_back(shares);
+  observers_.shares({shares, text});
 }
 
 void Training::print_plan(std::int64_t batch) {

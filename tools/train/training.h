@@ -34,9 +34,9 @@ class DeviceFailed : public Error {
 class Training {
  public:
   /// `checkpoint`: the one that the run resumes from, or nothing. All references must outlive it.
-  Training(const TrainArguments& arguments, ImageClassifier& network, const ImageDataset& train,
-           const ImageDataset& test, const TrainingState& state, const std::string& checkpoint,
-           const std::vector<OptionValue>& options);
+  Training(const TrainArguments& arguments, const DeviceGroup& devices, ImageClassifier& network,
+           const ImageDataset& train, const ImageDataset& test, const TrainingState& state,
+           const std::string& checkpoint, const std::vector<OptionValue>& options);
 
   /// Of the steps and of the evaluation between epochs.
   std::vector<Graph> graphs() const;
@@ -68,6 +68,9 @@ class Training {
   double mean_loss() const;
   void end(Outcome outcome, const std::string& error = {});
   void print_plan(std::int64_t batch);
+  /// Keeps and tells how the devices share the work.
+  void take_shares(const GroupShares& shares, const std::string& text);
+  GroupOptions sharing();
   /// Says of a step that is not finite which node made it so.
   template <typename Action>
   void explained(const Action& action);
@@ -79,6 +82,7 @@ class Training {
   void tolerate(const Action& action);
 
   const TrainArguments& arguments_;
+  const DeviceGroup& devices_;
   ImageClassifier& network_;
   const ImageDataset& train_;
   const ImageDataset& test_;

@@ -54,6 +54,9 @@ struct GroupOptions {
   /// The proportion of the parts that the devices get. If empty, it follows the speeds that are
   /// measured.
   std::vector<double> shares = {};
+  /// Shares with which a run resumes until speeds have been measured: the last ones for these
+  /// devices count.
+  std::vector<GroupShares> start = {};
   /// If not empty, the shares of an earlier run, which are taken step by step. Those of fewer
   /// devices are ignored.
   std::vector<GroupShares> replay = {};
