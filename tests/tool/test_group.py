@@ -3,7 +3,10 @@
 usage: test_group.py TESSERA
 """
 import json
+import pathlib
 import struct
+import subprocess
+import sys
 import unittest
 
 from test_epochs import rows
@@ -53,6 +56,19 @@ class GroupTest(ToolCase):
         _, three, training = self.train("three", "--shares", "5,2,1", device="cpu/3")
         self.assertEqual(three, one)
         self.assertEqual([s["parts"] for s in training["shares"]], [[5, 2, 1]])
+
+    def test_another_engine_gives_other_bits_on_two_processes(self):
+        script = pathlib.Path(__file__).with_name("ddp_bits.py")
+        folder = self.folder / "ddp"
+        folder.mkdir()
+        # Debian's PyTorch belongs to the system's Python.
+        python = "/usr/bin/python3" if pathlib.Path("/usr/bin/python3").exists() else sys.executable
+        result = subprocess.run([python, script, folder], capture_output=True, text=True, timeout=200)
+        if result.returncode == 77:
+            self.skipTest(result.stdout.strip())
+        self.assertEqual(result.returncode, 0, result.stderr)
+        print(f"PyTorch DDP (gloo, 2 x 32 against 1 x 64): {result.stdout.strip()}")
+        self.assertRegex(result.stdout, r"^[1-9]\d* of \d+ weights differ$")
 
     def test_a_run_continues_on_other_devices(self):
         _, whole, _ = self.train("whole", "--parts", 4, device="cpu")
