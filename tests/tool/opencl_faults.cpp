@@ -3,7 +3,7 @@
 // from then on every call here does. FUNCTION "any" counts all of them. TESSERA_COUNT names a file
 // for the number of calls. TESSERA_SLOW_DISK: milliseconds that fsync takes longer. TESSERA_CLOCK:
 // each look at the wall clock shows an earlier time. TESSERA_GPU_MEMORY: devices say that they are
-// GPUs with so many bytes.
+// GPUs with so many bytes. TESSERA_HANG: calls of this function never return.
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <dlfcn.h>
@@ -20,8 +20,15 @@ namespace {
 std::atomic<long> calls{0};
 std::atomic<bool> failed{false};
 
+void hang(const char* function) {
+  const char* const name = std::getenv("TESSERA_HANG");
+  if (name && std::strcmp(name, function) == 0)
+    while (true) pause();
+}
+
 // The code that a call is to give, or CL_SUCCESS.
 cl_int fault(const char* function) {
+  hang(function);
   char name[64], on[8] = "";
   long n = 0;
   int code = 0;

@@ -193,6 +193,21 @@ class FaultsTest(ToolCase):
                 self.run_tool("train", *self.train_options()[:4], "--device", device, "--batch", 64,
                               "--steps", 1, "--epochs", 1, "--out", "homeless", env=environment)
 
+    def test_doctor_ends_in_time_when_the_driver_hangs(self):
+        self.with_device()
+
+        def doctor(function, seconds):
+            environment = dict(os.environ, LD_PRELOAD=FAULTS, TESSERA_HANG=function,
+                               TESSERA_CACHE_DIR=str(self.folder / "doctor cache"))
+            environment.pop("TESSERA_DRIVER_SECONDS", None)
+            return self.run_tool("doctor", "--device", self.opencl, "--seconds", seconds, code=1,
+                                 env=environment, timeout=60)
+
+        self.assertIn("after 'open' it said nothing for 5 s", doctor("clCreateSubBuffer", 5).stdout)
+        # One that hangs before there is anything to examine is not usable.
+        self.assertIn("does not return from clBuildProgram within 2 s",
+                      doctor("clBuildProgram", 2).stderr)
+
     def test_the_same_seed_gives_the_same_bits(self):
         """Run to run, for any number of threads, with a cold cache and a warm one."""
         cold = self.folder / "cold"

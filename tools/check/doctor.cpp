@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <cstdlib>
+
 #include "tessera/error.h"
 #include "tessera/output_file.h"
 #include "tessera/verdict.h"
@@ -79,11 +81,13 @@ Json json_of(const Patient& patient) {
           {"findings", findings}};
 }
 
-/// Those asked for, or all.
+/// Those asked for, or all. One that is asked for by its id is not opened: its driver may hang.
 std::vector<DeviceInfo> devices_of(const Arguments& arguments) {
-  if (!arguments.device.empty() && arguments.device != "auto")
-    return {open_device(arguments.device)->info()};
-  return list_devices();
+  const std::vector<DeviceInfo> all = list_devices();
+  if (arguments.device.empty() || arguments.device == "auto") return all;
+  for (const DeviceInfo& info : all)
+    if (info.usable && info.id == arguments.device) return {info};
+  return {open_device(arguments.device)->info()};
 }
 
 /// Keeps what `auto` goes by.
@@ -99,6 +103,8 @@ void keep(const Patient& patient) {
 void run(const Arguments& arguments) {
   if (arguments.worker) return serve_examination(arguments.device, arguments.seconds);
   if (!arguments.report.empty()) check_output(arguments.report);
+  // A driver that hangs when it starts has no longer either, unless the user says so.
+  ::setenv("TESSERA_DRIVER_SECONDS", fmt::format("{}", arguments.seconds).c_str(), 0);
   std::string report = fmt::format("Tessera {}\n", TESSERA_VERSION);
   Json all = Json::array();
   std::vector<std::string> wrong, unfinished;
