@@ -14,6 +14,8 @@ import shutil
 import struct
 import subprocess
 
+import listings
+
 STANDARD = "-cl-std=CL1.2"
 CLANG = "clang-15"
 AMD_LIBRARIES = "/usr/lib/x86_64-linux-gnu/amdgcn/bitcode"
@@ -22,6 +24,7 @@ NVIDIA_LIBRARY = "/usr/lib/clc/nvptx64--nvidiacl.bc"
 INTEL_MATRIX_FUNCTIONS = "".join(
     "float8 __attribute__((overloadable)) intel_sub_group_bf16_bf16_matrix_mad_k16(%s, int8, float8);\n"
     % left for left in ("short8", "int8"))
+DUMPS = "listings"  # folder for the listings of Intel's compiler
 PROBE = "__kernel void probe(__global float* x) { x[get_global_id(0)] = 1.0f; }\n"
 
 
@@ -40,10 +43,10 @@ class Resources:
     occupancy: str = ""  # waves of a SIMD (AMD), lanes of a hardware thread (Intel)
 
 
-def run(command, folder):
+def run(command, folder, variables={}):
     """Its output, both streams. Throws CompileError when it fails."""
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace")
+                          text=True, errors="replace", env={**os.environ, **variables})
     if done.returncode != 0:
         raise CompileError("%s\n%s" % (" ".join(command), done.stdout))
     return done.stdout
@@ -55,14 +58,16 @@ class Intel:
     devices = {"skl": "Gen9", "tgllp": "Gen12", "dg2": "Xe-HPG", "pvc": "Xe-HPC"}
 
     @staticmethod
-    def compile(file, options, devices):
-        """Resources by kernel, for each device. Throws CompileError."""
+    def compile(file, options, devices, listed=False):
+        """Resources by kernel, for each device; `listed`: listing() will be asked. Throws
+        CompileError."""
         found = {}
         if "MATRIX_UNITS=3" in options:
             file.write_text(INTEL_MATRIX_FUNCTIONS + file.read_text())
         for device in devices:
             log = run(["ocloc", "compile", "-file", file.name, "-device", device, "-options",
-                       " ".join([STANDARD, *options]), "-output", device], file.parent)
+                       " ".join([STANDARD, *options]), "-output", device], file.parent,
+                      {"IGC_ShaderDumpEnable": "1", "IGC_DumpToCustomDir": DUMPS} if listed else {})
             binaries = list(file.parent.glob(device + "*.bin"))
             if not binaries:  # ocloc ends with 0 even so
                 raise CompileError("ocloc for %s\n%s" % (device, log))
@@ -72,6 +77,21 @@ class Intel:
                 kernel = found[device].setdefault(name, Resources())
                 kernel.scratch = kernel.scratch or int(count)
         return found
+
+    @staticmethod
+    def why_no_listing():
+        return None
+
+    @staticmethod
+    def listing(folder, device, kernel):
+        """The Code of a kernel that was compiled there alone, with `listed`."""
+        binary = next(folder.glob(device + "*.bin")).read_bytes()
+        lanes = read_intel_binary(binary)[kernel].occupancy.lower()
+        for file in (folder / DUMPS).glob("*_%s_*.asm" % lanes):
+            text = file.read_text()
+            if re.search(r"^//\.kernel %s$" % kernel, text, re.M):
+                return listings.read_intel(text)
+        raise CompileError("ocloc wrote no listing of %s" % kernel)
 
     @staticmethod
     def versions():
@@ -120,17 +140,41 @@ def read_intel_binary(binary):
 class Amd:
     package = CLANG + " rocm-device-libs"
     extremes = ["gfx906", "gfx1030"]
-    devices = {"gfx906": "GCN", "gfx90a": "CDNA2", "gfx1030": "RDNA2"}
+    devices = {"gfx906": "GCN", "gfx90a": "CDNA2", "gfx940": "CDNA3", "gfx1030": "RDNA2",
+               "gfx1100": "RDNA3"}
 
     @staticmethod
-    def compile(file, options, devices):
+    def compile(file, options, devices, listed=False):
         found = {}
         for device in devices:
             run([CLANG, "-x", "cl", STANDARD, "--target=amdgcn-amd-amdhsa", "-mcpu=" + device,
-                 "--rocm-device-lib-path=" + AMD_LIBRARIES, "-O3", "-S", *options, file.name,
-                 "-o", device + ".s"], file.parent)
+                 *Amd.libraries(device), "-O3", "-S", *options, file.name, "-o", device + ".s"],
+                file.parent)
             found[device] = read_amd_assembly((file.parent / (device + ".s")).read_text())
         return found
+
+    @staticmethod
+    def libraries(device):
+        """Options for AMD's device libraries; for a device that is younger than these, those of its
+        predecessor."""
+        if device != "gfx1100":
+            return ["--rocm-device-lib-path=" + AMD_LIBRARIES]
+        names = ["opencl", "ocml", "ockl", "oclc_isa_version_1030", "oclc_daz_opt_on",
+                 "oclc_unsafe_math_off", "oclc_finite_only_off", "oclc_correctly_rounded_sqrt_on",
+                 "oclc_wavefrontsize64_off", "oclc_abi_version_400"]
+        return ["-nogpulib", "-Xclang", "-finclude-default-header"] + [
+            word for name in names
+            for word in ("-Xclang", "-mlink-builtin-bitcode", "-Xclang",
+                         "%s/%s.bc" % (AMD_LIBRARIES, name))]
+
+    @staticmethod
+    def why_no_listing():
+        return None
+
+    @staticmethod
+    def listing(folder, device, kernel):
+        """The Code of a kernel that was compiled there."""
+        return listings.read_amd((folder / (device + ".s")).read_text())[kernel]
 
     @staticmethod
     def versions():
@@ -151,10 +195,11 @@ def read_amd_assembly(text):
 class Nvidia:
     package = CLANG + " libclc-15, ptxas of CUDA"
     extremes = ["sm_75", "sm_90"]
-    devices = {"sm_70": "Volta", "sm_75": "Turing", "sm_80": "Ampere", "sm_90": "Hopper"}
+    devices = {"sm_70": "Volta", "sm_75": "Turing", "sm_80": "Ampere", "sm_90": "Hopper",
+               "sm_100": "Blackwell"}
 
     @staticmethod
-    def compile(file, options, devices):
+    def compile(file, options, devices, listed=False):
         run([CLANG, "-x", "cl", STANDARD, "--target=nvptx64-unknown-nvidiacl", "-Xclang",
              "-finclude-default-header", "-Xclang", "-mlink-builtin-bitcode", "-Xclang",
              NVIDIA_LIBRARY, "-O3", "-S", *options, file.name, "-o", "kernels.ptx"], file.parent)
@@ -162,12 +207,24 @@ class Nvidia:
         found = {}
         for device in devices:
             # clang writes what is oldest; what kernels have inline may need more.
+            version = "8.6" if device == "sm_100" else "8.0"
             (file.parent / (device + ".ptx")).write_text(
-                re.sub(r"\.version .*\n\.target .*", ".version 8.0\n.target " + device, text, 1))
+                re.sub(r"\.version .*\n\.target .*", ".version %s\n.target %s" % (version, device),
+                       text, 1))
             log = run([assembler(device), "-arch=" + device, "-v", device + ".ptx", "-o",
                        device + ".cubin"], file.parent)
             found[device] = read_ptxas_log(log)
         return found
+
+    @staticmethod
+    def why_no_listing():
+        return None if disassembler() else "no nvdisasm, which comes with CUDA"
+
+    @staticmethod
+    def listing(folder, device, kernel):
+        """The Code of a kernel that was compiled there."""
+        return listings.read_nvidia(
+            run([disassembler(), "-c", device + ".cubin"], folder))[kernel]
 
     @staticmethod
     def versions():
@@ -190,13 +247,21 @@ def read_ptxas_log(log):
 @functools.lru_cache(maxsize=None)
 def assembler(device):
     """The first ptxas that knows the device; None where none does."""
-    folders = [*os.environ.get("PATH", "").split(":"), os.environ.get("CUDA_HOME", "") + "/bin",
-               *sorted(glob.glob("/usr/local/cuda*/bin")), *sorted(glob.glob("/opt/cuda*/bin"))]
-    for folder in folders:
+    for folder in cuda_folders():
         path = shutil.which("ptxas", path=folder)
         if path and "'%s'" % device in run([path, "--help"], None):
             return path
     return None
+
+
+def cuda_folders():
+    return [*os.environ.get("PATH", "").split(":"), os.environ.get("CUDA_HOME", "") + "/bin",
+            *sorted(glob.glob("/usr/local/cuda*/bin")), *sorted(glob.glob("/opt/cuda*/bin"))]
+
+
+def disassembler():
+    """The first nvdisasm; None where there is none."""
+    return shutil.which("nvdisasm", path=":".join(cuda_folders()))
 
 
 VENDORS = [Intel, Amd, Nvidia]
