@@ -221,7 +221,12 @@ def read_intel(text):
         if found := re.match(r"(\w+):\s*$", line):
             code.labels[found[1]] = len(code.instructions)
         elif found := re.match(r"(?:\(W\))?(?:\([^)]*\))?\s+(?:\(\S+\)\s+)?([a-z][\w.]*)\s+(.*)", line):
-            code.instructions.append(intel_instruction(*found.groups()))
+            instruction = intel_instruction(*found.groups())
+            # A goto has two labels; one that stands before it is the beginning of a loop.
+            labels = (re.findall(r"\b(_\w+|L\d+)\b", instruction.text)
+                      if re.match(r"jmpi|goto|while", instruction.name) else [])
+            instruction.target = next(filter(code.labels.__contains__, labels), "")
+            code.instructions.append(instruction)
     return code
 
 
@@ -234,8 +239,7 @@ def intel_instruction(name, operands):
         kind = "float"
     if name == "mad":
         kind = "fma" if floats else "integer"
-    branch = re.search(r"\b(_\w+|L\d+)\b", operands) if re.match(r"jmpi|goto|while", name) else None
-    return Instruction(kind, name, operands, width, int(kind == "fma"), branch[1] if branch else "")
+    return Instruction(kind, name, operands, width, int(kind == "fma"))
 
 
 def intel_access(name, operands):

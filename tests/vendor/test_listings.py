@@ -60,7 +60,7 @@ _0_101:
         send.dc1 (8|M0)          r20      r21     null:0  0x0            0x024060FE           {{$4}} // wr:1+0, rd:4; untyped surface read with xyzw // $2
         mad (8|M0)               r30.0<1>:f    r31.0<1;0>:f      r20.0<1;0>:f      r32.0<0>:f       {{$4.dst}} // $3
         add (8|M0)               r5.0<1>:d     r5.0<1;1,0>:d     r6.0<1;1,0>:d                        // $4
-(f0.1)  goto.b (8|M0)                        _0_101            _0_102                                // $5
+(f0.1)  goto.b (8|M0)                        _0_102            _0_101                                // $5
         mov (8|M0)               r40.0<1>:f    r10.0<1;1,0>:f                   {{$3.dst}}             // $6
 (W)     send.gtwy (1|M0)         null     r20     null:0  0x0            0x02000004           {{A@2,$1}} // wr:1+0, rd:0; signal barrier // $7
 (W)     jmpi                                 _0_100                                                  // $8
