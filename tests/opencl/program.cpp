@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include "backends/opencl/programs/kernel_source.h"
 #include "tests/opencl/devices.h"
@@ -188,6 +189,32 @@ TEST_CASE("nothing is stored for a driver that keeps programs by itself") {
       OpenclDevice(device->cl_device(), device->info(), traits).probe();
       CHECK(fs::is_empty(folder.path()) == keeps_programs);
     }
+}
+
+TEST_CASE("source, log and binary of each program are kept for reading") {
+  for (const std::string& id : usable_ids()) {
+    const auto device = open_opencl(id);
+    const TemporaryFolder cache, folder;
+    const Setting setting("TESSERA_PROGRAM_DIR", folder.path() / "programs");
+    for (int round = 0; round < 2; ++round) {  // built, then loaded
+      fs::remove_all(folder.path() / "programs");
+      CHECK(builds(*device, cache.path()) == 1 - round);
+      std::map<std::string, std::string> files;
+      for (const auto& entry : fs::directory_iterator(folder.path() / "programs")) {
+        CHECK(entry.path().filename().string().starts_with("record-"));
+        files[entry.path().extension()] = read_file(entry.path());
+      }
+      CHECK(files.size() == 3);
+      CHECK(files[".cl"] == kernel_source("record.cl"));
+      CHECK(files[".log"].find(device->info().name) != std::string::npos);
+      CHECK(files[".log"].find("-cl-std=CL1.2") != std::string::npos);
+      CHECK_FALSE(files[".bin"].empty());
+    }
+    write_file(folder.path() / "file", "");
+    const Setting unwritable("TESSERA_PROGRAM_DIR", folder.path() / "file/programs");
+    CHECK_THROWS_WITH_AS(builds(*device, cache.path()), doctest::Contains("TESSERA_PROGRAM_DIR is"),
+                         Error);
+  }
 }
 
 TEST_CASE("the cache folder comes from the environment") {

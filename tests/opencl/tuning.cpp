@@ -2,9 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
-#include <iterator>
 #include <sstream>
 
+#include "backends/opencl/programs/kernel_source.h"
 #include "tessera/ops.h"
 #include "tessera/tuner.h"
 #include "tests/opencl/devices.h"
@@ -14,14 +14,15 @@ namespace tessera::opencl {
 namespace {
 
 /// Sums nothing.
-void break_naive_matmul(const std::filesystem::path& path) {
-  std::ifstream in(path);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
+void write_broken_matmul(const std::filesystem::path& folder) {
+  std::string text;
+  for (const KernelFile& file : embedded_kernel_files())
+    if (file.name == "matmul.cl") text = file.text;
   const std::string product =
       "MULTIPLY_ADD(row[(size_t)k * args.a_k], column[(size_t)k * args.b_k], sum)";
   const std::size_t at = text.find(product);
   REQUIRE(at != text.npos);
-  std::ofstream(path) << text.replace(at, product.size(), "0.0f");
+  std::ofstream(folder / "matmul.cl") << text.replace(at, product.size(), "0.0f");
 }
 
 }  // namespace
@@ -153,9 +154,8 @@ TEST_CASE("jobs are answered, candidate by candidate, with times or with what is
     }
     // The kernel that gives zeros stands in for one that a compiler got wrong.
     const TemporaryFolder folder;
-    std::filesystem::copy(TESSERA_KERNEL_FOLDER, folder.path() / "kernels");
-    break_naive_matmul(folder.path() / "kernels" / "matmul.cl");
-    const Setting setting("TESSERA_KERNEL_DIR", (folder.path() / "kernels").string());
+    write_broken_matmul(folder.path());
+    const Setting setting("TESSERA_KERNEL_DIR", folder.path().string());
     const auto faulty = open_opencl(id);
     const TuningReport report =
         CandidateTimer(*faulty, *reference, {graph, {}, {}}).measure({"naive"});

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "backends/opencl/programs/kernel_source.h"
+#include "backends/opencl/programs/program_folder.h"
 #include "engine/base/ascii.h"
 #include "engine/base/parallel.h"
 
@@ -96,9 +97,11 @@ ProgramCache::Built ProgramCache::make(const Name& name, bool look_on_disk) cons
   const std::string key = DiskCache::key(fmt::format("{}\n{}\n{}", identity_, options, text));
   Built built;
   built.from_disk = look_on_disk && load(key, built.program);
-  if (built.from_disk) return built;
-  built.program = build(file, text, options);
-  if (!disk_.folder().empty()) store(key, built.program);
+  if (!built.from_disk) {
+    built.program = build(file, text, options);
+    if (!disk_.folder().empty()) store(key, built.program);
+  }
+  keep_for_reading(file, key, options, text, built.program, device_);
   return built;
 }
 
