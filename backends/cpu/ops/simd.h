@@ -52,7 +52,7 @@ inline Vec clamp(Vec v, Vec low, Vec high) {
 
 /// `dy` where the activation has let `v` through, else 0.
 inline Vec where_inside(Vec v, Vec low, Vec high, Vec dy) {
-  return (v <= low) | (v >= high) ? Vec{} : dy;
+  return ((v <= low) | (v >= high)) ? Vec{} : dy;
 }
 
 inline float sum(Vec v) {
