@@ -2,6 +2,7 @@
 // does with pictures that do not fit into memory.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <string>
 
 #include "bench/bench.h"

@@ -9,6 +9,8 @@
 // may have an activation; so may its gradient, which then works out from b what was cut off.
 #include "engine/ops/normalization.h"
 
+#include <algorithm>
+
 #include "engine/base/checked_size.h"
 #include "engine/ops/epilogue.h"
 #include "engine/ops/op_table.h"

@@ -1,6 +1,7 @@
 // Files of weights as others write them: in several parts, and under names that wrappers change.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>

@@ -1,5 +1,6 @@
 // Images seen through a transform, worked out in another way: as a sum over all pixels, each of
 // which weighs as much as a hat function of its distance says.
+#include <algorithm>
 #include <cmath>
 
 #include "tests/cases/case.h"

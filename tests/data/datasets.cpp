@@ -1,4 +1,5 @@
 // Names, folders and classes of the data sets.
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <set>

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <stb/stb_image_write.h>
 
+#include <cmath>
+
 #include "engine/data/picture.h"
 #include "tests/data/files.h"
 

@@ -6,6 +6,7 @@
 #include <stb/stb_image_write.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "tests/data/files.h"
 #include "tests/data/png.h"

@@ -2,6 +2,7 @@
 // and those that fail their trial are not used.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/base/philox.h"

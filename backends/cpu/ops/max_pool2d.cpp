@@ -1,6 +1,8 @@
 // max_pool2d and its gradient, a vector of channels at a time.
 #include "engine/ops/max_pool2d.h"
 
+#include <limits>
+
 #include "backends/cpu/lowering/variant.h"
 #include "backends/cpu/ops/simd.h"
 

@@ -2,6 +2,7 @@
 #include "engine/ops/chain.h"
 
 #include <cmath>
+#include <tuple>
 
 #include "backends/opencl/ops/reduce.h"
 
