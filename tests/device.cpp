@@ -64,7 +64,7 @@ TEST_CASE("a device describes itself") {
 
 TEST_CASE("bytes come back from where they were put, and only they change") {
   on_each_device([](Device& device) {
-    for (std::size_t size : {1, 3, 64, 1031, 1 << 20}) {
+    for (std::size_t size : {1u, 3u, 64u, 1031u, 1u << 20}) {
       const auto buffer = device.allocate(size);
       CHECK(buffer->bytes() == size);
       Bytes expected = counting(size);

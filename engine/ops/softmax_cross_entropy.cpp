@@ -98,7 +98,7 @@ std::vector<TensorSpec> infer_general_gradient(const InferContext& context) {
 }
 
 void general_gradient(GradientContext& context) {
-  for (std::size_t i : {0, 1}) {
+  for (std::size_t i : {0u, 1u}) {
     if (!context.wants(i)) continue;
     auto attributes = context.attributes().all();
     attributes["input"] = static_cast<std::int64_t>(i);

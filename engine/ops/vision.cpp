@@ -81,7 +81,7 @@ Var normalize_image(Var x, const std::vector<double>& mean, const std::vector<do
 Var center_crop(Var x, const std::array<std::int64_t, 2>& size, const std::string& name) {
   check_rank("center_crop", x, 4, name);
   PadWidths widths(4, {0, 0});
-  for (std::size_t axis : {1, 2}) {
+  for (std::size_t axis : {1u, 2u}) {
     const std::int64_t wanted = size[axis - 1], found = x.shape()[axis];
     if (wanted < 1) fail("center_crop", name, "size is {}, expected at least 1", wanted);
     // What is missing (less than 0: too much); torchvision rounds halves to even when it crops.

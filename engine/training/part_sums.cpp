@@ -58,7 +58,7 @@ std::vector<BatchStatistic> take_statistics(Graph& graph) {
   for (Node& node : nodes) {
     if (node.op->name != "batch_norm") continue;
     const double momentum = node.attributes.number("momentum");
-    for (std::size_t i : {1, 2}) {
+    for (std::size_t i : {1u, 2u}) {
       const Value running = graph.value(node.inputs[i]);
       all.push_back(
           {running.name, running.initializer, momentum, Var(graph, node.outputs.at(i + 2))});

@@ -83,7 +83,7 @@ Case broadcast_case(const Shape& a, const Shape& b, const Shape& y, const Produc
   b_shape.insert(b_shape.begin(), b.begin(), b.end());
   c.reference = [=](const Tensors& inputs, std::int64_t) {
     Tensors whole = inputs;  // with every batch spelt out
-    for (std::size_t k : {0, 1}) {
+    for (std::size_t k : {0u, 1u}) {
       const std::int64_t size = p.K * (k == 0 ? p.M : p.N);
       whole[k].values.clear();
       for (std::int64_t i = 0; i < element_count(y); ++i) {

@@ -15,7 +15,7 @@ namespace tessera {
 namespace {
 
 TEST_CASE("every piece is done once") {
-  for (std::size_t count : {0, 1, 2, 1000}) {
+  for (std::size_t count : {0u, 1u, 2u, 1000u}) {
     std::vector<std::atomic<int>> done(count);
     parallel_for(count, [&](std::size_t i) { ++done[i]; });
     for (const auto& times : done) CHECK(times == 1);
