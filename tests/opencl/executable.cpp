@@ -28,7 +28,7 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
 
 /// Floats in [-1,1), other types small whole numbers.
 std::vector<std::byte> random_bytes(const Value& value) {
-  Philox generator(value.name[0], "opencl");
+  Philox generator(static_cast<unsigned char>(value.name[0]), "opencl");
   std::vector<std::byte> bytes(value.spec.bytes());
   const std::size_t step = size_of(value.spec.dtype);
   for (std::size_t i = 0; i < bytes.size(); i += step) {
