@@ -5,7 +5,6 @@
 #include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <new>
 #include <utility>
@@ -15,12 +14,13 @@
 #include "onnx/op_table.h"
 #include "onnx/weights.h"
 #include "tessera/error.h"
+#include "tessera/text.h"
 
 namespace tessera::importer {
 namespace {
 
 constexpr std::int64_t oldest_opset = 6, newest_opset = 28;  // of onnx 1.23
-constexpr std::size_t most_letters = 1000;                   ///< of a name
+constexpr std::size_t most_bytes = 1000;                     ///< of a name
 
 onnx::ModelProto parse(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -65,12 +65,12 @@ void File::read_opset() {
 
 void File::check_names() const {
   const auto check = [&](const std::string& name) {
-    if (name.size() > most_letters ||
-        std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::iscntrl(c); }))
+    const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
+    if (name.size() > most_bytes || !is_utf8(name) || std::ranges::any_of(name, is_control))
       throw InvalidFile("onnx",
-                        fmt::format("'{}' has a name with control characters or more than {} "
-                                    "letters",
-                                    path_, most_letters));
+                        fmt::format("'{}' has the name '{}', expected UTF-8 text without control "
+                                    "characters and of at most {} bytes",
+                                    path_, name.substr(0, 40), most_bytes));
   };
   const auto check_tensor = [&](const onnx::TensorProto& tensor) {
     check(tensor.name());

@@ -167,6 +167,23 @@ TEST_CASE("damaged files are refused") {
         std::string::npos);
 }
 
+TEST_CASE("names that cannot be stored or printed are refused") {
+  const Folder folder;
+  const auto refused = [&](const std::string& name) {
+    const std::string nodes = node("Relu", "x", name) + node("Relu", name, "y");
+    return refusal([&] { OnnxNet{folder.write("net.onnx", bytes_of(with_nodes(nodes)))}; });
+  };
+  const auto message = [&](const std::string& shown) {
+    return "[onnx] '" + (folder.path / "nets/net.onnx").string() + "' has the name '" + shown +
+           "', expected UTF-8 text without control characters and of at most 1000 bytes";
+  };
+  CHECK(refused("\\344pfel") == message("\\xe4pfel"));  // Latin-1
+  CHECK(refused("a\\033[31m") == message("a\\x1b[31m"));
+  CHECK(refused(std::string(1001, 'a')) == message(std::string(40, 'a')));
+  CHECK(refused("\\303\\244pfel") == "");
+  CHECK(refused(std::string(1000, 'a')) == "");
+}
+
 TEST_CASE("external data lies in the folder of the net") {
   const Folder folder;
   const auto refused = [&](const std::string& location, const std::string& more = {}) {
