@@ -86,13 +86,18 @@ class OutputsTest(ToolCase):
     def test_two_trainings_with_one_file(self):
         out, link = self.folder / "shared.safetensors", self.folder / "shared link"
         link.symlink_to(out.name)
-        process = self.begin_training("--out", out)
+        log = self.folder / "shared.jsonl"
+        process = self.begin_training("--out", out, "--log", log)
         for path in (out, link):
             line = self.refused("train", *self.train_options(), "--out", path)
             self.assertIn(f"[{path}] another process is writing this file", line)
+        before = log.read_bytes()
+        line = self.refused("train", *self.train_options(), "--out", "own.safetensors", "--log", log)
+        self.assertIn(f"[{log}] another process is writing this file", line)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        self.train("--out", out)  # the lock of the dead is free
+        self.assertTrue(before and log.read_bytes().startswith(before))
+        self.train("--out", out, "--log", log)  # the locks of the dead are free
         self.assertEqual(self.leftovers(), [])
 
     def test_a_killed_writer_leaves_nothing_for_long(self):

@@ -223,6 +223,8 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
   }
   const Checkpoint* checkpoint = read ? &*read : nullptr;
   const OutputLock lock(arguments.out);
+  std::optional<OutputLock> log_lock;
+  if (!arguments.observers.log.empty()) log_lock.emplace(arguments.observers.log);
   check_outputs(arguments, !resumed.empty());
 
   const Data data = load_data(arguments, checkpoint);
