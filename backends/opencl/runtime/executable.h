@@ -28,6 +28,8 @@ class OpenclExecutable final : public Executable {
   const std::vector<NodeChoice>& choices() const override { return choices_; }
   MemoryUse memory() const override { return memory_; }
   std::vector<ProfileRecord> take_records() override;
+  /// The work of a run, in order.
+  const std::vector<Step>& steps() const { return steps_; }
 
  private:
   // The way of an input: caller -> host block (copy queue) -> device block (compute queue) ->
