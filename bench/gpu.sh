@@ -1,140 +1,196 @@
 #!/bin/sh
-# bench/gpu.sh [--device ID] [--quick] [--build DIR] [--out FILE]
-# Tests, tunes and times Tessera on a GPU, side by side with PyTorch (on the same GPU where it can),
-# and writes one report to bench/results/gpu-<device>.md.
-#   --device  an id of `tessera devices`; default: the first OpenCL GPU
-#   --quick   one short step of each kind, a minute in all
-#   --build   a build with tests to take as it is; default: sets up and builds in build/
-# The variable PYTHON names a Python with PyTorch (default: python3). What fails is in the report, and
-# the exit code is then not zero.
+# bench/gpu.sh [--minutes N] [--device ID] [--build DIR] [--out DIR]
+# Checks, profiles, compares and tunes Tessera on a GPU within a time budget, the important first.
+# Everything is written under --out as it goes: a run that is cut short keeps what it has.
+#   --minutes  the budget, 10 by default; the limit of each step grows and shrinks with it
+#   --device   an id of `tessera devices`; default: the first OpenCL GPU
+#   --build    a build with tests; default: build/, which is made first if it is not there
+#   --out      default: gpu-<device>
+# DIR gets report.md, logs/ (each step's output), programs/ (source, build log and binary of each
+# program; NVIDIA's binaries are PTX), traces/ and tuning/. Drivers without a registered .icd file are
+# found. The variable PYTHON names a Python with PyTorch (default: python3); without CUDA there, or
+# without Python, the comparison is left out. The exit code is 1 if a step failed.
 set -u
-cd "$(dirname "$0")/.."
+here=$PWD
+cd "$(dirname "$0")/.." || exit 1
 
-device= quick= build= out=
+minutes=10 device='' build='' out=''
 python=${PYTHON:-python3}
+wrong() {
+  echo "gpu.sh: $*" >&2
+  exit 2
+}
 fail() {
   echo "gpu.sh: $*" >&2
   exit 1
 }
 while [ $# -gt 0 ]; do
   case "$1" in
-    --quick) quick=yes ;;
-    --device | --build | --out)
-      [ $# -gt 1 ] || fail "$1 needs a value"
+    --minutes | --device | --build | --out)
+      [ $# -gt 1 ] || wrong "$1 needs a value"
       eval "${1#--}=\$2"
       shift
       ;;
-    *) fail "unknown argument '$1'; expected --device ID, --quick, --build DIR or --out FILE" ;;
+    *) wrong "unknown argument '$1'; expected --minutes N, --device ID, --build DIR or --out DIR" ;;
   esac
   shift
 done
+budget=$(echo "$minutes" | awk '/^[0-9]+([.][0-9]+)?$/ { printf "%d", 60 * $1 }')
+[ "${budget:-0}" -gt 0 ] || wrong "--minutes is '$minutes', expected a number above 0"
 
+case $build in /* | '') ;; *) build=$here/$build ;; esac
 if [ -z "$build" ]; then
   build=build
-  ./quickstart build || fail "the build failed"
+  [ -x build/bench/tessera-bench ] || ./quickstart build || fail "the build failed"
 fi
 tessera=$build/tools/tessera
-bench=$build/bench/tessera-bench
-[ -x "$bench" ] || fail "there is no $bench: build with -Dtests=enabled"
+[ -x "$build/bench/tessera-bench" ] || fail "there is no $build/bench/tessera-bench: build with -Dtests=enabled"
+begin=$(date +%s)
 
-# Prints "id|name|driver|platform" of the device wanted.
+# Drivers that are there but not registered get an .icd file of their own.
+own_icds=$(mktemp -d)
+trap 'rm -rf "$own_icds"' EXIT
+registered=${OCL_ICD_VENDORS:-/etc/OpenCL/vendors}
+[ -d "$registered" ] && cp "$registered"/*.icd "$own_icds" 2>/dev/null
+added=
+for name in libnvidia-opencl.so.1 libamdocl64.so libigdrcl.so libpocl.so.2; do
+  cat "$own_icds"/*.icd 2>/dev/null | grep -q "${name%.so*}" && continue
+  for folder in $(echo "${LD_LIBRARY_PATH:-}" | tr : ' ') /usr/lib/x86_64-linux-gnu \
+    /usr/lib/x86_64-linux-gnu/intel-opencl /usr/lib64 /usr/local/nvidia/lib64 /usr/lib/wsl/lib \
+    /opt/rocm*/lib; do
+    [ -e "$folder/$name" ] || continue
+    echo "$folder/$name" >"$own_icds/found-$name.icd"
+    added="$added $folder/$name"
+    break
+  done
+done
+[ -z "$added" ] || export OCL_ICD_VENDORS="$own_icds"
+
+# Prints "id|name|driver" of the device wanted.
 find_device() {
-  "$tessera" devices --json | "$python" -c '
-import json, sys
-for d in json.load(sys.stdin):
-    wanted = d["id"] == sys.argv[1] if sys.argv[1] else "gpu" in d["type"]
-    if wanted and d["usable"] and d["id"].startswith("opencl"):
-        print(d["id"], d["name"], d["driver"], d["platform"], sep="|")
-        break' "$device"
+  "$tessera" devices | awk -v wanted="$device" '
+    /^[a-z]/ { id = $1; name = $0; sub(/^[^ ]+ +/, "", name); driver = "" }
+    /driver/ && /^ / { driver = $0; sub(/^ +/, "", driver) }
+    /^ +(usable|to be avoided)/ && id ~ /^opencl/ && (wanted ? id == wanted : driver ~ /gpu/) {
+      print id "|" name "|" driver
+      exit
+    }'
 }
 found=$(find_device)
 [ -n "$found" ] || fail "there is no usable OpenCL ${device:-GPU}; see $tessera devices, --device chooses another"
-IFS='|' read -r device name driver platform <<end
-$found
-end
+device=${found%%|*} driver=${found##*|}
+name=${found#*|} name=${name%|*}
 
-if [ -z "$out" ]; then
-  mkdir -p bench/results
-  out=bench/results/gpu-$(echo "$name" | tr 'A-Z' 'a-z' | tr -cs 'a-z0-9\n' '-' | sed 's/^-//;s/-$//').md
-fi
-failures=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+[ -n "$out" ] || out=gpu-$(echo "$name" | tr 'A-Z' 'a-z' | tr -cs 'a-z0-9\n' '-' | sed 's/^-//;s/-$//')
+case $out in /*) ;; *) out=$here/$out ;; esac
+mkdir -p "$out/logs" "$out/programs" "$out/traces" "$out/tuning" || fail "$out cannot be written"
+report=$out/report.md
+export TESSERA_DEVICE="$device" TESSERA_TUNING_DIR="$out/tuning" TESSERA_DOCTOR_DIR="$out/doctor" \
+  TESSERA_CACHE_DIR="$out/cache"
 
-# step TITLE COMMAND...: a section of the report with the command and what it printed.
-step() {
-  title=$1
-  shift
-  echo "$title" >&2
-  start=$(date +%s)
-  "$@" >"$log" 2>&1
-  code=$?
+# The limit of a step that may take $1 of 600 seconds.
+limit() { echo $((($1 * budget + 599) / 600)); }
+left() { echo $((begin + budget - $(date +%s))); }
+
+failures=0 number=0 running='' title=''
+finish_step() { # RESULT
   {
-    printf '\n## %s\n\n' "$title"
-    if [ $code -ne 0 ]; then
-      failures=$((failures + 1))
-      printf '**Failed with exit code %s.**\n\n' $code
-    fi
-    printf '`%s`, %s s\n\n```\n' "$*" $(($(date +%s) - start))
+    printf '%s, %s s. ' "$1" $(($(date +%s) - start))
+    printf 'Output: logs/%s\n\n```\n' "$(basename "$log")"
     tail -n 120 "$log" # a failing test prints much
     printf '```\n'
-  } >>"$out"
+  } >>"$report"
+  running=
 }
+stopped() {
+  if [ -n "$running" ]; then
+    kill -TERM "$running"
+    wait "$running"
+    finish_step '**Stopped by a signal**'
+  fi
+  printf '\nStopped by a signal after %s s.\n' $(($(date +%s) - begin)) >>"$report"
+  exit 143
+}
+trap stopped TERM INT HUP
+
+# step TITLE SECONDS COMMAND...: a section of the report.
+step() {
+  title=$1 most=$2
+  shift 2
+  [ "$most" -le "$(left)" ] || most=$(left)
+  printf '\n## %s\n\n' "$title" >>"$report"
+  if [ "$most" -lt 2 ]; then
+    echo "Left out: no time is left." >>"$report"
+    return
+  fi
+  echo "$title (at most $most s)" >&2
+  number=$((number + 1)) start=$(date +%s)
+  log=$out/logs/$(printf '%02d' $number)-$(echo "$title" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9-').log
+  printf '`%s`\n\n' "$*" >>"$report"
+  timeout -k 5 "$most" "$@" >"$log" 2>&1 &
+  running=$!
+  wait "$running"
+  code=$?
+  case $code in
+    0) finish_step Done ;;
+    124 | 137) finish_step "**Cut short after $most s**" ;;
+    *)
+      failures=$((failures + 1))
+      finish_step "**Failed with exit code $code**"
+      ;;
+  esac
+}
+note() { printf '\n## %s\n\n%s\n' "$1" "$2" >>"$report"; }
 
 {
-  printf '# %s\n\n' "$name"
-  printf '| | |\n|---|---|\n'
-  printf '| device | %s, %s, driver %s |\n' "$device" "$platform" "$driver"
+  printf '# %s\n\n| | |\n|---|---|\n' "$name"
+  printf '| device | %s, %s |\n' "$device" "$driver"
   printf '| host | %s, %s cores |\n' "$(uname -srm)" "$(nproc)"
-  printf '| source | %s |\n' "$("$tessera" --version), $(git rev-parse --short HEAD 2>/dev/null)"
-  printf '| date | %s |\n' "$(date -u +%F)"
-} >"$out"
+  printf '| source | %s %s |\n' "$("$tessera" --version)" "$(git rev-parse --short HEAD 2>/dev/null)"
+  printf '| date, budget | %s, %s minutes |\n' "$(date -u +%F)" "$minutes"
+  [ -z "$added" ] || printf '| drivers without a registered .icd file |%s |\n' "$added"
+} >"$report"
 
-step "Devices" "$tessera" devices
-
-export TESSERA_DEVICE="$device"
-step "Tests: the device" "$build/tests/test_devices"
-if [ -z "$quick" ]; then
-  step "Tests: every op" "$build/tests/test_ops"
-  step "Tests: the OpenCL backend" "$build/tests/opencl/test_opencl"
-  step "Tests: training" "$build/tests/training/test_training"
-fi
-
-if "$tessera" tune --help >/dev/null 2>&1; then
-  if [ -n "$quick" ]; then
-    step "Tuning: tutorial" "$tessera" tune --model tutorial --batch 4 --seconds 5
-  else
-    step "Tuning: tutorial" "$tessera" tune --model tutorial --batch 128
-    step "Tuning: ResNet-18" "$tessera" tune --model resnet18 --batch 64
-    step "Tuning: ResNet-50" "$tessera" tune --model resnet50 --batch 32
-    step "Tuning: MobileNetV2" "$tessera" tune --model mobilenet_v2_cifar --batch 64
-  fi
-fi
-
-if [ -n "$quick" ]; then
-  step "Ops" "$bench" ops --filter "matmul: 512" --seconds 0.1
-else
-  step "Ops" "$bench" ops
-fi
-
-# PyTorch on the GPU where it has one, else on the CPU.
-torch=cpu
-"$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null && torch=cuda
-compare() {
-  compared=$1
-  shift
-  step "PyTorch on $torch: $compared" \
-    "$python" bench/compare_pytorch --build "$build" --device "$device" --torch-device $torch "$@"
+# profile TITLE SECONDS TRACE ARGUMENT...
+profile() {
+  heading=$1 seconds=$2 trace=$out/traces/$3.json
+  shift 3
+  step "$heading" "$(limit "$seconds")" env TESSERA_PROGRAM_DIR="$out/programs" \
+    "$tessera" profile --trace "$trace" "$@"
 }
-if [ -n "$quick" ]; then
-  compare "training" --rounds 1 --work "tutorial b4"
+
+step "Devices" "$(limit 20)" "$tessera" devices
+step "Doctor" "$(limit 60)" "$tessera" doctor --device "$device" --seconds "$(limit 45)"
+step "Op cases up to 20000 operations" "$(limit 150)" env TESSERA_CASE_WORK=20000 "$build/tests/test_ops"
+profile "Profile of the tutorial" 20 tutorial --model tutorial --batch 4
+profile "Profile of ResNet-50" 50 resnet50 --model resnet50 --batch 32
+profile "Profile of MobileNetV2" 30 mobilenetv2 --model mobilenet_v2_cifar --batch 64
+profile "Profile of ResNet-50 in TF32" 40 resnet50-tf32 --model resnet50 --batch 32 \
+  --matmul-precision tf32
+profile "Profile of MobileNetV2 in TF32" 20 mobilenetv2-tf32 --model mobilenet_v2_cifar --batch 64 \
+  --matmul-precision tf32
+
+if timeout 60 "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+  compare() {
+    step "$1" "$(limit "$2")" "$python" bench/compare_pytorch --build "$build" --device "$device" \
+      --torch-device cuda --rounds 3 --work "resnet50 b32" --work "mobilenetv2 b64" \
+      --work "tutorial b4" --work "resnet18 b64" $3
+  }
+  compare "PyTorch" 90 ""
+  compare "PyTorch, TF32 allowed" 60 --tf32
 else
-  compare "training"
-  set -- --work "resnet18 b64" --work "resnet50 b32"
-  compare "training, larger batches" "$@"
-  [ $torch = cpu ] || compare "training, TF32 allowed" --tf32 "$@"
-  compare "predictions" --infer
+  note "PyTorch" "Left out: $python has no PyTorch with CUDA."
 fi
 
-echo "$out: $failures failed" >&2
+# What is left, but for the last profile.
+seconds=$(($(left) - $(limit 45)))
+if [ "$seconds" -gt 2 ]; then
+  step "Tuning ResNet-50" "$seconds" "$tessera" tune --model resnet50 --batch 32 --seconds $((seconds * 9 / 10))
+else
+  note "Tuning ResNet-50" "Left out: no time is left."
+fi
+profile "Profile of ResNet-50, tuned" 45 resnet50-tuned --model resnet50 --batch 32
+
+printf '\n%s steps failed; %s s in all.\n' $failures $(($(date +%s) - begin)) >>"$report"
+echo "$report: $failures failed" >&2
 [ $failures -eq 0 ]
