@@ -37,13 +37,16 @@ make_root() {
 }
 
 # Each program of the bundle, without a network. On a busy processor some steps of gpu-check have too
-# little time, which is no fault of the bundle.
+# little time, which is no fault of the bundle. Ubuntu 22.04's PoCL does not know new processors.
 run_bundle() {
-  local bare="unshare -n chroot $root /usr/bin/env -i HOME=/root PATH=/usr/bin:/bin"
+  local bare="unshare -n chroot $root /usr/bin/env -i HOME=/root PATH=/usr/bin:/bin" device=opencl:0:0
+  $bare /bundle/tessera devices | grep -A 2 "^$device" | grep -q '^ *usable' || device=cpu
+  echo "$device" >"$folder/device"
   $bare /bundle/test_opencl -tc='the cache folder*' &&
-    $bare /bundle/tessera profile --device opencl:0:0 --model tutorial --batch 4 --steps 2 &&
-    { $bare /bundle/gpu-check --device opencl:0:0 --minutes 2 --out /report || true; } &&
-    grep -q 'open  *right' "$root/report/logs/02-doctor.log" &&
+    $bare /bundle/tessera profile --device $device --model tutorial --batch 4 --steps 2 || return
+  [ $device != cpu ] || return 0
+  $bare /bundle/gpu-check --device $device --minutes 2 --out /report
+  grep -q 'open  *right' "$root/report/logs/02-doctor.log" &&
     grep -q 'steps failed;' "$root/report/report.md"
 }
 
@@ -53,7 +56,9 @@ for suite; do
   make_root "$suite"
   case $? in
     0)
-      if run_bundle >"$folder/log" 2>&1; then echo "bundle $suite: passed"; else
+      if run_bundle >"$folder/log" 2>&1; then
+        echo "bundle $suite: passed on $(cat "$folder/device")"
+      else
         echo "bundle $suite: FAILED"
         tail -n 20 "$folder/log"
         cat "$root/report/report.md" 2>/dev/null
