@@ -136,7 +136,9 @@ Selector selector_of(std::string_view text) {
   const std::size_t colon = numbers.find(':');
   Selector selector{std::string(text.substr(0, slash)), whole(numbers.substr(0, colon), text), {}};
   if (colon != numbers.npos) selector.index = whole(numbers.substr(colon + 1), text);
-  if (*selector.count < 1 || selector.index.value_or(0) >= *selector.count)
+  if (*selector.count < 1)
+    throw Error("device", fmt::format("'{}' is none: a device is split into 1 or more", text));
+  if (selector.index.value_or(0) >= *selector.count)
     throw Error("device", fmt::format("'{}' is none: {} parts are numbered from 0 to {}", text,
                                       *selector.count, *selector.count - 1));
   return selector;

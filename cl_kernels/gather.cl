@@ -9,7 +9,7 @@ __kernel GROUP void gather(__global const float* restrict x, __global const int*
                            __global float* restrict y, const GatherParams args, int items,
                            int chunk) {
   const int A = args.A, I = args.I;
-  const int segments = (args.inner + args.segment - 1) / args.segment;
+  const int segments = (args.inner - 1) / args.segment + 1;
   FOR_ITEMS(item) {
     const int row = item / segments, first = item % segments * args.segment;
     const int outer = row / I, end = min(first + args.segment, args.inner);
@@ -28,7 +28,7 @@ __kernel GROUP void gather_dx(__global const int* restrict index, __global const
                               __global float* restrict dx, const GatherParams args, int items,
                               int chunk) {
   const int A = args.A, I = args.I;
-  const int segments = (args.inner + args.segment - 1) / args.segment,
+  const int segments = (args.inner - 1) / args.segment + 1,
             blocks = (A + args.rows - 1) / args.rows;
   FOR_ITEMS(item) {
     const int first = item % segments * args.segment, end = min(first + args.segment, args.inner);

@@ -17,7 +17,9 @@ inline std::string user_folder(const char* variable, const char* base, const std
     return std::string(value ? value : "");
   };
   if (const std::string folder = value_of(variable); !folder.empty()) return folder;
-  if (const std::string folder = value_of(base); !folder.empty()) return folder + "/tessera";
+  // The XDG specification ignores relative folders.
+  if (const std::string folder = value_of(base); folder.starts_with('/'))
+    return folder + "/tessera";
   if (const std::string home = value_of("HOME"); !home.empty())
     return home + "/" + in_home + "/tessera";
   return {};

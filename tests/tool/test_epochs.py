@@ -57,6 +57,12 @@ class EpochsTest(ToolCase):
         for epoch in self.events("epoch"):
             self.assertAlmostEqual(epoch["train_loss"], epoch["test_loss"], places=5)
 
+    def test_the_default_name_has_the_whole_name_of_a_folder(self):
+        for name in ("part.5", "part.25"):
+            self.write(name, rows(6, [0, 1]), rows(4, [0, 1]))
+            out = self.run_tool("train", "--data", f"csv:{name}", "--device", "cpu", "--steps", 1).stdout
+            self.assertTrue(out.endswith(f"model: tutorial-{name}.safetensors\n"), out)
+
     def test_an_epoch_is_resumed_with_its_mean_loss(self):
         options = ["--batch", 5, "--epochs", 1, "--lr", 0.01]
         self.train(*options)

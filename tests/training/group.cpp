@@ -108,6 +108,7 @@ TEST_CASE("lists of devices") {
   CHECK(refused("cpu,nonesuch").starts_with("[device] there is no device 'nonesuch'; there are: "));
   CHECK(refused("cpu/5") == "[cpu] has 4 threads, which do not make 5 devices");
   CHECK(refused("cpu/2:2") == "[device] 'cpu/2:2' is none: 2 parts are numbered from 0 to 1");
+  CHECK(refused("cpu/0") == "[device] 'cpu/0' is none: a device is split into 1 or more");
   CHECK(refused("cpu/2x") ==
         "[device] 'cpu/2x' is none, expected DEVICE/N or DEVICE/N:K, as cpu/2:0");
   CHECK(refusal([] { open_device("cpu/2"); }) ==

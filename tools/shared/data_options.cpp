@@ -72,9 +72,13 @@ std::vector<CLI::Option*> DataOptions::add_shape(CLI::App& command) {
 
 std::string DataOptions::label() const {
   if (!is_own_dataset(name)) return name;
+  std::error_code error;
   const std::filesystem::path path(name.substr(name.find(':') + 1));
-  const auto last = path.has_filename() ? path : path.parent_path();
-  return last.stem().string();
+  const auto whole = std::filesystem::absolute(path, error).lexically_normal();
+  const auto last = whole.has_filename() ? whole : whole.parent_path();
+  // A folder has no extension: "pets-0.5" and "pets-0.25" are two.
+  const bool is_file = std::filesystem::is_regular_file(last, error);
+  return (is_file ? last.stem() : last.filename()).string();
 }
 
 DatasetOptions DataOptions::options(const std::array<std::int64_t, 2>& side) const {
