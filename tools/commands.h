@@ -1,4 +1,4 @@
-// The subcommands of `tessera`: each adds its options to the command line and sets what runs.
+// The subcommands of `tessera`: each function adds one, with its options and its callback.
 #pragma once
 
 #include <fmt/core.h>
@@ -28,13 +28,14 @@ void add_profile_command(CLI::App& app);
 void add_bisect_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 
-/// Says which devices "auto" passes over, since tessera doctor found them wrong.
+/// Names the devices that `auto` skips because tessera doctor found them unreliable.
 void print_avoided();
 
-/// Names the drivers that are left out on the standard error.
+/// Names the ignored drivers on standard error.
 void warn_of_broken_drivers();
 
-/// Checks with a message of one readable line; CLI11's print the bounds of the type.
+/// Checks a number with a message of one readable line; CLI11's message prints the bounds of the
+/// type.
 template <typename Number>
 CLI::Validator at_least(Number least) {
   return {[least](const std::string& text) -> std::string {
@@ -49,20 +50,20 @@ CLI::Validator at_least(Number least) {
           ""};
 }
 
-/// The options that several commands share.
+/// Options that several commands share.
 struct DeviceOption {
   std::string device;
   std::string precision = "float32";
   void add_device(CLI::App& command) {
     command.add_option("--device", device,
-                       "auto, cpu, opencl:P:D or part of a device's name (default: the variable "
-                       "TESSERA_DEVICE, or auto)");
+                       "auto, cpu, opencl:P:D or part of a device name (default: the variable "
+                       "TESSERA_DEVICE, else auto)");
   }
   void add_list(CLI::App& command) {
     command.add_option("--device", device,
-                       "auto, cpu, opencl:P:D or part of a device's name; several of these, "
-                       "separated by commas, or all, share the work; DEVICE/N splits a device into "
-                       "N (default: the variable TESSERA_DEVICE, or auto)");
+                       "auto, cpu, opencl:P:D or part of a device name; several devices, separated "
+                       "by commas, or all, share the work; DEVICE/N splits a device into N "
+                       "(default: the variable TESSERA_DEVICE, else auto)");
     add_precision(command);
   }
   void add(CLI::App& command) {
@@ -70,12 +71,11 @@ struct DeviceOption {
     add_precision(command);
   }
   void add_precision(CLI::App& command) {
-    command.add_option(
-        "--matmul-precision", precision,
-        "float32, tf32 or bf16: how far the factors of products may be rounded where "
-        "the device is faster for it (default: float32)");
+    command.add_option("--matmul-precision", precision,
+                       "precision of the factors of matrix products and convolutions: float32, or "
+                       "tf32 or bf16 if the device is faster with it (default: float32)");
   }
-  /// `verbose`: says so when the precision is not to be had.
+  /// `verbose`: reports skipped devices and an unavailable precision.
   std::unique_ptr<Device> open(bool verbose = false) const {
     auto opened = open_device(device);
     prepare({opened.get()}, verbose);
@@ -97,7 +97,7 @@ struct DeviceOption {
     if (verbose && (device.empty() || device == "auto")) print_avoided();
     for (Device* opened : devices) {
       const std::string reason = opened->set_matmul_precision(wanted);
-      if (verbose && !reason.empty()) print("products stay in float32: {}\n", reason);
+      if (verbose && !reason.empty()) print("matrix products stay in float32: {}\n", reason);
     }
   }
 };

@@ -18,22 +18,22 @@
 
 namespace {
 
-/// CLI11 would only say that a subcommand is required.
+/// Lists the commands, which CLI11's own message would not.
 void check_command(const CLI::App& app, int argc, const char* const* argv) {
   if (argc > 1 && argv[1][0] == '-') return;
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   if (argc < 2)
     throw CLI::RequiredError(
-        fmt::format("one of the commands {} is needed (--help tells more)", fmt::join(names, ", ")),
+        fmt::format("no command, expected one of {} (see --help)", fmt::join(names, ", ")),
         CLI::ExitCodes::RequiredError);
   if (std::find(names.begin(), names.end(), argv[1]) == names.end())
     throw CLI::ExtrasError(
-        fmt::format("there is no command '{}'; there are: {}", argv[1], fmt::join(names, ", ")),
+        fmt::format("unknown command '{}', expected one of {}", argv[1], fmt::join(names, ", ")),
         CLI::ExitCodes::ExtrasError);
 }
 
-/// What a misspelt option of the command was to be.
+/// Suggests the closest option for a misspelled one.
 std::string suggestion(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands()) {
     std::vector<std::string> names;
@@ -46,9 +46,9 @@ std::string suggestion(const CLI::App& app) {
   return {};
 }
 
-/// PoCL keeps compiled kernels, which are code, in a folder that others may write to where the
-/// umask lets them: it gets one of its own, unless the user has named one. A library must not do
-/// this to its application.
+/// PoCL caches compiled kernels, which are code, in a folder that other users may be able to write
+/// to, depending on the umask. Gives it a private folder, unless the user has set one. The tool
+/// does this, since a library must not change its application's environment.
 void keep_kernels_private() {
   if (const std::string folder = tessera::private_cache_folder("pocl"); !folder.empty())
     ::setenv("POCL_CACHE_DIR", folder.c_str(), 0);
@@ -74,7 +74,7 @@ void add_commands(CLI::App& app) {
   add_doctor_command(app);
 }
 
-/// Parses the command line, which runs the command.
+/// Parses the command line and runs the command.
 int run(CLI::App& app, int argc, const char* const* argv) {
   using namespace tessera::tools;
   try {
@@ -82,7 +82,7 @@ int run(CLI::App& app, int argc, const char* const* argv) {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError& error) {
     return failed(error.what() + suggestion(app), 2);
-  } catch (const CLI::RuntimeError& error) {  // what failed has been said
+  } catch (const CLI::RuntimeError& error) {  // the command has already printed the reason
     finish_output();
     return error.get_exit_code();
   } catch (const CLI::ParseError& error) {

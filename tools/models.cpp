@@ -1,4 +1,4 @@
-// `tessera models`: the models there are, and the layers of one.
+// `tessera models`: lists the models, or the layers of one model.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -32,7 +32,7 @@ std::string grouped(std::int64_t number) {
   return text;
 }
 
-/// What the options say, or what the model was published for.
+/// The input that the options set, else the input that the model was published for.
 struct Input {
   std::int64_t height, width, channels, classes;
 };
@@ -78,10 +78,10 @@ void print_list(const Arguments& arguments) {
       print("{}\n", error.what());
     }
   }
-  print("GFLOPs of one image forward; a multiply-add is two.\n");
+  print("GFLOPs: one forward pass of one image; a multiply-add counts as two.\n");
 }
 
-/// Parameters by the node that is the first to use them, also as a view.
+/// Counts parameters at the first node that uses them, directly or through a view.
 class Owners {
  public:
   explicit Owners(const Graph& graph) : unused_(graph.values().size(), 0) {
@@ -125,23 +125,24 @@ void print_layers(const Arguments& arguments) {
   }
   const std::int64_t count = parameters(graph);
   print(
-      "{} parameters ({:.1f} MB), {:.3f} GFLOPs of one image forward (a multiply-add is "
-      "two), {:.1f} MB of outputs\n",
-      grouped(count), 4e-6 * static_cast<double>(count), 1e-9 * flops(graph), 1e-6 * output_bytes);
+      "{} parameters ({:.1f} MiB), {:.3f} GFLOPs per image forward (a multiply-add counts as two), "
+      "{:.1f} MiB of outputs\n",
+      grouped(count), 4 * static_cast<double>(count) / 0x1p20, 1e-9 * flops(graph),
+      output_bytes / 0x1p20);
 }
 
 }  // namespace
 
 void add_models_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("models", "List the models, or the layers of one");
+  CLI::App* command = app.add_subcommand("models", "List the models, or the layers of one model");
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("name", arguments->name, "model whose layers to list");
-  add_size_option(*command, arguments->size, "those each model was published for");
-  command->add_option("--channels", arguments->channels, "channels of an image")
+  command->add_option("name", arguments->name, "model to list the layers of");
+  add_size_option(*command, arguments->size, "the size that the model was published for");
+  command->add_option("--channels", arguments->channels, "channels of an image (1: gray, 3: color)")
       ->check(at_least<std::int64_t>(1));
   command
       ->add_option("--classes", arguments->classes,
-                   "number of classes (default: that each model was published for)")
+                   "number of classes (default: the number that the model was published for)")
       ->check(at_least<std::int64_t>(1));
   command->callback(
       [arguments] { arguments->name.empty() ? print_list(*arguments) : print_layers(*arguments); });

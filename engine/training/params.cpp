@@ -10,6 +10,7 @@
 #include "engine/base/checked_size.h"
 #include "engine/base/parallel.h"
 #include "engine/base/philox.h"
+#include "engine/base/size_text.h"
 #include "tessera/error.h"
 
 namespace tessera {
@@ -85,8 +86,6 @@ void Params::add_state(const std::string& name, const TensorSpec& spec,
 
 namespace {
 
-double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / 0x1p20; }
-
 /// Throws Error where a device that is the host's processor has no room for `bytes` of tensors and
 /// the first values of the largest one, which are made on the host.
 void check_memory(const DeviceInfo& info, std::size_t bytes, std::size_t largest) {
@@ -94,9 +93,9 @@ void check_memory(const DeviceInfo& info, std::size_t bytes, std::size_t largest
   if (bytes > info.memory_bytes || largest > info.memory_bytes - bytes)
     throw OutOfMemory(
         "params",
-        fmt::format("parameters and states need {:.1f} MiB ({} bytes), and {:.1f} MiB more "
-                    "while they are filled; the machine has {:.1f} MiB",
-                    mebibytes(bytes), bytes, mebibytes(largest), mebibytes(info.memory_bytes)));
+        fmt::format("parameters and states need {}, and {} more while they are filled; the machine "
+                    "has {}",
+                    mebibytes(bytes), mebibytes(largest), mebibytes(info.memory_bytes)));
 }
 
 }  // namespace

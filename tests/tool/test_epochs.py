@@ -74,7 +74,7 @@ class EpochsTest(ToolCase):
     def test_an_epoch_of_skipped_steps_ends_the_run(self):
         line = self.train("--lr", "1e30", "--on-nan", "skip", "--epochs", 4, "--batch", 8, "--report",
                           "skipped.html", code=1)
-        self.assertRegex(line, r"all 6 steps of epoch \d were skipped, .* lower the learning rate \(--lr is "
+        self.assertRegex(line, r"all 6 steps of epoch \d were skipped because .* lower the learning rate \(--lr is "
                          r"1e\+30\) or limit gradients with --clip-norm")
         self.assertIn("the last good checkpoint is net.safetensors", line)
         self.assertEqual(len(self.events("failed")), 1)
@@ -124,10 +124,10 @@ class EpochsTest(ToolCase):
         epochs = self.events("epoch")
         best = min(epochs, key=lambda e: e["test_loss"])["epoch"]
         self.assertEqual(len(epochs), best + 3)
-        self.assertIn(f"stopped early after epoch {best + 3}: none was better than epoch {best} (test loss ", out)
+        self.assertIn(f"stopped early after epoch {best + 3}: no epoch was better than epoch {best} (test loss ", out)
         self.assertTrue(self.events("end")[0]["stopped_early"])
         page = (self.folder / "early.html").read_text()
-        self.assertIn(f"The training stopped early: no better epoch came after epoch {best} ", page)
+        self.assertIn(f"The training stopped early: no epoch after epoch {best} ", page)
         self.assertRegex(page, rf"<tr><td>{best}</td>.*<td>best</td></tr>")
         self.assertEqual(page.count("<td>best</td>"), 1)
         self.assertFalse((self.folder / "net.best.safetensors").exists())
@@ -175,13 +175,13 @@ class EpochsTest(ToolCase):
     def test_defaults_fit_the_data(self):
         self.write("eight", rows(8, [0, 1]), rows(4, [0, 1]))
         out = self.train("--epochs", 2, data="eight")
-        self.assertIn("batch: 8 images, all that there are for training (default: 32)\n", out)
+        self.assertIn("batch: 8 images, all training images (default: 32)\n", out)
         self.assertIn("epoch 1/2 step 1/1 loss ", out)
         self.assertEqual(len(self.events("step")), 2)
         self.assertIn("--batch is 9, expected at most the 8 training images",
                       self.train("--batch", 9, data="eight", code=1))
         self.assertNotIn("batch:", self.train("--epochs", 1))
-        self.assertIn("batch: 8 images, the choice for CPUs",
+        self.assertIn("batch: 8 images, the default for CPUs",
                       self.train("--epochs", 1, "--batch", "auto", data="eight"))
         config = (self.folder / "net.safetensors.toml").read_text()
         self.assertRegex(config, r"(?m)^batch = 8$")
@@ -197,7 +197,7 @@ class EpochsTest(ToolCase):
             self.assertEqual(steps, list(range(every, 300 // batch + 1, every)))
 
     def test_numbers_that_a_checkpoint_cannot_hold_are_refused_when_given(self):
-        self.assertIn("--epochs 1e+09 makes 6000000000 steps of 6 an epoch, expected at most 2147483647",
+        self.assertIn("--epochs 1e+09 means 6000000000 steps of 6 per epoch, expected at most 2147483647",
                       self.train("--epochs", 10**9, "--steps", 30, "--batch", 8, code=1))
         for option, value in (("--epochs", 10**18), ("--period", "1e300"), ("--milestones", 10**15),
                               ("--warmup", 10**12), ("--accumulate", 10**10), ("--patience", 10**10),

@@ -139,12 +139,12 @@ class EvalTest(ToolCase):
         rows = self.check(result, self.answers(model, 120))
         self.check_csv(self.folder / "many.csv", result)
         text = self.run_tool("eval", model, *self.options).stdout
-        self.assertIn("the 30 of 40 classes with the lowest F1 (--json prints all):", text)
+        self.assertIn("the 30 of 40 classes with the lowest F1 (see all with --json):", text)
         worst = sorted(rows, key=lambda row: 2 if row["f1"] is None else row["f1"])[:30]
         self.check_table(text, worst)
         self.assertEqual(len(re.findall(r"(?m)^class \d+ ", text)), 30)
         pairs = [tuple(map(int, pair)) for pair in
-                 re.findall(r"(?m)^ +(\d+) images of class (\d+) taken for class (\d+)$", text)]
+                 re.findall(r"(?m)^ +(\d+) images of class (\d+) predicted as class (\d+)$", text)]
         self.assertEqual(len(pairs), 10)
         for images, label, best in pairs:
             self.assertEqual(result["confusion"][label][best], images)
@@ -163,7 +163,7 @@ class EvalTest(ToolCase):
         notes.write_text("remember")
         (self.folder / "empty").write_text("")
         expected = "expected a file that `tessera train` or `tessera import` wrote, or an ONNX file"
-        for path, problem in ((image, "is an image"), (notes, "is no model"), ("empty", "is no model"),
+        for path, problem in ((image, "is an image"), (notes, "is not a model"), ("empty", "is not a model"),
                               (self.folder, "is a folder")):
             for command in (["eval", path], ["export", path, "--out", "x.onnx"]):
                 self.assertIn(f"[{path}] {problem}, {expected}", self.refused(*command))
@@ -179,7 +179,7 @@ class EvalTest(ToolCase):
         image = self.folder / "swapped.pgm"
         image.write_bytes(b"P5 28 28 255\n" + picture(3, random.Random(1)))
         for first in image, self.folder, "7":
-            self.assertIn(f"[{first}] is no model, but '{self.model}' is one; the model comes before the "
+            self.assertIn(f"[{first}] is not a model, but '{self.model}' is one; the model comes before the "
                           f"images: `tessera predict {self.model} IMAGE`",
                           self.refused("predict", first, self.model))
         self.assertIn(f"[{self.model}] is a model, expected an image; the model comes before the images",

@@ -96,7 +96,7 @@ class FaultsTest(ToolCase):
         self.assert_one_line(self.train(*arguments, fault=fault), "CL_DEVICE_NOT_AVAILABLE")
         result = self.train(*arguments, "--fallback", "cpu", fault=fault)
         self.assertEqual(result.returncode, 0, result)
-        found = re.search(r"CL_DEVICE_NOT_AVAILABLE.*; the training goes on on the CPU from step (\d+)\n",
+        found = re.search(r"CL_DEVICE_NOT_AVAILABLE.*; the training continues on the CPU from step (\d+)\n",
                           result.stdout)
         self.assertTrue(found, result.stdout)
         self.assertGreater(int(found[1]), 0)
@@ -160,8 +160,8 @@ class FaultsTest(ToolCase):
         """A log that cannot be written ends the run once the batch is chosen."""
         self.with_device()
         chosen = []
-        for memory, why in ((24 << 20, "the largest power of two that fits into the device's memory"),
-                            (2 << 30, "the largest power of two up to the training images")):
+        for memory, why in ((24 << 20, "the largest power of two that fits in device memory"),
+                            (2 << 30, "the largest power of two up to the number of training images")):
             result = self.train("--log", "no folder/log", "--out", "auto", batch="auto",
                                 TESSERA_GPU_MEMORY=str(memory))
             self.assert_one_line(result, "no folder/log")
@@ -203,7 +203,7 @@ class FaultsTest(ToolCase):
             return self.run_tool("doctor", "--device", self.opencl, "--seconds", seconds, code=1,
                                  env=environment, timeout=60)
 
-        self.assertIn("after 'open' it said nothing for 5 s", doctor("clCreateSubBuffer", 5).stdout)
+        self.assertIn("after 'open' no output for 5 s", doctor("clCreateSubBuffer", 5).stdout)
         # One that hangs before there is anything to examine is not usable.
         self.assertIn("does not return from clBuildProgram within 2 s",
                       doctor("clBuildProgram", 2).stderr)

@@ -102,7 +102,7 @@ class GroupTest(ToolCase):
             with self.subTest(options=options, device=device):
                 self.assertIn(message, self.refused(*self.command(*options, device=device)))
         self.train("four", "--parts", 4, device="cpu")
-        self.assertIn("takes --parts from the checkpoint",
+        self.assertIn("reads --parts from the checkpoint",
                       self.refused("train", "--resume", "four.safetensors", "--parts", 2, "--device", "cpu"))
 
 

@@ -88,7 +88,7 @@ class ImagesTest(ToolCase):
     def test_data_that_have_moved(self):
         moved = self.pictures.rename(self.folder / "moved")
         self.addCleanup(moved.rename, self.pictures)
-        self.assertIn("(the model was trained on 'folder:pictures'; --data names other data)",
+        self.assertIn("(the model was trained on 'folder:pictures'; choose other data with --data)",
                       self.refused("eval", "net.safetensors"))
         self.assertIn("accuracy",
                       self.run_tool("eval", "net.safetensors", "--data", "folder:moved").stdout)

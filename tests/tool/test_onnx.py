@@ -200,7 +200,7 @@ class OnnxTest(ToolCase):
         weights = ["--model", "lenet5", "--weights", "weights.safetensors", "--lr", "0", "--steps", "1"]
         line = self.train_on_three(*weights, refused=True)
         self.assertIn("'fc3.weight' is f32[10,84], expected f32[3,84]", line)
-        self.assertTrue(line.endswith("; --new-head begins with a new last layer"), line)
+        self.assertTrue(line.endswith("; --new-head starts with a new last layer"), line)
         self.train_on_three(*weights, "--new-head")
         for name in "conv1.weight", "fc2.bias":
             self.assertEqual(self.tensor("three.safetensors", name),

@@ -186,7 +186,7 @@ class InputsTest(OnnxCase):
         self.is_near(self.predicted(net), softmax(self.logits()[:1]))
 
     def test_inputs_that_are_refused(self):
-        self.assertIn("takes bytes", self.train(self.bytes_net(), "--normalize", refused=True))
+        self.assertIn("expects unnormalized bytes", self.train(self.bytes_net(), "--normalize", refused=True))
         self.assertIn("is int8, expected floats or bytes",
                       self.refused("predict", self.bytes_net(TensorProto.INT8), "0.ppm"))
 

@@ -106,7 +106,7 @@ class TrainedTest(OnnxCase):
         net = self.threshold()
         self.assertEqual(self.moved(net, "--optimizer", "adamw", "--ema", "0.5"), {"k", "kb", "v", "b"})
         out = self.train(net, "--ema", "0.5")
-        self.assertIn("'limit' does not reach the loss and stays as it is", out)
+        self.assertIn("'limit' does not reach the loss and is not trained", out)
         for averaged in (), ("--ema",):
             expected = self.predicted("trained.safetensors", *averaged)
             self.run_tool("export", "trained.safetensors", "--out", "again.onnx", *averaged)
@@ -132,7 +132,7 @@ class TrainedTest(OnnxCase):
         out = self.run_tool("train", *command, *freeze, "--out", "whole.safetensors").stdout
         self.assertIn("are frozen", out)
         self.run_tool("train", *command, *freeze, "--steps", "3", "--out", "half.safetensors")
-        self.assertIn("takes --freeze from the checkpoint",
+        self.assertIn("reads --freeze from the checkpoint",
                       self.refused("train", "--resume", "half.safetensors", "--freeze", "fc*"))
         start, _ = self.tensors("half.safetensors")
         self.run_tool("train", "--resume", "half.safetensors", "--device", "cpu")
@@ -165,7 +165,7 @@ class TrainedTest(OnnxCase):
         numpy.save(self.folder / "five/y.npy", numpy.arange(16) % 5)
         begin[1] = "npy:five"
         begin += ["--out", "third.safetensors"]
-        self.assertIn("; --new-head begins", self.refused("train", *begin))
+        self.assertIn("; --new-head starts", self.refused("train", *begin))
         self.run_tool("train", *begin, "--new-head")
         begin[begin.index("lenet5")] = "resnet20"
         self.assertIn("which does not fit 'resnet20'", self.refused("train", *begin))

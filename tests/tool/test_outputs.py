@@ -151,7 +151,7 @@ class OutputsTest(ToolCase):
         _, error = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 1)
         # The first allocation that fails is of bytes, or of the stack of a thread.
-        self.assertRegex(error, r"^tessera: (memory ran out|\[loader\] no thread can be started: .*)"
+        self.assertRegex(error, r"^tessera: (out of memory|\[loader\] no thread can be started: .*)"
                                 r" \(step \d+\)(; the last good checkpoint is .*)?\n$")
         failed = json.loads(log.read_text().splitlines()[-1])
         self.assertEqual((failed["event"], "tessera: " + failed["error"] + "\n"), ("failed", error))
@@ -240,7 +240,7 @@ class OutputsTest(ToolCase):
         line = self.refused("train", "--data", f"folder:{name}", "--out", "u.safetensors")
         self.assertIn("the path '\\xc4pfel' is not UTF-8", line)
         line = self.refused("train", *self.train_options(), "--model", name + ".onnx")
-        self.assertIn("[\\xc4pfel.onnx] is not UTF-8, which a model file needs", line)
+        self.assertIn("[\\xc4pfel.onnx] is not a UTF-8 name, which a model file needs", line)
         # Files may have any name: the log, which is UTF-8, names them nearly.
         log = folder / os.fsdecode(b"\xff.jsonl")
         self.train("--out", folder / "x.safetensors", "--log", log, "--report", folder / "r.html",

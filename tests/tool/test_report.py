@@ -121,10 +121,10 @@ class ReportTest(ToolCase):
     def check_mistakes(self, page, text, matrix, labels):
         mistakes = 100 - sum(matrix[i][i] for i in range(10))
         self.assertGreater(mistakes, 0)
-        self.assertIn(f"{mistakes} of 100 test images are mistaken", text)
+        self.assertIn(f"{mistakes} of 100 test images are misclassified", text)
         self.assertEqual(len(page.addresses), min(24, mistakes))
         names = [row[0] for row in page.tables["classes"][1:]]
-        shown = re.findall(r"<b>(.+?)</b> \(([\d.]+)&nbsp;%\)<br>taken for <b>(.+?)</b> "
+        shown = re.findall(r"<b>(.+?)</b> \(([\d.]+)&nbsp;%\)<br>predicted as <b>(.+?)</b> "
                            r"\(([\d.]+)&nbsp;%\)<br>image (\d+)<", text)
         self.assertEqual(len(shown), len(page.addresses))
         for label, own, best, other, number in shown:
@@ -187,7 +187,7 @@ class ReportTest(ToolCase):
                       "five.safetensors")
         text = (self.folder / "five.html").read_text()
         self.assertEqual(self.check_alone(text).addresses, [])
-        self.assertIn("<br>taken for <b>", text)
+        self.assertIn("<br>predicted as <b>", text)
 
     def test_an_interrupted_run(self):
         path = self.folder / "interrupted.html"
@@ -195,7 +195,7 @@ class ReportTest(ToolCase):
         out = self.interrupt(process)
         self.assertIn("model: interrupted.safetensors", out)
         page = self.check_alone(path.read_text())
-        self.assertIn("The training was interrupted. Predictions and times are not measured.", page.text)
+        self.assertIn("The training was interrupted, so predictions and times were not measured.", page.text)
         self.run_tool("eval", "interrupted.safetensors", "--data-dir", self.data, "--device", "cpu")
 
     def test_a_failed_run(self):

@@ -61,7 +61,7 @@ class SignalsTest(ToolCase):
         text, _ = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 143)
         self.assertIn("stopped after step 4 (epoch 1, mean loss ", text)
-        self.assertIn("), before its evaluation was done; resume with --resume ", text)
+        self.assertIn("), before its evaluation; resume with --resume ", text)
         self.assertEqual(json.loads(log.read_text().splitlines()[-1])["event"], "interrupted")
         rest = self.run_tool("train", "--resume", out, "--data-dir", self.folder / "slow", "--device",
                              "cpu").stdout
@@ -103,7 +103,7 @@ class SignalsTest(ToolCase):
                 self.resume(out)
                 self.assertEqual(out.read_bytes(), whole.read_bytes())
         for bad in ("0", "-1", "m", "0m", "5x", "1e999m", "nanm"):
-            self.assertIn("--save-every: found " + bad + ", expected steps, as 500, or minutes",
+            self.assertIn("--save-every: found " + bad + ", expected steps, e.g. 500, or minutes",
                           self.refused("train", "--save-every", bad, code=2))
 
     @staticmethod

@@ -84,7 +84,7 @@ class SplitTest(ToolCase):
             copy = self.changed()
             (copy / f"class {i % CLASSES}" / "a first.png").write_bytes(image)
             now, warning = self.evaluate("changed")
-            self.assertEqual(warning, "warning: the data have changed since the training: 1 image added\n")
+            self.assertEqual(warning, "warning: the data has changed since the training: 1 image added\n")
             self.assertIn(now["images"] - self.before["images"], (0, 1))
             if now["images"] == self.before["images"]:
                 self.assertEqual(now, self.before)
@@ -95,7 +95,7 @@ class SplitTest(ToolCase):
             copy = self.changed()
             (copy / path.relative_to(self.folder / "noise")).unlink()
             now, warning = self.evaluate("changed")
-            self.assertEqual(warning, "warning: the data have changed since the training: 1 image removed\n")
+            self.assertEqual(warning, "warning: the data has changed since the training: 1 image removed\n")
             self.assertIn(self.before["images"] - now["images"], (0, 1))
             if now["images"] == self.before["images"]:
                 self.assertEqual(now, self.before)
@@ -126,11 +126,11 @@ class SplitTest(ToolCase):
         (copy / "class 1" / "03.png").unlink()
         resume = ["train", "--resume", "resumed.safetensors", "--device", "cpu"]
         before = (self.folder / "resumed.safetensors").read_bytes()
-        self.assertIn("the data have changed since the checkpoint: 1 image added, 1 removed; "
-                      "--accept-changed-data resumes", self.refused(*resume))
+        self.assertIn("the data has changed since the checkpoint: 1 image added, 1 removed; "
+                      "to resume with the changed data, use", self.refused(*resume))
         self.assertEqual((self.folder / "resumed.safetensors").read_bytes(), before)
         result = self.run_tool(*resume, "--accept-changed-data")
-        self.assertIn("warning: the data have changed since the checkpoint: 1 image added, 1 removed",
+        self.assertIn("warning: the data has changed since the checkpoint: 1 image added, 1 removed",
                       result.stderr)
         self.assertIn("epoch 3/3", result.stdout)
         # The changed data are now the run's own.
@@ -170,7 +170,7 @@ class SplitTest(ToolCase):
         self.assertIn("changed since the training: test images: 1 image added, 1 removed\n",
                       self.run_tool("eval", "named.safetensors", "--data-dir", other, "--device",
                                     "cpu").stderr)
-        self.assertIn("test images: 1 image added, 1 removed; --accept-changed-data",
+        self.assertIn("test images: 1 image added, 1 removed; to resume with the changed data, use --accept-changed-data",
                       self.refused("train", "--resume", "named.safetensors", "--data-dir", other,
                                    "--device", "cpu"))
 
@@ -189,11 +189,11 @@ class SplitTest(ToolCase):
         text += b" " * (-len(text) % 8)
         path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size:])
         now, warning = self.evaluate("noise", "old.safetensors")
-        self.assertIn("of an earlier version, whose test images are chosen by their order", warning)
+        self.assertIn("from an earlier version that chose test images by their order", warning)
         self.assertEqual(now["images"], CLASSES)  # one of each: a share of 0.1, rounded
         out = self.run_tool("train", "--resume", "old.safetensors", "--device", "cpu", "--epochs", "1")
-        self.assertIn("of an earlier version", out.stderr)
-        self.assertIn("of an earlier version", self.evaluate("noise", "old.safetensors")[1])
+        self.assertIn("from an earlier version", out.stderr)
+        self.assertIn("from an earlier version", self.evaluate("noise", "old.safetensors")[1])
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ class TensorBoardTest(ToolCase):
     def test_a_folder_that_cannot_be_made(self):
         line = self.refused("train", *self.train_options(), "--tensorboard",
                             self.folder / "a.safetensors" / "x")
-        self.assertIn("a.safetensors/x] cannot be made: Not a directory", line)
+        self.assertIn("a.safetensors/x] cannot be created: Not a directory", line)
 
 
 if __name__ == "__main__":

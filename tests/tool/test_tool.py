@@ -38,7 +38,7 @@ class ToolTest(ToolCase):
         rows = {line.split()[0]: line.split() for line in lines}
         self.assertEqual(rows["resnet50"][1:], ["224x224x3", "1000", "25,557,032", "8.206"])
         self.assertEqual(rows["resnet20"][1:4], ["32x32x3", "10", "269,722"])
-        self.assertIn("a multiply-add is two", lines[-1])
+        self.assertIn("a multiply-add counts as two", lines[-1])
         small = self.run_tool("models", "--size", "28x32", "--channels", 1, "--classes", 7).stdout
         self.assertRegex(small, r"alexnet +28x32x1 +7 +\[alexnet\] images are 28x32, expected at least 63x63")
         self.assertRegex(small, r"lenet5 +28x32x1 +7 +\[lenet5\] images are 28x32, expected a square")
@@ -49,7 +49,7 @@ class ToolTest(ToolCase):
         self.assertRegex(text, r"\nconv1 +conv2d +\[1,112,112,64\] +9,408 +236\.0\n")
         self.assertRegex(text, r"\nlayer4\.1\.bn2 +batch_norm_inference +\[1,7,7,512\] +1,024 ")
         self.assertRegex(text, r"\nfc +matmul +\[1,1000\] +513,000 +1\.0\n")
-        self.assertIn("11,689,512 parameters (46.8 MB)", text)
+        self.assertIn("11,689,512 parameters (44.6 MiB)", text)
         text = self.run_tool("models", "unet", "--size", "64", "--classes", 3).stdout
         self.assertRegex(text, r"\nhead +conv2d +\[1,64,64,3\] +99 ")
 
@@ -107,7 +107,7 @@ class ToolTest(ToolCase):
                              "--device", "cpu").stdout
         self.assertIn("tutorial, inference, batch 2 of 32x32x3, on ", text)
         self.assertRegex(text, r"\nceilings  \d+ GFLOP/s, [\d.]+ GB/s; launch ")
-        self.assertRegex(text, r"\nmemory    [\d.]+ MB: arena ")
+        self.assertRegex(text, r"\nmemory    [\d.]+ MiB: arena ")
         self.assertRegex(text, r"\nconv1 +conv2d [a-z]+ +1 +[\d.]+ +[\d.]+% +[\d.]+ +[\d.]+ +\d+% [FB]\n")
         self.assertRegex(text, r"\nkernel ")
         self.assertNotIn("sgd_step", text)
@@ -221,7 +221,7 @@ class ToolTest(ToolCase):
         self.run_tool("train", *self.train_options(), "--epochs", 2, "--steps", 3, "--schedule",
                       "cosine", "--out", out)
         resume = ["train", "--data-dir", self.data, "--device", "cpu", "--resume", out]
-        self.assertIn("--epochs is 3, expected at most 2, where the cosine schedule ends",
+        self.assertIn("--epochs is 3, expected at most 2, the end of the cosine schedule",
                       self.refused(*resume, "--epochs", 3))
         self.assertIn("epoch 2/2", self.run_tool(*resume).stdout)
 
@@ -239,12 +239,19 @@ class ToolTest(ToolCase):
         line = self.refused("eval", self.model, "--data-dir", self.data, "--device", "cpu", "--ema")
         self.assertIn(".ema", line)
 
+    def test_resume_names_a_file_that_is_no_checkpoint(self):
+        photo = self.folder / "photo.pgm"
+        photo.write_bytes(b"P5 2 2 255\n" + bytes(4))
+        for path, problem in (photo, "is an image"), (self.folder, "is a folder"):
+            self.assertIn(f"[{path}] {problem}, expected a checkpoint that `tessera train` wrote",
+                          self.refused("train", "--resume", path, "--data-dir", self.data))
+
     def test_resume_refuses_other_settings(self):
         line = self.refused("train", "--resume", self.model, "--batch", 8, "--data-dir", self.data)
-        self.assertIn("--batch is 8, expected 16 as in the checkpoint", line)
+        self.assertIn("--batch is 8, expected 16 from the checkpoint", line)
         line = self.refused("train", "--resume", self.model, "--data-dir", self.data,
                             "--optimizer", "adam")
-        self.assertIn("takes --optimizer from the checkpoint", line)
+        self.assertIn("reads --optimizer from the checkpoint", line)
 
     def test_augmentations_are_checked(self):
         train = ["train", *self.train_options(), "--augment"]
@@ -302,7 +309,7 @@ class ToolTest(ToolCase):
         out = self.run_tool("train", *self.train_options(), "--steps", 1, "--verbose",
                             "--matmul-precision", "tf32", "--out",
                             self.folder / "precision.safetensors").stdout
-        self.assertRegex(out, r"products stay in float32: .* computes in float32 only")
+        self.assertRegex(out, r"matrix products stay in float32: .* computes in float32 only")
 
     def test_unknown_names(self):
         options = ["--data-dir", self.data, "--out", self.folder / "no.safetensors"]
@@ -390,7 +397,7 @@ class ToolTest(ToolCase):
         out = self.folder / "skipping.safetensors"
         text = self.run_tool("train", *self.train_options()[:-4], "--lr", "1e30", "--epochs", 1,
                              "--on-nan", "skip", "--out", out).stdout
-        self.assertRegex(text, r"\nskipped 3\d of 38 steps, whose loss or gradients were not finite\n")
+        self.assertRegex(text, r"\nskipped 3\d of 38 steps because of non-finite losses or gradients\n")
         self.assertTrue(out.exists())
 
     def test_progress_bar_on_a_terminal(self):

@@ -61,7 +61,7 @@ class TuneTest(TuneCase):
         kinds = json.loads(self.run_tool(*NET, "--list", "--json").stdout)
         self.assertGreater(len(kinds), 5)
         self.assertEqual({kind["tuned"] for kind in kinds}, {None})
-        self.assertIn("nothing is stored", self.run_tool("--show").stdout)
+        self.assertIn("no results for", self.run_tool("--show").stdout)
         found = self.tune("--seconds", "25")
         self.assertEqual(found["kinds"], len(kinds))
         self.assertEqual(len(found["results"]) + found["left"], len(kinds))
@@ -80,7 +80,7 @@ class TuneTest(TuneCase):
         again = self.tune("--seconds", "0")
         self.assertEqual((again["known"], again["results"]), (len(stored), []))
         self.assertIn("removed", self.run_tool("--clear").stdout)
-        self.assertIn("there were no results", self.run_tool("--clear").stdout)
+        self.assertIn("found no results", self.run_tool("--clear").stdout)
 
     def first_kind(self, *arguments, net=NET):
         """The lines about the first kind that is tuned; the rest is interrupted."""
@@ -111,9 +111,9 @@ class TuneTest(TuneCase):
         kind, *rejected = self.first_kind("--candidate-seconds", "20",
                                           net=["--model", "tutorial", "--channels", "1", "--batch", "1"])
         self.assertRegex(kind, r"^conv2d f32.*: tile, [0-9.]+ us\n$")
-        for candidate, reason in (("tile rows=4", "does not build"), ("tile rows=6", "ended by signal"),
+        for candidate, reason in (("tile rows=4", "does not build"), ("tile rows=6", "killed by signal"),
                                   ("tile rows=12", "the result is wrong: element 0 is"),
-                                  ("naive", "it took longer than 20 s")):
+                                  ("naive", "it needed more than 20 s")):
             self.assertTrue(any(line.startswith("  rejected " + candidate) and reason in line
                                 for line in rejected), (candidate, rejected))
 

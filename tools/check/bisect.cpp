@@ -1,5 +1,5 @@
-// `tessera bisect`: finds the first node of a training step that a device gets wrong, and keeps it
-// in a folder that the same command runs again.
+// `tessera bisect`: finds the first node of a training step that a device computes wrongly, and
+// stores it in a folder that the same command runs again.
 #include <fmt/core.h>
 
 #include "tessera/error.h"
@@ -30,19 +30,19 @@ double tolerance_of(const Arguments& arguments) {
 }
 
 [[noreturn]] void fail(const WrongNode& wrong, const Device& device, const std::string& folder) {
-  throw Error("bisect", fmt::format("{} is wrong on {}; tessera bisect {} runs it again",
+  throw Error("bisect", fmt::format("{} is wrong on {}; run it again with `tessera bisect {}`",
                                     name_of(wrong), device.info().id, folder));
 }
 
 void run_again(const Arguments& arguments, Device& device, Device& reference) {
   const NodeCase node = load_case(arguments.folder);
-  print("node '{}': {}\nfound wrong on {}, by '{}'\n", node.name, described(node), node.device,
-        node.algorithm);
+  print("node '{}': {}\nfirst computed wrongly on {}, with algorithm '{}'\n", node.name,
+        described(node), node.device, node.algorithm);
   if (const auto wrong = check_node(device, reference, node, tolerance_of(arguments))) {
     print_text(report_of(*wrong));
     fail(*wrong, device, arguments.folder);
   }
-  print("alone and on {} ({}) it agrees with the reference\n", device.info().id,
+  print("run alone on {} ({}), it agrees with the reference\n", device.info().id,
         device.info().name);
 }
 
@@ -54,13 +54,13 @@ void search(const Arguments& arguments, Device& device, Device& reference) {
   const StepCheck check = check_step(trainer, *loader.next(), reference, tolerance_of(arguments));
   if (!check.wrong) {
     print(
-        "all {} nodes of a step of {} agree with the reference within {:g} of their largest "
-        "element, on {} ({})\n",
+        "all {} nodes of a step of {} agree with the reference within {:g} of the largest element, "
+        "on {} ({})\n",
         check.nodes, arguments.model.name, tolerance_of(arguments), device.info().id,
         device.info().name);
     return;
   }
-  print("{} nodes agree with the reference, then\n", check.nodes);
+  print("{} nodes agree with the reference; the next node does not:\n", check.nodes);
   print_text(report_of(*check.wrong));
   save_case(arguments.out, check.wrong->node);
   fail(*check.wrong, device, arguments.out);
@@ -70,21 +70,21 @@ void search(const Arguments& arguments, Device& device, Device& reference) {
 
 void add_bisect_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "bisect", "Find the first node of a training step that a device gets wrong");
+      "bisect", "Find the first node of a training step that a device computes wrongly");
   auto a = std::make_shared<Arguments>();
-  command->add_option("folder", a->folder, "a node that was found wrong, to be run again");
+  command->add_option("folder", a->folder, "folder of a wrong node, to run it again");
   a->model.add(*command);
   a->device.add(*command);
   command->add_option("--batch", a->batch, "images in the step")->check(at_least<std::int64_t>(1));
-  command->add_option("--seed", a->seed, "for the initial weights")
+  command->add_option("--seed", a->seed, "seed of the initial weights")
       ->check(at_least<std::int64_t>(0));
   command->add_option("--optimizer", a->optimizer, "sgd, adam, adamw, rmsprop, adagrad or lars");
   command
       ->add_option("--tolerance", a->tolerance,
-                   "of each output, by its largest element (default: 0.0001, with rounded products "
-                   "0.02)")
+                   "tolerance of an output, relative to its largest element (default: 0.0001; 0.02 "
+                   "with tf32 or bf16)")
       ->check(at_least(0.0));
-  command->add_option("--out", a->out, "folder for the node that is found");
+  command->add_option("--out", a->out, "folder to write the wrong node to");
   command->callback([a] {
     const auto device = a->device.open(), reference = open_reference_device();
     a->folder.empty() ? search(*a, *device, *reference) : run_again(*a, *device, *reference);

@@ -1,4 +1,4 @@
-// `tessera devices`: what there is to compute on.
+// `tessera devices`: lists the devices.
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
@@ -43,7 +43,7 @@ void print_device(const DeviceInfo& info) {
   print("{:<12} {}\n", "",
         !info.usable    ? "not usable: " + info.reason
         : avoid.empty() ? in_group_of_all(info) ? "usable, one of --device all" : "usable"
-                        : "to be avoided: " + avoid);
+                        : "unreliable; auto skips it: " + avoid);
 }
 
 void run(bool json) {
@@ -61,17 +61,17 @@ void run(bool json) {
 
 void warn_of_broken_drivers() {
   for (const DeviceInfo& info : broken_drivers())
-    print_error(fmt::format("passed over {} ({}): {}", info.id, info.name, info.reason));
+    print_error(fmt::format("ignored {} ({}): {}", info.id, info.name, info.reason));
 }
 
 void print_avoided() {
   for (const DeviceInfo& info : list_devices())
     if (const std::string avoid = reason_to_avoid(info); !avoid.empty())
-      print("passed over {} ({}): {}\n", info.id, info.name, avoid);
+      print("skipped {} ({}): {}\n", info.id, info.name, avoid);
 }
 
 void add_devices_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("devices", "List the devices there are");
+  CLI::App* command = app.add_subcommand("devices", "List the devices");
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "print JSON");
   command->callback([json] { run(*json); });

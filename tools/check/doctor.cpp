@@ -1,5 +1,5 @@
-// `tessera doctor`: whether the devices of this machine compute what they should, and what to make
-// of those that do not.
+// `tessera doctor`: checks whether the devices of this machine compute correctly, and stores a
+// verdict for `auto`.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -37,7 +37,7 @@ struct Patient {
       if (finding.kind == kind) names.push_back(finding.check);
     return names;
   }
-  /// The first finding of this kind, or nothing.
+  /// Returns the first finding of this kind, or an empty text.
   std::string first(Kind kind) const {
     for (const Finding& finding : findings)
       if (finding.kind == kind) return fmt::format("{}: {}", finding.check, finding.text);
@@ -47,9 +47,10 @@ struct Patient {
   std::string unfinished() const { return first(Kind::unfinished); }
   std::string verdict() const {
     if (!info.usable) return "not usable: " + info.reason;
-    if (const std::string reason = avoid(); !reason.empty()) return "avoid: " + reason;
+    if (const std::string reason = avoid(); !reason.empty())
+      return "unreliable; auto skips it: " + reason;
     if (const std::string reason = unfinished(); !reason.empty())
-      return "not examined to the end: " + reason + "; --seconds gives it longer";
+      return "checks not completed: " + reason + "; allow more time with --seconds";
     const std::vector<std::string> lacks = checks(Kind::lacks);
     return lacks.empty() ? "usable" : fmt::format("usable without {}", fmt::join(lacks, ", "));
   }
@@ -81,7 +82,8 @@ Json json_of(const Patient& patient) {
           {"findings", findings}};
 }
 
-/// Those asked for, or all. One that is asked for by its id is not opened: its driver may hang.
+/// Returns the requested devices, or all. Does not open a device that is named by its id, since its
+/// driver may hang.
 std::vector<DeviceInfo> devices_of(const Arguments& arguments) {
   const std::vector<DeviceInfo> all = list_devices();
   if (arguments.device.empty() || arguments.device == "auto") return all;
@@ -90,13 +92,13 @@ std::vector<DeviceInfo> devices_of(const Arguments& arguments) {
   return {open_device(arguments.device)->info()};
 }
 
-/// Keeps what `auto` goes by.
+/// Stores the verdict that `auto` reads.
 void keep(const Patient& patient) {
   try {
     if (patient.info.usable && (!patient.avoid().empty() || patient.unfinished().empty()))
       store_verdict(patient.info, {patient.avoid()});
   } catch (const Error& error) {
-    print_error(error.what() + std::string("; the verdict is not kept"));
+    print_error(error.what() + std::string("; the verdict is not stored"));
   }
 }
 
@@ -127,21 +129,22 @@ void run(const Arguments& arguments) {
     write_file(arguments.report, report);
   }
   if (!wrong.empty())
-    throw Error("doctor", fmt::format("to be avoided: {}", fmt::join(wrong, ", ")));
+    throw Error("doctor", fmt::format("unreliable devices: {}", fmt::join(wrong, ", ")));
   if (!unfinished.empty())
-    throw Error("doctor", fmt::format("not examined to the end: {}", fmt::join(unfinished, ", ")));
+    throw Error("doctor", fmt::format("checks not completed: {}", fmt::join(unfinished, ", ")));
 }
 
 }  // namespace
 
 void add_doctor_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("doctor", "Check that devices compute what they should");
+  CLI::App* command = app.add_subcommand("doctor", "Check that devices compute correctly");
   auto a = std::make_shared<Arguments>();
   command->add_option("--device", a->device,
-                      "cpu, opencl:P:D or part of a device's name (default: all devices)");
-  command->add_option("--seconds", a->seconds, "for each device, about")->check(at_least(1.0));
+                      "cpu, opencl:P:D or part of a device name (default: all devices)");
+  command->add_option("--seconds", a->seconds, "approximate time for each device, in seconds")
+      ->check(at_least(1.0));
   command->add_flag("--json", a->json, "print JSON");
-  command->add_option("--report", a->report, "write the text to this file too");
+  command->add_option("--report", a->report, "also write the report to this file");
   command->add_flag("--worker", a->worker)->group("");
   command->callback([a] { run(*a); });
 }

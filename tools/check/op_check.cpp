@@ -11,8 +11,8 @@
 namespace tessera::tools {
 namespace {
 
-/// Operations and bytes of a case, and operations for its gradients: what the naive reference is
-/// done with at once.
+/// Limits on operations and bytes of a case, and on operations of its gradients, within which the
+/// naive reference is fast.
 constexpr double most_work = 1e5, gradient_work = 5e5;
 
 bool is_small(const cases::Case& c) {

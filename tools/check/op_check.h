@@ -1,4 +1,4 @@
-// The cases of the ops, those of the tests, on a device: for `tessera doctor`.
+// Runs the op cases of the tests on a device, for `tessera doctor`.
 #pragma once
 
 #include <chrono>
@@ -12,11 +12,11 @@ namespace tessera::tools {
 struct FamilyCheck {
   std::string family;     ///< of ops: "conv2d"
   std::size_t cases = 0;  ///< run
-  std::string wrong;      ///< the first case that is; else empty
+  std::string wrong;      ///< the first wrong case, or empty
 };
 
-/// Runs the small cases against their naive references, gradients too, of each family in turn,
-/// until all are done or it is time. A family stops at its first wrong case.
+/// Compares the small cases of each family, and their gradients, with naive references, until all
+/// are done or the time is up. A family stops at its first wrong case.
 std::vector<FamilyCheck> check_ops(Device& device, std::chrono::steady_clock::time_point until);
 
 }  // namespace tessera::tools

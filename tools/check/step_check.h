@@ -1,4 +1,4 @@
-// A step of training held against the reference, node by node: for `tessera bisect` and `tessera
+// Compares a training step with the reference node by node, for `tessera bisect` and `tessera
 // doctor`.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace tessera::tools {
 
-/// A node whose outputs on a device are not those of the reference for the same inputs, or not
+/// A node whose outputs on a device differ from the reference for the same inputs, or are not
 /// finite.
 struct WrongNode {
   NodeCase node;
@@ -20,21 +20,21 @@ struct WrongNode {
 };
 /// "node 'conv1' (conv2d, tile)".
 std::string name_of(const WrongNode& wrong);
-/// In some lines: shapes, device and algorithm, the worst elements.
+/// Describes the node in some lines: shapes, device and algorithm, the worst elements.
 std::string report_of(const WrongNode& wrong);
 
-/// Products are in float32; less precise ones are off by more.
+/// Tolerance of products in float32; less precise ones have larger errors.
 inline constexpr double float32_tolerance = 1e-4;
 
 struct StepCheck {
-  std::size_t nodes = 0;  ///< run and found to be right
+  std::size_t nodes = 0;  ///< run and correct
   std::optional<WrongNode> wrong;
 };
-/// Of step 0, up to the first wrong node. Each node is given to the reference with the inputs that
-/// it had on the device.
+/// Checks step 0 up to the first wrong node. The reference gets the inputs that each node had on
+/// the device.
 StepCheck check_step(Trainer& trainer, const Batch& batch, Device& reference, double tolerance);
 
-/// The node alone, on a device.
+/// Checks the node alone on a device.
 std::optional<WrongNode> check_node(Device& device, Device& reference, NodeCase node,
                                     double tolerance);
 

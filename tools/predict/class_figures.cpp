@@ -14,7 +14,7 @@ std::optional<double> share(std::int64_t part, std::int64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
 }
 
-/// A field of CSV. Spaces at an end are quoted too, since some programs drop them.
+/// Returns a CSV field. Leading and trailing spaces are quoted too, since some programs drop them.
 std::string csv_field(const std::string& text) {
   const bool is_plain = text.find_first_of(",;\"\t\r\n") == std::string::npos && !text.empty() &&
                         text.front() != ' ' && text.back() != ' ';
@@ -76,7 +76,7 @@ std::vector<std::size_t> ClassFigures::worst_first(Figure figure) const {
   std::vector<std::size_t> order(classes());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return (this->*figure)(a).value_or(2) < (this->*figure)(b).value_or(2);  // no share is 2
+    return (this->*figure)(a).value_or(2) < (this->*figure)(b).value_or(2);  // 2 is above any share
   });
   return order;
 }

@@ -1,4 +1,4 @@
-// `tessera eval`: how good a trained model is on a data set, as a whole and for each class.
+// `tessera eval`: measures a trained model on a data set, as a whole and for each class.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 #include "tessera/error.h"
 #include "tessera/output_file.h"
 #include "tools/predict/class_figures.h"
+#include "tools/predict/model_options.h"
 #include "tools/shared/data_changes.h"
-#include "tools/shared/image_size.h"
 #include "tools/shared/json_text.h"
 #include "tools/shared/networks.h"
 #include "tools/shared/number_text.h"
@@ -24,12 +24,7 @@ using Names = std::vector<std::string>;
 constexpr std::size_t most_confusions = 10;
 
 struct Arguments {
-  std::string model;
-  DataOptions data;
-  DeviceOption device;
-  PixelOptions pixels;
-  std::string size;
-  bool averaged = false;
+  ModelOptions model;
   bool json = false;
   std::string confusion;  ///< file
 };
@@ -73,11 +68,11 @@ std::size_t width_of(const Names& names) {
   return std::min<std::size_t>(width, 40);
 }
 
-/// All classes, or the worst ones of many.
+/// Prints all classes, or the worst ones if there are many.
 void print_classes(const ClassFigures& figures, const Names& names) {
   std::vector<std::size_t> order = figures.worst_first(&ClassFigures::f1);
   if (order.size() > most_classes_of_a_matrix) {
-    print("the {} of {} classes with the lowest F1 (--json prints all):\n",
+    print("the {} of {} classes with the lowest F1 (see all with --json):\n",
           most_classes_of_a_matrix, order.size());
     order.resize(most_classes_of_a_matrix);
   } else {
@@ -91,7 +86,7 @@ void print_classes(const ClassFigures& figures, const Names& names) {
           text_of(figures.f1(label)));
 }
 
-/// Columns have numbers, since names would make them wide.
+/// Prints numbers above the columns, since names would be too wide.
 void print_matrix(const ClassFigures& figures, const Names& names) {
   std::int64_t most = 0;
   for (std::size_t label = 0; label < figures.classes(); ++label)
@@ -111,9 +106,9 @@ void print_matrix(const ClassFigures& figures, const Names& names) {
 }
 
 void print_confused(const ClassFigures& figures, const Names& names) {
-  print("the pairs of classes confused most (--confusion FILE.csv writes the whole matrix):\n");
+  print("the most confused pairs of classes (write the whole matrix with --confusion FILE.csv):\n");
   for (const ClassFigures::Confused& pair : figures.most_confused(most_confusions))
-    print("{:>6} images of {} taken for {}\n", pair.images, names.at(pair.label),
+    print("{:>6} images of {} predicted as {}\n", pair.images, names.at(pair.label),
           names.at(pair.best));
 }
 
@@ -121,7 +116,7 @@ void print_result(const Arguments& arguments, const std::string& data,
                   const ClassifierEvaluation& result, const ClassFigures& figures,
                   const Names& names, std::size_t skipped) {
   const auto top5 = figures.top5();
-  print("{}: accuracy {:.4f}{}, loss {} on {} test images of {}{}\n\n", arguments.model,
+  print("{}: accuracy {:.4f}{}, loss {} on {} test images of {}{}\n\n", arguments.model.model,
         result.accuracy, top5 ? fmt::format(", top-5 {:.4f}", *top5) : "", number_text(result.loss),
         result.images, data, skipped_text(skipped));
   print_classes(figures, names);
@@ -134,28 +129,28 @@ void print_result(const Arguments& arguments, const std::string& data,
 
 void run(const Arguments& arguments) {
   if (!arguments.confusion.empty()) check_output(arguments.confusion);
-  OpenedNetwork opened =
-      open_network(arguments.model, arguments.data, arguments.pixels, arguments.size);
-  const std::string data =
-      arguments.data.name.empty() ? opened.checkpoint.training.data : arguments.data.name;
+  OpenedNetwork opened = arguments.model.open();
+  const std::string data = arguments.model.data.name.empty() ? opened.checkpoint.training.data
+                                                             : arguments.model.data.name;
   if (data.empty())
-    throw Error(arguments.model, "names no data set it was trained on; choose one with --data");
-  const auto dataset = load_test(opened, data, arguments.data);
+    throw Error(arguments.model.model,
+                "does not name its training data; choose a data set with --data");
+  const auto dataset = load_test(opened, data, arguments.model.data);
   const std::size_t skipped = report_skipped({dataset.get()});
   if (data == opened.checkpoint.training.data)
     warn_of_changes(opened.checkpoint.training, *dataset);
-  const auto device = arguments.device.open();
+  const auto device = arguments.model.device.open();
   const auto network = load(*device, opened);
   const Names& names = network->model().classes;
   ClassFigures figures(names.size());
   const ClassifierEvaluation result = network->evaluate(
-      *dataset, evaluation_batch(*dataset), arguments.averaged ? Weights::averaged : Weights::last,
+      *dataset, evaluation_batch(*dataset), arguments.model.weights(),
       /*stops=*/{},
       [&](std::int32_t label, std::span<const float> row) { figures.add(label, row); });
   if (!arguments.confusion.empty()) write_file(arguments.confusion, figures.csv(names));
   if (arguments.json)
     print_json(result, figures, names,
-               arguments.data.skip_bad ? std::optional(skipped) : std::nullopt);
+               arguments.model.data.skip_bad ? std::optional(skipped) : std::nullopt);
   else
     print_result(arguments, data, result, figures, names, skipped);
 }
@@ -165,23 +160,15 @@ void run(const Arguments& arguments) {
 void add_eval_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("eval", "Measure a trained model on a data set");
   auto arguments = std::make_shared<Arguments>();
-  command
-      ->add_option("model,--model", arguments->model,
-                   "file that `tessera train` wrote, or an ONNX file")
-      ->required();
-  arguments->data.add(*command)->description(
-      "data set whose test images to use (default: the one the model was trained on)");
-  add_crop_option(*command, arguments->data.crop);
-  add_size_option(*command, arguments->size, "of an ONNX file: its own, or that of the data");
-  arguments->pixels.add(*command);
-  arguments->device.add(*command);
-  command->add_flag("--ema", arguments->averaged,
-                    "measure the averages of the weights that `tessera train --ema` kept");
+  arguments->model.add(
+      *command,
+      "data set whose test images to use (default: the one that the model was trained on)",
+      "the size in an ONNX file, or the size of the data");
   command->add_flag("--json", arguments->json,
-                    "print JSON: also the figures of all classes and the confusion matrix");
+                    "print JSON, with the figures of all classes and the confusion matrix");
   command->add_option("--confusion", arguments->confusion,
-                      "CSV file for the confusion matrix: a row for each class, a column for each "
-                      "predicted class");
+                      "write the confusion matrix to this CSV file: a row for each class, a column "
+                      "for each predicted class");
   command->callback([arguments] { run(*arguments); });
 }
 

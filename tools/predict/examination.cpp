@@ -35,7 +35,7 @@ void report(const Finding& finding) {
   flush_output();
 }
 
-/// A small net of each kind of op, and the optimizer that its steps take.
+/// Small models that cover all kinds of op, each with an optimizer.
 struct Net {
   MadeUpModel model;
   Optimizer optimizer;
@@ -70,8 +70,8 @@ std::string check_net(Device& device, Device& reference, const Net& net) {
                      text.empty() ? check.wrong->differences[0].lines[0] : text);
 }
 
-/// The slope of the loss along its gradient, by finite differences on the device, must be the
-/// gradient's norm.
+/// Compares the slope of the loss along its gradient, by finite differences on the device, with the
+/// norm of the gradient.
 std::string check_gradient(Device& device) {
   ImageClassifier network(device, MadeUpModel{"tutorial", "32", 3, 10}.make());
   const Noise images(network.model().input, network.model().classes, 16);
@@ -90,7 +90,8 @@ std::string check_gradient(Device& device) {
       squares += static_cast<double>(gradient[name][i]) * static_cast<double>(gradient[name][i]);
     }
   }
-  // The weights that have not been read moved too; a network of the same seed has them all.
+  // The step moved all weights, also the ones that were not read; a network of the same seed has
+  // the old values.
   ImageClassifier same(device, network.model());
   const double norm = std::sqrt(squares), step = 0.002;
   const auto loss_at = [&](double along) {
@@ -104,10 +105,11 @@ std::string check_gradient(Device& device) {
   };
   const double slope = (loss_at(step) - loss_at(-step)) / (2 * step);
   if (std::abs(slope - norm) <= 0.02 * norm) return {};
-  return fmt::format("the slope of the loss is {:.5g}, its gradient says {:.5g}", slope, norm);
+  return fmt::format("the slope of the loss is {:.5g}, expected {:.5g} from its gradient", slope,
+                     norm);
 }
 
-/// Ten steps whose losses follow those of the reference.
+/// Compares the losses of ten training steps with the reference.
 std::string check_training(Device& device, Device& reference) {
   const ImageModel model = MadeUpModel{"tutorial", "32", 3, 10}.make();
   ImageClassifier network(device, model), golden(reference, model);
@@ -135,10 +137,10 @@ void report_check(const std::string& name, Kind failure,
 
 void report_ops(Device& device, Clock::time_point until) {
   for (const FamilyCheck& check : check_ops(device, until)) {
-    if (check.cases == 0) continue;  // it was time
+    if (check.cases == 0) continue;  // the time was up
     const bool right = check.wrong.empty();
-    report({"the cases of " + check.family, right ? Kind::right : Kind::wrong,
-            right ? fmt::format("{} of them", check.cases) : check.wrong});
+    report({"cases of " + check.family, right ? Kind::right : Kind::wrong,
+            right ? fmt::format("{} cases", check.cases) : check.wrong});
   }
 }
 
@@ -153,15 +155,14 @@ void report_figures(Device& device) {
 
 constexpr const char* end = "end";
 
-/// A check that says nothing for so long hangs; on a busy machine the slowest takes a few seconds.
-/// One that says nothing for the shorter time that was asked for ends the examination, and shows
-/// nothing.
+/// A check without output for this long counts as hung; on a busy machine the slowest check needs a
+/// few seconds. A check that is only slower than --seconds ends the examination and is no finding.
 constexpr double hang_seconds = 60;
-/// An examination that still makes progress ends after this multiple of the time that is asked for,
-/// but not within the first minute: the last net takes long on a busy machine.
+/// An examination that still makes progress ends after this multiple of --seconds, but not within
+/// the first minute, since the last model needs long on a busy machine.
 constexpr double most_times = 3;
-/// What remains of the time that is asked for is for the last net, which began before its end, and
-/// for the measurements.
+/// The rest of --seconds is for the last model, which starts before the end of this share, and for
+/// the measurements.
 constexpr double share_of_checks = 0.6;
 
 }  // namespace
@@ -192,13 +193,14 @@ void serve_examination(const std::string& name, double seconds) {
   const auto device = open_device(name), reference = open_reference_device();
   device->set_tuning({});
   report({"open", Kind::right, ""});
-  report_check("ten steps of a training", Kind::wrong,
+  report_check("ten training steps", Kind::wrong,
                [&] { return check_training(*device, *reference); });
-  report_check("a gradient by differences", Kind::wrong, [&] { return check_gradient(*device); });
+  report_check("a gradient by finite differences", Kind::wrong,
+               [&] { return check_gradient(*device); });
   report_ops(*device, Clock::now() + duration(0.25 * seconds));
   for (const Net& net : nets())
     if (Clock::now() < until)
-      report_check("the nodes of " + net.model.name, Kind::wrong,
+      report_check("nodes of " + net.model.name, Kind::wrong,
                    [&] { return check_net(*device, *reference, net); });
   report_figures(*device);
   for (const MatmulPrecision precision : {MatmulPrecision::tf32, MatmulPrecision::bf16})
@@ -221,7 +223,7 @@ std::vector<Finding> examine(const DeviceInfo& info, double seconds) {
     if (outcome == WorkerProcess::Outcome::line && line == end) return findings;
     if (outcome == WorkerProcess::Outcome::line) {
       const auto finding = finding_of(line);
-      if (!finding) continue;  // it is a driver's
+      if (!finding) continue;  // output of a driver
       findings.push_back(*finding);
       until = std::min(Clock::now() + duration(silence), last);
       continue;
@@ -234,8 +236,8 @@ std::vector<Finding> examine(const DeviceInfo& info, double seconds) {
          ended || (!slow && seconds >= hang_seconds) ? Kind::wrong : Kind::unfinished,
          fmt::format("after {} {}", after,
                      ended  ? worker.how_it_ended()
-                     : slow ? fmt::format("it was not done in {:g} s", longest)
-                            : fmt::format("it said nothing for {:g} s", silence))});
+                     : slow ? fmt::format("not done after {:g} s", longest)
+                            : fmt::format("no output for {:g} s", silence))});
     return findings;
   }
 }

@@ -1,5 +1,5 @@
-// What `tessera doctor` does to a device, in a process that may die of it: checks one after the
-// other, each a line of JSON.
+// The checks of `tessera doctor`, in a child process that a driver may crash: one line of JSON for
+// each check.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -13,19 +13,19 @@ namespace tessera::tools {
 
 struct Finding {
   std::string check;  ///< "a step of resnet20"
-  /// `lacks`: it works without; `wrong`: the device is better not used; `unfinished`: the time was
-  /// up before it was known.
+  /// `lacks`: the device works without this feature; `wrong`: the device is unreliable;
+  /// `unfinished`: the time was up before the result.
   enum class Kind { right, figure, lacks, wrong, unfinished } kind = Kind::right;
   std::string text;
 };
 nlohmann::ordered_json to_json(const Finding& finding);
-/// Nothing for a line that is none.
+/// Returns nothing if the line is not a finding.
 std::optional<Finding> finding_of(const std::string& line);
 
-/// In a process of its own, which is to take about so many seconds.
+/// Examines a device in a child process, for about so many seconds.
 std::vector<Finding> examine(const DeviceInfo& info, double seconds);
 
-/// In the process: examines the device and prints the findings, for about so many seconds.
+/// The child process: examines the device and prints the findings, for about so many seconds.
 void serve_examination(const std::string& device, double seconds);
 
 }  // namespace tessera::tools

@@ -1,4 +1,4 @@
-// `tessera predict`: the most probable classes of pictures.
+// `tessera predict`: prints the most probable classes of images.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "tessera/error.h"
-#include "tools/shared/image_size.h"
+#include "tools/predict/model_options.h"
 #include "tools/shared/json_text.h"
 #include "tools/shared/model_file.h"
 #include "tools/shared/networks.h"
@@ -23,19 +23,13 @@ namespace {
 constexpr std::size_t batch_size = 32;
 
 struct Arguments {
-  std::string model;
+  ModelOptions model;
   std::vector<std::string> images;
-  DataOptions data;
-  DeviceOption device;
-  PixelOptions pixels;
-  std::string size;
-  bool averaged = false;
   bool json = false;
   std::int64_t top = 3;
 };
 
-/// Adds the paths on the standard input, one in each line. A byte order mark and the CR of lines
-/// that end with CR LF are no part of a path.
+/// Adds the paths on standard input, one per line. Drops a byte order mark and the CR of CR LF.
 void add_listed(std::vector<std::string>& images) {
   bool is_first = true;
   for (std::string line; std::getline(std::cin, line); is_first = false) {
@@ -45,7 +39,7 @@ void add_listed(std::vector<std::string>& images) {
   }
 }
 
-/// The pictures that the command line names, one by one.
+/// Expands the arguments to a list of images.
 std::vector<std::string> list_images(const std::vector<std::string>& arguments) {
   std::vector<std::string> images;
   for (const std::string& argument : arguments) {
@@ -54,7 +48,7 @@ std::vector<std::string> list_images(const std::vector<std::string>& arguments) 
     } else if (std::filesystem::is_directory(argument)) {
       const auto [found, passed_over] = find_images(argument);
       if (!passed_over.empty()) print_note("note: " + passed_over);
-      if (found.empty()) throw Error(argument, "has no images");
+      if (found.empty()) throw Error(argument, "contains no images");
       images.insert(images.end(), found.begin(), found.end());
     } else {
       images.push_back(argument);
@@ -63,7 +57,7 @@ std::vector<std::string> list_images(const std::vector<std::string>& arguments) 
   return images;
 }
 
-/// The number of a test image; none: the path of a picture.
+/// Returns the number of a test image, or nothing for the path of an image file.
 std::optional<std::int64_t> number_of(const std::string& image) {
   std::int64_t number = 0;
   const char* end = image.data() + image.size();
@@ -72,7 +66,7 @@ std::optional<std::int64_t> number_of(const std::string& image) {
   return number;
 }
 
-/// How many of the first are all numbers or all files, up to a batch.
+/// Returns how many images at the front are all numbers or all files, at most a batch.
 std::size_t alike(std::span<const std::string> images) {
   std::size_t count = 1;
   const bool numbers = number_of(images[0]).has_value();
@@ -82,13 +76,13 @@ std::size_t alike(std::span<const std::string> images) {
   return count;
 }
 
-/// An image that cannot be read, and why.
+/// An unreadable image, and the reason.
 struct Bad {
   std::string image, problem;
 };
 
 struct Pictures {
-  std::vector<std::string> images;   ///< as they were named
+  std::vector<std::string> images;   ///< as given on the command line
   std::vector<std::string> labels;   ///< the true classes, empty where unknown
   std::vector<std::uint8_t> pixels;  ///< [N,H,W,C]
   std::vector<Bad> bad;
@@ -103,8 +97,8 @@ struct Pictures {
   }
 };
 
-/// Reads pictures by file name, or by number in the test images of a data set that is loaded when
-/// the first number turns up.
+/// Reads images by file name, or by number from the test images of a data set, which the first
+/// number loads.
 class Reader {
  public:
   Reader(OpenedNetwork& opened, const DataOptions& data) : opened_(opened), data_(data) {}
@@ -117,11 +111,11 @@ class Reader {
       return pictures;
     }
     DatasetOptions options = dataset_options(data_, opened_.checkpoint);
-    options.skip_bad = true;  // the others are answered
+    options.skip_bad = true;  // the other images are still classified
     const auto files = load_pictures({images.begin(), images.end()}, options);
     const std::vector<std::string> problems = files->skipped();
     std::int64_t good = 0;
-    for (const std::string& image : images) {  // their order is kept
+    for (const std::string& image : images) {  // in their order
       if (good < files->size() && files->file_of(good) == image)
         pictures.add(image, *files, good++);
       else
@@ -134,8 +128,8 @@ class Reader {
   void add_numbered(const std::string& image, std::int64_t number, Pictures& pictures) {
     const ImageDataset& dataset = loaded();
     if (number < 0 || number >= dataset.size())
-      throw Error("predict", fmt::format("there is no image {}, expected 0 to {}", number,
-                                         dataset.size() - 1));
+      throw Error("predict", fmt::format("image number {} is out of range, expected 0 to {}",
+                                         number, dataset.size() - 1));
     pictures.add(image, dataset, number);
   }
 
@@ -144,8 +138,7 @@ class Reader {
       const std::string name = data_.name.empty() ? opened_.checkpoint.training.data : data_.name;
       if (name.empty())
         throw Error("predict",
-                    "the model names no data set for image numbers; choose one with "
-                    "--data");
+                    "the model does not name a data set for image numbers; choose one with --data");
       dataset_ = load_test(opened_, name, data_);
     }
     return *dataset_;
@@ -156,7 +149,7 @@ class Reader {
   std::unique_ptr<ImageDataset> dataset_;
 };
 
-/// The most probable classes, the first ones first.
+/// Returns the most probable classes, the most probable first.
 std::vector<std::size_t> best(std::span<const float> probabilities, std::int64_t count) {
   std::vector<std::size_t> order(probabilities.size());
   std::iota(order.begin(), order.end(), 0);
@@ -167,7 +160,7 @@ std::vector<std::size_t> best(std::span<const float> probabilities, std::int64_t
   return order;
 }
 
-/// Prints answers as they come, or all as JSON at the end.
+/// Prints each result at once, or all as JSON at the end.
 class Printer {
  public:
   Printer(const Arguments& arguments, const std::vector<std::string>& classes)
@@ -190,9 +183,9 @@ class Printer {
     answers_.push_back(answer);
   }
 
-  /// Names it on the standard error too: who reads the answers need not look for what is missing.
+  /// Also names it on standard error, so that nobody has to search the results for missing images.
   void add(const Bad& bad) {
-    if (arguments_.data.skip_bad)
+    if (arguments_.model.data.skip_bad)
       print_note("skipped: " + bad.problem);
     else
       print_error(bad.problem);
@@ -204,9 +197,9 @@ class Printer {
       print_text(
           json_text({{"images", answers_}, {"skipped", failed_.size()}, {"errors", failed_}}) +
           "\n");
-    else if (!failed_.empty() && arguments_.data.skip_bad)
+    else if (!failed_.empty() && arguments_.model.data.skip_bad)
       print("{} skipped\n", failed_.size());
-    if (!failed_.empty() && !arguments_.data.skip_bad) throw CLI::RuntimeError(1);
+    if (!failed_.empty() && !arguments_.model.data.skip_bad) throw CLI::RuntimeError(1);
   }
 
  private:
@@ -216,34 +209,33 @@ class Printer {
   nlohmann::ordered_json failed_ = nlohmann::ordered_json::array();
 };
 
-/// Throws Error that says the order of the arguments where they are swapped.
+/// Throws Error that shows the order of the arguments if they are swapped.
 void check_order(const Arguments& arguments) {
   const auto usage = [](const std::string& model) {
     return fmt::format("; the model comes before the images: `tessera predict {} IMAGE`", model);
   };
   const auto& images = arguments.images;
-  const bool has_model = looks_like_model(arguments.model);
+  const bool has_model = looks_like_model(arguments.model.model);
   if (has_model && std::all_of(images.begin(), images.end(), looks_like_model))
     throw Error(images[0], "is a model, expected an image" + usage("MODEL"));
   if (has_model) return;
   const auto model = std::find_if(images.begin(), images.end(), looks_like_model);
   if (model != images.end())
-    throw Error(arguments.model,
-                fmt::format("is no model, but '{}' is one{}", *model, usage(*model)));
-  if (const std::string problem = why_no_model(arguments.model); !problem.empty())
-    throw Error(arguments.model, problem + ", expected a model" + usage("MODEL"));
+    throw Error(arguments.model.model,
+                fmt::format("is not a model, but '{}' is one{}", *model, usage(*model)));
+  if (const std::string problem = why_no_model(arguments.model.model); !problem.empty())
+    throw Error(arguments.model.model, problem + ", expected a model" + usage("MODEL"));
 }
 
 void run(const Arguments& arguments) {
   check_order(arguments);
-  OpenedNetwork opened =
-      open_network(arguments.model, arguments.data, arguments.pixels, arguments.size);
+  OpenedNetwork opened = arguments.model.open();
   const Checkpoint& checkpoint = opened.checkpoint;
   const std::vector<std::string> images = list_images(arguments.images);
-  Reader reader(opened, arguments.data);
-  const auto device = arguments.device.open();
+  Reader reader(opened, arguments.model.data);
+  const auto device = arguments.model.device.open();
   const auto network = load(*device, opened);
-  const Weights weights = arguments.averaged ? Weights::averaged : Weights::last;
+  const Weights weights = arguments.model.weights();
   Printer printer(arguments, checkpoint.classes);
   for (std::span<const std::string> left = images; !left.empty();) {
     const std::size_t taken = alike(left);
@@ -266,26 +258,16 @@ void run(const Arguments& arguments) {
 void add_predict_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("predict", "Classify images");
   auto arguments = std::make_shared<Arguments>();
+  arguments->model.add(
+      *command, "data set for image numbers (default: the one that the model was trained on)",
+      "the size in an ONNX file");
   command
-      ->add_option("model,--model", arguments->model,
-                   "file that `tessera train` wrote, or an ONNX file")
+      ->add_option("images", arguments->images,
+                   "PNG, JPEG, WebP, TIFF, BMP, GIF, PGM or PPM files (scaled to the model's "
+                   "size), folders of image files, - for a list of paths on standard input, or "
+                   "numbers of test images of the data set")
       ->required();
-  command
-      ->add_option(
-          "images", arguments->images,
-          "PNG, JPEG, WebP, TIFF, BMP, GIF, PGM or PPM files (scaled to the model's size), "
-          "folders of such, - for a list of paths on the standard input, or numbers of "
-          "test images of the data set")
-      ->required();
-  arguments->data.add(*command)->description(
-      "data set that image numbers refer to (default: the one the model was trained on)");
-  add_crop_option(*command, arguments->data.crop);
-  add_size_option(*command, arguments->size, "of an ONNX file: its own");
-  arguments->pixels.add(*command);
-  arguments->device.add(*command);
-  command->add_flag("--ema", arguments->averaged,
-                    "use the averages of the weights that `tessera train --ema` kept");
-  command->add_option("--top", arguments->top, "classes to print for each picture")
+  command->add_option("--top", arguments->top, "number of classes to print for each image")
       ->check(at_least<std::int64_t>(1));
   command->add_flag("--json", arguments->json, "print JSON");
   command->callback([arguments] { run(*arguments); });

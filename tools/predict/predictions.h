@@ -1,4 +1,4 @@
-// What a network says to the images of a data set, one by one.
+// The predictions of a network for the images of a data set.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct Prediction {
   float label_probability = 0;
 };
 
-/// Of the first `count` images.
+/// Returns the predictions for the first `count` images.
 std::vector<Prediction> predict(ImageClassifier& network, const ImageDataset& dataset,
                                 std::int64_t count, Weights weights);
 

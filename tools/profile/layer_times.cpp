@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::int64_t warm_up_steps = 2, measured_steps = 3;
 
-/// A batch that is computed in parts has its layers in several executables.
+/// A batch that is split into micro-batches has its layers in several executables.
 void add(std::map<std::string, LayerTime>& layers, Executable& executable) {
   for (const ProfileRow& row :
        rows_by_node(executable, executable.take_records(), measured_steps)) {

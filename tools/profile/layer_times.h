@@ -1,4 +1,4 @@
-// How long the layers of a training step take, measured on a network of its own.
+// The times of the layers of a training step, measured on a separate network.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,12 @@ namespace tessera::tools {
 
 struct LayerTime {
   std::string name;
-  std::string how;     ///< op and algorithm; empty of an input on its way
+  std::string how;     ///< op and algorithm; empty for the upload of an input
   double seconds = 0;  ///< of a step
 };
 
-/// The longest first. Takes a few steps with the first images of the data set; `network` stays as
-/// it is.
+/// Returns the times, the longest first. Runs a few steps with the first images of the data set and
+/// leaves `network` unchanged.
 std::vector<LayerTime> layer_times(const ImageClassifier& network, const TrainerOptions& options,
                                    const ImageDataset& dataset, std::int64_t batch);
 

@@ -1,4 +1,4 @@
-// `tessera profile`: where the time and the memory of a step go, on made-up images.
+// `tessera profile`: shows the time and memory of a step by layer and kernel, on generated images.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -24,7 +24,7 @@ struct Arguments {
   std::string trace;
 };
 
-/// A network whose steps, of training or of inference, are measured.
+/// A network whose training or inference steps are measured.
 class Subject {
  public:
   Subject(Device& device, ImageModel model, const Arguments& arguments)
@@ -72,7 +72,7 @@ void run(const Arguments& arguments) {
     return Noise(model.input, model.classes, steps * arguments.batch);
   };
   Trace unused, trace(arguments.trace);
-  run_steps(subject, steps_of(2), arguments, unused);  // builds what there is to build
+  run_steps(subject, steps_of(2), arguments, unused);  // builds all programs
   const double plain = run_steps(subject, steps_of(arguments.steps), arguments, unused);
   device->set_profiling(true);
   const double recorded = run_steps(subject, steps_of(arguments.steps), arguments, trace);
@@ -100,14 +100,14 @@ void run(const Arguments& arguments) {
 
 void add_profile_command(CLI::App& app) {
   CLI::App* command =
-      app.add_subcommand("profile", "Show where the time and the memory of a step go");
+      app.add_subcommand("profile", "Show the time and memory of a step by layer and kernel");
   auto a = std::make_shared<Arguments>();
   a->model.add(*command);
   a->device.add(*command);
   command->add_option("--batch", a->batch, "images in a step")->check(at_least<std::int64_t>(1));
-  command->add_option("--steps", a->steps, "steps to measure, after two that build and warm up")
+  command->add_option("--steps", a->steps, "steps to measure, after two warm-up steps")
       ->check(at_least<std::int64_t>(1));
-  command->add_flag("--infer", a->infer, "inference, not training");
+  command->add_flag("--infer", a->infer, "profile inference instead of training");
   command->add_option("--trace", a->trace,
                       "write a trace to this file, for chrome://tracing or ui.perfetto.dev");
   command->add_flag("--json", a->json, "print JSON");

@@ -13,7 +13,7 @@
 namespace tessera::tools {
 namespace {
 
-double megabytes(std::size_t bytes) { return 1e-6 * static_cast<double>(bytes); }
+double mebibytes(std::size_t bytes) { return static_cast<double>(bytes) / 0x1p20; }
 
 double busy_seconds(const ProfileReport& report) {
   double total = 0;
@@ -22,7 +22,7 @@ double busy_seconds(const ProfileReport& report) {
   return total;
 }
 
-/// One table of two: by node with op and algorithm, or by kernel.
+/// A table by node, with op and algorithm, or by kernel.
 class Table {
  public:
   Table(const ProfileReport& report, const char* heading, std::vector<ProfileRow> rows)
@@ -66,7 +66,7 @@ class Table {
   std::size_t name_width_ = 6, how_width_ = 2;
 };
 
-/// Each algorithm refused with its reason, and by how many nodes.
+/// Prints each refused algorithm with the reason and the number of nodes.
 void print_refusals(const Executable& executable) {
   std::map<std::tuple<std::string, std::string, std::string>, int> nodes;
   for (const NodeChoice& choice : executable.choices())
@@ -112,22 +112,22 @@ void print_text(const ProfileReport& r) {
       1e-9 * r.ceilings.flops, 1e-9 * r.ceilings.bytes, 1e6 * r.ceilings.launch,
       1e-9 * r.ceilings.upload, 1e-9 * r.ceilings.download);
   print(
-      "step      {:.3f} ms, {:.0f} images/s; recorded {:.3f} ms, of which {:.3f} in {} "
+      "step      {:.3f} ms, {:.0f} images/s; {:.3f} ms while profiling, {:.3f} ms of it in {} "
       "commands\n",
       1e3 * r.step_seconds, static_cast<double>(r.images) / r.step_seconds,
       1e3 * r.recorded_seconds, 1e3 * busy_seconds(r) / steps,
       static_cast<std::int64_t>(r.records.size()) / r.steps);
   const MemoryUse m = r.executable.memory();
   print(
-      "memory    {:.1f} MB: arena {:.1f}, workspace {:.1f}, inputs on their way {:.1f}, constants "
-      "{:.1f}, prepared filters {:.1f}, parameters and states {:.1f}\n",
-      megabytes(m.total()), megabytes(m.arena), megabytes(m.workspace), megabytes(m.staging),
-      megabytes(m.constants), megabytes(m.prepared), megabytes(m.parameters));
+      "memory    {:.1f} MiB: arena {:.1f}, workspace {:.1f}, input staging {:.1f}, constants "
+      "{:.1f}, packed weights {:.1f}, parameters and states {:.1f}\n",
+      mebibytes(m.total()), mebibytes(m.arena), mebibytes(m.workspace), mebibytes(m.staging),
+      mebibytes(m.constants), mebibytes(m.prepared), mebibytes(m.parameters));
   Table(r, "layer", rows_by_node(r.executable, r.records, r.steps)).show();
   Table(r, "kernel", rows_by_kernel(r.executable, r.records, r.steps)).show();
   print(
-      "\nceiling: the time that the operations (F) or bytes (B) take at the ceiling, of the "
-      "time taken; more than 100% comes from a cache\n");
+      "\nceiling: the ideal time for the operations (F) or bytes (B), as a share of the measured "
+      "time; caches can give more than 100%\n");
   print_refusals(r.executable);
 }
 

@@ -1,4 +1,4 @@
-// How `tessera profile` shows what it measured: as tables or as JSON.
+// The output of `tessera profile`: tables or JSON.
 #pragma once
 
 #include <string>
@@ -13,10 +13,10 @@ struct ProfileReport {
   const Executable& executable;
   std::string what;         ///< "resnet18, training, batch 8 of 224x224x3"
   std::int64_t images = 0;  ///< of a step
-  std::int64_t steps = 0;   ///< that `records` are of
+  std::int64_t steps = 0;   ///< in `records`
   std::vector<ProfileRecord> records;
-  double step_seconds = 0;      ///< of a step that is not recorded
-  double recorded_seconds = 0;  ///< of one that is
+  double step_seconds = 0;      ///< without profiling
+  double recorded_seconds = 0;  ///< while profiling
   Ceilings ceilings;
 };
 

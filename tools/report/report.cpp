@@ -25,13 +25,14 @@ class Report final : public RunObserver {
                           .predictions = {},
                           .layers = {},
                           .missing = {}};
-    // Weights that are no numbers predict nothing, and who interrupts a run does not want to wait.
+    // Weights that are not finite predict nothing, and a user who interrupts a run does not want to
+    // wait.
     if (end.outcome == Outcome::end) measure(content);
     write_file(path_, report_page(content));
   }
 
  private:
-  /// The curves of hours are there also where this fails, for want of memory, say.
+  /// Failures here, such as too little memory, must not cost the curves of hours of training.
   void measure(ReportContent& content) const {
     ImageClassifier& network = start_->network;
     const ImageDataset& test = start_->test;

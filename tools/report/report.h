@@ -1,4 +1,4 @@
-// A training as one page of HTML that needs nothing else: curves, mistakes, times.
+// A report of a training as one self-contained HTML page: curves, mistakes, times.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 
 namespace tessera::tools {
 
-/// Writes the file when the training has ended. Throws Error that names it when it cannot be
+/// Writes the file when the training has ended. Throws Error that names a file that cannot be
 /// written.
 std::unique_ptr<RunObserver> make_report(const std::string& path);
 

@@ -20,13 +20,13 @@ namespace tessera::tools {
 namespace {
 
 constexpr std::size_t most_mistakes = 24, most_layers = 30, most_confusions = 30;
-constexpr std::size_t longest_level_name = 3;  // longer ones stand upright above a matrix
+constexpr std::size_t longest_level_name = 3;  // longer names are vertical above a matrix
 constexpr std::int64_t most_rows_of_large_pixels = 128;
 
-/// Of a clock too coarse for a layer nothing is a share.
+/// Returns 0 if the clock is too coarse to measure anything.
 double share(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
-/// A word of a command for a shell.
+/// Quotes a word for a shell.
 std::string quoted(const std::string& word) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
@@ -105,15 +105,16 @@ class Page {
     add_fact("time", duration(c_.end.seconds));
     add("</dl>\n");
     if (c_.end.early)
-      add("<p>The training stopped early: no better epoch came after {}.</p>\n",
+      add("<p>The training stopped early: no epoch after {} was better.</p>\n",
           to_string(c_.end.best));
     if (c_.end.outcome == Outcome::interrupted)
-      add("<p>The training was interrupted. Predictions and times are not measured.</p>\n");
+      add("<p>The training was interrupted, so predictions and times were not measured.</p>\n");
     if (c_.end.outcome == Outcome::failed)
       add("<p>The training failed: {}</p>\n", escape_html(c_.end.error));
-    if (!c_.missing.empty()) add("<p>Not all could be measured: {}</p>\n", escape_html(c_.missing));
+    if (!c_.missing.empty()) add("<p>Some measurements failed: {}</p>\n", escape_html(c_.missing));
     if (c_.start.resumes)
-      add("<p>It went on after step {}; what was before is not shown.</p>\n", c_.start.state.step);
+      add("<p>The training resumed after step {}; earlier steps are not shown.</p>\n",
+          c_.start.state.step);
   }
 
   std::string chart(const char* y_name, const std::vector<Series>& series,
@@ -155,7 +156,7 @@ class Page {
     add("</table></div>\n");
   }
 
-  /// Many classes stand in the order of their accuracy.
+  /// Sorts many classes by accuracy.
   void add_classes() {
     std::vector<std::size_t> order = figures_.worst_first(&ClassFigures::recall);
     if (matrix_fits()) std::sort(order.begin(), order.end());
@@ -175,8 +176,8 @@ class Page {
   void add_confusions() {
     add("<h2>Confusion</h2>\n");
     if (matrix_fits()) return add_matrix();
-    add("<p class=\"soft\">The pairs of classes that were confused most.</p>\n<table "
-        "id=\"confused\">\n<tr><th>class</th><th class=\"text\">taken for</th><th>test "
+    add("<p class=\"soft\">The most confused pairs of classes.</p>\n<table "
+        "id=\"confused\">\n<tr><th>class</th><th class=\"text\">predicted as</th><th>test "
         "images</th></tr>\n");
     for (const ClassFigures::Confused& pair : figures_.most_confused(most_confusions))
       add("<tr><td>{}</td><td class=\"text\">{}</td><td>{}</td></tr>\n", name(pair.label),
@@ -188,9 +189,8 @@ class Page {
     const bool is_long = std::any_of(classes_.begin(), classes_.end(), [](const std::string& one) {
       return one.size() > longest_level_name;
     });
-    add("<p class=\"soft\">Test images by their class (rows) and by what they were taken for "
-        "(columns).</p>\n<div class=\"wide\"><table id=\"confusion\" "
-        "class=\"matrix{}\">\n<tr><th></th>",
+    add("<p class=\"soft\">Test images by class (rows) and predicted class (columns).</p>\n<div "
+        "class=\"wide\"><table id=\"confusion\" class=\"matrix{}\">\n<tr><th></th>",
         is_long ? " long" : "");
     for (std::size_t p = 0; p < classes_.size(); ++p) add("<th title=\"{0}\">{0}</th>", name(p));
     add("</tr>\n");
@@ -208,7 +208,7 @@ class Page {
     add("</table></div>\n");
   }
 
-  /// Those whose true class the network held for the least probable.
+  /// The images whose true class got the lowest probability.
   void add_mistakes() {
     std::vector<Prediction> mistakes;
     std::copy_if(c_.predictions.begin(), c_.predictions.end(), std::back_inserter(mistakes),
@@ -220,11 +220,12 @@ class Page {
                      });
     const std::size_t all = mistakes.size();
     mistakes.resize(std::min(all, most_mistakes));
-    add("<h2>Worst mistakes</h2>\n<p class=\"soft\">{} of {} test images are mistaken. {}</p>\n"
-        "<div class=\"pictures{}\">\n",
+    add("<h2>Worst mistakes</h2>\n<p class=\"soft\">{} of {} test images are misclassified. "
+        "{}</p>\n<div class=\"pictures{}\">\n",
         all, c_.predictions.size(),
-        all > 0 ? fmt::format("The {} whose class got the least probability:", mistakes.size())
-                : "",
+        all > 0
+            ? fmt::format("The {} with the lowest probability of the true class:", mistakes.size())
+            : "",
         c_.start.test.height() < most_rows_of_large_pixels ? " small" : "");
     for (const Prediction& p : mistakes) add_mistake(p);
     add("</div>\n");
@@ -237,7 +238,7 @@ class Page {
     add("<figure title=\"{}\">", escape_html(title));
     if (is_picture(test))
       add("<img alt=\"{}\" src=\"{}\">", escape_html(title), data_uri(encode_png(test, p.image)));
-    add("<figcaption><b>{}</b> ({}&nbsp;%)<br>taken for <b>{}</b> ({}&nbsp;%)<br>image "
+    add("<figcaption><b>{}</b> ({}&nbsp;%)<br>predicted as <b>{}</b> ({}&nbsp;%)<br>image "
         "{}</figcaption></figure>\n",
         name(static_cast<std::size_t>(p.label)),
         percent_text(static_cast<double>(p.label_probability), 1),
@@ -254,10 +255,10 @@ class Page {
           escape_html(layer), escape_html(how), 1e3 * seconds, 100 * share(seconds, all),
           bar(std::min(1.0, share(seconds, c_.layers.front().seconds))));
     };
-    add("<h2>Time by layer</h2>\n<p class=\"soft\">Of a training step of {} images, {:.3f} ms in "
-        "all; .dx, .dw and the like are gradients.</p>\n<div class=\"wide\"><table "
-        "id=\"layers\">\n<tr><th>layer</th><th class=\"text\">op and algorithm</th><th>ms</th>"
-        "<th>share</th><th class=\"bar\"></th></tr>\n",
+    add("<h2>Time by layer</h2>\n<p class=\"soft\">One training step of {} images, {:.3f} ms in "
+        "all; .dx, .dw and similar suffixes mark gradients.</p>\n<div class=\"wide\"><table "
+        "id=\"layers\">\n<tr><th>layer</th><th class=\"text\">op and "
+        "algorithm</th><th>ms</th><th>share</th><th class=\"bar\"></th></tr>\n",
         c_.start.state.batch, 1e3 * all);
     double others = all;
     const std::size_t shown = std::min(most_layers, c_.layers.size());

@@ -1,4 +1,4 @@
-// The page of a report, made of what was seen of a training.
+// The HTML page of a report.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ struct ReportContent {
   std::string missing;                  ///< why there are none
 };
 
-/// HTML that needs nothing else: no script, no file, nothing from elsewhere.
+/// Returns self-contained HTML, without scripts or links to other files.
 std::string report_page(const ReportContent& content);
 
 }  // namespace tessera::tools

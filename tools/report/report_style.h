@@ -1,4 +1,4 @@
-// How the page of a report looks: a style sheet for light and dark.
+// The style sheet of a report page, for light and dark mode.
 #pragma once
 
 #include <string_view>

@@ -41,15 +41,15 @@ void warn_of_changes(const TrainingState& state, const ImageDataset& test) {
   const auto now = known(test);
   const std::string found = now && now->divided ? changes_of(state.train_data, now)
                                                 : both("", changes_of(state.test_data, now));
-  if (!found.empty()) print_note("warning: the data have changed since the training: " + found);
+  if (!found.empty()) print_note("warning: the data has changed since the training: " + found);
   warn_of_split_rule(state, test);
 }
 
 void warn_of_split_rule(const TrainingState& state, const ImageDataset& test) {
   if (state.split_rule == SplitRule::by_content || !test.contents().divided) return;
   print_note(
-      "warning: the checkpoint is of an earlier version, whose test images are chosen by their "
-      "order: an image added, removed or renamed since then has changed the choice");
+      "warning: the checkpoint is from an earlier version that chose test images by their order; "
+      "any image added, removed or renamed since then changes the choice");
 }
 
 }  // namespace tessera::tools

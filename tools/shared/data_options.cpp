@@ -91,8 +91,8 @@ DatasetOptions DataOptions::options(const std::array<std::int64_t, 2>& side) con
   if (!crop.empty()) options.crop = crop_of(crop);
   const bool is_folder = name.starts_with("folder:"), is_npy = name.starts_with("npy:");
   if (!is_folder && !name.starts_with("csv:") && (!size.empty() || (channels > 0 && !is_npy)))
-    throw Error("data", fmt::format("images of {} have a size of their own, expected no --size{}",
-                                    name, is_npy ? "" : " and no --channels"));
+    throw Error("data", fmt::format("images of {} already have a size, expected no --size{}", name,
+                                    is_npy ? "" : " and no --channels"));
   const auto [height, width] = parse_size(size);
   options.height = height > 0 || !is_folder ? height : side[0];
   options.width = width > 0 || !is_folder ? width : side[1];

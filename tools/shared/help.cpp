@@ -28,7 +28,8 @@ std::string Help::make_subcommand(const CLI::App* command) const {
   return row(command->get_display_name(true), command->get_description());
 }
 
-/// At least two blanks stand between left and meaning, or the meaning starts on a line of its own.
+/// Puts at least two spaces between an option and its description, or the description on the next
+/// line.
 std::string Help::row(const std::string& left, const std::string& meaning) const {
   constexpr std::size_t line_width = 80;
   std::string text = "  " + left;

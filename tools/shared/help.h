@@ -1,4 +1,4 @@
-// What `--help` looks like.
+// The layout of `--help`.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -6,7 +6,7 @@
 
 namespace tessera::tools {
 
-/// CLI11's layout, with lines of at most 80 characters where words allow it.
+/// CLI11's layout, wrapped at 80 characters.
 class Help : public CLI::Formatter {
  public:
   std::string make_option(const CLI::Option* option, bool is_positional) const override;

@@ -53,12 +53,12 @@ std::string data_uri(std::string_view png) {
 
 namespace {
 
-/// Where a chart's lines are, in the units of its view.
+/// The area of a chart's lines, in units of its view box.
 constexpr double left = 60, right = 620, top = 12, bottom = 208;
 constexpr double view_width = 640, view_height = 250;
 constexpr std::size_t most_points = 1000;
 
-/// One axis: from numbers to places, with round numbers as ticks.
+/// One axis: maps numbers to positions, with round numbers as ticks.
 class Axis {
  public:
   /// `least_step`: between ticks.
@@ -85,7 +85,7 @@ class Axis {
       ticks.push_back(least_ + i * step_);
     return ticks;
   }
-  /// A tick's number; one beside 0 is 0.
+  /// Returns the label of a tick; rounding errors near 0 become 0.
   std::string label(double tick) const {
     if (std::abs(tick) < step_ / 1e6) return "0";
     if (most_ >= 1e6) return fmt::format("{:.6g}M", tick / 1e6);
@@ -112,7 +112,7 @@ Range range_of(const std::vector<Series>& series, double std::pair<double, doubl
   return range;
 }
 
-/// A line through at most so many of the points, and a dot where it ends.
+/// Draws a line through at most this many of the points, and a dot at its end.
 std::string polyline(const Series& series, std::size_t number, const Axis& x, const Axis& y) {
   const std::size_t stride = 1 + series.points.size() / most_points;
   std::string places;

@@ -1,4 +1,4 @@
-// Parts of a page that stands alone: text, pictures and charts as HTML and SVG.
+// Parts of a self-contained page: text, images and charts as HTML and SVG.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace tessera::tools {
 
-/// For text and for attributes between quotes; made `printable` first.
+/// Escapes text for HTML and for quoted attributes, after `printable`.
 std::string escape_html(std::string_view text);
 
-/// A picture as an address that holds it.
+/// Returns an image as a data URI.
 std::string data_uri(std::string_view png);
 
 struct Series {
@@ -21,12 +21,12 @@ struct Series {
 
 struct ChartAxes {
   std::string x_name;
-  double x_from = 0;  ///< the first number of the axis, or before it
+  double x_from = 0;  ///< first number of the axis
   std::string y_name;
   bool y_from_zero = true;
 };
 
-/// A chart with axes and a legend; at most three series. Nothing where there are no points.
+/// Returns a chart with axes and a legend, for at most three series; empty if there are no points.
 std::string line_chart(const ChartAxes& axes, const std::vector<Series>& series);
 
 }  // namespace tessera::tools

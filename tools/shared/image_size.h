@@ -1,4 +1,4 @@
-// The option --size of images.
+// The option --size.
 #pragma once
 
 #include <array>
@@ -9,11 +9,11 @@
 
 namespace tessera::tools {
 
-/// Rows and columns of "224" or "224x160"; 0 where they are not numbers from 1 to 16384.
+/// Returns rows and columns of "224" or "224x160"; 0 for anything but numbers from 1 to 16384.
 std::array<std::int64_t, 2> parse_size(const std::string& text);
 
-/// Rows and columns; `text` stays empty unless the option is given. `otherwise`: what is taken
-/// then.
+/// Adds --size; `text` stays empty unless the option is given. `otherwise`: the default, for the
+/// help.
 CLI::Option* add_size_option(CLI::App& command, std::string& text, const std::string& otherwise);
 
 }  // namespace tessera::tools

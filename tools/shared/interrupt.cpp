@@ -14,7 +14,7 @@ void handle(int signal) {
   int none = 0;
   if (signalled.compare_exchange_strong(none, signal) || signal != SIGINT) return;
   std::signal(signal, SIG_DFL);
-  std::raise(signal);  // arrives when this handler returns
+  std::raise(signal);  // is delivered when this handler returns
 }
 
 }  // namespace

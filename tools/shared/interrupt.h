@@ -1,16 +1,16 @@
-// Signals that ask the program to end, as a wish to end well.
+// Turns signals that end the program into a request to stop cleanly.
 #pragma once
 
 namespace tessera::tools {
 
-/// Makes `interrupted` of Ctrl-C (SIGINT), SIGTERM, SIGHUP and SIGXCPU. A second Ctrl-C ends the
-/// program at once; the others are sent more than once by terminals and batch systems. Signals that
-/// are ignored, as by nohup, stay so.
+/// Sets `interrupted` on Ctrl-C (SIGINT), SIGTERM, SIGHUP and SIGXCPU. A second Ctrl-C ends the
+/// program at once; repetitions of the others do not, since terminals and batch systems repeat
+/// them. Ignored signals, as under nohup, stay ignored.
 void catch_interrupts();
-/// What a signal would do.
+/// Sets `interrupted` as a signal does.
 void interrupt();
 bool interrupted();
-/// The exit code of an interrupted program, as shells have it: 128 and the number of the signal.
+/// Returns the exit code of an interrupted program, as in shells: 128 plus the signal number.
 int interrupted_exit_code();
 
 }  // namespace tessera::tools

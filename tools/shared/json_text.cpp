@@ -12,7 +12,7 @@ std::string json_text(const nlohmann::ordered_json& json, int indent) {
   for (std::string_view left = text; !left.empty();) {
     const std::string_view character = left.substr(0, utf8_character(left));
     left.remove_prefix(character.size());
-    // Control characters of ASCII are escaped already, but DEL; line feeds stand between members.
+    // ASCII control characters are already escaped, except DEL; line feeds separate members.
     const bool is_ascii = character.size() == 1 && character != "\x7f";
     if (is_ascii || printable(character) == character) {
       safe += character;

@@ -10,14 +10,15 @@
 namespace tessera::tools {
 
 void MadeUpModel::add(CLI::App& command) {
-  command.add_option("--model", name,
-                     "the network: an ONNX file, or one that tessera models lists");
-  add_size_option(command, size, "those each model was published for");
-  command.add_option("--channels", channels, "channels of an image (default: those of each model)")
+  command.add_option("--model", name, "the model: an ONNX file, or a name from `tessera models`");
+  add_size_option(command, size, "the size that the model was published for");
+  command
+      .add_option("--channels", channels,
+                  "channels of an image (default: the channels of the model)")
       ->check(at_least<std::int64_t>(1));
   command
       .add_option("--classes", classes,
-                  "number of classes (default: that each model was published for)")
+                  "number of classes (default: the number that the model was published for)")
       ->check(at_least<std::int64_t>(1));
 }
 

@@ -1,4 +1,4 @@
-// Models on made-up images, for commands that need no data.
+// Models with generated images, for commands that need no data.
 #pragma once
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 
 namespace tessera::tools {
 
-/// One of the library's models or an ONNX file, and the size of its images; what is empty or 0 is
-/// as the model was published, or as the ONNX file says.
+/// A built-in model or an ONNX file, and the size of its images. Empty or 0: as the model was
+/// published or as in the ONNX file.
 struct MadeUpModel {
   std::string name = "tutorial";
   std::string size = {};
@@ -22,7 +22,7 @@ struct MadeUpModel {
   ImageModel make() const;
 };
 
-/// Images of noise, which cost no more to read than others.
+/// A data set of noise.
 class Noise final : public ImageDataset {
  public:
   Noise(const ImageInput& input, std::vector<std::string> classes, std::int64_t images)

@@ -1,5 +1,7 @@
 #include "tools/shared/model_file.h"
 
+#include <fmt/core.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -9,7 +11,7 @@
 namespace tessera::tools {
 namespace {
 
-constexpr std::size_t header_start = 8;  // of safetensors: the header's size is before it
+constexpr std::size_t header_start = 8;  // in safetensors the size of the header comes first
 
 std::string first_bytes(const std::string& path) {
   std::string bytes(header_start + 1, '\0');
@@ -23,7 +25,7 @@ bool is_safetensors(const std::string& start) {
   return start.size() > header_start && start[header_start] == '{';
 }
 
-/// Zip archives and pickles, which torch.save writes.
+/// Whether it is a zip archive or a pickle, as torch.save writes.
 bool is_of_torch(const std::string& start) {
   return start.starts_with("PK") || start.starts_with('\x80');
 }
@@ -50,14 +52,12 @@ std::string why_no_model(const std::string& path) {
   if (std::filesystem::is_directory(path, error)) return "is a folder";
   if (!std::filesystem::is_regular_file(path, error) || looks_like_model(path)) return {};
   if (is_image(path)) return "is an image";
-  return is_of_torch(first_bytes(path)) ? "" : "is no model";
+  return is_of_torch(first_bytes(path)) ? "" : "is not a model";
 }
 
-Checkpoint read_model(const std::string& path) {
+Checkpoint read_model(const std::string& path, std::string_view expected) {
   if (const std::string problem = why_no_model(path); !problem.empty())
-    throw Error(path, problem +
-                          ", expected a file that `tessera train` or `tessera import` wrote, "
-                          "or an ONNX file (NAME.onnx)");
+    throw Error(path, fmt::format("{}, expected {}", problem, expected));
   Checkpoint checkpoint = read_checkpoint(path);
   check_classifier(checkpoint);
   return checkpoint;

@@ -1,7 +1,8 @@
-// What a file is that stands where a model is expected.
+// Finds out whether a file is a model.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "tessera/checkpoint.h"
 
@@ -10,12 +11,12 @@ namespace tessera::tools {
 /// Whether a file is an ONNX file by its name, or safetensors by its first bytes.
 bool looks_like_model(const std::string& path);
 
-/// "is an image", "is a folder" or "is no model"; empty if the file is a model, though it may be
+/// "is an image", "is a folder" or "is not a model"; empty if the file is a model, though it may be
 /// damaged, does not exist, or has a format that the library names itself.
 std::string why_no_model(const std::string& path);
 
-/// Reads a checkpoint. For a file that is something else the message says what it is, and what is
-/// expected.
-Checkpoint read_model(const std::string& path);
+/// Reads the checkpoint of an image classifier. For another kind of file, throws Error that says
+/// what it is and what is `expected`.
+Checkpoint read_model(const std::string& path, std::string_view expected);
 
 }  // namespace tessera::tools

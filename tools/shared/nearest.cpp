@@ -6,7 +6,7 @@
 namespace tessera::tools {
 namespace {
 
-/// Letters to insert, remove or replace (Levenshtein's distance).
+/// The Levenshtein distance: letters to insert, remove or replace.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);  // to what b begins with
   std::iota(row.begin(), row.end(), 0);

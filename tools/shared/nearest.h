@@ -1,4 +1,4 @@
-// Which name was meant by one that is spelt wrong.
+// Suggestions for misspelled names.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace tessera::tools {
 
-/// "; did you mean 'epochs'?" of the name that is spelt most like the word; nothing where none has
-/// half of its letters. `prefix`: what stands before names.
+/// Returns "; did you mean 'epochs'?" with the closest name, or nothing if no name shares half of
+/// the letters. `prefix` is put before the name.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names,
                          const std::string& prefix = {});
 

@@ -37,11 +37,11 @@ std::vector<CLI::Option*> PixelOptions::add(CLI::App& command) {
   const auto add_one = [&](const char* name, std::vector<double>& numbers, const char* what) {
     return command
         .add_option(name, numbers,
-                    fmt::format("{} of each channel, of pixels in [0,1], with commas, as a net "
-                                "from elsewhere expects it (default: {})",
+                    fmt::format("{} of each channel for pixels in [0,1], separated by commas, as "
+                                "the original model expects it (default: {})",
                                 what, &numbers == &mean ? 0 : 1))
         ->delimiter(',')
-        ->allow_extra_args(false);  // what comes after it may be a picture
+        ->allow_extra_args(false);  // the next argument may be an image
   };
   return {add_one("--mean", mean, "mean"), add_one("--deviation", deviation, "standard deviation")};
 }
@@ -59,19 +59,20 @@ namespace {
 
 bool is_folder(const DataOptions& data) { return data.name.starts_with("folder:"); }
 
-/// Image files are scaled to a size, which something has to tell.
+/// Image files are scaled, so that their size must be known.
 void check_size(const std::string& model, std::int64_t height) {
   if (height < 1)
-    throw Error(model, "leaves the size of its images open, expected one by --size, as 224");
+    throw Error(model, "does not fix the size of its images; set it with --size, e.g. 224");
 }
 
-/// The images of an ONNX file, as far as the file or --size tell them.
+/// Returns the image size of an ONNX file, as far as the file or --size fix it.
 ImageInput known_input(const std::string& path, const DataOptions& data, const std::string& size) {
   ImageInput input = published_input(path);
   if (is_folder(data) && input.channels < 1) input.channels = 3;
   if (size.empty()) return input;
   if (!data.name.empty() && !is_folder(data) && !data.name.starts_with("csv:"))
-    throw Error("--size", fmt::format("images of {} have a size of their own", data.name));
+    throw Error("--size",
+                fmt::format("images of {} already have a size, expected no --size", data.name));
   const auto [height, width] = parse_size(size);
   input.height = height;
   input.width = width;
@@ -84,9 +85,17 @@ OpenedNetwork open_network(const std::string& path, const DataOptions& data,
                            const PixelOptions& pixels, const std::string& size) {
   if (!is_onnx(path)) {
     if (!pixels.mean.empty() || !pixels.deviation.empty())
-      throw Error(path, "says how its pixels become numbers; expected no --mean or --deviation");
-    if (!size.empty()) throw Error(path, "says how large its images are; expected no --size");
-    return {read_model(path), {}, {}};
+      throw Error(
+          path,
+          "already defines the normalization of its pixels, expected no --mean or --deviation");
+    if (!size.empty())
+      throw Error(path, "already defines the size of its images, expected no --size");
+    return {
+        read_model(
+            path,
+            "a file that `tessera train` or `tessera import` wrote, or an ONNX file (NAME.onnx)"),
+        {},
+        {}};
   }
   OpenedNetwork opened;
   Checkpoint& checkpoint = opened.checkpoint;
@@ -119,7 +128,7 @@ std::unique_ptr<ImageDataset> load_test(OpenedNetwork& opened, const std::string
     return load_dataset(name, Split::test, dataset_options(data, opened.checkpoint));
   } catch (const Error& error) {
     if (!data.name.empty()) throw;
-    throw Error(fmt::format("{} (the model was trained on '{}'; --data names other data)",
+    throw Error(fmt::format("{} (the model was trained on '{}'; choose other data with --data)",
                             error.what(), name));
   }
 }

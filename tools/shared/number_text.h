@@ -1,4 +1,4 @@
-// Numbers as people read them: those that are not finite have words, and no sign before "nan".
+// Numbers as text for people: non-finite ones are words, without a sign before "nan".
 #pragma once
 
 #include <fmt/format.h>
@@ -8,12 +8,12 @@
 
 namespace tessera::tools {
 
-/// Four digits after the point.
+/// Returns the number with four decimals.
 inline std::string number_text(double loss) {
   return std::isnan(loss) ? "not finite" : fmt::format("{:.4f}", loss);
 }
 
-/// Of a share: "12.3", with so many digits after the point.
+/// Returns a share as a percentage such as "12.3", with so many decimals.
 inline std::string percent_text(double share, int digits) {
   return std::isnan(share) ? "not finite" : fmt::format("{:.{}f}", 100 * share, digits);
 }

@@ -1,4 +1,4 @@
-// Files that the tool writes bit by bit; those written at once are tessera/output_file.h's.
+// Files that the tool writes in steps; tessera/output_file.h writes whole files.
 #pragma once
 
 #include <fstream>
@@ -6,11 +6,11 @@
 
 namespace tessera::tools {
 
-/// Opens a file to write. Throws Error that names it when that cannot be done, or when it is no
-/// regular file.
+/// Opens a file for writing. Throws Error that names it if that fails or if it is not a regular
+/// file.
 std::ofstream open_output(const std::string& path, std::ios::openmode mode);
 
-/// Throws Error that names the file and says why, unless all that was written is in it.
+/// Throws Error with the name and the reason if some output did not reach the file.
 void check_written(std::ostream& file, const std::string& path);
 
 }  // namespace tessera::tools

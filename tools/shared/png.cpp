@@ -23,8 +23,9 @@ std::string encode_png(const ImageDataset& dataset, std::int64_t index) {
   const auto channels = static_cast<int>(dataset.channels());
   if (!is_picture(dataset) || !stbi_write_png_to_func(append, &file, width, height, channels,
                                                       pixels.data(), width * channels))
-    throw Error("png", fmt::format("an image of {}x{}x{} is no picture, expected 1 to 4 channels",
-                                   height, width, channels));
+    throw Error("png",
+                fmt::format("an image of {}x{}x{} cannot be a PNG file, expected 1 to 4 channels",
+                            height, width, channels));
   return file;
 }
 

@@ -1,4 +1,4 @@
-// Pictures as PNG files in memory.
+// PNG files in memory.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace tessera::tools {
 
 /// Whether images of a data set can be PNG files: they have 1 to 4 channels.
 bool is_picture(const ImageDataset& dataset);
-/// The file of such an image.
+/// Returns the PNG file of such an image.
 std::string encode_png(const ImageDataset& dataset, std::int64_t index);
 
 }  // namespace tessera::tools

@@ -1,4 +1,4 @@
-// What long work shows: a bar on a terminal, plain lines otherwise.
+// Progress of long work: a bar on a terminal, else plain lines.
 #pragma once
 
 #include <chrono>
@@ -9,18 +9,18 @@
 
 namespace tessera::tools {
 
-/// Of a training.
+/// Progress of a training.
 class Progress {
  public:
   /// `log_every`: steps between plain lines.
   Progress(std::int64_t epochs, std::int64_t steps_per_epoch, std::int64_t log_every);
 
-  /// A new epoch begins (counted from 1), with `step` of its steps done already.
+  /// Starts an epoch (counted from 1), of which `step` steps are already done.
   void begin_epoch(std::int64_t epoch, std::int64_t step);
-  /// Is it time to show something? Asked after each step; reading the loss makes the device wait,
-  /// so the caller does that only now.
+  /// Whether it is time to show progress. The caller asks after each step, and reads the loss,
+  /// which stalls the device, only if so.
   bool due(std::int64_t step);
-  /// `images` were trained since begin_epoch; `loss` is the epoch's mean so far.
+  /// Shows progress: `images` since begin_epoch, and the mean `loss` of the epoch so far.
   void show(std::int64_t step, std::int64_t images, double loss);
   void end_epoch(std::int64_t images, double loss, const ClassifierEvaluation& test);
   /// Ends the bar's line, so that something else can be printed.
@@ -40,15 +40,15 @@ class Progress {
   Clock::time_point shown_{};  ///< the first step of all is shown at once
 };
 
-/// Of work in parts that are counted.
+/// Progress of countable work.
 class CountProgress {
  public:
   /// `silent`: shows nothing.
   explicit CountProgress(bool silent);
 
-  /// `done` of the parts are done, and `text` says what comes: a bar, on terminals only.
+  /// Shows a bar for `done` parts, on terminals only; `text` names the next part.
   void show(std::int64_t done, std::int64_t all, const std::string& text);
-  /// A line that stays.
+  /// Prints a permanent line.
   void line(const std::string& text);
   /// Ends the bar's line.
   void clear();

@@ -13,7 +13,7 @@ namespace {
 
 bool is_flag(const CLI::Option& option) { return option.get_expected_max() == 0; }
 
-/// CLI11's reader would take a # between quotes for a comment too.
+/// Keeps a # in quotes, which CLI11's reader would take for a comment.
 std::string without_comment(const std::string& line) {
   char quote = 0;
   for (std::size_t i = 0; i < line.size(); ++i) {
@@ -27,7 +27,7 @@ std::string without_comment(const std::string& line) {
   return line;
 }
 
-/// Editors put a byte order mark before the first line.
+/// Drops the byte order mark that editors put before the first line.
 void remove_mark(const std::string& path, std::string& line) {
   if (line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff"))
     throw Error(path, "is UTF-16 text, expected UTF-8");
@@ -52,8 +52,8 @@ std::string unknown_key(const CLI::App& command, const std::string& key) {
   for (const CLI::Option* option : command.get_options())
     if (option->get_configurable()) keys.push_back(option->get_single_name());
   const std::string meant = did_you_mean(key, keys);
-  return fmt::format("there is no key '{}'{} are the options of `tessera {}`, without their dashes",
-                     key, meant.empty() ? "; keys" : meant + " Keys", command.get_name());
+  return fmt::format("unknown key '{}'{} are the options of `tessera {}` without dashes", key,
+                     meant.empty() ? "; keys" : meant + " Keys", command.get_name());
 }
 
 void take(CLI::App& command, const std::string& path, const CLI::ConfigItem& item, bool again) {
@@ -62,7 +62,7 @@ void take(CLI::App& command, const std::string& path, const CLI::ConfigItem& ite
   CLI::Option* option = command.get_option_no_throw("--" + item.name);
   if (option == nullptr || !option->get_configurable())
     throw Error(path, unknown_key(command, item.name));
-  if (again) throw Error(path, fmt::format("has the key '{}' twice", item.name));
+  if (again) throw Error(path, fmt::format("has duplicate key '{}'", item.name));
   if (option->count() > 0) return;
   const bool off = item.inputs == std::vector<std::string>{"false"};
   if (is_flag(*option) && !off && item.inputs != std::vector<std::string>{"true"})
@@ -89,8 +89,7 @@ void add_config_option(CLI::App& command) {
   command
       .add_option_function<std::string>(
           "--config", [&command](const std::string& path) { read_config(command, path); },
-          "read options from this TOML file, e.g. epochs = 5; those on the command line override "
-          "it")
+          "read options from this TOML file, e.g. epochs = 5; the command line overrides it")
       ->configurable(false);
 }
 

@@ -1,4 +1,4 @@
-// The options of a command in a file: read from one, and written as a run took them.
+// Reads the options of a command from a file, and writes the options of a run.
 #pragma once
 
 #include <string>
@@ -8,9 +8,8 @@
 
 namespace tessera::tools {
 
-/// Adds --config: a TOML file whose keys are names of options, without their dashes. What stands on
-/// the command line overrides it. Must be the first option of the command, for it fills those
-/// that come after it.
+/// Adds --config: a TOML file whose keys are option names without dashes. The command line
+/// overrides the file. Must be the first option of the command, since it sets the options after it.
 void add_config_option(CLI::App& command);
 
 struct OptionValue {
@@ -19,15 +18,15 @@ struct OptionValue {
   bool given = false;               ///< on the command line or in a file; else its default
 };
 
-/// What a parsed command line comes to. An option without a value, given or by default, is left
-/// out.
+/// Returns the values of all options after parsing. Leaves out options with neither a value nor a
+/// default.
 std::vector<OptionValue> option_values(const CLI::App& command);
 
-/// The file of a model's options, beside it.
+/// Returns the path of the options file beside a model.
 inline std::string config_path(const std::string& model) { return model + ".toml"; }
 
-/// Writes a file for --config, without the files in which the run was recorded: those of another
-/// run would take their place. Throws Error that names it when it cannot be written.
+/// Writes a file for --config, without the options of log and report files, which another run would
+/// overwrite. Throws Error that names a file that cannot be written.
 void write_config(const std::string& path, const std::vector<OptionValue>& options);
 
 }  // namespace tessera::tools

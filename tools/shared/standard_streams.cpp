@@ -16,12 +16,12 @@
 namespace tessera::tools {
 namespace {
 
-std::string unwritten;      ///< printed, and not yet on its way
-bool is_lost = false;       ///< some of the output
-bool is_tolerated = false;  ///< and work continues
+std::string unwritten;      ///< printed, but not yet written
+bool is_lost = false;       ///< some output was lost
+bool is_tolerated = false;  ///< lost output does not stop the work
 bool is_said = false;
 
-/// The C library's streams lose track of what is written when a signal comes between. Returns errno
+/// Writes with system calls, since C streams lose track after an interrupted write. Returns errno
 /// of a failure, or 0.
 int write_out() noexcept {
   while (!unwritten.empty()) {
@@ -43,7 +43,7 @@ void print_on_error(const char* prefix, std::string_view text) noexcept {
     const std::string line = prefix + printable(text) + "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);
   } catch (const std::bad_alloc&) {
-    std::fputs("tessera: memory ran out\n", stderr);
+    std::fputs("tessera: out of memory\n", stderr);
   }
 }
 
@@ -51,12 +51,12 @@ std::string lost_output(int error) {
   return std::string("[standard output] cannot be written: ") + std::strerror(error);
 }
 
-/// Of output that was not written.
+/// Handles output that could not be written.
 void lose(int error) {
   is_lost = true;
   unwritten.clear();
   if (!is_tolerated) {
-    is_said = true;  // by what catches it
+    is_said = true;  // the catcher prints it
     throw Error(lost_output(error));
   }
   const bool nobody_reads = error == EPIPE;
@@ -72,7 +72,7 @@ void lose(int error) {
 void prepare_streams() {
   for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(descriptor, F_GETFD) != -1 || errno != EBADF) continue;
-    // The lowest free descriptor is this one; the wrong direction makes each use fail.
+    // open() returns this descriptor, the lowest free one; the wrong direction makes each use fail.
     [[maybe_unused]] const int opened =
         ::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
@@ -92,7 +92,7 @@ void print_note(std::string_view line) noexcept { print_on_error("", line); }
 void print_error(std::string_view message) noexcept { print_on_error("tessera: ", message); }
 
 std::string message_of(const std::exception& error) {
-  if (dynamic_cast<const std::bad_alloc*>(&error)) return "memory ran out";
+  if (dynamic_cast<const std::bad_alloc*>(&error)) return "out of memory";
   return printable(error.what());
 }
 

@@ -1,5 +1,4 @@
-// The standard streams: what is printed is safe for a terminal, and output that is lost is an
-// error.
+// Standard streams: escapes output for terminals, and reports lost output as an error.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,12 +13,12 @@
 
 namespace tessera::tools {
 
-/// Prepares a process before it opens any file: standard streams that are closed get a descriptor
-/// on which reading and writing fail, so that no file gets their numbers. Broken pipes and files
-/// that grow beyond a limit become errors where they happen, instead of signals.
+/// Prepares a process before it opens any file. Closed standard streams get descriptors on which
+/// reading and writing fail, so that no file gets their numbers. Broken pipes and file size limits
+/// cause errors instead of signals.
 void prepare_streams();
 
-/// Prints text as it is. Throws Error when output has been lost, unless `tolerate_lost_output`.
+/// Prints text unchanged. Throws Error if output was lost, unless `tolerate_lost_output`.
 void print_text(std::string_view text);
 
 namespace detail {
@@ -34,30 +33,29 @@ decltype(auto) shown(T&& argument) {
 }
 }  // namespace detail
 
-/// Prints like fmt::print; arguments that are text are made `printable`, the format is not.
+/// Prints like fmt::print, and makes text arguments `printable`, but not the format.
 template <typename... T>
 void print(fmt::format_string<detail::Shown<T>...> format, T&&... arguments) {
   print_text(fmt::format(format, detail::shown(std::forward<T>(arguments))...));
 }
 
-/// Prints a line on the standard error after what has been printed so far. Never throws: there is
-/// nobody left to tell.
+/// Prints a line on standard error, after all earlier output. Never throws.
 void print_note(std::string_view line) noexcept;
-/// The same with "tessera: " in front.
+/// Prints the line with the prefix "tessera: ".
 void print_error(std::string_view message) noexcept;
 
-/// A failure in one line.
+/// Returns an exception as one line.
 std::string message_of(const std::exception& error);
 
-/// Brings what has been printed to where it goes. Throws as print_text does.
+/// Flushes standard output. Throws as print_text does.
 void flush_output();
 
-/// From now on lost output is said once on the standard error, and work continues; a pipe that
-/// nobody reads any more counts as a Ctrl-C. The program still ends with exit code 1.
+/// From now on, reports lost output once on standard error and continues. A closed pipe counts as
+/// Ctrl-C. The exit code is still 1.
 void tolerate_lost_output();
 
-/// At the end of the program: flushes. Throws Error when output has been lost, unless that has been
-/// said; returns whether none has.
+/// Flushes at the end of the program. Throws Error if lost output was not yet reported; returns
+/// whether no output was lost.
 bool finish_output();
 
 }  // namespace tessera::tools

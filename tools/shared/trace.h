@@ -16,17 +16,17 @@ class Trace {
  public:
   enum class Track : std::uint8_t { host, loader, compute, copy };
 
-  /// Without a file it is off and takes nothing. Throws Error that names the file when it cannot be
-  /// written.
+  /// Without a file the trace is off and costs nothing. Throws Error that names a file that cannot
+  /// be written.
   explicit Trace(const std::string& path = {});
   bool on() const { return on_; }
 
-  /// Seconds of the steady clock. Threads may share a trace.
+  /// Adds a span in seconds of the steady clock. Thread-safe.
   void add(Track track, std::string name, double start, double end);
-  /// What an executable did; its kernels are named by their nodes.
+  /// Adds the records of an executable; kernels have the names of their nodes.
   void add(const Graph& graph, const std::vector<ProfileRecord>& records);
 
-  /// Runs `work` and adds it to the host's track.
+  /// Runs `work` and adds its time to the host track.
   template <typename Work>
   void host(const char* name, const Work& work) {
     if (!on_) return work();
@@ -35,11 +35,11 @@ class Trace {
     add(Track::host, name, start, now());
   }
 
-  /// For LoaderOptions::on_batch; nothing when the trace is off.
+  /// Returns a function for LoaderOptions::on_batch, or nothing if the trace is off.
   std::function<void(bool filled)> of_loader();
 
-  /// Writes the file, in the order of start, and turns the trace off. Throws Error that names the
-  /// file when it cannot be written.
+  /// Writes the file, sorted by start, and turns the trace off. Throws Error that names a file that
+  /// cannot be written.
   void finish();
 
   static double now();

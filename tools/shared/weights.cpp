@@ -45,12 +45,11 @@ bool is_checkpoint(const TensorFile& file) {
 
 TensorFile read_state_dict(const std::string& path) {
   TensorFile file = read_weights(path);
-  if (is_checkpoint(file))
-    throw Error(path, "is a network of Tessera, expected weights of PyTorch");
+  if (is_checkpoint(file)) throw Error(path, "is a Tessera model file, expected PyTorch weights");
   return file;
 }
 
-/// Named numbers: "0", "1" and so on.
+/// Returns class names "0", "1" and so on.
 std::vector<std::string> numbers(std::int64_t count) {
   std::vector<std::string> names;
   for (std::int64_t i = 0; i < count; ++i) names.push_back(fmt::format("{}", i));
@@ -64,7 +63,7 @@ std::map<std::string, TorchLayout> layouts_of(const std::string& model, const Im
   return torch_layouts(graph);
 }
 
-/// Names of the tensors that grow with the number of classes.
+/// Returns the names of the tensors that depend on the number of classes.
 std::vector<std::string> names_of_head(const std::string& model, const ImageInput& input) {
   std::vector<std::string> names;
   const auto layouts = layouts_of(model, input, 3);
@@ -73,7 +72,8 @@ std::vector<std::string> names_of_head(const std::string& model, const ImageInpu
   return names;
 }
 
-/// The classes that the weights are for: the first dimension of what grows with their number.
+/// Returns the number of classes of the weights: the first dimension of the tensors that depend on
+/// it.
 std::int64_t count_classes(const std::string& model, const ImageInput& input,
                            const TensorFile& file) {
   const auto names = names_in_file(file, layouts_of(model, input, 2));
@@ -86,15 +86,15 @@ std::int64_t count_classes(const std::string& model, const ImageInput& input,
   return model_info(model).classes;
 }
 
-/// Those of the last layer of a model.
+/// Returns the names of the last layer's tensors.
 std::vector<std::string> names_of_head(const ImageModel& model) {
   if (is_onnx(model.name)) return {"new_head.weight", "new_head.bias"};
   return names_of_head(model.name, model.input);
 }
 
-constexpr const char* head_hint = "; --new-head begins with a new last layer";
+constexpr const char* head_hint = "; --new-head starts with a new last layer";
 
-/// Copies weights and statistics of a network that was trained here, without what training keeps.
+/// Copies the weights and statistics of a checkpoint, without the state of its training.
 void load_checkpoint(const std::string& path, const Checkpoint& checkpoint,
                      ImageClassifier& network, bool new_head) {
   const auto& tensors = checkpoint.file.tensors;
@@ -116,7 +116,7 @@ void load_checkpoint(const std::string& path, const Checkpoint& checkpoint,
                                          to_string(found->second.spec), to_string(entry.spec)));
   }
   if (!problems.empty())
-    throw Error(path, fmt::format("holds a network '{}', which does not fit '{}': {}{}",
+    throw Error(path, fmt::format("has the model '{}', which does not fit '{}': {}{}",
                                   checkpoint.model, network.model().name, fmt::join(problems, "; "),
                                   has_other_head ? head_hint : ""));
   for (const std::string& name : names) network.params().write(name, tensors.at(name).bytes);
@@ -149,7 +149,7 @@ void run_import(const ImportArguments& arguments) {
         width, arguments.channels, classes.size());
 }
 
-/// A network that was trained, or that of an ONNX file.
+/// Returns the network of a checkpoint or of an ONNX file.
 std::unique_ptr<ImageClassifier> load_any(Device& device, const ExportArguments& arguments) {
   return load(device, open_network(arguments.model, {}, {}, arguments.size));
 }
@@ -160,7 +160,7 @@ void export_onnx(const ExportArguments& arguments) {
   write_onnx(arguments.out, *network,
              {.folded = !arguments.keep_norms,
               .weights = arguments.averaged ? Weights::averaged : Weights::last});
-  print("net: {}\n", arguments.out);
+  print("model: {}\n", arguments.out);
 }
 
 void run_export(const ExportArguments& arguments) {
@@ -170,7 +170,7 @@ void run_export(const ExportArguments& arguments) {
     throw Error("--out", fmt::format("is '{}', expected a name that ends in .onnx or .safetensors",
                                      arguments.out));
   if (arguments.keep_norms)
-    throw Error("--keep-norms", fmt::format("is for ONNX files, found '{}'", arguments.out));
+    throw Error("--keep-norms", fmt::format("is for ONNX files only, found '{}'", arguments.out));
   const auto device = open_device("cpu");
   const auto network = load_any(*device, arguments);
   Params& params = network->params();
@@ -220,46 +220,44 @@ void load_weights(InitialWeights weights, ImageClassifier& network, bool new_hea
 }
 
 void add_import_command(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("import", "Make a network of one of the models and PyTorch's weights");
+  CLI::App* command = app.add_subcommand("import", "Make a model file from PyTorch weights");
   auto arguments = std::make_shared<ImportArguments>();
   command
       ->add_option("weights", arguments->weights,
                    "safetensors file of a state_dict with torchvision's names, as "
-                   "safetensors.torch.save_file writes it, or a model.safetensors.index.json of "
-                   "several")
+                   "safetensors.torch.save_file writes it, or the model.safetensors.index.json of "
+                   "several files")
       ->required();
-  command->add_option("--model", arguments->model, "name of the model (see tessera models)")
-      ->required();
-  command->add_option("--out", arguments->out, "file for the network")->required();
-  add_size_option(*command, arguments->size, "those the model was published for");
-  command->add_option("--channels", arguments->channels, "channels of an image")
+  command->add_option("--model", arguments->model, "the model (see `tessera models`)")->required();
+  command->add_option("--out", arguments->out, "model file to write")->required();
+  add_size_option(*command, arguments->size, "the size that the model was published for");
+  command->add_option("--channels", arguments->channels, "channels of an image (1: gray, 3: color)")
       ->check(at_least<std::int64_t>(1));
   command->add_option("--classes", arguments->classes,
-                      "file of the names of the classes, one in each line (default: numbers)");
+                      "text file with one class name per line (default: numbers)");
   add_crop_option(*command, arguments->crop);
   arguments->pixels.add(*command);
   command->callback([arguments] { run_import(*arguments); });
 }
 
 void add_export_command(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("export",
-                         "Write a network for others: to an ONNX file, or its weights for PyTorch, "
-                         "a safetensors file of a state_dict, which "
-                         "load_state_dict(safetensors.torch.load_file(FILE)) takes");
+  CLI::App* command = app.add_subcommand(
+      "export",
+      "Export a model as an ONNX file, or its weights as a safetensors file of a state_dict, which "
+      "PyTorch reads with load_state_dict(safetensors.torch.load_file(FILE))");
   auto arguments = std::make_shared<ExportArguments>();
   command
       ->add_option("model,--model", arguments->model,
                    "file that `tessera train` wrote, or an ONNX file")
       ->required();
-  command->add_option("--out", arguments->out, "the file: ONNX where it ends in .onnx")->required();
+  command->add_option("--out", arguments->out, "file to write: NAME.onnx or NAME.safetensors")
+      ->required();
   add_size_option(*command, arguments->size, "of an ONNX file: its own");
-  command->add_flag("--keep-norms", arguments->keep_norms,
-                    "to an ONNX file, write batch norms as they are; otherwise they go into the "
-                    "filters before them");
+  command->add_flag(
+      "--keep-norms", arguments->keep_norms,
+      "keep batch norms in the ONNX file instead of folding them into the preceding filters");
   command->add_flag("--ema", arguments->averaged,
-                    "write the averages of the weights that `tessera train --ema` kept");
+                    "export the averaged weights of `tessera train --ema`");
   command->callback([arguments] { run_export(*arguments); });
 }
 

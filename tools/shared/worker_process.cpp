@@ -56,7 +56,7 @@ WorkerProcess::~WorkerProcess() {
 void WorkerProcess::send(const std::string& line) {
   const std::string text = line + "\n";
   for (std::size_t sent = 0; sent < text.size();) {
-    // Without a signal when the process is gone, which the next line waited for will show.
+    // If the process has ended, this raises no signal; the next wait for a line reports it.
     const ssize_t count = ::send(socket_, &text[sent], text.size() - sent, MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;
@@ -87,10 +87,12 @@ WorkerProcess::Outcome WorkerProcess::receive(std::string& line, Clock::time_poi
 
 std::string WorkerProcess::how_it_ended() {
   int status = 0;
-  ::kill(process_, SIGKILL);  // it may have closed its output and live on
-  if (::waitpid(std::exchange(process_, -1), &status, 0) < 0) return "it is gone";
+  ::kill(process_, SIGKILL);  // it may have closed its output and still run
+  if (::waitpid(std::exchange(process_, -1), &status, 0) < 0)
+    return "it ended for an unknown reason";
   if (WIFSIGNALED(status))
-    return fmt::format("it ended by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    return fmt::format("it was killed by signal {} ({})", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
   return fmt::format("it ended with exit code {}", WEXITSTATUS(status));
 }
 

@@ -1,5 +1,4 @@
-// What the evaluation of an epoch means for the rest of a run: a best model to keep, a lower
-// learning rate, an early end.
+// Decides after the evaluation of an epoch: keep a best model, lower the learning rate, stop early.
 #pragma once
 
 #include <string>
@@ -13,17 +12,17 @@ struct EpochVerdict {
   bool lowered = false;  ///< the learning rate, by TrainingState::plateau
 };
 
-/// Takes the evaluation of the last epoch done, `state.epoch`, into the state's best epoch, plateau
-/// and learning rate. A loss that is not finite is no better than any.
+/// Updates the best epoch, plateau and learning rate of the state with the evaluation of the last
+/// epoch, `state.epoch`. A non-finite loss is never better.
 EpochVerdict judge_epoch(TrainingState& state, const ClassifierEvaluation& evaluation);
 
-/// Whether the last `patience` epochs brought no better one.
+/// Whether none of the last `patience` epochs was better.
 bool out_of_patience(const TrainingState& state);
 
 /// "epoch 3 (test loss 0.5123)", or "none".
 std::string to_string(const BestEpoch& best);
 
-/// Where the best model is kept: "net.best.safetensors" beside "net.safetensors".
+/// Returns the path of the best model: "net.best.safetensors" beside "net.safetensors".
 std::string best_path(const std::string& out);
 
 }  // namespace tessera::tools

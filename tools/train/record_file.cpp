@@ -8,7 +8,7 @@
 namespace tessera::tools {
 namespace {
 
-/// Castagnoli's polynomial, the lowest power in the highest bit.
+/// Castagnoli's polynomial, bit-reversed.
 constexpr std::array<std::uint32_t, 256> make_table() {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t byte = 0; byte < 256; ++byte) {
@@ -19,7 +19,8 @@ constexpr std::array<std::uint32_t, 256> make_table() {
   return table;
 }
 
-/// CRC-32C, masked, so that the checksum of a text which holds checksums means something.
+/// Returns the CRC-32C, masked as TFRecord requires, so that a checksum of data with checksums
+/// stays meaningful.
 std::uint32_t masked_checksum(std::string_view text) {
   static constexpr auto table = make_table();
   std::uint32_t sum = ~0u;

@@ -1,5 +1,5 @@
-// Files of TensorFlow's TFRecord format, which TensorBoard reads: each record stands between its
-// length and checksums.
+// Files in TensorFlow's TFRecord format, which TensorBoard reads: each record has its length and
+// checksums.
 #pragma once
 
 #include <fstream>
@@ -10,9 +10,9 @@ namespace tessera::tools {
 
 class RecordFile {
  public:
-  /// A new file. Throws Error that names it when it cannot be written.
+  /// Creates a file. Throws Error that names a file that cannot be written.
   explicit RecordFile(const std::string& path);
-  /// The record is in the file on return. Throws Error when it cannot be written.
+  /// Writes a record to the file. Throws Error if that fails.
   void write(std::string_view record);
 
  private:

@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Numbers as numbers.
+/// Writes options that are numbers as JSON numbers.
 Json to_json(const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
   return json.is_number() || json.is_boolean() ? json : Json(text);
@@ -94,7 +94,7 @@ class RunLog final : public RunObserver {
   }
 
  private:
-  /// After a line that a full disk cut off.
+  /// Starts a new line if a full disk cut off the last one.
   static bool ends_within_a_line(const std::string& path) {
     std::ifstream file(path, std::ios::ate);
     if (!file || file.tellg() <= 0) return false;

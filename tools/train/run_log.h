@@ -1,4 +1,4 @@
-// The log of a training for programs: JSON, an object a line.
+// The machine-readable log of a training: one JSON object per line.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,8 @@
 
 namespace tessera::tools {
 
-/// `appends`: what the file holds stays. Throws Error that names it when it cannot be written.
+/// Opens a log; `appends` keeps the contents of the file. Throws Error that names a file that
+/// cannot be written.
 std::unique_ptr<RunObserver> make_run_log(const std::string& path, bool appends);
 
 }  // namespace tessera::tools

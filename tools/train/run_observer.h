@@ -1,5 +1,5 @@
-// Who watches a training: each is told how it begins, goes on and ends, and keeps a record of its
-// own. What it is told costs nothing; what it reads from the network makes the device wait.
+// Observers record a training. They are called at its start, after steps and epochs, and at its
+// end. The arguments of a call are cheap; reading from the network stalls the device.
 #pragma once
 
 #include <chrono>
@@ -12,26 +12,26 @@
 
 namespace tessera::tools {
 
-/// Now, in seconds since 1970.
+/// Returns the current time in seconds since 1970.
 inline double wall_time() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-/// All of it outlives the run.
+/// References that outlive the run.
 struct RunStart {
   ImageClassifier& network;
   const ImageDataset& train;
   const ImageDataset& test;
-  Weights weights;  ///< those that are tested
+  Weights weights;  ///< the weights that are tested
   const std::vector<OptionValue>& options;
-  TrainingState state;  ///< where the run begins
+  TrainingState state;  ///< the start of the run
   bool resumes = false;
 };
 
 struct StepReport {
-  std::int64_t step = 0;   ///< steps done in all
+  std::int64_t step = 0;   ///< total steps done
   std::int64_t epoch = 0;  ///< counted from 1
-  double loss = 0;         ///< mean of the images since the last report; NaN of none
+  double loss = 0;         ///< mean over the images since the last report; NaN if there are none
   double lr = 0;           ///< of this step
   double images_per_second = 0;
 };
@@ -47,7 +47,7 @@ struct EpochReport {
   double train_loss = 0;  ///< mean of its images
   ClassifierEvaluation test;
   bool best = false;   ///< so far
-  double seconds = 0;  ///< with the evaluation; since the run went on, if it did in this epoch
+  double seconds = 0;  ///< with the evaluation; since the resume, if that was in this epoch
 };
 
 enum class Outcome : std::uint8_t { end, interrupted, failed };
@@ -57,12 +57,12 @@ struct RunEnd {
   std::int64_t step = 0;
   std::int64_t epochs = 0;  ///< done
   double seconds = 0;
-  std::string error;  ///< of one that failed
+  std::string error;  ///< of a failed run
   BestEpoch best;
-  bool early = false;  ///< out of patience
+  bool early = false;  ///< stopped by --patience
 };
 
-/// Throws Error when its record cannot be written; it is then told no more.
+/// An observer that throws Error, since its record cannot be written, is not called again.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;

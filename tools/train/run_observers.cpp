@@ -18,12 +18,12 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 void ObserverOptions::add(CLI::App& command) {
   command.add_option("--log", log,
-                     "write what happens to this file, a JSON object a line; --resume appends");
+                     "log the training to this file, one JSON object per line; --resume appends");
   command.add_option("--tensorboard", tensorboard,
                      "write scalars, histograms of the weights and sample images to this folder, "
                      "for TensorBoard");
   command.add_option("--report", report,
-                     "write a page of HTML to this file when the training ends: curves, confusion "
+                     "write an HTML report to this file when the training ends: curves, confusion "
                      "matrix, worst mistakes, time by layer");
 }
 

@@ -1,4 +1,4 @@
-// The observers of a training that its options ask for, and what they are told of its steps.
+// Creates the observers that the options request, and calls them.
 #pragma once
 
 #include <chrono>
@@ -19,29 +19,30 @@ struct ObserverOptions {
 
 class RunObservers {
  public:
-  /// Opens their files. Throws Error when one cannot be written: better than during the training.
-  /// `log_every`: steps from report to report. `appends`: the run goes on where another ended.
+  /// Opens their files, so that errors appear before the training. Throws Error if one cannot be
+  /// written. `log_every`: steps between reports. `appends`: the run resumes another.
   RunObservers(const ObserverOptions& options, std::int64_t log_every, bool appends,
                Progress& progress);
 
   void start(const RunStart& start);
   void begin_epoch();
-  /// After each step of so many images.
+  /// Called after each step with the number of its images.
   void count(std::int64_t images) { images_ += images; }
-  /// Is it time for a report, after so many steps in all?
+  /// Whether a report is due after so many total steps.
   bool due(std::int64_t step) const { return !observers_.empty() && step % log_every_ == 0; }
-  /// Losses that have been read.
+  /// Adds losses that have been read.
   void add(const LossSum& losses);
   void shares(const SharesReport& report);
-  /// Loss and speed are filled in.
+  /// Reports a step; fills in loss and speed.
   void step(StepReport report);
-  /// Seconds are filled in, here and at the end.
+  /// Reports an epoch; fills in the seconds, as at the end.
   void epoch(EpochReport report);
   void end(RunEnd end);
 
  private:
   using Clock = std::chrono::steady_clock;
-  /// One that fails is dropped, with one line: no record is worth a training.
+  /// Drops an observer that fails and prints one line, since the training matters more than its
+  /// records.
   void tell(const std::function<void(RunObserver&)>& what);
 
   std::vector<std::unique_ptr<RunObserver>> observers_;

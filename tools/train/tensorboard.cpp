@@ -21,16 +21,16 @@ namespace {
 
 constexpr std::int64_t sample_images = 8;
 
-/// TensorBoard knows its files by "tfevents" and sorts them by the time behind it.
+/// TensorBoard recognizes its files by "tfevents" and sorts them by the time after it.
 std::string new_file(const std::string& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) throw Error(directory, "cannot be made: " + error.message());
+  if (error) throw Error(directory, "cannot be created: " + error.message());
   const auto name = fmt::format("events.out.tfevents.{:.0f}.{}.tessera", wall_time(), ::getpid());
   return std::filesystem::path(directory) / name;
 }
 
-/// 64 buckets of one width.
+/// Fills 64 buckets of equal width.
 void fill(events::Histogram& histogram, const std::vector<float>& values) {
   constexpr int buckets = 64;
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
@@ -62,7 +62,7 @@ void fill(events::Summary::Image& image, const ImageDataset& dataset, std::int64
   image.set_encoded_image_string(encode_png(dataset, index));
 }
 
-/// A cell of a table in Markdown, in which classes may have any name.
+/// Escapes text, such as the name of a class, for a cell of a Markdown table.
 std::string cell(const std::string& text) {
   std::string escaped;
   for (const char c : printable(text)) {
@@ -119,7 +119,7 @@ class TensorBoard final : public RunObserver {
   void on_end(const RunEnd&) override {}
 
  private:
-  /// An event in the making.
+  /// An event that is being built.
   class Step {
    public:
     explicit Step(std::int64_t step) {
@@ -131,12 +131,12 @@ class TensorBoard final : public RunObserver {
       value.set_tag(tag);
       return value;
     }
-    /// None where there is no number, as of steps that were all skipped.
+    /// Adds nothing for NaN, the value if all steps were skipped.
     void scalar(const std::string& tag, double number) {
       if (std::isnan(number)) return;
       add(tag).set_simple_value(static_cast<float>(number));
     }
-    /// Markdown.
+    /// Adds Markdown text.
     void text(const std::string& tag, const std::string& text) {
       constexpr int strings = 7;
       events::Summary::Value& value = add(tag);
@@ -151,7 +151,7 @@ class TensorBoard final : public RunObserver {
     events::Event event_;
   };
 
-  /// The first images with what the network takes them for.
+  /// Writes the first images with their predicted classes.
   void add_samples(Step& step) const {
     const ImageDataset& test = start_->test;
     const std::vector<std::string>& classes = test.classes();

@@ -1,4 +1,4 @@
-// The record of a training for TensorBoard: a file of events in a folder of the run's own.
+// The record of a training for TensorBoard: an event file in the folder of the run.
 #pragma once
 
 #include <memory>
@@ -7,8 +7,8 @@
 
 namespace tessera::tools {
 
-/// Makes the folder where there is none. A run that goes on adds a file of its own. Throws Error
-/// that names the file when it cannot be written, or when this build has no protobuf.
+/// Creates the folder if needed. A resumed run adds another file. Throws Error that names a file
+/// that cannot be written, or if this build has no protobuf.
 std::unique_ptr<RunObserver> make_tensorboard(const std::string& directory);
 
 }  // namespace tessera::tools

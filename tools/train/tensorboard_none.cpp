@@ -1,11 +1,12 @@
-// What stands in for TensorBoard's events where there is no protobuf.
+// Replaces tensorboard.cpp in a build without protobuf.
 #include "tessera/error.h"
 #include "tools/train/tensorboard.h"
 
 namespace tessera::tools {
 
 std::unique_ptr<RunObserver> make_tensorboard(const std::string&) {
-  throw Error("tensorboard", "this build cannot write events, for it was made without protobuf");
+  throw Error("tensorboard",
+              "this build cannot write TensorBoard events, since it was built without protobuf");
 }
 
 }  // namespace tessera::tools

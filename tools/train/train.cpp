@@ -1,4 +1,4 @@
-// `tessera train`: what a run is made of, from the command line or a checkpoint.
+// `tessera train`: sets up a run from the command line or a checkpoint.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -13,6 +13,7 @@
 #include "tessera/text.h"
 #include "tools/shared/data_changes.h"
 #include "tools/shared/interrupt.h"
+#include "tools/shared/model_file.h"
 #include "tools/shared/networks.h"
 #include "tools/shared/standard_streams.h"
 #include "tools/shared/weights.h"
@@ -24,7 +25,7 @@
 namespace tessera::tools {
 namespace {
 
-/// Mean and deviation of each channel over all pixels, scaled to [0,1].
+/// Returns mean and deviation of each channel over all pixels, scaled to [0,1].
 void normalize(const ImageDataset& dataset, ImageOptions& options) {
   const auto channels = static_cast<std::size_t>(dataset.channels());
   std::vector<double> sum(channels), squares(channels);
@@ -45,11 +46,11 @@ void normalize(const ImageDataset& dataset, ImageOptions& options) {
   }
 }
 
-/// Goes on where a device has failed.
+/// Continues on the CPU after a device has failed.
 void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed,
                   const ImageDataset& train, const ImageDataset& test,
                   const std::vector<OptionValue>& values) {
-  print("{}; the training goes on on the CPU from step {}\n", failed.what(),
+  print("{}; the training continues on the CPU from step {}\n", failed.what(),
         failed.last().training.step);
   const DeviceGroup cpu = open_devices("cpu");
   ImageClassifier network(cpu.leader(), model_of(failed.last()), std::nullopt);
@@ -59,14 +60,14 @@ void go_on_on_cpu(const TrainArguments& arguments, const DeviceFailed& failed,
   training.run();
 }
 
-/// The model of a run that begins; `weights`: --weights.
+/// Returns the model of a new run; `weights`: --weights.
 ImageModel new_model(const TrainArguments& arguments, const ImageDataset& train, Crop crop,
                      const std::optional<InitialWeights>& weights) {
   ImageInput input{train.height(), train.width(), train.channels(),
                    arguments.pixels.options(train.channels()), crop};
   if (arguments.normalize && is_onnx(arguments.model) && OnnxNet(arguments.model).takes_bytes())
     throw Error("--normalize",
-                fmt::format("'{}' takes bytes, 0 to 255, as they are", arguments.model));
+                fmt::format("'{}' expects unnormalized bytes, 0 to 255", arguments.model));
   if (arguments.normalize) normalize(train, input.options);
   const bool is_given =
       arguments.normalize || !arguments.pixels.mean.empty() || !arguments.pixels.deviation.empty();
@@ -77,7 +78,7 @@ ImageModel new_model(const TrainArguments& arguments, const ImageDataset& train,
   }
   ImageModel model = open_model(arguments.model, input, train.classes(),
                                 arguments.new_head ? Head::fitted : Head::kept);
-  model.input.crop = crop;  // also where an ONNX file says otherwise
+  model.input.crop = crop;  // also if an ONNX file says otherwise
   if (!arguments.loss.empty()) model.loss = loss_of(arguments.loss);
   return model;
 }
@@ -92,7 +93,8 @@ TrainingState new_state(const TrainArguments& arguments, const ImageDataset& tra
   return state;
 }
 
-/// Of a run that continues, on data that are the same or accepted.
+/// Returns the state of a resumed run, and checks that its data is unchanged or that changes are
+/// accepted.
 TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& checkpoint,
                             const ImageDataset& train, const ImageDataset& test) {
   TrainingState state = checkpoint.training;
@@ -100,18 +102,19 @@ TrainingState resumed_state(const TrainArguments& arguments, const Checkpoint& c
   keep_fingerprints(state, train, test);
   const std::string changed = data_changes(checkpoint.training, state);
   if (!changed.empty()) {
-    const std::string message = "the data have changed since the checkpoint: " + changed;
+    const std::string message = "the data has changed since the checkpoint: " + changed;
     if (!arguments.accept_changed_data)
-      throw Error("resume", message + "; --accept-changed-data resumes with the data as they are");
+      throw Error("resume",
+                  message + "; to resume with the changed data, use --accept-changed-data");
     print_note("warning: " + message);
-    // The order of an epoch is drawn for its number of images: the one begun begins anew.
+    // The shuffle of an epoch depends on its number of images, so the current epoch starts again.
     state.batch_in_epoch = state.skipped = state.epoch_images = 0;
     state.epoch_loss_sum = 0;
   }
   return state;
 }
 
-/// Says which parameters keep their values. Throws Error when all do.
+/// Prints which parameters are not trained. Throws Error if no parameter is.
 void report_parameters(const ImageModel& model, const TrainerOptions& options) {
   const ParameterUse use = parameter_use(image_task(model, options.augment, options.loss), options);
   if (use.trained.empty())
@@ -119,13 +122,13 @@ void report_parameters(const ImageModel& model, const TrainerOptions& options) {
                                      "reach the loss",
                                      model.name, use.frozen.size(), use.unreached.size()));
   for (const std::string& name : use.unreached)
-    print("'{}' does not reach the loss and stays as it is\n", name);
+    print("'{}' does not reach the loss and is not trained\n", name);
   if (!use.frozen.empty())
     print("training {} of {} parameters; {} are frozen\n", use.trained.size(),
           use.trained.size() + use.frozen.size() + use.unreached.size(), use.frozen.size());
 }
 
-/// The images of both parts.
+/// The training and test images.
 struct Data {
   std::unique_ptr<ImageDataset> train, test;
   Crop crop;            ///< of a new model
@@ -147,7 +150,7 @@ Data load_data(const TrainArguments& arguments, const Checkpoint* checkpoint) {
   return data;
 }
 
-/// Where the run begins, and what is chosen for it by the data and the device.
+/// Returns the start state of the run, and sets the defaults that depend on data and device.
 TrainingState first_state(TrainArguments& arguments, const TrainOptions& options,
                           const Checkpoint* checkpoint, const Data& data, ImageClassifier& network,
                           std::size_t devices) {
@@ -175,7 +178,7 @@ TrainingState first_state(TrainArguments& arguments, const TrainOptions& options
   return state;
 }
 
-/// Names the checkpoint to resume from, or nothing, and where the model goes.
+/// Returns the path of the checkpoint to resume from, or nothing, and sets the path of the model.
 std::string take_paths(TrainArguments& arguments, bool resumes) {
   const std::string default_out =
       fmt::format("{}-{}.safetensors", std::filesystem::path(arguments.model).stem().string(),
@@ -190,12 +193,12 @@ std::string take_paths(TrainArguments& arguments, bool resumes) {
   return arguments.resume;
 }
 
-/// Throws Error when the run could not write its model, or not its settings beside it.
+/// Throws Error if the run could not write its model or the settings beside it.
 void check_outputs(const TrainArguments& arguments, bool resumes) {
   check_checkpoint_path(arguments.out);
   if (!resumes) check_output(config_path(arguments.out));
   if (!is_utf8(arguments.model))
-    throw Error(arguments.model, "is not UTF-8, which a model file needs: rename it");
+    throw Error(arguments.model, "is not a UTF-8 name, which a model file needs; rename the file");
 }
 
 std::string names_of(const DeviceGroup& devices) {
@@ -217,8 +220,7 @@ void run(TrainArguments arguments, const TrainOptions& options, std::vector<Opti
   const std::string resumed = take_paths(arguments, options.resume->count() > 0);
   std::optional<Checkpoint> read;
   if (!resumed.empty()) {
-    read = read_checkpoint(resumed);
-    check_classifier(*read);
+    read = read_model(resumed, "a checkpoint that `tessera train` wrote");
     take_settings(arguments, options, *read);
   }
   const Checkpoint* checkpoint = read ? &*read : nullptr;

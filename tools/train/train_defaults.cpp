@@ -37,7 +37,8 @@ class BatchChoice {
   }
 
  private:
-  /// Memory does not depend on the schedule, whose length is not known yet.
+  /// Plans with a constant schedule: memory does not depend on the schedule, whose length is not
+  /// known yet.
   static TrainerOptions options_for(const TrainArguments& arguments) {
     TrainArguments constant = arguments;
     constant.schedule = "constant";
@@ -46,19 +47,19 @@ class BatchChoice {
   }
 
   bool fits(std::int64_t batch) const {
-    // A quarter of the memory is for workspaces, constants, inputs on their way and the driver.
+    // A quarter of the memory is for workspaces, constants, input staging and the driver.
     const std::uint64_t most = network_.device().info().memory_bytes / 4 * 3;
     const std::uint64_t arenas = arena_bytes(batch);
     return arenas <= most && params_ <= most - arenas;
   }
 
-  /// Bytes of the arenas of a training with this batch; too many where a value is larger than the
-  /// device allows.
+  /// Returns the bytes of the arenas with this batch, or a huge number if a value is larger than
+  /// the device allows.
   std::uint64_t arena_bytes(std::int64_t batch) const {
     const PlanOptions options = network_.device().plan_options();
     std::uint64_t all = 0;
     const auto add = [&](Graph graph) { all += Plan(std::move(graph), options).arena_bytes(); };
-    const std::int64_t last = train_ % batch;  // of an epoch
+    const std::int64_t last = train_ % batch;  // the last batch of an epoch
     try {
       for (const std::int64_t images : {batch, last})
         if (images > 0)
@@ -76,7 +77,7 @@ class BatchChoice {
   std::uint64_t params_ = 0;
 };
 
-/// One that is not there goes before another, where a run that was given it has it.
+/// Sets the value of an option. Inserts a missing one in front of `before`, its usual place.
 void set_value(std::vector<OptionValue>& values, const std::string& name, std::int64_t number,
                const std::string& before) {
   const auto find = [&](const std::string& wanted) {
@@ -96,7 +97,7 @@ void take_batch(TrainArguments& arguments, const ImageDataset& train) {
   if (arguments.batch == 0) {
     arguments.batch = std::min(default_batch, train.size());
     if (arguments.batch < default_batch)
-      print("batch: {} images, all that there are for training (default: {})\n", arguments.batch,
+      print("batch: {} images, all training images (default: {})\n", arguments.batch,
             default_batch);
   } else if (arguments.batch > train.size()) {
     throw Error("train", fmt::format("--batch is {}, expected at most the {} training images",
@@ -107,14 +108,14 @@ void take_batch(TrainArguments& arguments, const ImageDataset& train) {
 void take_batch_of_device(TrainArguments& arguments, const ImageDataset& train,
                           const ImageDataset& test, ImageClassifier& network) {
   const bool is_gpu = network.device().info().type != DeviceType::cpu;
-  // CPUs gain nothing from larger batches.
+  // Larger batches do not make CPUs faster.
   const std::int64_t most = is_gpu ? train.size() : std::min(default_batch, train.size());
   const BatchChoice choice(arguments, train, test, network);
   arguments.batch = choice.largest(most);
   print("batch: {} images, {}\n", arguments.batch,
-        2 * arguments.batch <= most ? "the largest power of two that fits into the device's memory"
-        : is_gpu                    ? "the largest power of two up to the training images"
-                                    : "the choice for CPUs");
+        2 * arguments.batch <= most ? "the largest power of two that fits in device memory"
+        : is_gpu                    ? "the largest power of two up to the number of training images"
+                                    : "the default for CPUs");
 }
 
 void take_parts(TrainArguments& arguments, const TrainOptions& options, std::size_t devices) {

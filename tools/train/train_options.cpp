@@ -24,8 +24,8 @@ SaveInterval save_interval_of(const std::string& text) {
                                         : std::from_chars(text.data(), end, every.steps);
   const bool is_time = every.minutes > 0 && std::isfinite(every.minutes);
   if (error != std::errc() || last != end || (in_minutes ? !is_time : every.steps < 1))
-    throw CLI::ValidationError("--save-every",
-                               "found " + text + ", expected steps, as 500, or minutes, as 10m");
+    throw CLI::ValidationError(
+        "--save-every", "found " + text + ", expected steps, e.g. 500, or minutes, e.g. 10m");
   return every;
 }
 
@@ -180,7 +180,7 @@ void add_schedule(CLI::App& command, TrainArguments& a, TrainOptions& options) {
         command
             .add_option("--warmup-factor", s.warmup_factor,
                         "factor of the learning rate at which the warm-up starts")
-            ->default_str(fmt::format("{}", s.warmup_factor))  // all its digits
+            ->default_str(fmt::format("{}", s.warmup_factor))  // with all digits
             ->check(CLI::Range(0.0, 1.0)),
         command.add_option("--gamma", s.gamma, "factor of step, multi-step and exponential")
             ->check(at_least(0.0)),
@@ -207,14 +207,15 @@ CLI::Validator is_batch() {
           ""};
 }
 
-/// Of so many epochs. Throws Error where a checkpoint could not hold the number.
+/// Returns the steps of so many epochs. Throws Error if a checkpoint could not hold the number.
 std::int64_t steps_of(const char* option, double epochs, std::int64_t steps_per_epoch) {
   const double steps = std::round(epochs * static_cast<double>(steps_per_epoch));
   constexpr double most = std::numeric_limits<std::int32_t>::max();
   if (!(steps <= most))
-    throw Error("train", fmt::format("{} {:g} makes {:.0f} steps of {} an epoch, expected at most "
-                                     "{:.0f} steps",
-                                     option, epochs, steps, steps_per_epoch, most));
+    throw Error(
+        "train",
+        fmt::format("{} {:g} means {:.0f} steps of {} per epoch, expected at most {:.0f} steps",
+                    option, epochs, steps, steps_per_epoch, most));
   return static_cast<std::int64_t>(steps);
 }
 
@@ -312,10 +313,9 @@ Plateau plateau_of(const std::string& text) {
   numbers >> plateau.factor >> comma >> plateau.patience;
   const bool is_whole = numbers && comma == ',' && numbers.peek() == EOF;
   if (!is_whole || !(plateau.factor > 0 && plateau.factor < 1) || plateau.patience < 0)
-    throw Error("train",
-                fmt::format("--reduce-on-plateau is {}, expected FACTOR,PATIENCE: a factor "
-                            "between 0 and 1 and a number of epochs, as 0.1,10",
-                            text));
+    throw Error("train", fmt::format("--reduce-on-plateau is {}, expected FACTOR,PATIENCE: a "
+                                     "factor between 0 and 1 and a number of epochs, e.g. 0.1,10",
+                                     text));
   return plateau;
 }
 
@@ -330,29 +330,29 @@ BestEpoch best_epoch(const TrainArguments& arguments, const TrainOptions& option
 
 void take_epochs(TrainArguments& arguments, const TrainOptions& options,
                  const ScheduleOptions& schedule, std::int64_t steps_per_epoch) {
-  if (schedule.steps == 0) return;  // a checkpoint from before there were schedules
+  if (schedule.steps == 0) return;  // a checkpoint of a version without schedules
   const std::int64_t planned = (schedule.warmup + schedule.steps) / steps_per_epoch;
   if (options.epochs->count() == 0) arguments.epochs = planned;
   steps_of("--epochs", static_cast<double>(arguments.epochs), steps_per_epoch);  // checks it
   const bool ends = schedule.kind == Schedule::cosine || schedule.kind == Schedule::polynomial ||
                     schedule.kind == Schedule::one_cycle;
   if (ends && arguments.epochs > planned)
-    throw Error("resume", fmt::format("--epochs is {}, expected at most {}, where the {} schedule "
-                                      "ends",
-                                      arguments.epochs, planned, to_string(schedule.kind)));
+    throw Error("resume",
+                fmt::format("--epochs is {}, expected at most {}, the end of the {} schedule",
+                            arguments.epochs, planned, to_string(schedule.kind)));
 }
 
 void take_settings(TrainArguments& arguments, const TrainOptions& options,
                    const Checkpoint& checkpoint) {
   const auto fix = [](const CLI::Option* option, auto& argument, const auto& saved) {
     if (option->count() > 0 && argument != saved)
-      throw Error("resume", fmt::format("{} is {}, expected {} as in the checkpoint",
+      throw Error("resume", fmt::format("{} is {}, expected {} from the checkpoint",
                                         option->get_name(), argument, saved));
     argument = saved;
   };
   const TrainingState& training = checkpoint.training;
   if (training.batch < 1)
-    throw Error("resume", "the checkpoint holds a network, but no training to go on with");
+    throw Error("resume", "the checkpoint has a model but no training state to resume");
   fix(options.model, arguments.model, checkpoint.model);
   fix(options.data, arguments.data.name, training.data);
   if (arguments.batch_text == "auto") arguments.batch = training.batch;
@@ -369,8 +369,7 @@ void take_settings(TrainArguments& arguments, const TrainOptions& options,
   arguments.trainer = trainer;
   for (const CLI::Option* option : options.fixed)
     if (option->count() > 0)
-      throw Error("resume", fmt::format("takes {} from the checkpoint, and not from the command "
-                                        "line",
+      throw Error("resume", fmt::format("reads {} from the checkpoint, expected no such option",
                                         option->get_name()));
 }
 

@@ -1,4 +1,4 @@
-// The options of `tessera train`, and how they go together with those of a checkpoint.
+// The options of `tessera train`, and how they combine with the settings of a checkpoint.
 #pragma once
 
 #include "tessera/checkpoint.h"
@@ -9,7 +9,7 @@
 
 namespace tessera::tools {
 
-/// Between checkpoints within an epoch; 0: none.
+/// The interval between checkpoints within an epoch; 0: none.
 struct SaveInterval {
   std::int64_t steps = 0;
   double minutes = 0;
@@ -20,7 +20,7 @@ struct TrainArguments {
   DataOptions data{.name = "fashion-mnist"};
   DeviceOption device;
   std::int64_t epochs = 10;
-  std::string batch_text;  ///< as given: a number, "auto" or nothing
+  std::string batch_text;  ///< as given: a number, "auto" or empty
   std::int64_t batch = 0;
   std::uint64_t seed = 0;
   bool normalize = false;
@@ -36,7 +36,7 @@ struct TrainArguments {
   TuningOptions tuning;
   std::string trace;
   ObserverOptions observers;
-  std::string weights;  ///< of PyTorch, to begin with
+  std::string weights;  ///< file of initial weights
   bool new_head = false;
   TrainerOptions trainer;
   std::string augment;
@@ -55,8 +55,7 @@ struct TrainArguments {
   std::int64_t patience = 0;
 };
 
-/// The options that say where a run goes on and what a checkpoint fixes; each holds whether it was
-/// given.
+/// Options to resume a run, and options that a checkpoint fixes; each knows whether it was given.
 struct TrainOptions {
   CLI::Option *model, *data, *epochs, *batch, *seed, *normalize, *resume;
   CLI::Option *lr, *momentum, *weight_decay;
@@ -64,31 +63,32 @@ struct TrainOptions {
   std::vector<CLI::Option*> fixed;  ///< the rest of optimizer and schedule
 };
 
-/// Steps of an epoch: the last batch may be smaller.
+/// Returns the steps of an epoch, with the smaller last batch.
 inline std::int64_t steps_of_epoch(std::int64_t images, std::int64_t batch) {
   return 1 + (images - 1) / batch;
 }
 
-/// The options fill `arguments`, which must outlive the command.
+/// Adds the options, which fill `arguments`; it must outlive the command.
 TrainOptions add_train_options(CLI::App& command, TrainArguments& arguments);
 
-/// The trainer's options for a run of its own; a schedule is as long as the run.
+/// Returns the trainer's options of a new run, whose schedule is as long as the run.
 TrainerOptions trainer_options(const TrainArguments& arguments, std::int64_t steps_per_epoch);
 
-/// FACTOR,PATIENCE of --reduce-on-plateau, or one that is off. Throws Error when it is neither.
+/// Parses FACTOR,PATIENCE of --reduce-on-plateau; empty turns it off. Throws Error if it is
+/// malformed.
 Plateau plateau_of(const std::string& text);
 
-/// Which epoch is best, and what follows from it, for a run that begins or continues: options that
-/// were given change what a checkpoint says.
+/// Sets the options for best epoch, patience and plateau of a new or resumed run. Given options
+/// override the checkpoint.
 BestEpoch best_epoch(const TrainArguments& arguments, const TrainOptions& options, BestEpoch best);
 
-/// Takes the settings of the interrupted run; one given again must be the same, but for the
-/// learning rate, momentum and weight decay, which may change.
+/// Reads the settings of the interrupted run. Options given again must be equal, except the
+/// learning rate, momentum and weight decay.
 void take_settings(TrainArguments& arguments, const TrainOptions& options,
                    const Checkpoint& checkpoint);
 
-/// Where a run that is resumed ends: where it was to end at first, or at --epochs. Throws Error
-/// when that lies past the end of its schedule.
+/// Sets the last epoch of a resumed run: the original one, or --epochs. Throws Error if it is past
+/// the end of the schedule.
 void take_epochs(TrainArguments& arguments, const TrainOptions& options,
                  const ScheduleOptions& schedule, std::int64_t steps_per_epoch);
 

@@ -17,7 +17,7 @@ namespace tessera::tools {
 
 namespace {
 
-/// What most often helps against steps that are not finite.
+/// Suggests the usual remedies for non-finite steps.
 std::string remedy(double lr) {
   return fmt::format("lower the learning rate (--lr is {}) or limit gradients with --clip-norm",
                      lr);
@@ -30,7 +30,7 @@ void Training::explained(const Action& action) {
   try {
     action();
   } catch (const NotFinite& error) {
-    // It is one of this epoch: at the end of each all losses are read.
+    // The step is of this epoch, since all losses are read at the end of each epoch.
     Loader loader(train_, batches_from(state_.batch_in_epoch - (state_.step - error.step())));
     throw NotFinite(
         error.step(),
@@ -46,7 +46,7 @@ void Training::guard(const Action& action, bool of_device) {
     action();
   } catch (const std::exception& error) {
     progress_.clear();
-    const bool is_not_finite = dynamic_cast<const NotFinite*>(&error);  // and names its step
+    const bool is_not_finite = dynamic_cast<const NotFinite*>(&error);  // it names its step
     const auto* const own = dynamic_cast<const Error*>(&error);
     if (last_ && of_device && own && !is_not_finite)
       throw DeviceFailed(*own, std::move(*last_), checkpoint_);
@@ -94,7 +94,7 @@ void Training::run() {
   if (!arguments_.fallback.empty() && !on_cpu) last_ = checkpoint_of(network_, state_);
   try {
     while (state_.epoch < arguments_.epochs && !stopped() && !out_of_patience(state_)) run_epoch();
-    if (checkpoint_ != arguments_.out) save();  // no epoch was left to do
+    if (checkpoint_ != arguments_.out) save();  // no epochs were left
   } catch (const std::exception& error) {
     const bool is_own = dynamic_cast<const Error*>(&error);  // and names the step
     const std::string step = is_own ? "" : fmt::format(" (step {})", state_.step);
@@ -104,7 +104,7 @@ void Training::run() {
   }
   end(interrupted() ? Outcome::interrupted : Outcome::end);
   if (out_of_patience(state_))
-    print("stopped early after epoch {}: none was better than {}\n", state_.epoch,
+    print("stopped early after epoch {}: no epoch was better than {}\n", state_.epoch,
           to_string(state_.best));
   else if (state_.epoch < arguments_.epochs)
     print_stopped();
@@ -115,7 +115,7 @@ void Training::print_stopped() const {
       state_.batch_in_epoch > 0 ? ", mean loss " + number_text(mean_loss()) : "";
   const bool is_left = state_.batch_in_epoch == epoch_steps();
   print("stopped after step {} (epoch {}{}){}; resume with --resume {}\n", state_.step,
-        state_.epoch + 1, loss, is_left ? ", before its evaluation was done" : "", arguments_.out);
+        state_.epoch + 1, loss, is_left ? ", before its evaluation" : "", arguments_.out);
 }
 
 std::int64_t Training::epoch_steps() const {
@@ -210,13 +210,13 @@ void Training::save() {
   if (last_) last_ = checkpoint;
   guard(
       [&] {
-        // First: a run that ends between the two does the epoch again and finds the same.
+        // Saved first: a run that ends in between repeats the epoch with the same result.
         if (std::exchange(best_, false) && state_.best.keep)
           save_checkpoint(best_path(arguments_.out), checkpoint);
         save_checkpoint(arguments_.out, checkpoint);
       },
       /*of_device=*/false);
-  // Not before: a run that fails leaves a model of the same name with its own settings.
+  // Saved last: after a failed run, an older model of this name keeps its own settings.
   if (checkpoint_.empty()) tolerate([&] { write_config(config_path(arguments_.out), options_); });
   checkpoint_ = arguments_.out;
   saved_ = Clock::now();
@@ -225,8 +225,8 @@ void Training::save() {
 void Training::check_epoch() const {
   if (state_.skipped < state_.batch_in_epoch) return;
   throw Error("train",
-              fmt::format("all {} steps of epoch {} were skipped, since no loss or gradients "
-                          "were finite: the model has not changed; {}",
+              fmt::format("all {} steps of epoch {} were skipped because of non-finite losses or "
+                          "gradients, so the model has not changed; {}",
                           state_.skipped, state_.epoch + 1, remedy(*trainer_.options().lr)));
 }
 
@@ -242,15 +242,15 @@ void Training::judge(EpochReport report) {
 
 void Training::end_epoch(std::int64_t images) {
   guard([&] { check_epoch(); }, /*of_device=*/false);
-  save();  // the evaluation may take long, and be interrupted
+  save();  // the evaluation may take long and be interrupted
   ClassifierEvaluation evaluation;
   guard([&] {
     evaluation = network_.evaluate(test_, evaluation_batch(test_), tested(), interrupted);
   });
-  if (evaluation.images < test_.size()) return;  // it is done when the run is resumed
+  if (evaluation.images < test_.size()) return;  // a resumed run repeats the evaluation
   progress_.end_epoch(images, mean_loss(), evaluation);
   if (state_.skipped > 0)
-    print("skipped {} of {} steps, whose loss or gradients were not finite\n", state_.skipped,
+    print("skipped {} of {} steps because of non-finite losses or gradients\n", state_.skipped,
           state_.batch_in_epoch);
   ++state_.epoch;
   judge(

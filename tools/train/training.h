@@ -15,12 +15,12 @@
 
 namespace tessera::tools {
 
-/// The device has failed, with a line that says how.
+/// The device has failed; the message says how.
 class DeviceFailed : public Error {
  public:
   DeviceFailed(const Error& error, Checkpoint last, std::string saved)
       : Error(error.what()), last_(std::move(last)), saved_(std::move(saved)) {}
-  /// The last steps known to be done.
+  /// The state after the last steps that are known to be done.
   const Checkpoint& last() const { return last_; }
   /// The last checkpoint on disk, or nothing.
   const std::string& saved() const { return saved_; }
@@ -30,36 +30,38 @@ class DeviceFailed : public Error {
   std::string saved_;
 };
 
-/// A run, from where its state stands to its last epoch.
+/// A run, from its current state to its last epoch.
 class Training {
  public:
-  /// `checkpoint`: the one that the run resumes from, or nothing. All references must outlive it.
+  /// `checkpoint`: path of the checkpoint to resume from, or empty. All references must outlive the
+  /// object.
   Training(const TrainArguments& arguments, const DeviceGroup& devices, ImageClassifier& network,
            const ImageDataset& train, const ImageDataset& test, const TrainingState& state,
            const std::string& checkpoint, const std::vector<OptionValue>& options);
 
-  /// Of the steps and of the evaluation between epochs.
+  /// Returns the graphs of the steps and of the evaluation between epochs.
   std::vector<Graph> graphs() const;
 
-  /// Throws DeviceFailed where another device can continue, and Error.
+  /// Throws DeviceFailed if another device can continue, else Error.
   void run();
 
  private:
   using Clock = std::chrono::steady_clock;
   bool stopped() const;
-  /// Throws Error when an epoch brought nothing.
+  /// Throws Error if all steps of an epoch were skipped.
   void check_epoch() const;
   void print_stopped() const;
   /// Steps of an epoch.
   std::int64_t epoch_steps() const;
   bool is_save_due() const;
   void run_epoch();
-  /// Those of the epoch begun.
+  /// Returns loader options for the rest of the current epoch, from batch `first` on.
   LoaderOptions batches_from(std::int64_t first) const;
   const Batch* next_batch(Loader& loader);
   void end_trace();
   void save();
-  /// Keeps the model and changes the learning rate as the evaluation of the last epoch wants it.
+  /// Stores the best model and changes the learning rate according to the evaluation of the last
+  /// epoch.
   void judge(EpochReport report);
   void end_epoch(std::int64_t images);
   void take_losses();
@@ -68,16 +70,16 @@ class Training {
   double mean_loss() const;
   void end(Outcome outcome, const std::string& error = {});
   void print_plan(std::int64_t batch);
-  /// Keeps and tells how the devices share the work.
+  /// Stores and prints how the devices share the work.
   void take_shares(const GroupShares& shares, const std::string& text);
   GroupOptions sharing();
-  /// Says of a step that is not finite which node made it so.
+  /// Adds the node that caused a non-finite step to its error.
   template <typename Action>
   void explained(const Action& action);
-  /// Says of a failure what is left of the run; `of_device`: it may be the device's.
+  /// Adds what is left of the run to an error; `of_device`: the device may have failed.
   template <typename Action>
   void guard(const Action& action, bool of_device = true);
-  /// No record is worth a training: says of a failure that the run continues without it.
+  /// Reports a failure of a record; the run continues without it.
   template <typename Action>
   void tolerate(const Action& action);
 
@@ -91,10 +93,10 @@ class Training {
   Progress progress_;
   RunObservers observers_;
   const std::vector<OptionValue>& options_;
-  bool best_ = false;  ///< the epoch done last, so far
+  bool best_ = false;  ///< whether the last epoch is the best so far
   bool printed_ = false;
-  std::string checkpoint_;          ///< the last good one of this run, or none
-  std::optional<Checkpoint> last_;  ///< at hand for another device, when it was asked for
+  std::string checkpoint_;          ///< the last good checkpoint of this run, or empty
+  std::optional<Checkpoint> last_;  ///< for --fallback
   static constexpr std::int64_t most_traced = 50;
   Trace trace_;
   std::int64_t traced_ = 0;  ///< steps

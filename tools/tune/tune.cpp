@@ -1,4 +1,4 @@
-// `tessera tune`: finds the fastest algorithms and tile sizes of a device for a network.
+// `tessera tune`: finds the fastest algorithms and tile sizes of a device for a model.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ std::vector<TuningTask> tasks_of(Device& device, const Arguments& arguments) {
   return tuning_tasks(device, graphs);
 }
 
-/// The kinds of node there are, and what is known of each.
+/// Prints the kinds of node and the stored result of each.
 void list(Device& device, const Arguments& arguments) {
   const auto tasks = tasks_of(device, arguments);
   const Tuning known = load_tuning(device.info());
@@ -66,7 +66,7 @@ void list(Device& device, const Arguments& arguments) {
   if (arguments.json) print_text(json_text(all, 2) + "\n");
 }
 
-/// What is stored of a device, and what came with the library.
+/// Prints the stored results of a device and the results embedded in the library.
 void show(const DeviceInfo& info, bool json) {
   auto all = ordered_json::array();
   for (const auto& file : {stored_tuning(info), shipped_tuning(info)}) {
@@ -88,7 +88,7 @@ void show(const DeviceInfo& info, bool json) {
   if (json)
     print_text(json_text(all, 2) + "\n");
   else if (!stored_tuning(info))
-    print("nothing is stored for {} ({}) in {}\n", info.name, info.id, tuning_folder());
+    print("no results for {} ({}) in {}\n", info.name, info.id, tuning_folder());
 }
 
 void tune(Device& device, const Arguments& arguments) {
@@ -124,8 +124,7 @@ void run(const Arguments& arguments) {
   const auto device = open_device(arguments.device.device);
   if (arguments.clear) {
     const bool removed = clear_tuning(device->info());
-    print("{} for {}\n", removed ? "the results are removed" : "there were no results",
-          device->info().name);
+    print("{} for {}\n", removed ? "removed the results" : "found no results", device->info().name);
   } else if (arguments.show)
     show(device->info(), arguments.json);
   else if (arguments.list)
@@ -137,8 +136,8 @@ void run(const Arguments& arguments) {
 }  // namespace
 
 void add_tune_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
-      "tune", "Find the fastest algorithms of a device for a network, and store them");
+  CLI::App* command =
+      app.add_subcommand("tune", "Find and store the fastest algorithms of a device for a model");
   auto arguments = std::make_shared<Arguments>();
   arguments->model.add(*command);
   command->add_option("--batch", arguments->batch, "images in a step")
@@ -147,19 +146,19 @@ void add_tune_command(CLI::App& app) {
   arguments->tuning.add(*command, "--seconds");
   command
       ->add_option("--candidate-seconds", arguments->tuning.candidate_seconds,
-                   "longest time for one candidate, which is rejected then")
+                   "time limit for one candidate in seconds; a slower one is rejected")
       ->check(at_least(0.0));
-  command->add_flag("--again", arguments->tuning.again, "also what has been tuned before");
-  CLI::Option* const list =
-      command->add_flag("--list", arguments->list, "list what there is to tune, and tune nothing");
+  command->add_flag("--again", arguments->tuning.again, "also tune what has been tuned before");
+  CLI::Option* const list = command->add_flag(
+      "--list", arguments->list, "list the kinds of node and their candidates without tuning");
   CLI::Option* const show =
-      command->add_flag("--show", arguments->show, "show the results of the device");
+      command->add_flag("--show", arguments->show, "show the stored results of the device");
   CLI::Option* const clear =
-      command->add_flag("--clear", arguments->clear, "remove the results of the device");
+      command->add_flag("--clear", arguments->clear, "remove the stored results of the device");
   list->excludes(show)->excludes(clear);
   show->excludes(clear);
   command->add_flag("--json", arguments->json, "print JSON");
-  command->add_flag("--worker", arguments->worker, "")->group("");  // for the command itself
+  command->add_flag("--worker", arguments->worker, "")->group("");  // for internal use
   command->callback([arguments] { run(*arguments); });
 }
 

@@ -17,7 +17,8 @@ namespace tessera::tools {
 namespace {
 
 constexpr const char* ready = "ready";
-/// What a candidate may take of the default's time, so that noise does not change what is chosen.
+/// A candidate must be faster than this share of the default's time, so that noise does not change
+/// the choice.
 constexpr double margin = 0.97;
 
 double share(const TuningReport& report) {
@@ -37,7 +38,7 @@ std::string described(const TuningOutcome& outcome) {
 
 bool works(const Measured& measured) { return measured.report.error.empty(); }
 
-/// Of those that work, else the end.
+/// Returns the fastest working candidate, or the end.
 std::vector<Measured>::const_iterator fastest(const std::vector<Measured>& measured) {
   auto best = measured.end();
   for (auto m = measured.begin(); m != measured.end(); ++m)
@@ -45,8 +46,8 @@ std::vector<Measured>::const_iterator fastest(const std::vector<Measured>& measu
   return best;
 }
 
-/// The algorithms but the first, as they choose for themselves. The plain one takes a hundred times
-/// as long, which only little work or the want of another is worth.
+/// Returns all algorithms but the first, with their default parameters. The naive one is a hundred
+/// times slower and only tried for little work or without an alternative.
 std::vector<Candidate> other_algorithms(const TuningTask& task, bool first_works) {
   constexpr std::string_view plain = "naive";
   constexpr double little = 2e7;  // floating-point operations
@@ -58,8 +59,8 @@ std::vector<Candidate> other_algorithms(const TuningTask& task, bool first_works
   return all;
 }
 
-/// The parameters of algorithms that are nearly as fast as the fastest, or that fail as they choose
-/// for themselves.
+/// Returns the parameters of algorithms that are nearly as fast as the fastest, or that fail with
+/// their default parameters.
 std::vector<Candidate> promising_parameters(const TuningTask& task,
                                             const std::vector<Measured>& measured) {
   constexpr double near = 1.3;
@@ -79,7 +80,7 @@ std::vector<Candidate> promising_parameters(const TuningTask& task,
 }  // namespace
 
 void TuningOptions::add(CLI::App& command, const char* seconds_option) {
-  command.add_option(seconds_option, seconds, "longest time to tune for, in seconds")
+  command.add_option(seconds_option, seconds, "time limit for tuning, in seconds")
       ->check(at_least(0.0));
 }
 
@@ -100,11 +101,11 @@ void TuningRun::start() {
   while (true) {
     const auto outcome = worker_->receive(line, until);
     if (outcome == WorkerProcess::Outcome::line && line == ready) return;
-    if (outcome == WorkerProcess::Outcome::line) continue;  // a driver's
+    if (outcome == WorkerProcess::Outcome::line) continue;  // output of a driver
     if (outcome == WorkerProcess::Outcome::interrupted || is_over()) return worker_.reset();
-    throw Error("tune", "the process that measures does not start: " +
+    throw Error("tune", "the measuring process does not start: " +
                             (outcome == WorkerProcess::Outcome::ended ? worker_->how_it_ended()
-                                                                      : "it says nothing"));
+                                                                      : "no output"));
   }
 }
 
@@ -115,21 +116,21 @@ std::vector<TuningReport> TuningRun::measure(TuningJob job) {
       std::chrono::duration<double>(options_.candidate_seconds));
   while (!job.candidates.empty() && !is_over()) {
     if (!worker_) start();
-    if (!worker_) break;  // it is time
+    if (!worker_) break;  // the time is up
     worker_->send(to_line(job));
     while (!job.candidates.empty()) {
       std::string line;
       const auto outcome = worker_->receive(line, std::min(Clock::now() + limit, end_));
-      if (outcome == Outcome::line && !line.starts_with('{')) continue;  // a driver's
+      if (outcome == Outcome::line && !line.starts_with('{')) continue;  // output of a driver
       if (outcome == Outcome::line) {
         reports.push_back(tuning_report_of(line));
       } else {
         const std::string reason =
             outcome == Outcome::ended
                 ? worker_->how_it_ended()
-                : fmt::format("it took longer than {} s", options_.candidate_seconds);
+                : fmt::format("it needed more than {} s", options_.candidate_seconds);
         worker_.reset();
-        if (is_over()) return reports;  // which says nothing of the candidate
+        if (is_over()) return reports;  // not the fault of the candidate
         reports.push_back({reason, 0, 0});
       }
       job.candidates.erase(job.candidates.begin());
@@ -167,7 +168,7 @@ bool TuningRun::tune(const TuningTask& task) {
     if (!works(m)) outcome.rejected.emplace_back(m.candidate, m.report.error);
   const auto best = fastest(measured);
   if (best == measured.end()) {
-    progress_.line(task.key + ": no candidate works");
+    progress_.line(task.key + ": no working candidate");
     outcomes_.push_back(std::move(outcome));
     return true;
   }
@@ -175,7 +176,7 @@ bool TuningRun::tune(const TuningTask& task) {
   if (!baseline) {
     outcome.tuned = {best->candidate, best->report.seconds, 0};
   } else if (share(best->report) < margin) {
-    // The best of many is too good by chance; measured once more it is not.
+    // The fastest of many is partly lucky; a second measurement is not.
     const auto again = measure(job(usual, {best->candidate}));
     if (again.empty()) return false;
     if (again[0].error.empty() && share(again[0]) < margin)
@@ -190,7 +191,7 @@ void TuningRun::store(TuningOutcome outcome) {
   progress_.line(described(outcome));
   for (const auto& [candidate, reason] : outcome.rejected)
     progress_.line(fmt::format("  rejected {}: {}", to_string(candidate),
-                               reason.substr(0, reason.find('\n'))));  // not a compiler's whole log
+                               reason.substr(0, reason.find('\n'))));  // not the whole compiler log
   outcomes_.push_back(std::move(outcome));
 }
 
@@ -217,14 +218,14 @@ std::string TuningRun::summary() const {
     faster += outcome.tuned.seconds < outcome.tuned.default_seconds;
     rejected += outcome.rejected.size();
   }
-  std::string text = fmt::format("{} kinds of node tuned, {} of them faster than before; ",
-                                 outcomes_.size(), faster);
+  std::string text =
+      fmt::format("{} kinds of node tuned, {} of them now faster; ", outcomes_.size(), faster);
   text += fmt::format("{} candidates rejected, {} kinds known, {} left", rejected, known_, left_);
   return file_.empty() ? text : text + "; stored in " + file_;
 }
 
 void serve_tuning(const std::string& name) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a kernel that hangs would outlive the tuner
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // else a hung kernel would outlive the tuner
   const auto device = open_device(name), reference = open_device("cpu");
   reference->set_tuning({});
   print("{}\n", ready);

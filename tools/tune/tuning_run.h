@@ -1,4 +1,4 @@
-// Tuning as the commands do it: each candidate is measured in a process of its own, within a time.
+// Tuning in the tool: a child process measures each candidate within a time limit.
 #pragma once
 
 #include <chrono>
@@ -15,21 +15,21 @@
 namespace tessera::tools {
 
 struct TuningOptions {
-  double seconds = 300;           ///< for all of it
-  double candidate_seconds = 20;  ///< for one candidate, programs built included
-  bool again = false;             ///< also what has been tuned before
-  /// `seconds`: of the option that bounds all of it.
+  double seconds = 300;           ///< time limit of the whole tuning
+  double candidate_seconds = 20;  ///< time limit of one candidate, with the build of its programs
+  bool again = false;             ///< tunes what has been tuned before too
+  /// Adds the option for `seconds` under this name.
   void add(CLI::App& command, const char* seconds_option);
 };
 
-/// What was found for a kind of node.
+/// The result for a kind of node.
 struct TuningOutcome {
   std::string key;
   Tuned tuned;
-  std::vector<std::pair<Candidate, std::string>> rejected;  ///< with the reasons
+  std::vector<std::pair<Candidate, std::string>> rejected;  ///< and the reasons
 };
 
-/// A candidate and what became of it.
+/// A candidate and its measurement.
 struct Measured {
   Candidate candidate;
   TuningReport report;
@@ -40,13 +40,13 @@ class TuningRun {
   /// `silent`: shows nothing.
   TuningRun(Device& device, const TuningOptions& options, bool silent);
 
-  /// Tunes until all is done, the time is up or a signal came (tools/shared/interrupt.h), and
-  /// stores each result as soon as there is one.
+  /// Tunes until all is done, the time is up or a signal arrives (tools/shared/interrupt.h), and
+  /// stores each result at once.
   void run(const std::vector<TuningTask>& tasks);
 
   const std::vector<TuningOutcome>& outcomes() const { return outcomes_; }
-  std::size_t known() const { return known_; }  ///< tuned before and passed over
-  std::size_t left() const { return left_; }    ///< for which there was no time
+  std::size_t known() const { return known_; }  ///< tuned before and skipped
+  std::size_t left() const { return left_; }    ///< not tuned for lack of time
   const std::string& file() const { return file_; }
   std::string summary() const;
 
@@ -55,12 +55,12 @@ class TuningRun {
 
   bool is_over() const;
   void start();
-  /// Whether there was time for it. First come the algorithms as they choose for themselves, then
-  /// the parameters of the fast ones.
+  /// Measures the algorithms with default parameters first, then the parameters of the fast ones.
+  /// Returns whether the time sufficed.
   bool tune(const TuningTask& task);
-  /// The reports of the candidates, those after the time fewer.
+  /// Returns the reports of the candidates; fewer if the time is up.
   std::vector<TuningReport> measure(TuningJob job);
-  /// Appends what it measures. Whether there was time for all.
+  /// Appends its measurements. Returns whether the time sufficed.
   bool measure(TuningJob job, std::vector<Measured>& measured);
   void store(TuningOutcome outcome);
 
@@ -75,7 +75,7 @@ class TuningRun {
   std::string file_;
 };
 
-/// The process that measures: opens the device and answers jobs until there are none.
+/// The measuring process: opens the device and runs jobs until there are no more.
 void serve_tuning(const std::string& device);
 
 }  // namespace tessera::tools
