@@ -1,12 +1,12 @@
-// Images seen through an affine transform, and masks of boxes.
+// Affine transforms of images, and box masks.
 #include "augment_params.h"
 #include "common.h"
 
-// As far as a coordinate can go and still be an int.
+// The largest coordinate that fits in an int.
 #define FAR 1.0e9f
 
-// The pixels around a place: the upper left one, which may lie outside, and the weight of the
-// lower right.
+// The pixels around a position: the upper left one, which may be outside, and the weight of the
+// lower right one.
 typedef struct {
   int at;
   float part;
@@ -23,8 +23,8 @@ static inline float pixel(__global const uchar* x, int h, int w, int H, int W, i
   return h >= 0 && h < H && w >= 0 && w < W ? (float)x[((size_t)h * W + w) * C] : 0.0f;
 }
 
-// t holds a transform of each image, `factors` scale and shift of each channel. An item is
-// `segment` pixels of one row of y [N,P,Q,C].
+// t holds a transform of each image, `factors` scale and shift of each channel. A work-item
+// computes `segment` pixels of one row of y [N,P,Q,C].
 __kernel GROUP void transform_image(__global const uchar* restrict x,
                                     __global const float* restrict transforms,
                                     __global float* restrict y,
@@ -59,7 +59,7 @@ __kernel GROUP void transform_image(__global const uchar* restrict x,
   }
 }
 
-// An item is a row of y [N,H,W].
+// A work-item computes a row of y [N,H,W].
 __kernel GROUP void box_mask(__global const float* restrict boxes, __global float* restrict y,
                              int H, int W, int items, int chunk) {
   FOR_ITEMS(i) {

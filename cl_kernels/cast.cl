@@ -1,4 +1,4 @@
-// Other element types. An item is one element.
+// Conversion to other element types. A work-item computes one element.
 #include "common.h"
 
 #define CAST(NAME, FROM, TO, VALUE)                                                              \

@@ -1,9 +1,10 @@
-// What a device can do at most: multiply-adds, memory, launches. Only `tessera profile` runs these.
+// Measures the ceilings of a device: multiply-adds, memory, launches. Only `tessera profile` runs
+// these.
 //
 // multiply_adds: a work-item keeps CHAINS vectors of V lanes in registers and multiplies each
 //   `rounds` times; one number is written at the end so that no compiler leaves it out.
-// triad: an item is a vector of V elements, c = a + s b.
-// nothing: a launch and no more.
+// triad: a work-item computes a vector of V elements, c = a + s b.
+// nothing: only a launch.
 #include "common.h"
 
 #ifndef CHAINS

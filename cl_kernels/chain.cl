@@ -1,6 +1,6 @@
-// Chains of element-wise ops, and perhaps a reduction of the last one. Elements are [outer, middle,
-// inner]; an item computes a vector of V inner ones, or what some of them leave of a reduction. The
-// inputs are in global memory, intermediate results in registers.
+// Fused groups of elementwise ops, with an optional reduction of the last one. Elements are [outer,
+// middle, inner]; a work-item computes a vector of V inner ones, or partial results of a reduction.
+// The inputs are in global memory, intermediate results in registers.
 #include "chain_params.h"
 #include "common.h"
 #include "formula_functions.h"
@@ -15,31 +15,30 @@
 #define RESULT t1  // the last of them
 #endif
 #ifndef COLUMNS
-#define COLUMNS 4  // vectors of an item that reduces the middle dimension: 1 on GPUs; several on
-#endif             // CPUs, so that neighboring memory is read together
+#define COLUMNS 4  // vectors per work-item if it reduces the middle dimension: 1 on GPUs; several
+#endif             // on CPUs, so that adjacent memory is read together
 #ifndef REDUCES
 #define REDUCES 0  // 1: the middle dimension, 2: the inner one
 #endif
 
 #define STEP(name, value) const floatv name = value;
 
-// `table` holds for each input the elements between neighbors along the dimensions, 0 where it is
-// repeated.
+// `table` has the strides of each input along the dimensions, 0 if it is repeated.
 #define PARAMETERS                                                            \
   __global const float* restrict x0_, __global const float* restrict x1_,     \
       __global const float* restrict x2_, __global const float* restrict x3_, \
       __global const float* restrict x4_, __global const float* restrict x5_, \
       __global const int* restrict table
 
-// For all inputs; what the program does not name costs nothing.
+// For all inputs; unused inputs cost nothing.
 #define EACH(f) f(0) f(1) f(2) f(3) f(4) f(5)
-// Where an input's element is, and whether those behind it are others.
+// The offset of an input's element, and whether the next elements are at other offsets.
 #define LOCATE(k)                                                        \
   const int next_row##k = table[3 * k + 1], step##k = table[3 * k + 2];  \
   __global const float* at##k = x##k##_ + (size_t)outer * table[3 * k] + \
                                 (size_t)row * next_row##k + (size_t)column * step##k;
 #define NEXT_ROW(k) at##k += next_row##k;
-// `count` elements of the vector that begins `offset` elements behind.
+// `count` elements of the vector that starts `offset` elements further.
 #define READ(k) const floatv x##k = step##k ? load_lanes(at##k + offset, count) : (floatv)(*at##k);
 
 #if REDUCES == 0
@@ -66,8 +65,8 @@ __kernel GROUP void chain(PARAMETERS, __global float* restrict y, const ChainPar
 
 #elif REDUCES == 1
 
-// Rows in `parts` pieces of `length`: y [outer, parts, inner]. An item is COLUMNS vectors of one
-// piece.
+// Rows in `parts` pieces of `length`: y [outer, parts, inner]. A work-item computes COLUMNS vectors
+// of one piece.
 __kernel GROUP void chain(PARAMETERS, __global float* restrict y, const ChainParams args, int items,
                           int chunk) {
   const int groups = (args.inner + COLUMNS * V - 1) / (COLUMNS * V);
@@ -109,7 +108,8 @@ __kernel GROUP void chain(PARAMETERS, __global float* restrict y, const ChainPar
 
 #else
 
-// Columns in `parts` pieces of `length`: y [outer, middle, parts]. An item is one piece of a row.
+// Columns in `parts` pieces of `length`: y [outer, middle, parts]. A work-item computes one piece
+// of a row.
 __kernel GROUP void chain(PARAMETERS, __global float* restrict y, const ChainParams args, int items,
                           int chunk) {
   FOR_ITEMS(i) {

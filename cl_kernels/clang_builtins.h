@@ -1,8 +1,8 @@
-// OpenCL's functions as operators and clang's builtins, for compilers that do not inline the
+// OpenCL's functions as operators and clang's builtins, for compilers that do not inline these
 // functions. PoCL links them from a library built without -cl-denorms-are-zero, and since version
-// 17 LLVM inlines no function into another that treats denormals differently: each fma or vload
-// would be a call, with all vectors spilled around it. Results are the same bits. Included by
-// common.h, after the vector types.
+// 17 LLVM does not inline functions with another denormal mode: each fma or vload would be a call
+// that spills all vectors. Results have the same bits. Included by common.h, after the vector
+// types.
 
 #define UNALIGNED(type) __attribute__((aligned(sizeof(type))))
 #define DEFINE_ACCESS(space)                                                                    \

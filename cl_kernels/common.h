@@ -1,5 +1,5 @@
-// What all kernels share: vectors of V lanes, work-group size, and the loop over a work-item's
-// items. Inlined where a kernel file includes it.
+// Shared by all kernels: vectors of V lanes, work-group size, and the loop over the elements of a
+// work-item.
 #include "epilogue_params.h"
 
 #ifndef V
@@ -47,7 +47,7 @@ typedef JOIN(int, V) intv;
 #endif
 #endif
 
-// What the tables of formulas call them.
+// The names that the tables of formulas use.
 #define SELECT(condition, a, b) select((floatv)(b), (floatv)(a), (intv)(condition))
 #define ABS(x) fabs(x)
 #define ERF(x) erf(x)
@@ -62,12 +62,12 @@ typedef JOIN(int, V) intv;
 #define UNROLL(count) __attribute__((opencl_unroll_hint(count)))
 #define GROUP __attribute__((reqd_work_group_size(LOCAL, 1, 1)))
 
-// A launch over `items` gives each work-item `chunk` consecutive ones: 1 on GPUs, where neighbors
-// then touch neighboring memory, many on CPUs.
+// A launch over `items` gives each work-item `chunk` consecutive items: 1 on GPUs, so that adjacent
+// work-items access adjacent memory, many on CPUs.
 #define FOR_ITEMS(i) \
   for (int i = (int)get_global_id(0) * chunk, i##_end = min(i + chunk, items); i < i##_end; ++i)
 
-// The first `count` lanes; the others are those of `rest`.
+// Returns the first `count` lanes, and the other lanes of `rest`.
 static inline floatv first_lanes(floatv value, int count, floatv rest) {
   float lanes[V], others[V];
   STORE(value, lanes);
@@ -77,7 +77,7 @@ static inline floatv first_lanes(floatv value, int count, floatv rest) {
   return LOAD(lanes);
 }
 
-// The first `count` lanes; the others are `rest`. Nothing at or past p + count is read.
+// Loads the first `count` lanes; the others are `rest`. Does not read at or past p + count.
 static inline floatv load_first(__global const float* p, int count, float rest) {
   float lanes[V];
   UNROLL(V)
@@ -109,9 +109,9 @@ static inline void store_lanes(floatv value, __global float* p, int count) {
 #define PREFETCH(p)
 #endif
 
-// Non-temporal stores, for results too large to be still in the cache when they are read: where the
-// compiler has them, a cache line is written without being read first. `p` is aligned to whole
-// vectors.
+// Non-temporal stores, for results that are too large to stay in the cache until they are read. If
+// the compiler supports them, a cache line is written without being read first. `p` is aligned to
+// whole vectors.
 #ifdef __has_builtin
 #if __has_builtin(__builtin_nontemporal_store)
 #define STORE_PAST_CACHE(value, p) __builtin_nontemporal_store(value, (__global floatv*)(p))
@@ -128,13 +128,13 @@ static inline void store_output(floatv value, __global float* p, int count, int 
     store_lanes(value, p, count);
 }
 
-// An activation that cuts off: NaN passes.
+// A clamping activation; NaN passes.
 static inline floatv clamped(floatv y, float low, float high) {
   y = y < low ? (floatv)(low) : y;
   return y > high ? (floatv)(high) : y;
 }
 
-// Whether the epilogue changes the sums; worth asking where the sums are short.
+// Whether the epilogue changes the sums; worth a check if the sums are short.
 static inline bool has_epilogue(const EpilogueParams epilogue) {
   return epilogue.has_residual || epilogue.low > -INFINITY || epilogue.high < INFINITY;
 }
@@ -152,7 +152,7 @@ static inline float finished_element(float sum, size_t at, __global const float*
   return sum < epilogue.low ? epilogue.low : sum > epilogue.high ? epilogue.high : sum;
 }
 
-// dy where such an activation has let y through, else 0.
+// Returns dy where the activation did not clamp y, else 0.
 static inline floatv where_inside(floatv y, float low, float high, floatv dy) {
   return ((y <= low) | (y >= high)) ? (floatv)(0.0f) : dy;
 }

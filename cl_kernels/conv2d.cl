@@ -1,11 +1,11 @@
 // Convolution, NHWC, weights [K,R,S,C/groups], and its gradients.
 //
-// conv2d_tile computes the forward pass and the gradient of the input alike: both slide filters
-// over a tensor, and the host describes each by strides. It reads weights as vectors over the
-// result's channels and a tensor with zeros around it, so that no tap is ever outside
-// (conv2d_operands.cl). A work-item makes PIXELS pixels x NV vectors of channels.
-// conv2d_dw_tile makes ROWS weights x NV vectors of output channels for one piece of the batch;
-// conv2d_dw_finish adds the pieces in order. The *_naive kernels make one element per item.
+// conv2d_tile computes both the forward pass and the gradient of the input: both slide filters over
+// a tensor, and the host describes each by strides. It reads weights as vectors over the result's
+// channels and a zero-padded tensor, so that no tap is outside (conv2d_operands.cl). A work-item
+// computes PIXELS pixels x NV vectors of channels. conv2d_dw_tile computes ROWS weights x NV
+// vectors of output channels for one piece of the batch; conv2d_dw_finish adds the pieces in order.
+// The *_naive kernels compute one element per work-item.
 #include "common.h"
 #include "conv2d_params.h"
 
@@ -92,7 +92,7 @@ __kernel TILE_GROUP void conv2d_tile(__global const float* restrict x,
 }
 
 // part[piece, r, s, j, k] = sum over the pixels of a piece of x[.. + j] * dy[.., k]. Dimension 2
-// counts pieces of `images` images. Vectors of dy may reach into the next pixel, never past dy.
+// counts pieces of `images` images. Vectors of dy may extend into the next pixel, never past dy.
 __kernel TILE_GROUP void conv2d_dw_tile(__global const float* restrict x,
                                         __global const float* restrict dy,
                                         __global float* restrict part,
@@ -152,7 +152,8 @@ __kernel TILE_GROUP void conv2d_dw_tile(__global const float* restrict x,
     }
 }
 
-// dw[k, tap] = sum over pieces of part[piece, tap, k]. An item is V output channels of one tap.
+// dw[k, tap] = sum over pieces of part[piece, tap, k]. A work-item computes V output channels of
+// one tap.
 __kernel GROUP void conv2d_dw_finish(__global const float* restrict part,
                                      __global float* restrict dw,
                                      const Conv2dDwTileFinishParams args, int items, int chunk) {
@@ -172,7 +173,7 @@ __kernel GROUP void conv2d_dw_finish(__global const float* restrict part,
   }
 }
 
-// An item is one element of y.
+// A work-item computes one element of y.
 __kernel GROUP void conv2d_naive(__global const float* restrict x,
                                  __global const float* restrict filter,
                                  __global const float* restrict bias, __global float* restrict y,
@@ -199,7 +200,7 @@ __kernel GROUP void conv2d_naive(__global const float* restrict x,
   }
 }
 
-// An item is one element of dx, which gathers from the outputs it took part in.
+// A work-item computes one element of dx, which gathers from the outputs that depend on it.
 __kernel GROUP void conv2d_dx_naive(__global const float* restrict dy,
                                     __global const float* restrict filter,
                                     __global float* restrict dx, const Conv2dParams args, int items,
@@ -227,7 +228,7 @@ __kernel GROUP void conv2d_dx_naive(__global const float* restrict dy,
   }
 }
 
-// An item is one element of dw.
+// A work-item computes one element of dw.
 __kernel GROUP void conv2d_dw_naive(__global const float* restrict x,
                                     __global const float* restrict dy, __global float* restrict dw,
                                     const Conv2dParams args, int items, int chunk) {

@@ -1,19 +1,19 @@
 // Depthwise convolution, NHWC, weights [K,R,S,1], and its gradients, with vectors over channels.
 //
-// conv2d_depthwise computes the forward pass and the gradient of the input alike: along each axis
-// result i takes, for tap t, position base + i*stride + t*step of the source if that is inside, and
-// weight first + t*next. Lane k of the result takes source channel (k*lane_mul + j) / lane_div for
-// each j below depth: with M filters a channel that is k / M forwards and k*M + j backwards.
+// conv2d_depthwise computes both the forward pass and the gradient of the input: along each axis
+// result i reads, for tap t, position base + i*stride + t*step of the source if that is inside, and
+// weight first + t*next. Lane k of the result reads source channel (k*lane_mul + j) / lane_div for
+// each j below depth: with M filters per channel this is k / M forward and k*M + j backward.
 #include "common.h"
 #include "conv2d_depthwise_params.h"
 
 #ifndef PIXELS
-#define PIXELS 4  // of a row of the result, made by one item
+#define PIXELS 4  // of a row of the result, made by one work-item
 #endif
-#define TAPS 3  // of a filter's row, made by one item of conv2d_depthwise_dw
+#define TAPS 3  // of a filter's row, made by one work-item of conv2d_depthwise_dw
 
-// An item is one row of the packed weights: those of all result channels for one tap and j. The
-// last row is the bias.
+// A work-item computes one row of the packed weights: those of all result channels for one tap and
+// j. The last row is the bias.
 __kernel GROUP void conv2d_depthwise_pack(__global const float* restrict filter,
                                           __global const float* restrict bias,
                                           __global float* restrict packed,
@@ -40,7 +40,7 @@ static inline floatv channels_of(__global const float* pixel, int channel, int c
   return LOAD(lanes);
 }
 
-// Adds tap `w` to PIXELS sums: pixel t takes from[offset + t*step] if its column, first + t*stride,
+// Adds tap `w` to PIXELS sums: pixel t reads from[offset + t*step] if its column, first + t*stride,
 // is among W.
 static inline void add_tap(floatv* sums, __global const float* restrict from, int offset, int step,
                            floatv weight, int first, int stride, int W) {
@@ -56,7 +56,7 @@ static inline void add_tap(floatv* sums, __global const float* restrict from, in
       sums[t] = MULTIPLY_ADD(LOAD(from + offset + t * step), weight, sums[t]);
 }
 
-// The same for the first `count` channels, which need not be those of the result.
+// The same for the first `count` channels, which may differ from the result's.
 static inline void add_mapped_tap(floatv* sums, __global const float* restrict from, int C,
                                   floatv weight, int first, int stride, int W, int channel,
                                   int count, int j, int mul, int div) {
@@ -69,7 +69,7 @@ static inline void add_mapped_tap(floatv* sums, __global const float* restrict f
   }
 }
 
-// An item is PIXELS pixels of a row times V channels.
+// A work-item computes PIXELS pixels of a row times V channels.
 __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
                                      __global const float* restrict packed,
                                      __global float* restrict y, const Conv2dDepthwiseParams args,
@@ -79,7 +79,7 @@ __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
             S = args.S;
   const int vectors = (K + V - 1) / V, tiles = (Q + PIXELS - 1) / PIXELS, width = vectors * V;
   const bool lanes_match = args.depth == 1 && args.lane_mul == 1 && args.lane_div == 1;
-  // Counted on from item to item: divisions would take as long as the sums.
+  // Incremented from work-item to work-item, since divisions would need as long as the sums.
   const int begin = (int)get_global_id(0) * chunk;
   int channel = begin % vectors * V, q = begin / vectors % tiles * PIXELS;
   int p = begin / vectors / tiles % P, n = begin / vectors / tiles / P;
@@ -126,7 +126,7 @@ __kernel GROUP void conv2d_depthwise(__global const float* restrict x,
   }
 }
 
-// Adds to TAPS sums a row of Q pixels: tap t takes column first + q*stride + t*dilation of the W of
+// Adds to TAPS sums a row of Q pixels: tap t reads column first + q*stride + t*dilation of the W of
 // x.
 static inline void add_row(floatv* sums, __global const float* restrict x,
                            __global const float* restrict dy, int Q, int W, int C, int K, int first,
@@ -147,7 +147,7 @@ static inline void add_row(floatv* sums, __global const float* restrict x,
   }
 }
 
-// The same for the first `count` filters and `taps`, with several filters a channel.
+// The same for the first `count` filters and `taps`, with several filters per channel.
 static inline void add_mapped_row(floatv* sums, __global const float* restrict x,
                                   __global const float* restrict dy, int Q, int W, int C, int K,
                                   int first, int stride, int dilation, int taps, int channel,
@@ -164,7 +164,8 @@ static inline void add_mapped_row(floatv* sums, __global const float* restrict x
   }
 }
 
-// part[piece, tap, k]: an item is V filters times TAPS taps of a row of one piece of `length` rows.
+// part[piece, tap, k]: a work-item computes V filters times TAPS taps of a row of one piece of
+// `length` rows.
 __kernel GROUP void conv2d_depthwise_dw(__global const float* restrict x,
                                         __global const float* restrict dy,
                                         __global float* restrict part,
@@ -198,7 +199,7 @@ __kernel GROUP void conv2d_depthwise_dw(__global const float* restrict x,
   }
 }
 
-// dw[k, tap] = sum over the pieces, in order. An item is V filters of one tap.
+// dw[k, tap] = sum over the pieces, in order. A work-item computes V filters of one tap.
 __kernel GROUP void conv2d_depthwise_finish(__global const float* restrict part,
                                             __global float* restrict dw,
                                             const Conv2dDepthwiseFinishParams args, int items,

@@ -1,8 +1,8 @@
-// Depthwise convolution on CPUs, NHWC with a filter a channel, strides and dilations of 1, C a
+// Depthwise convolution on CPUs, NHWC with one filter per channel, strides and dilations of 1, C a
 // multiple of V: a filter slides along a row, and each vector is loaded once for all S taps of a
-// row of it. The weights of a filter, [R*S, C] and after them the bias, and all sums stay in
-// registers. Pixels are C floats apart, which processors do not foresee: each step asks for the
-// line that the next item, V channels on, needs at the same place.
+// row of it. The weights of a filter, [R*S, C] and the bias after them, and all sums stay in
+// registers. Pixels are C floats apart, a stride that hardware does not prefetch: each step
+// prefetches the line that the next work-item, V channels further, needs at the same position.
 #include "common.h"
 #include "conv2d_depthwise_slide_params.h"
 
@@ -13,8 +13,9 @@
 #define S 3  // columns
 #endif
 
-// An item is a row of y times V channels; y[p, q] takes x[p + r - before_h, q + s - before_w].
-// Weight i is at packed[(tap_base + i*tap_step)*C]: backwards for the gradient of the input.
+// A work-item computes a row of y times V channels; y[p, q] reads x[p + r - before_h, q + s -
+// before_w]. Weight i is at packed[(tap_base + i*tap_step)*C]: reversed for the gradient of the
+// input.
 __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
                                            __global const float* restrict packed,
                                            __global float* restrict y,
@@ -59,7 +60,7 @@ __kernel GROUP void conv2d_depthwise_slide(__global const float* restrict x,
   }
 }
 
-// part[piece, tap, C]: an item is V channels of one piece of `length` rows of dy.
+// part[piece, tap, C]: a work-item computes V channels of one piece of `length` rows of dy.
 __kernel GROUP void conv2d_depthwise_slide_dw(__global const float* restrict x,
                                               __global const float* restrict dy,
                                               __global float* restrict part,

@@ -1,11 +1,11 @@
 // The gradient of a convolution's weights for CPUs, NHWC, dw [K,R,S,C/groups].
 //
 // A tile is ROWS weights of a tap x NV vectors of output channels, kept in registers while the
-// pixels pass. A work-item makes `share` tiles for one piece of the batch's rows: it takes the rows
-// block by block, few enough that what all its tiles read of x and dy stays in the cache, and keeps
-// the tiles' sums in `part` between blocks. conv2d_dw_finish adds the pieces in order. x has zeros
-// around it and room to read ROWS values past any weight; dy is as it came, or packed so that no
-// vector of output channels is cut off.
+// pixels pass. A work-item computes `share` tiles for one piece of the batch's rows: it processes
+// the rows in blocks that are small enough for the x and dy of all its tiles to stay in the cache,
+// and keeps the sums of the tiles in `part` between blocks. conv2d_dw_finish adds the pieces in
+// order. x is padded with zeros and may be read ROWS values past any weight; dy is unpacked, or
+// packed so that all vectors of output channels are complete.
 #include "common.h"
 #include "conv2d_params.h"
 
@@ -21,8 +21,8 @@
 #define BLOCK (V * NV)
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
-// packed[block, pixel] = BLOCK output channels, zeros past the last of a group. An item is a pixel
-// of a block.
+// packed[block, pixel] = BLOCK output channels, zeros past the last of a group. A work-item
+// computes a pixel of a block.
 __kernel GROUP void conv2d_dw_pack(__global const float* restrict dy,
                                    __global float* restrict packed, const Conv2dDwPackParams args,
                                    int items, int chunk) {
@@ -76,8 +76,8 @@ static inline void add_rows(__global const float* restrict x, __global const flo
 }
 
 // part[piece, tile] = ROWS x BLOCK sums over the pixels of a piece of x[.. + j] * dy[.., k].
-// Dimensions: shares of the tiles, pieces. Tiles count along a run of weights, then along S, R and
-// the blocks of output channels.
+// Dimensions: groups of tiles, pieces. Tiles count along a run of weights, then along S, R and the
+// blocks of output channels.
 __kernel TILE_GROUP void conv2d_dw_blocked(__global const float* restrict x,
                                            __global const float* restrict dy,
                                            __global float* restrict part,
@@ -99,8 +99,8 @@ __kernel TILE_GROUP void conv2d_dw_blocked(__global const float* restrict x,
     }
 }
 
-// dw[k, tap] = sum over pieces of part[piece, tap's tile, tap's row, k]. An item is V output
-// channels of one tap.
+// dw[k, tap] = sum over pieces of part[piece, tap's tile, tap's row, k]. A work-item computes V
+// output channels of one tap.
 __kernel GROUP void conv2d_dw_finish(__global const float* restrict part,
                                      __global float* restrict dw, const Conv2dDwFinishParams args,
                                      int items, int chunk) {

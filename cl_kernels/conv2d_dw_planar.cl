@@ -1,11 +1,11 @@
 // The gradient of few filters (OUTS), NHWC, stride 1, on CPUs: dw[k, r, s, c] is the sum over
-// pixels (p, q) of dy[p, q, k] * x[p + r, q + s, c]. Vectors lie along a row of pixels of dy, for
+// pixels (p, q) of dy[p, q, k] * x[p + r, q + s, c]. Vectors are along a row of pixels of dy, since
 // vectors of filters would be mostly empty.
 //
-// An item takes a piece of the rows of dy of all images. Its part of `scratch` holds a vector of
-// sums for each weight, then, image by image, the rows of dy and of x that it reads as planes [row,
-// channel, plane row] with zeros around. TAPS weights of all filters are summed in registers over
-// the rows of an image, lane by lane. The second kernel adds up pieces and lanes.
+// A work-item processes a piece of the rows of dy of all images. Its slice of `scratch` holds a
+// vector of sums for each weight, then, image by image, the rows of dy and of x that it reads as
+// planes [row, channel, plane row] padded with zeros. TAPS weights of all filters are summed in
+// registers over the rows of an image, lane by lane. The second kernel adds up pieces and lanes.
 #include "conv2d_planar_params.h"
 #include "planes.h"
 
@@ -16,7 +16,7 @@
 #define TAPS 4  // weights of a filter that are summed at once
 #endif
 
-// Adds to sums[TAPS, OUTS] what `rows` rows of planes give. Tap t reads x from offsets[t] on.
+// Adds the products of `rows` rows of planes to sums[TAPS, OUTS]. Tap t reads x from offsets[t] on.
 static inline void add_rows(__global const float* restrict x, __global const float* restrict dy,
                             const int* offsets, int rows, int x_row, int dy_row, int Q,
                             __global float* restrict sums) {
@@ -77,7 +77,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_dw_planar(
   }
 }
 
-// dw[k, tap] is the sum over pieces and lanes. An item is one weight.
+// dw[k, tap] is the sum over pieces and lanes. A work-item computes one weight.
 __kernel GROUP void conv2d_dw_planar_finish(__global const float* restrict scratch,
                                             __global float* restrict dw,
                                             const Conv2dDwPlanarFinishParams args, int items,

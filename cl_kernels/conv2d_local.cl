@@ -3,12 +3,11 @@
 //
 // conv2d_local: the forward pass and the gradient of the input. Rows are pixels of the result,
 // columns its channels; K counts taps (r,s) times the C channels of the tensor that the filter
-// slides over. The host describes both passes by strides, as for conv2d_tile.
-// conv2d_dw_local: rows are output channels, columns the weights (r,s,c) of one, K the pixels of
-// dy.
+// slides over. The host describes both passes by strides, as for conv2d_tile. conv2d_dw_local: rows
+// are output channels, columns the weights (r,s,c) of one, K the pixels of dy.
 //
 // A work-group computes one tile of the result, or of one split-K slice, which matmul_local_finish
-// adds. Dimension 0: tiles, those of a row side by side. Dimension 2: slices.
+// adds. Dimension 0: tiles, row by row. Dimension 2: slices.
 #include "conv2d_local_params.h"
 #include "gemm_tile.h"
 
@@ -17,7 +16,7 @@ INLINE int divide(int n, Divisor by) {
   return by.multiplier ? (int)(mul_hi((uint)n, by.multiplier) >> by.shift) : n;
 }
 
-// The first tap reads row h and column w of x [H,W,C], which is at `offset`; outside, x is zero.
+// The first tap reads row h and column w of x [H,W,C], at `offset`; x is zero outside.
 typedef struct {
   int h, w, offset;
 } Place;
@@ -26,7 +25,7 @@ INLINE bool is_inside(Place place, int down, int across, int H, int W) {
   return (uint)(place.h + down) < (uint)H && (uint)(place.w + across) < (uint)W;
 }
 
-// What a work-item of conv2d_local loads, from `begin` to `end` of K.
+// The loads of a work-item of conv2d_local, from `begin` to `end` of K.
 typedef struct {
   __global const float *x, *filter;
   Conv2dLocalParams args;
@@ -80,7 +79,7 @@ __kernel TILE_GROUP void conv2d_local(__global const float* restrict x,
   loads.begin = (int)get_global_id(2) * args.slice;
   loads.end = min(loads.begin + args.slice, args.gemm_k);
   y += get_global_id(2) * M * N;
-  // Loads beyond the last pixel or channel take the last ones again; nobody stores their sums.
+  // Loads past the last pixel or channel repeat the last one; their sums are not stored.
   UNROLL_ALL
   for (int j = 0; j < A_LOADS; ++j) {
     const int pixel = min(m + A_ROW(j), M - 1);
@@ -109,8 +108,8 @@ __kernel TILE_GROUP void conv2d_local(__global const float* restrict x,
   }
 }
 
-// What a work-item of conv2d_dw_local loads: always the same channels of dy, and the same tap of x,
-// which is `down` and `across` from a pixel.
+// The loads of a work-item of conv2d_dw_local: always the same channels of dy, and the same tap of
+// x, which is `down` and `across` from a pixel.
 typedef struct {
   __global const float *x, *dy;
   Conv2dLocalParams args;

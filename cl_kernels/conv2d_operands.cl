@@ -1,10 +1,10 @@
 // The operands of a convolution as its kernels read them: weights in blocks of result channels, and
-// tensors with zeros around them. All sizes are arguments, so that there is one program for all.
+// zero-padded tensors. All sizes are arguments, so that there is one program for all.
 #include "common.h"
 #include "conv2d_params.h"
 
-// An item is one row of `block` weights: those of a block of result channels for one tap. The last
-// items are the bias of each block.
+// A work-item copies one row of `block` weights, of a block of result channels for one tap. The
+// last work-items are the bias of each block.
 __kernel GROUP void conv2d_pack(__global const float* restrict filter,
                                 __global const float* restrict bias,
                                 __global float* restrict packed, const Conv2dPackParams args,
@@ -29,8 +29,8 @@ __kernel GROUP void conv2d_pack(__global const float* restrict filter,
   }
 }
 
-// y [N,P,Q] pixels of `channels` floats: x [N,H,W] with zeros around it. An item is `segment`
-// floats of a row of y.
+// y [N,P,Q] pixels of `channels` floats: x [N,H,W] padded with zeros. A work-item computes
+// `segment` floats of a row of y.
 __kernel GROUP void conv2d_pad(__global const float* restrict x, __global float* restrict y,
                                const Conv2dPadParams args, int items, int chunk) {
   const int H = args.H;

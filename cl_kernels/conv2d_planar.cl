@@ -1,11 +1,11 @@
-// Convolution with few result channels, NHWC, stride 1, on CPUs: vectors lie along a row of result
-// pixels, for vectors of channels would be mostly empty. It is the forward pass and the gradient of
-// the input alike, which reads the filters turned around.
+// Convolution with few result channels, NHWC, stride 1, on CPUs: vectors are along a row of result
+// pixels, since vectors of channels would be mostly empty. It computes both the forward pass and
+// the gradient of the input, which reads flipped filters.
 //
-// An item makes `share` rows of one image. In its part of `scratch` it first lays out the rows of
-// the source that they read as planes [row, channel, plane_row], with zeros around. A tile of ROWS
-// rows, COLUMNS vectors of pixels and all OUTS result channels is summed in registers, and turned
-// to channels last behind the planes. Weights are read as they lie.
+// A work-item computes `share` rows of one image. In its slice of `scratch` it first packs the
+// source rows that it reads as planes [row, channel, plane_row], padded with zeros. A tile of ROWS
+// rows, COLUMNS vectors of pixels and all OUTS result channels is summed in registers and converted
+// to channels last after the planes. Weights are read unpacked.
 #include "conv2d_planar_params.h"
 #include "planes.h"
 
@@ -21,8 +21,8 @@
 #define PIXELS (ROWS * COLUMNS)  // vectors of pixels in a tile
 #define ROW_FLOATS (COLUMNS * V * OUTS)
 
-// y[p, q, OUTS] of one image for the rows [p, P) and columns [q, Q) that a tile covers. `planes` is
-// what the first weight of the tile's first pixel reads.
+// y[p, q, OUTS] of one image for the rows [p, P) and columns [q, Q) that a tile covers. `planes`
+// points to the input of the tile's first pixel and weight.
 static inline void make_tile(__global const float* restrict planes,
                              __global const float* restrict filter, int first_r, int last_r,
                              const floatv* biases, __global float* restrict turned,
@@ -84,7 +84,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_planar(
   floatv biases[OUTS];
   for (int k = 0; k < OUTS; ++k) biases[k] = (floatv)(args.has_bias ? bias[k] : 0.0f);
   for (int p = begin; p < end; p += ROWS) {
-    // Taps that read zeros alone are left out.
+    // Skips taps that read zeros only.
     const int first_r = max(0, args.before_h - p - ROWS + 1),
               last_r = min(R, H + args.before_h - p);
     for (int q = 0; q < Q; q += COLUMNS * V)

@@ -1,9 +1,8 @@
 // Convolution by 1x1 filters on CPUs, NHWC, stride 1, and the gradient of its input: the product of
-// x [pixels, C] and the weights [C, K], which conv2d_pack has laid out in blocks of NV
-// vectors.
+// x [pixels, C] and the weights [C, K], which conv2d_pack has packed in blocks of NV vectors.
 //
-// An item is a group of tiles of PIXELS pixels, few enough that their part of x and y stays in the
-// cache while block after block of the weights passes. A tile's sums stay in registers.
+// A work-item computes a group of tiles of PIXELS pixels, few enough for their x and y to stay in
+// the cache during the loop over the blocks of weights. A tile's sums stay in registers.
 #include "common.h"
 #include "conv2d_params.h"
 
@@ -62,7 +61,7 @@ static inline void multiply_tile(__global const float* restrict x,
     store_output(sums[i][v], y + at + i * y_pixel + v * V, outs - v * V, non_temporal);
 }
 
-// packed: blocks of [C, BLOCK] weights, and behind them the biases.
+// packed: blocks of [C, BLOCK] weights, and the biases after them.
 __kernel GROUP void conv2d_pointwise(__global const float* restrict x,
                                      __global const float* restrict packed,
                                      __global float* restrict y, const Conv2dPointwiseParams args,

@@ -1,12 +1,11 @@
 // Convolution with 3x3 filters and stride 1, NHWC, by Winograd's F(4x4,3x3) or F(2x2,3x3), for
-// CPUs: the forward pass and the gradient of the input, which is the same with the filter turned
-// around.
+// CPUs: the forward pass and the gradient of the input, which uses flipped filters.
 //
 // A tile is EDGE x EDGE pixels of the source, which overlap, and RESULTS x RESULTS of the result.
 // Source tiles and filters are transformed, multiplied position by position (POSITIONS matrix
-// products over the channels), and the products transformed back. A work-item takes its tiles some
-// at a time, so that their transforms, in a part of `scratch` that is the item's own, stay in the
-// cache for all its blocks of BLOCK result channels.
+// products over the channels), and the products transformed back. A work-item processes a few tiles
+// at a time, so that their transforms, in its own slice of `scratch`, stay in the cache for all its
+// blocks of BLOCK result channels.
 #include "common.h"
 #include "conv2d_winograd_params.h"
 #include "winograd.h"
@@ -19,8 +18,8 @@
 #define BLOCK (V * NV)
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
-// packed[block, position, c, BLOCK]: the transformed filters. An item is V result channels of one
-// channel of the source.
+// packed[block, position, c, BLOCK]: the transformed filters. A work-item computes V result
+// channels of one channel of the source.
 __kernel GROUP void conv2d_winograd_pack(__global const float* restrict filter,
                                          __global float* restrict packed,
                                          const WinogradPackParams args, int items, int chunk) {

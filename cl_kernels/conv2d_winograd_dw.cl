@@ -3,10 +3,9 @@
 //
 // Tiles of EDGE x EDGE pixels of x and of RESULTS x RESULTS of dy are transformed and multiplied
 // position by position (POSITIONS matrix products over the tiles); conv2d_winograd_dw_finish adds
-// the pieces in order and transforms the sums back into 3x3 weights. A work-item makes the sums of
-// some blocks of BLOCK channels of x for one piece of the tiles, some at a time, so that their
-// transforms, in a part of `scratch` that is the item's own, stay in the cache; the sums wait in
-// `part`.
+// the pieces in order and transforms the sums back into 3x3 weights. A work-item computes the sums
+// of some blocks of BLOCK channels of x for one piece of the tiles, a few at a time, so that their
+// transforms, in its own slice of `scratch`, stay in the cache; `part` keeps the sums.
 #include "common.h"
 #include "conv2d_winograd_params.h"
 #include "winograd.h"
@@ -89,7 +88,7 @@ __kernel TILE_GROUP void conv2d_winograd_dw(__global const float* restrict x,
   }
 }
 
-// dw[k, r, s, c]: an item is V channels of x of one output channel.
+// dw[k, r, s, c]: a work-item computes V channels of x of one output channel.
 __kernel GROUP void conv2d_winograd_dw_finish(__global const float* restrict part,
                                               __global float* restrict dw,
                                               const WinogradDwFinishParams args, int items,

@@ -1,6 +1,6 @@
 // Convolution with 3x3 filters and stride 1, NHWC, and its gradients by Winograd's algorithm, for
-// GPUs: the transforms on both sides of the products, which matmul_local makes, one matrix product
-// for each of the POSITIONS.
+// GPUs: the transforms before and after the products. matmul_local computes the products, one for
+// each of the POSITIONS.
 //
 // A work-item transforms V channels of one tile or filter; neighbors have neighboring channels. V
 // divides the numbers of channels. The matrices have rows of channels, whole vectors of 4 with
@@ -36,7 +36,7 @@ __kernel ITEM_GROUP void winograd_local_filters(__global const float* restrict f
   }
 }
 
-// The tile that a work-item transforms: image, and place of its first result.
+// The tile that a work-item transforms: image, and position of its first result.
 typedef struct {
   int n, p, q;
 } Tile;

@@ -1,5 +1,5 @@
-// Dropout with Philox4x32-10: y = x * scale where a random number is at least `threshold`, else 0.
-// An item is the four elements of one block of the generator.
+// Dropout with Philox4x32-10: y = x * scale if a random number is at least `threshold`, else 0. A
+// work-item computes the four elements of one block of the generator.
 #include "common.h"
 #include "dropout_params.h"
 

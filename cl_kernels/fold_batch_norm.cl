@@ -1,5 +1,5 @@
-// Filters w [K, length] and a bias that do the work of a batch norm behind them. An item is one
-// weight; that of the first weight of a filter makes its bias, too.
+// Folds a batch norm into the filters w [K, length] and the bias before it. A work-item computes
+// one weight; the work-item of a filter's first weight also computes its bias.
 #include "common.h"
 #include "fold_batch_norm_params.h"
 

@@ -1,10 +1,10 @@
 // Elements chosen by indices: y[o,i,n] = x[o,a,n] with a = index[o*outer_step + i*step +
 // n*inner_step], for x [outer,A,inner] and y [outer,I,inner]; the gradient in x; one-hot vectors.
-// Columns n are shared out in segments.
+// Columns n are split into segments.
 #include "common.h"
 #include "gather_params.h"
 
-// An item is a segment of a row of y.
+// A work-item computes a segment of a row of y.
 __kernel GROUP void gather(__global const float* restrict x, __global const int* restrict index,
                            __global float* restrict y, const GatherParams args, int items,
                            int chunk) {
@@ -23,7 +23,7 @@ __kernel GROUP void gather(__global const float* restrict x, __global const int*
   }
 }
 
-// An item is a segment of `rows` rows of dx, for which it looks at every index, in order.
+// A work-item computes a segment of `rows` rows of dx, for which it reads every index, in order.
 __kernel GROUP void gather_dx(__global const int* restrict index, __global const float* restrict dy,
                               __global float* restrict dx, const GatherParams args, int items,
                               int chunk) {
@@ -54,7 +54,7 @@ __kernel GROUP void gather_dx(__global const int* restrict index, __global const
   }
 }
 
-// An item is one element of y.
+// A work-item computes one element of y.
 __kernel GROUP void one_hot(__global const int* restrict index, __global float* restrict y, int K,
                             int items, int chunk) {
   FOR_ITEMS(i) { y[i] = index[i / K] == i % K ? 1.0f : 0.0f; }

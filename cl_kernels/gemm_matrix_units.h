@@ -1,10 +1,10 @@
-// The inner product of gemm_tile.h on matrix units: factors are rounded as they go to local memory,
-// sums stay float32. Included where MATRIX_UNITS is not 0.
+// The inner product of gemm_tile.h on matrix units: factors are rounded when they are stored in
+// local memory; sums stay float32. Included where MATRIX_UNITS is not 0.
 //
-// WARP_TF32 and WARP_BF16: 32 work-items multiply 16 x 8 (tf32: 8, bf16: 16 terms) by one
+// WARP_TF32 and WARP_BF16: 32 work-items multiply 16 x 8 (K: 8 for tf32, 16 for bf16) by one
 // instruction of PTX, in tiles of 8*ITEM_M x 4*ITEM_N. SUB_GROUP_BF16: a sub-group of SUB_GROUP
-// work-items multiplies 8 x SUB_GROUP, 16 terms, by an OpenCL extension, in tiles of
-// ITEM_M x SUB_GROUP*ITEM_N.
+// work-items multiplies 8 x SUB_GROUP with K = 16 by an OpenCL extension, in tiles of ITEM_M x
+// SUB_GROUP*ITEM_N.
 //
 // Local memory holds 32-bit words with k as their slow dimension: a number in tf32, or a pair of
 // numbers in bf16 that are neighbors in k.
@@ -44,7 +44,7 @@ INLINE uint to_tf32(float value) {
   return isnan(value) ? bits : (bits + 0x1000u) & 0xFFFFE000u;
 }
 
-// Puts `width` numbers of row or column `row`, from term k on; neighbors in k if along_k.
+// Stores `width` numbers of row or column `row`, from k on; adjacent in k if along_k.
 INLINE void put(__local float* tile, int pitch, int k, int row, const float* from, int width,
                 bool along_k) {
   __local uint* const words = (__local uint*)tile + row;
@@ -115,12 +115,12 @@ INLINE void multiply_tiles(__local const float* tile_a, __local const float* til
     UNROLL_ALL
     for (int i = 0; i < ITEM_M; i += 8) {
 #if SUB_GROUP == 8
-      // A lane holds a pair of terms of 8 rows.
+      // A lane holds two adjacent k of 8 rows.
       __local const int4* from =
           (__local const int4*)((__local const uint*)tile_a + (k + lane) * A_PITCH + FIRST_ROW + i);
       const int8 left = (int8)(from[0], from[1]);
 #else
-      // A lane holds one term of 8 rows.
+      // A lane holds one k of 8 rows.
       __local const ushort* from =
           (__local const ushort*)((__local const uint*)tile_a + (k + lane / 2) * A_PITCH +
                                   FIRST_ROW + i) +

@@ -1,11 +1,12 @@
 // The product of two tiles in local memory, the core of matrix products and convolutions on GPUs.
 //
-// A work-group makes TILE_M x TILE_N sums over k of a[m,k] * b[k,n], TILE_K terms at a time: its
-// work-items load a tile of a and one of b together, each in vectors along what is contiguous in
-// memory; both lie in local memory with k as their slow dimension, twice, so that the next tiles
-// travel (through registers) while the present ones are multiplied, with one barrier a step. A
-// work-item keeps ITEM_M x ITEM_N sums in registers: groups of 4 rows and columns, each group next
-// to those of its neighbors, so that reads of local memory are 16 bytes side by side.
+// A work-group computes TILE_M x TILE_N sums over k of a[m,k] * b[k,n], TILE_K values of k at a
+// time. Its work-items together load a tile of a and a tile of b, in vectors along the contiguous
+// dimension. Both tiles are double-buffered in local memory with k as their slow dimension: the
+// next tiles are loaded (through registers) while the current ones are multiplied, with one barrier
+// per step. A work-item keeps ITEM_M x ITEM_N sums in registers, in groups of 4 rows and columns
+// that are interleaved with those of the adjacent work-items, so that reads of local memory are 16
+// adjacent bytes.
 //
 // A kernel has a function that loads tiles number `step` into staged_a and staged_b, inlined.
 #include "common.h"
@@ -61,7 +62,7 @@
 #define TILE_GROUP __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 #endif
 
-// Puts neighbors in k into other banks of local memory.
+// Puts adjacent k into different banks of local memory.
 #if MATRIX_UNITS
 #define PADDING 8
 #else
@@ -80,8 +81,8 @@
 #error "the work-items do not divide the tiles evenly"
 #endif
 
-// Where load number j of a work-item stands in its tile; `lanes` divides ITEMS, so that one of the
-// two is the same for all of its loads.
+// The position of load j of a work-item in its tile; `lanes` divides ITEMS, so that one of the two
+// coordinates is the same for all its loads.
 #define ACROSS(lanes, width) (item % (lanes) * (width))
 #define DOWN(j, lanes) ((j) * (ITEMS / (lanes)) + item / (lanes))
 #define A_K(j) (A_ALONG_K ? ACROSS(A_LANES, A_WIDTH) : DOWN(j, A_LANES))
@@ -92,7 +93,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL_ALL __attribute__((opencl_unroll_hint))
 
-// `width` floats, or zeros where the place is outside. The first floats must be readable anyway.
+// Loads `width` floats, or zeros if the position is outside. The first floats must be readable in
+// any case.
 INLINE void fetch(float* to, __global const float* from, int offset, bool inside, int width) {
   const int safe = inside ? offset : 0;
   if (width == 4) {
@@ -112,7 +114,7 @@ INLINE void fetch(float* to, __global const float* from, int offset, bool inside
 #define SUM_ROW(i) ((i) / 4 * 4 * ITEM_ROWS + item / ITEM_COLUMNS * 4 + (i) % 4)
 #define SUM_COLUMN(j) ((j) / 4 * 4 * ITEM_COLUMNS + item % ITEM_COLUMNS * 4 + (j) % 4)
 
-// Puts `width` floats of row or column `row`, from term k on; neighbors in k if along_k.
+// Stores `width` floats of row or column `row`, from k on; adjacent in k if along_k.
 INLINE void put(__local float* tile, int pitch, int k, int row, const float* from, int width,
                 bool along_k) {
   __local float* const to = tile + k * pitch + row;
@@ -159,7 +161,7 @@ INLINE void put_tiles(__local float* a, __local float* b, const float staged_a[A
     put(b, B_PITCH, B_K(j), B_COLUMN(j), staged_b[j], B_WIDTH, B_ALONG_K);
 }
 
-// The tiles of both buffers; float4 for their alignment. Stands at the top of a kernel.
+// Declares the tiles of both buffers, as float4 for alignment, at the top of a kernel.
 #define TILE_MEMORY                                    \
   __local float4 tile_a[2 * TILE_WORDS * A_PITCH / 4]; \
   __local float4 tile_b[2 * TILE_WORDS * B_PITCH / 4]; \
@@ -170,7 +172,7 @@ INLINE void put_tiles(__local float* a, __local float* b, const float staged_a[A
             (__local float*)tile_b + (buffer)*TILE_WORDS * B_PITCH, staged_a, staged_b, item)
 
 // Adds the products of tiles 0..steps-1 to `sums`; load(loads, step, staged_a, staged_b, item)
-// gives zeros for tile `steps`. A macro, since OpenCL C passes no functions.
+// returns zeros for tile `steps`. A macro, since OpenCL C cannot pass functions.
 #define ADD_PRODUCTS(steps, load, loads)                                                        \
   do {                                                                                          \
     load(loads, 0, staged_a, staged_b, item);                                                   \
@@ -198,7 +200,7 @@ INLINE void start_sums(float sums[ITEM_M][ITEM_N], __global const float* restric
   }
 }
 
-// The one place where results leave: Y_WIDTH neighboring columns of one row.
+// Stores results: Y_WIDTH adjacent columns of one row.
 INLINE void store_sums(__global float* to, const float* sums) {
 #if Y_WIDTH == 4
   *(__global float4*)to = vload4(0, sums);

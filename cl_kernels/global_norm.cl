@@ -1,10 +1,9 @@
-// The norm of many tensors: a work-group leaves the sum of squares of a piece of one tensor in
-// `sums`, and one work-group adds all sums up. The order of the additions depends on the shapes
-// only.
+// The norm of many tensors: a work-group writes the sum of squares of a piece of one tensor to
+// `sums`, and one work-group adds all sums. The order of the additions depends on the shapes only.
 #include "common.h"
 
-// A row of `pieces`: where the piece starts in the block of memory that tensors share, how many
-// elements it has, and where its sum goes.
+// A row of `pieces`: the start of the piece in the memory block that tensors share, its number of
+// elements, and the index of its sum.
 __kernel GROUP void square_sums(__global const float* restrict block, __global float* restrict sums,
                                 __global const int* restrict pieces) {
   __local float parts[LOCAL];

@@ -1,6 +1,6 @@
-// y = x * scale[c] + shift[c], with `padding` rows and columns of byte 0 on each side. `table`
-// holds the scales of C + V floats side by side, which those of the channels repeat, then the
-// shifts. An item is `segment` pixels of one output row.
+// y = x * scale[c] + shift[c], with `padding` rows and columns of byte 0 on each side. `table` has
+// the scales of C + V adjacent floats, the scales of the channels repeated, then the shifts. A
+// work-item computes `segment` pixels of one output row.
 #include "common.h"
 #include "image_to_float_params.h"
 
@@ -10,7 +10,7 @@
 #define FLOATS(x) JOIN(convert_float, V)(x)
 #endif
 
-// Floats [begin, end) of a row for bytes 0.
+// Writes floats [begin, end) of a row for bytes 0.
 static inline void write_border(__global float* restrict y, __global const float* restrict shifts,
                                 int C, int begin, int end) {
   for (int i = begin; i < end; ++i) y[i] = shifts[i % C];
@@ -28,7 +28,7 @@ __kernel GROUP void image_to_float(__global const uchar* restrict x, __global fl
     const int end = min(begin + args.segment * C, Q * C);
     const int h = row % P - args.padding;
     const bool inside = h >= 0 && h < H;
-    // Floats of pixels of x, and the first of these pixels' bytes.
+    // The floats of pixels of x, and the first byte of these pixels.
     const int from = inside ? clamp(args.padding * C, begin, end) : end;
     const int to = inside ? clamp((args.padding + W) * C, begin, end) : end;
     __global const uchar* bytes = x + ((size_t)(row / P) * H + (inside ? h : 0)) * W * C;

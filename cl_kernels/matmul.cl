@@ -1,9 +1,9 @@
 // y = op(a) op(b) + bias, M x N x K, for a batch of matrices.
 //
-// matmul_rows: b is [K,N]; a work-item makes TILE_M rows x NV vectors of columns of y.
-// matmul_dots: a is [M,K] and b [N,K]; a work-item makes TILE_M x TILE_N dot products.
-// matmul_naive: anything; an item is one element. matmul_finish does to a product what the
-// others do to theirs before they store it: bias, residual, activation.
+// matmul_rows: b is [K,N]; a work-item computes TILE_M rows x NV vectors of columns of y.
+// matmul_dots: a is [M,K] and b [N,K]; a work-item computes TILE_M x TILE_N dot products.
+// matmul_naive: any strides; a work-item computes one element. matmul_finish applies the epilogue
+// of the other kernels to a stored product: bias, residual, activation.
 #include "common.h"
 #include "matmul_params.h"
 
@@ -139,7 +139,7 @@ __kernel GROUP void matmul_naive(__global const float* restrict a, __global cons
   }
 }
 
-// An item is one element of y.
+// A work-item computes one element of y.
 __kernel GROUP void matmul_finish(__global const float* restrict bias, __global float* restrict y,
                                   const MatmulFinishParams args,
                                   __global const float* restrict residual,

@@ -1,12 +1,12 @@
 // y = op(a) op(b) + bias, M x N x K, for a batch of matrices, by tiles in local memory, and the sum
 // of split-K slices.
 //
-// matmul_local: a work-group computes one tile of y (gemm_tile.h says how), or, where there are too
-// few tiles for the device, that of one slice of K, for matmul_local_finish.
+// matmul_local: a work-group computes one tile of y (see gemm_tile.h) or, if there are too few
+// tiles for the device, one split-K slice of it, for matmul_local_finish.
 #include "gemm_tile.h"
 #include "matmul_params.h"
 
-// What a work-item loads, from `begin` to `end` of K.
+// The loads of a work-item, from `begin` to `end` of K.
 typedef struct {
   __global const float *a, *b;
   int a_k, b_k;
@@ -28,8 +28,8 @@ INLINE void load_tiles(const Loads* loads, int step, float staged_a[A_LOADS][A_W
   }
 }
 
-// Dimension 0: tiles, those of a row of tiles side by side. Dimension 1: batch. Dimension 2:
-// split-K slices, each with its own y.
+// Dimension 0: tiles, row by row. Dimension 1: batch. Dimension 2: split-K slices, each with its
+// own y.
 __kernel TILE_GROUP void matmul_local(__global const float* restrict a,
                                       __global const float* restrict b,
                                       __global const float* restrict bias,
@@ -49,7 +49,7 @@ __kernel TILE_GROUP void matmul_local(__global const float* restrict a,
   loads.begin = (int)get_global_id(2) * slice;
   loads.end = min(loads.begin + slice, K);
   y += get_global_id(2) * get_global_size(1) * M * N;
-  // Loads beyond the last row or column take the last ones again; nobody stores their sums.
+  // Loads past the last row or column repeat the last one; their sums are not stored.
   UNROLL_ALL
   for (int j = 0; j < A_LOADS; ++j)
     loads.rows[j] = min(m + A_ROW(j), A_ALONG_K ? M - 1 : M - A_WIDTH) * args.a_m;
@@ -67,7 +67,8 @@ __kernel TILE_GROUP void matmul_local(__global const float* restrict a,
   }
 }
 
-// y[i] = bias[i % N] + the sum over slices of parts[slice, i], in order. An item is one element.
+// y[i] = bias[i % N] + the sum over slices of parts[slice, i], in order. A work-item computes one
+// element.
 __kernel GROUP void matmul_local_finish(__global const float* restrict parts,
                                         __global const float* restrict bias,
                                         __global float* restrict y, const MatmulFinishParams args,

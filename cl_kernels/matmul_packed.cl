@@ -1,10 +1,10 @@
 // y = op(a) op(b) + bias, M x N x K, for a batch of matrices too large for a CPU's cache.
 //
-// matmul_pack lays op(a) out in panels of TILE_M rows and op(b) in panels of BLOCK columns, each
-// contiguous along K and with zeros past the edge. A work-item of matmul_packed makes a part of y,
-// some panels each way. It goes through K in blocks, short enough that the blocks of its panels
-// stay in the cache; a register tile is TILE_M rows x NV vectors of columns, its sums wait in
-// `part`.
+// matmul_pack packs op(a) in panels of TILE_M rows and op(b) in panels of BLOCK columns, each
+// contiguous along K and with zeros past the edge. A work-item of matmul_packed computes a block of
+// y, of some panels of a and b. It loops over K in blocks, short enough for the blocks of its
+// panels to stay in the cache; a register tile is TILE_M rows x NV vectors of columns, and `part`
+// keeps its sums between blocks.
 #include "common.h"
 #include "matmul_params.h"
 
@@ -19,7 +19,7 @@
 #define TILE_GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
 // packed[batch, panel, k, width]: lines i of the matrix have elements i*line + k*step, where one of
-// the two strides is 1. An item is V elements along k of one panel.
+// the two strides is 1. A work-item computes V elements along k of one panel.
 __kernel GROUP void matmul_pack(__global const float* restrict from,
                                 __global float* restrict packed, const MatmulPackParams args,
                                 int items, int chunk) {
@@ -53,9 +53,9 @@ static inline void store_result(floatv value, __global float* y, int count) {
   store_lanes(value, y, count);
 }
 
-// Adds `count` products to the sums of a tile: those that wait in `part`, unless it is the first
-// time. The last time they go to y[at], of whose tile `rows` and `columns` are inside, else they
-// wait again.
+// Adds `count` products to the sums of a tile, which start at 0 in the first block and else are in
+// `part`. The last block stores the `rows` and `columns` inside y to y[at]; other blocks store all
+// sums to `part`.
 static inline void multiply_tile(__global const float* restrict a, __global const float* restrict b,
                                  int count, __global float* restrict part, bool is_first,
                                  bool is_last, __global const float* restrict bias, bool has_bias,
@@ -93,7 +93,7 @@ static inline void multiply_tile(__global const float* restrict a, __global cons
   }
 }
 
-// Dimensions: shares of the panels of a, shares of the panels of b, batch.
+// Dimensions: groups of panels of a, groups of panels of b, batch.
 __kernel TILE_GROUP void matmul_packed(__global const float* restrict a,
                                        __global const float* restrict b,
                                        __global const float* restrict bias,

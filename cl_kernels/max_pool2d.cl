@@ -1,5 +1,5 @@
-// Maximum over windows, with the place of the maximum (r*S + s) for the gradient. Vectors may reach
-// into the next pixel, never past the end of a tensor.
+// Maximum over windows, with the position of the maximum (r*S + s) for the gradient. Vectors may
+// extend into the next pixel, never past the end of a tensor.
 #include "common.h"
 #include "max_pool2d_params.h"
 
@@ -10,7 +10,8 @@
 #define WINDOW_S 0  // and its columns
 #endif
 
-// Of `elements`, or where no vector leaves them, of ANY number: then, inlined, they do not check.
+// The number of elements, or ANY if no vector extends past them: then the inlined functions need no
+// checks.
 #define ANY (~(size_t)0)
 #define INLINE __attribute__((always_inline)) static inline
 
@@ -57,7 +58,7 @@ static inline Item item_at(int i, int width, const MaxPool2dParams args) {
   return item;
 }
 
-// The element at `offset`, which is the window's at `here`, may be larger than all before it. The
+// Compares the element at `offset`, at position `here` of the window, with the maximum so far. The
 // first NaN wins over numbers and stays.
 static inline void take(__global const float* restrict x, size_t offset, size_t elements, int here,
                         floatv* best, intv* place) {
@@ -79,7 +80,7 @@ __kernel GROUP void max_pool2d(__global const float* restrict x, __global float*
     const size_t image = (size_t)(item.row / P) * H * W, result = (size_t)item.row * Q;
     for (int q = item.begin; q < item.end; ++q) {
       const int w0 = q * args.stride_w - args.padding_w, s0 = max(0, -w0), s1 = min(S, W - w0);
-      // A vector may reach into the item's next pixel, which is written after it.
+      // A vector may extend into the work-item's next pixel, which is written later.
       const int stop = args.span < C ? q * C + item.c1 : item.end * C;
       for (int c = item.c0; c < item.c1; c += V) {
         floatv best = (floatv)(-INFINITY);
@@ -105,7 +106,7 @@ __kernel GROUP void max_pool2d(__global const float* restrict x, __global float*
   }
 }
 
-// Each input pixel looks at the windows it lies in.
+// Each input pixel reads the windows that contain it.
 __kernel GROUP void max_pool2d_dx(__global const float* restrict dy,
                                   __global const uchar* restrict index, __global float* restrict dx,
                                   const MaxPool2dParams args, int items, int chunk) {
@@ -150,8 +151,8 @@ INLINE void store_pixel(__global const float* restrict dy, __global const uchar*
   }
 }
 
-// Row `r` of a row of windows, dx [W,C] from left to right, so that vectors may reach into what
-// follows.
+// Row `r` of a row of windows, dx [W,C] from left to right, so that vectors may extend into the
+// next pixels.
 INLINE void scatter_row(__global const float* restrict dy, __global const uchar* restrict index,
                         __global float* restrict dx, int r, int W, int C, int Q, int S,
                         int stride_w, int padding_w, size_t elements) {
@@ -174,8 +175,8 @@ INLINE void scatter_row(__global const float* restrict dy, __global const uchar*
   store_zeros(dx + done, W * C - done);
 }
 
-// Where no two windows share an element: each window writes its own part of dx. An item is the rows
-// of dx from those of a row of windows to the next.
+// For windows without overlap: each window writes its own elements of dx. A work-item computes the
+// rows of dx from one row of windows to the next.
 __kernel GROUP void max_pool2d_dx_scatter(__global const float* restrict dy,
                                           __global const uchar* restrict index,
                                           __global float* restrict dx, const MaxPool2dParams args,
@@ -208,9 +209,9 @@ __kernel GROUP void max_pool2d_dx_scatter(__global const float* restrict dy,
 #define AS_INTS(x) JOIN(as_int, V)(x)
 #endif
 
-// Any windows. `borders` holds of rows and then columns where the windows begin and where they end,
-// and last how far apart the elements of a window stand. `index` is the place in the image as the
-// bits of an integer. An item is V channels of a window.
+// Any windows. `borders` has the begins and ends of the windows, of rows, then of columns, and last
+// the distances of a window's elements. `index` is the position in the image as the bits of an
+// integer. A work-item computes V channels of a window.
 __kernel GROUP void max_pool2d_windows(__global const float* restrict x,
                                        __global float* restrict index, __global float* restrict y,
                                        __global const int* restrict borders,
@@ -238,8 +239,8 @@ __kernel GROUP void max_pool2d_windows(__global const float* restrict x,
   }
 }
 
-// `borders` holds of rows and then columns the first window in which an element may lie and the one
-// behind the last. An item is V channels of an element.
+// `borders` has for each element, of rows, then of columns, the first window that may contain it
+// and the end of these windows. A work-item computes V channels of an element.
 __kernel GROUP void max_pool2d_windows_dx(__global const float* restrict dy,
                                           __global const float* restrict index,
                                           __global float* restrict dx,

@@ -1,6 +1,6 @@
 // Normalization of x [N,L,G,D] over L and D (engine/ops/normalization.h), C = G*D. Rows are cut
-// into parts of `length` rows, none of which belongs to two samples; partial results are pairs of
-// rows [parts, 2, C], added up in order. The order of additions depends on the shape only.
+// into parts of `length` rows, each within one sample; partial results are pairs of rows [parts, 2,
+// C], added up in order. The order of additions depends on the shape only.
 #include "common.h"
 #include "normalization_params.h"
 
@@ -17,8 +17,8 @@ static inline floatv load_weight(__global const float* w, int affine, int c, int
   return affine ? load_lanes(w + c, C - c) : (floatv)(otherwise);
 }
 
-// An item is V columns of one part of a sample: mean and sum of squared deviations. Sums are of
-// differences to the mean so far, so that a large mean does not swallow the deviations.
+// A work-item computes V columns of one part of a sample: mean and sum of squared deviations. Sums
+// differences to the mean so far, so that a large mean does not cancel the deviations.
 __kernel GROUP void normalization_moments(__global const float* restrict x,
                                           __global float* restrict moments,
                                           const NormalizationMomentsParams args, int items,
@@ -72,7 +72,7 @@ static inline float2 merge_moments(__global const float* moments, int i, int L, 
   return (float2)(mean, fmax(m2, 0.0f));
 }
 
-// An item is a group.
+// A work-item computes a group.
 __kernel GROUP void normalization_statistics(__global const float* restrict moments,
                                              __global float* restrict mean,
                                              __global float* restrict rstd,
@@ -86,8 +86,8 @@ __kernel GROUP void normalization_statistics(__global const float* restrict mome
   }
 }
 
-// As above for a batch norm, and the running statistics, which stay as they are where the batch's
-// are not finite: a step that is skipped must not spoil them.
+// As above for a batch norm, and the running statistics. These stay unchanged if the batch's are
+// not finite, since a skipped step must not corrupt them.
 __kernel GROUP void batch_norm_statistics(__global const float* restrict moments,
                                           __global float* restrict mean,
                                           __global float* restrict rstd,
@@ -113,7 +113,8 @@ __kernel GROUP void batch_norm_rstd(__global const float* restrict var,
   FOR_ITEMS(i) rstd[i] = 1.0f / sqrt(var[i] + eps);
 }
 
-// An item is V columns of `length` rows of a sample: y = clamped(normalized x + residual).
+// A work-item computes V columns of `length` rows of a sample: y = clamped(normalized x +
+// residual).
 __kernel GROUP void normalize_columns(
     __global const float* restrict x, __global const float* restrict mean,
     __global const float* restrict rstd, __global const float* restrict w,
@@ -134,7 +135,7 @@ __kernel GROUP void normalize_columns(
   }
 }
 
-// For samples of a single row: an item is a group.
+// For samples of a single row: a work-item computes a group.
 __kernel GROUP void normalize_rows(__global const float* restrict x,
                                    __global const float* restrict w,
                                    __global const float* restrict b, __global float* restrict y,
@@ -164,9 +165,9 @@ __kernel GROUP void normalize_rows(__global const float* restrict x,
   }
 }
 
-// An item is V columns of one part: the sums of dy * xhat and of dy, where an activation has let y
-// through (low and high are infinite without one). Each `per_statistic` rows share mean and rstd,
-// and so do the rows of a part, or else per_statistic is 1.
+// A work-item computes V columns of one part: the sums of dy * xhat and of dy, where the activation
+// did not clamp y (low and high are infinite without one). Each `per_statistic` rows share mean and
+// rstd, and so do the rows of a part, or else per_statistic is 1.
 __kernel GROUP void normalization_sums(
     __global const float* restrict x, __global const float* restrict dy,
     __global const float* restrict mean, __global const float* restrict rstd,
@@ -198,7 +199,7 @@ __kernel GROUP void normalization_sums(
   }
 }
 
-// An item is V columns: dw and db from all parts.
+// A work-item computes V columns: dw and db from all parts.
 __kernel GROUP void normalization_parameters(__global const float* restrict sums,
                                              __global float* restrict dw,
                                              __global float* restrict db, int C, int parts,
@@ -215,7 +216,7 @@ __kernel GROUP void normalization_parameters(__global const float* restrict sums
   }
 }
 
-// An item is a group: dx = dy * rstd * w - (x - mean) * q - r; q and r stand one after the other.
+// A work-item computes a group: dx = dy * rstd * w - (x - mean) * q - r; r follows q in memory.
 __kernel GROUP void normalization_coefficients(__global const float* restrict sums,
                                                __global const float* restrict rstd,
                                                __global const float* restrict w,
@@ -238,7 +239,8 @@ __kernel GROUP void normalization_coefficients(__global const float* restrict su
   }
 }
 
-// An item is V columns of `length` rows of a sample; there are `groups` groups in all.
+// A work-item computes V columns of `length` rows of a sample; `groups` is the total number of
+// groups.
 __kernel GROUP void normalize_columns_dx(
     __global const float* restrict x, __global const float* restrict dy,
     __global const float* restrict mean, __global const float* restrict rstd,
@@ -264,7 +266,7 @@ __kernel GROUP void normalize_columns_dx(
   }
 }
 
-// For samples of a single row: an item is a group.
+// For samples of a single row: a work-item computes a group.
 __kernel GROUP void normalize_rows_dx(__global const float* restrict x,
                                       __global const float* restrict dy,
                                       __global const float* restrict mean,

@@ -1,11 +1,11 @@
-// Batch norm of x [L,C] and its gradient on CPUs, where memory is the limit: an item is `span`
-// floats in a row, whatever C, so that reading never jumps. What belongs to the channels (the
-// operands, and the sums of an item) is as long as `period`, a multiple of C and of V, of which
-// span is a multiple: the float at a position p of x goes with number p % period. It stays in the
+// Batch norm of x [L,C] and its gradient on CPUs, where memory is the limit: a work-item processes
+// `span` consecutive floats, for any C, so that it reads sequentially. Values of the channels (the
+// operands, and the sums of a work-item) are repeated to `period` floats, a multiple of C and of V
+// that divides span: the float at position p of x uses value p % period. They stay in the
 // first-level cache.
 //
-// Operands: rows of `period` floats, each a value per channel over and over: the mean, the scale
-// rstd * w, b, and for dx also q and r (see stream_gradient).
+// Operands: rows of `period` floats, each with the repeated values of the channels: the mean, the
+// scale rstd * w, b, and for dx also q and r (see stream_gradient).
 #include "common.h"
 #include "normalization_params.h"
 
@@ -20,7 +20,7 @@
 
 #define AHEAD 1024  // floats: a page of memory, where a processor's own prefetching ends
 
-// `value` of the channels from c on, wherever they come in a row of a period.
+// Writes `value` of the channels from c on to all their repetitions in a period.
 static inline void store_operand(floatv value, __global float* row, int c, int C, int period) {
   for (int at = c; at < period; at += C) store_lanes(value, row + at, C - c);
 }
@@ -34,8 +34,8 @@ static inline floatv difference(__global const float* x, floatv center, int coun
   return LOAD(lanes);
 }
 
-// moments[item, 3, period]: the item's first values, which are a pivot for the others so that a
-// large mean does not swallow the deviations, and the sums of the differences and of their squares.
+// moments[work-item, 3, period]: the work-item's first values, a pivot so that a large mean does
+// not cancel the deviations, and the sums of the differences and of their squares.
 __kernel GROUP void stream_moments(__global const float* restrict x,
                                    __global float* restrict moments, const StreamParams args,
                                    int items, int chunk) {
@@ -59,8 +59,8 @@ __kernel GROUP void stream_moments(__global const float* restrict x,
   }
 }
 
-// An item is V channels: the statistics of the batch, and the running ones. `rows`: those of x in a
-// span. Moments are read past the last channel.
+// A work-item computes V channels: the statistics of the batch, and the running ones. `rows`: rows
+// of x in a span. Moments are read past the last channel.
 __kernel GROUP void stream_statistics(__global const float* restrict moments,
                                       __global float* restrict mean, __global float* restrict rstd,
                                       __global float* restrict running_mean,
@@ -95,7 +95,7 @@ __kernel GROUP void stream_statistics(__global const float* restrict moments,
     const floatv unbiased = m2 / fmax((float)L - 1.0f, 1.0f);
     store_lanes(middle, mean + c, C - c);
     store_lanes(1.0f / sqrt(m2 / (float)L + args.eps), rstd + c, C - c);
-    // Those that are not finite must not spoil the running ones.
+    // Non-finite statistics must not corrupt the running ones.
     const floatv nothing = 0.0f * (middle + m2);
     store_lanes(SELECT(nothing == 0.0f,
                        (1.0f - args.momentum) * before_mean + args.momentum * middle, before_mean),
@@ -106,7 +106,7 @@ __kernel GROUP void stream_statistics(__global const float* restrict moments,
   }
 }
 
-// An item is V channels: the first three operands.
+// A work-item computes V channels: the first three operands.
 __kernel GROUP void stream_operands(__global const float* restrict mean,
                                     __global const float* restrict rstd,
                                     __global const float* restrict w,
@@ -147,8 +147,8 @@ __kernel GROUP void stream_normalize(__global const float* restrict x,
   }
 }
 
-// sums[item, 2, period] of dy * (x - mean) and of dy, where an activation has let y through (low
-// and high are infinite without one).
+// sums[work-item, 2, period] of dy * (x - mean) and of dy, where the activation did not clamp y
+// (low and high are infinite without one).
 __kernel GROUP void stream_sums(__global const float* restrict x, __global const float* restrict dy,
                                 __global const float* restrict operands,
                                 __global float* restrict sums, const ActivationRange range,
@@ -172,9 +172,9 @@ __kernel GROUP void stream_sums(__global const float* restrict x, __global const
   }
 }
 
-// An item is V channels: dw and db from the sums of all parts, and the operands q and r of
-// dx = dy * rstd * w - (x - mean) * q - r. `share` is 1 / L, or 0 if the statistics are constant.
-// Sums are read past the last channel.
+// A work-item computes V channels: dw and db from the sums of all parts, and the operands q and r
+// of dx = dy * rstd * w - (x - mean) * q - r. `share` is 1 / L, or 0 if the statistics are
+// constant. Sums are read past the last channel.
 __kernel GROUP void stream_gradient(__global const float* restrict sums,
                                     __global const float* restrict rstd,
                                     __global float* restrict dw, __global float* restrict db,

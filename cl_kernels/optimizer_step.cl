@@ -1,12 +1,12 @@
-// One step of an optimizer, in place, of many tensors: a work-group takes one piece of one tensor,
-// in vectors of V elements. Tensors lie in blocks of memory that they share with others.
+// One in-place optimizer step for many tensors: a work-group updates one piece of one tensor, in
+// vectors of V elements. Tensors share blocks of memory.
 #include "common.h"
 #include "optimizer_step.h"
 #include "optimizer_step_params.h"
 
-// A row of `pieces`: where the piece starts in the blocks w, dw, a and b, how many elements it has,
-// and where the constants of its tensor start. What an op lacks of states and `extra` is bound to
-// something else, and not used.
+// A row of `pieces`: the start of the piece in the blocks w, dw, a and b, its number of elements,
+// and the start of its tensor's constants. If an op has no `extra` or fewer states, other buffers
+// are bound and not used.
 #define PIECE_NUMBERS 6
 
 #define STEP(NAME, STATES, EXTRA, ONCE, EACH)                                              \

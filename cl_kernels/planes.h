@@ -1,7 +1,7 @@
-// Channels of images apart from each other, so that vectors lie along rows of pixels.
+// Channels of images as separate planes, so that vectors are along rows of pixels.
 #include "common.h"
 
-// Row `h` of x [H,W,C] as planes from column -before_w on.
+// Writes row `h` of x [H,W,C] as planes from column -before_w on.
 static inline void copy_planes(__global const float* restrict x, int h, int H, int W, int C,
                                int before_w, int plane_row, __global float* restrict planes) {
   const bool is_inside = h >= 0 && h < H;

@@ -1,5 +1,5 @@
-// Element-wise functions y = f(u, v, w; p, q): the formulas of one row of the table. An item is a
-// vector of V elements.
+// Elementwise functions y = f(u, v, w; p, q): the formulas of one row of the table. A work-item
+// computes a vector of V elements.
 #include "common.h"
 #include "formula_functions.h"
 #include "pointwise_params.h"
@@ -17,7 +17,7 @@
 #define OPERAND(data, offset, step, count) \
   ((step) ? load_lanes((data) + (offset), count) : (floatv)((data)[offset]))
 
-// Each operand has the shape of y (its step is 1) or is one number (0).
+// Each operand has the shape of y (step 1) or is one number (step 0).
 #define KERNEL(PART)                                                                             \
   __kernel GROUP void PART(__global const float* restrict u_, __global const float* restrict v_, \
                            __global const float* restrict w_, __global float* restrict y_,       \
@@ -31,8 +31,8 @@
     }                                                                                            \
   }
 
-// Operands are repeated: `table` holds for each of `rank` dimensions its size and the steps of u, v
-// and w (0 where repeated; 0 or 1 in the last one).
+// Broadcast operands: `table` has for each of `rank` dimensions its size and the steps of u, v and
+// w (0 where repeated; 0 or 1 in the last one).
 #define KERNEL_BROADCAST(PART)                                                                    \
   __kernel GROUP void JOIN(PART, _broadcast)(                                                     \
       __global const float* restrict u_, __global const float* restrict v_,                       \

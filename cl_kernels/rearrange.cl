@@ -1,8 +1,8 @@
-// Strided copies: transposing, slicing, padding, repeating. The last axis is given by `inner`,
-// `begin`, `extent`, `stride` and `every`; `table` holds size, begin, extent, stride, every and
-// y_stride of each of the `rank` axes before it. Index i of an axis reads x where 0 <= i - begin <
-// extent and i - begin is a multiple of `every`; elsewhere y is `fill`. An item is `segment`
-// elements of a row of y.
+// Strided copies: transposing, slicing, padding, repeating. The last axis has `inner`, `begin`,
+// `extent`, `stride` and `every`; `table` holds size, begin, extent, stride, every and y_stride of
+// each of the `rank` axes before it. Index i of an axis reads x where 0 <= i - begin < extent and i
+// - begin is a multiple of `every`; elsewhere y is `fill`. A work-item computes `segment` elements
+// of a row of y.
 #include "common.h"
 #include "rearrange_params.h"
 

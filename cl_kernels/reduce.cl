@@ -8,7 +8,7 @@
 
 static inline floatv term(floatv x, int first) { return first ? TERM(x) : x; }
 
-// An item is V columns of one piece. Vectors may reach into the next row, never past x.
+// A work-item computes V columns of one piece. Vectors may extend into the next row, never past x.
 __kernel GROUP void reduce_columns(__global const float* restrict x, __global float* restrict y,
                                    const ReduceParams args, int items, int chunk) {
   const int vectors = (args.inner + V - 1) / V;
@@ -46,7 +46,7 @@ __kernel GROUP void reduce_columns(__global const float* restrict x, __global fl
   }
 }
 
-// For inner = 1: an item is one piece, read V elements at a time.
+// For inner = 1: a work-item computes one piece, read V elements at a time.
 __kernel GROUP void reduce_rows(__global const float* restrict x, __global float* restrict y,
                                 const ReduceParams args, int items, int chunk) {
   FOR_ITEMS(i) {
@@ -71,7 +71,7 @@ __kernel GROUP void reduce_rows(__global const float* restrict x, __global float
   }
 }
 
-// argmax (sign = 1) and argmin (sign = -1): an item is one element of y.
+// argmax (sign = 1) and argmin (sign = -1): a work-item computes one element of y.
 __kernel GROUP void reduce_place(__global const float* restrict x, __global int* restrict y,
                                  const ReducePlaceParams args, int items, int chunk) {
   FOR_ITEMS(i) {

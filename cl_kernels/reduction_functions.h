@@ -20,11 +20,11 @@ static inline floatv finish(floatv a, int last, float n) {
   return last ? JOIN(ROW, _finish)(a, n) : a;
 }
 
-// Terms are combined in blocks first: the rounding errors of long sums stay small.
+// Combines terms in blocks first, so that the rounding errors of long sums stay small.
 #define BLOCK 256
 
-// All lanes combined, in lane 0. Lane by lane: compilers for GPUs keep in memory what is stored and
-// loaded as vectors that overlap.
+// Returns all lanes combined, in lane 0. Works lane by lane, since GPU compilers keep overlapping
+// vectors in memory.
 static inline floatv across(floatv value) {
   float lanes[V], others[V];
   UNROLL(V)

@@ -1,5 +1,5 @@
 // y[outer, j, inner] = sum over t in [first[j], first[j+1]) of weight[t] * x[outer, index[t],
-// inner]. An item is a vector of V elements of the inner dimension.
+// inner]. A work-item computes a vector of V elements of the inner dimension.
 #include "common.h"
 #include "resample_params.h"
 

@@ -1,4 +1,4 @@
-// Softmax, its logarithm and their gradients over rows of K numbers. An item is one row.
+// Softmax, its logarithm and their gradients over rows of K numbers. A work-item computes one row.
 #include "common.h"
 #include "softmax_row.h"
 

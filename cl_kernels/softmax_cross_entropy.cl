@@ -3,7 +3,7 @@
 #include "softmax_cross_entropy_params.h"
 #include "softmax_row.h"
 
-// Writes the probabilities of a row of logits x; returns its loss. A label outside [0,K) makes that
+// Writes the probabilities of a row of logits x; returns its loss. A label outside [0,K) returns
 // NaN.
 static inline float loss_row(__global const float* restrict x, int label,
                              __global float* restrict probabilities, int K) {
@@ -11,13 +11,13 @@ static inline float loss_row(__global const float* restrict x, int label,
   return label >= 0 && label < K ? sum.y - (x[label] - sum.x) : NAN;
 }
 
-// A row of dx = (p - onehot(label)) * scale, which may be where p is.
+// A row of dx = (p - onehot(label)) * scale, which may overwrite p.
 static inline void dx_row(__global const float* p, int label, float scale, __global float* dx,
                           int K) {
   for (int k = 0; k < K; ++k) dx[k] = (p[k] - (k == label ? 1.0f : 0.0f)) * scale;
 }
 
-// An item is one row.
+// A work-item computes one row.
 __kernel GROUP void softmax_rows(__global const float* restrict logits,
                                  __global const int* restrict labels,
                                  __global float* restrict probabilities,
@@ -45,7 +45,7 @@ __kernel GROUP void loss_mean(__global const float* restrict losses, __global fl
   if (get_global_id(0) == 0) loss[0] = sum_of(losses, N) / (float)N;
 }
 
-// An item is one row: dx = (p - onehot(label)) * dloss / N.
+// A work-item computes one row: dx = (p - onehot(label)) * dloss / N.
 __kernel GROUP void softmax_cross_entropy_dx(__global const float* restrict probabilities,
                                              __global const int* restrict labels,
                                              __global const float* restrict dloss,
@@ -58,7 +58,7 @@ __kernel GROUP void softmax_cross_entropy_dx(__global const float* restrict prob
   }
 }
 
-// Loss and gradient at once; dx holds the probabilities between.
+// Loss and gradient in one kernel; dx temporarily has the probabilities.
 static inline float loss_and_dx_row(__global const float* restrict logits,
                                     __global const int* restrict labels, float scale,
                                     __global float* restrict dx, int K, int n) {
@@ -68,7 +68,7 @@ static inline float loss_and_dx_row(__global const float* restrict logits,
   return loss;
 }
 
-// An item is one row.
+// A work-item computes one row.
 __kernel GROUP void softmax_and_dx_rows(__global const float* restrict logits,
                                         __global const int* restrict labels,
                                         __global const float* restrict dloss,
@@ -78,7 +78,7 @@ __kernel GROUP void softmax_and_dx_rows(__global const float* restrict logits,
   FOR_ITEMS(n) losses[n] = loss_and_dx_row(logits, labels, dloss[0] / (float)N, dx, K, n);
 }
 
-// For little: one work-group takes all rows, and its first work-item adds up the losses.
+// For small inputs: one work-group computes all rows, and its first work-item adds up the losses.
 __kernel GROUP void softmax_and_dx_group(__global const float* restrict logits,
                                          __global const int* restrict labels,
                                          __global const float* restrict dloss,
@@ -90,7 +90,7 @@ __kernel GROUP void softmax_and_dx_group(__global const float* restrict logits,
   if (get_local_id(0) == 0) loss[0] = sum_of(losses, N) / (float)N;
 }
 
-// Of cross_entropy: the weight of the term -log p[k] in the loss of a row.
+// cross_entropy: the weight of the term -log p[k] in the loss of a row.
 static inline float share(__global const int* restrict labels,
                           __global const float* restrict weights, const CrossEntropyParams args,
                           int n, int k) {
@@ -99,14 +99,14 @@ static inline float share(__global const int* restrict labels,
   return weights[k] * ((1.0f - args.smoothing) * target + args.each);
 }
 
-// Of logarithms of probabilities: writes the probabilities.
+// Writes the probabilities of a row of their logarithms.
 static inline float2 probabilities_row(__global const float* restrict x, __global float* restrict p,
                                        int K) {
   for (int k = 0; k < K; k += V) store_lanes(exp(load_lanes(x + k, K - k)), p + k, K - k);
   return (float2)(0.0f, 0.0f);
 }
 
-// An item is one row, which adds divisors[n] to the divisor of the mean.
+// A work-item computes one row, which adds divisors[n] to the divisor of the mean.
 __kernel GROUP void cross_entropy_rows(__global const float* restrict logits,
                                        __global const int* restrict labels,
                                        __global const float* restrict weights,
@@ -147,7 +147,7 @@ __kernel GROUP void cross_entropy_finish(__global const float* restrict losses,
     loss[0] = sum_of(losses, N) / divisor[0];
 }
 
-// An item is one row of the gradient with respect to the logits or the targets.
+// A work-item computes one row of the gradient with respect to the logits or the targets.
 __kernel GROUP void cross_entropy_gradient(
     __global const float* restrict probabilities, __global const int* restrict labels,
     __global const float* restrict weights, const CrossEntropyParams args,

@@ -1,9 +1,10 @@
-// Softmax, its logarithm and their gradients over rows of K numbers, for GPUs: a work-group is one
-// row, so that its LOCAL work-items read and write neighbors. Maxima and sums are combined in
-// local memory, always in the same order.
+// Softmax, its logarithm and their gradients over rows of K numbers, for GPUs: a work-group
+// computes one row, so that its LOCAL work-items access adjacent elements. Maxima and sums are
+// combined in local memory, always in the same order.
 #include "common.h"
 
-// The sum (or the largest) of the values of all work-items, in each of them. LOCAL is a power of 2.
+// The sum (or the largest) of the values of all work-items, for each of them. LOCAL is a power of
+// 2.
 static inline float group_combine(__local float* values, float value, bool largest) {
   const int item = (int)get_local_id(0);
   values[item] = value;

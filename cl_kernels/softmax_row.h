@@ -1,4 +1,4 @@
-// The softmax of one row, for softmax and for the losses that are made of it. After common.h.
+// The softmax of one row, for softmax and the losses based on it. Include after common.h.
 
 static inline floatv load_or(__global const float* p, int count, float rest) {
   return count >= V ? LOAD(p) : load_first(p, count, rest);

@@ -1,5 +1,5 @@
-// What the kernels of Winograd's algorithm share: the transforms of filters, of tiles of
-// EDGE x EDGE pixels, which give RESULTS x RESULTS results, and of products back.
+// Shared by the kernels of Winograd's algorithm: the transforms of filters, of tiles of EDGE x EDGE
+// pixels for RESULTS x RESULTS results, and of products.
 
 #ifndef RESULTS
 #define RESULTS 4  // rows and columns of a tile's results: 2 or 4
@@ -53,7 +53,7 @@ static inline void transform_tile(__global const float* restrict x, int h, int w
                       ? LOAD(x + ((size_t)(h + i / EDGE) * W + w + i % EDGE) * C)
                       : zero;
   } else {
-    floatv ragged[POSITIONS];  // of its own, so that the other way's pixels stay in registers
+    floatv ragged[POSITIONS];  // separate, so that the pixels of the other branch stay in registers
     for (int i = 0; i < POSITIONS; ++i)
       ragged[i] = is_inside(h + i / EDGE, w + i % EDGE, H, W)
                       ? load_first(x + ((size_t)(h + i / EDGE) * W + w + i % EDGE) * C, count, 0.0f)
@@ -85,7 +85,7 @@ static inline void transform_taps(const floatv* filter, __global float* restrict
   TRANSFORM_SQUARE(transform_filter, 3, filter, transformed, position);
 }
 
-// The results at (p, q) and behind of V channels, the first at y[at], from products[position].
+// Stores the results from (p, q) on of V channels, the first at y[at], from products[position].
 static inline void finish_tile(__global const float* restrict products, int position, floatv bias,
                                __global float* restrict y, size_t at, int p, int q, int P, int Q,
                                int K, int count, __global const float* restrict residual,
@@ -108,7 +108,7 @@ static inline void finish_tile(__global const float* restrict products, int posi
 }
 
 // The 9 weights, C apart, of V channels, `count` of them there, from their sums at each position.
-// Where `adds`, they are added to what is there.
+// If `adds`, adds them to dw.
 static inline void finish_weights(const floatv* sums, __global float* restrict dw, int C, int count,
                                   int adds) {
   floatv rows[3 * EDGE], weights[3];
