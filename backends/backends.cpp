@@ -176,6 +176,10 @@ std::vector<std::string> group_of_all() {
 
 }  // namespace
 
+bool are_of_one_kind(const DeviceInfo& a, const DeviceInfo& b) {
+  return a.name == b.name && a.driver == b.driver && a.platform == b.platform;
+}
+
 bool in_group_of_all(const DeviceInfo& info) {
   return info.usable && info.type != DeviceType::cpu && reason_to_avoid(info).empty();
 }

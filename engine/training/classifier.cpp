@@ -6,6 +6,7 @@
 
 #include "engine/base/checked_size.h"
 #include "engine/base/names.h"
+#include "engine/training/evaluation_sum.h"
 #include "tessera/error.h"
 #include "tessera/plan.h"
 
@@ -180,12 +181,11 @@ std::int64_t ImageClassifier::piece_of(std::int64_t count) {
   return found->second = piece;
 }
 
-ImageClassifier::Answers ImageClassifier::answer(std::span<const std::uint8_t> images,
-                                                 std::span<const std::int32_t> labels,
-                                                 Weights weights) {
+ImageAnswers ImageClassifier::answer(std::span<const std::uint8_t> images,
+                                     std::span<const std::int32_t> labels, Weights weights) {
   const std::size_t image_bytes = images.size() / labels.size(), classes = model_.classes.size();
   const auto piece = static_cast<std::size_t>(piece_of(static_cast<std::int64_t>(labels.size())));
-  Answers answers;
+  ImageAnswers answers;
   answers.probabilities.resize(labels.size() * classes);
   for (std::size_t first = 0; first < labels.size(); first += piece) {
     const std::size_t count = std::min(piece, labels.size() - first);
@@ -205,46 +205,20 @@ ImageClassifier::Answers ImageClassifier::answer(std::span<const std::uint8_t> i
   return answers;
 }
 
-namespace {
-
-/// Throws Error unless each label of a batch is that of a class.
-void check_labels(std::span<const std::int32_t> labels, std::int64_t first, std::int64_t classes) {
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    if (labels[i] < 0 || labels[i] >= classes)
-      throw Error("data",
-                  fmt::format("image {} has label {}, expected 0 to {}",
-                              first + static_cast<std::int64_t>(i), labels[i], classes - 1));
-}
-
-}  // namespace
-
 ClassifierEvaluation ImageClassifier::evaluate(
     const ImageDataset& dataset, std::int64_t batch_size, Weights weights,
     const std::function<bool()>& stops,
     const std::function<void(std::int32_t, std::span<const float>)>& on_image) {
   check_fits(dataset);
-  Loader loader(dataset, {.batch = batch_size});
-  const auto classes = static_cast<std::ptrdiff_t>(model_.classes.size());
-  ClassifierEvaluation result;
-  std::int64_t hits = 0;
   if (dataset.size() == 0) throw Error("data", "the data set has no images");
+  Loader loader(dataset, {.batch = batch_size});
+  EvaluationSum sum(model_.classes.size(), on_image);
   while (const Batch* batch = stops && stops() ? nullptr : loader.next()) {
     const auto labels = batch->values<std::int32_t>("label");
-    check_labels(labels, result.images, classes);
-    const Answers answers = answer(batch->values<std::uint8_t>("image"), labels, weights);
-    auto row = answers.probabilities.begin();
-    for (const std::int32_t label : labels) {
-      hits += std::max_element(row, row + classes) - row == label;
-      if (on_image) on_image(label, {row, row + classes});
-      row += classes;
-    }
-    result.loss += answers.loss;
-    result.images += batch->size;
+    sum.check(labels, sum.images());
+    sum.add(labels, answer(batch->values<std::uint8_t>("image"), labels, weights));
   }
-  if (result.images == 0) return result;
-  result.loss /= static_cast<double>(result.images);
-  result.accuracy = static_cast<double>(hits) / static_cast<double>(result.images);
-  return result;
+  return sum.mean();
 }
 
 std::vector<float> ImageClassifier::predict(std::span<const std::uint8_t> images,

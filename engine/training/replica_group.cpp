@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <numeric>
 #include <utility>
 
+#include "engine/data/split.h"
 #include "engine/training/part_sums.h"
 #include "engine/training/training_graph.h"
 #include "tessera/error.h"
@@ -42,6 +44,25 @@ void copy_params(const Params& from, Params& to, const Graph& graph) {
       to.write(name, from.read(name));
     else
       to.add_state(name, entry.spec, from.read(name));
+}
+
+double now() {
+  const auto since = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(since).count();
+}
+
+/// What a training keeps for itself differs between devices that compute different parts.
+std::uint64_t checksum(const Params& params, bool of_states) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, entry] : params.entries()) {
+    if (name.starts_with("trainer.") || (entry.role != Role::parameter && !of_states)) continue;
+    const std::vector<std::byte> bytes = params.read(name);
+    const std::array<std::uint64_t, 2> both = {
+        sum,
+        data::content_hash({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()})};
+    sum = data::content_hash({reinterpret_cast<const std::uint8_t*>(both.data()), sizeof both});
+  }
+  return sum;
 }
 
 std::vector<std::string> parameter_names(const Graph& graph) {
@@ -98,14 +119,15 @@ std::unique_ptr<ReplicaGroup::Member> ReplicaGroup::make_member(Device& device,
 bool ReplicaGroup::is_of_one_kind() const {
   const DeviceInfo& first = members_.front()->device->info();
   return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
-    const DeviceInfo& info = member->device->info();
-    return info.name == first.name && info.driver == first.driver &&
-           info.platform == first.platform;
+    return are_of_one_kind(member->device->info(), first);
   });
 }
 
 void ReplicaGroup::step(const TrainingStep& step, float lr) {
-  if (options_.parts == 1) return leader().run_whole(step, lr);
+  if (options_.parts == 1) {
+    members_.front()->samples += step.batch.size;
+    return leader().run_whole(step, lr);
+  }
   const std::vector<Part> parts = parts_of(step.batch.size, options_.parts);
   copy_weights_if_changed();
   if (members_.size() > 1) replay(step.step);
@@ -113,7 +135,16 @@ void ReplicaGroup::step(const TrainingStep& step, float lr) {
   compute(step, parts);
   update(step, lr);
   seen_version_ = network_.params().version();
+  check_replicas(step.step);
   measure_shares(step.step);
+}
+
+template <typename Action>
+void ReplicaGroup::timed(const char* name, const Member* member, const Action& work) const {
+  if (!group_.on_span) return work();
+  const double start = now();
+  work();
+  group_.on_span({member ? member->device->info().id : "", name, start, now()});
 }
 
 void ReplicaGroup::copy_weights_if_changed() {
@@ -131,13 +162,16 @@ void ReplicaGroup::copy_weights_if_changed() {
   }
 }
 
-bool ReplicaGroup::on_all(const Work& work, std::int64_t step) {
+bool ReplicaGroup::on_all(const char* name, const Work& work, std::int64_t step) {
+  const Work run = [&](Member& member, std::size_t index) {
+    timed(name, &member, [&] { work(member, index); });
+  };
   std::vector<std::exception_ptr> failures(members_.size());
   std::vector<std::future<void>> others;
   for (std::size_t i = 1; i < members_.size(); ++i)
-    others.push_back(members_[i]->worker->run([&, i] { work(*members_[i], i); }));
+    others.push_back(members_[i]->worker->run([&, i] { run(*members_[i], i); }));
   try {
-    work(*members_.front(), 0);
+    run(*members_.front(), 0);
   } catch (const std::exception&) {
     failures[0] = std::current_exception();
   }
@@ -212,8 +246,13 @@ void ReplicaGroup::compute(const TrainingStep& step, const std::vector<Part>& pa
       ranges.push_back({first, share});
       first += share;
     }
-    if (on_all(work, step.step)) return reduce(count);
+    if (!on_all("gradients", work, step.step)) continue;
+    for (std::size_t i = 0; i < ranges.size(); ++i)
+      for (std::int64_t k = ranges[i].first; k < ranges[i].first + ranges[i].count; ++k)
+        members_[i]->samples += parts.at(static_cast<std::size_t>(k)).samples;
+    return timed("sum", nullptr, [&] { reduce(count); });
   }
+  members_.front()->samples += step.batch.size;
   leader().run_parts(step, parts, {0, count}, slot_count(options_.parts));
 }
 
@@ -231,7 +270,7 @@ void ReplicaGroup::update(const TrainingStep& step, float lr) {
     member.slots.back().upload(sum_);
     member.replica->run_update(lr);
   };
-  on_all(work, step.step);
+  on_all("update", work, step.step);
   if (is_unlike_) send_weights(step.step);
 }
 
@@ -239,10 +278,41 @@ void ReplicaGroup::send_weights(std::int64_t step) {
   weights_.resize(members_.front()->weights->elements());
   members_.front()->weights->download(weights_);
   on_all(
+      "weights",
       [&](Member& member, std::size_t index) {
         if (index > 0) member.weights->upload(weights_);
       },
       step);
+}
+
+void ReplicaGroup::check_replicas(std::int64_t step) {
+  if (members_.size() == 1 || group_.check_every == 0 || (step + 1) % group_.check_every != 0)
+    return;
+  std::vector<std::uint64_t> sums(members_.size());
+  const Work work = [&](Member& member, std::size_t index) {
+    sums[index] = checksum(member.replica->params(), /*of_states=*/!is_unlike_);
+  };
+  if (!on_all("check", work, step)) return;  // the next check is of those that are left
+  for (std::size_t i = 1; i < sums.size(); ++i)
+    if (sums[i] != sums.front())
+      throw Error("train", fmt::format("device '{}' holds other weights after step {}, expected "
+                                       "those of '{}'",
+                                       members_[i]->device->info().id, step + 1,
+                                       members_.front()->device->info().id));
+}
+
+std::vector<DeviceExecutables> ReplicaGroup::executables() {
+  std::vector<DeviceExecutables> all;
+  for (const auto& member : members_)
+    all.push_back({member->device->info().id, member->replica->executables()});
+  return all;
+}
+
+std::vector<DeviceSamples> ReplicaGroup::take_samples() {
+  std::vector<DeviceSamples> all;
+  for (const auto& member : members_)
+    all.push_back({member->device->info().id, std::exchange(member->samples, 0)});
+  return all;
 }
 
 std::vector<std::int64_t> ReplicaGroup::shares(std::int64_t parts) const {

@@ -31,6 +31,9 @@ class ReplicaGroup {
 
   /// The device that holds the network.
   Replica& leader() { return *members_.front()->replica; }
+  /// See Trainer.
+  std::vector<DeviceExecutables> executables();
+  std::vector<DeviceSamples> take_samples();
 
  private:
   struct Member {
@@ -42,13 +45,17 @@ class ReplicaGroup {
     std::unique_ptr<TensorCopies> weights;
     std::vector<SubtreeSum> sums;
     std::deque<double> seconds;  ///< for each part, of the last steps
+    std::int64_t samples = 0;    ///< computed and not taken
   };
   using Work = std::function<void(Member&, std::size_t index)>;
 
   std::unique_ptr<Member> make_member(Device& device, std::unique_ptr<Params> own);
   /// Calls `work` for each member, on its thread, and drops those for which it throws. Returns
   /// whether all are still there.
-  bool on_all(const Work& work, std::int64_t step);
+  bool on_all(const char* name, const Work& work, std::int64_t step);
+  /// Reports the time of `work`; `member`: whose thread does it, or null.
+  template <typename Action>
+  void timed(const char* name, const Member* member, const Action& work) const;
   void drop(const std::vector<std::exception_ptr>& failures, std::int64_t step);
   void copy_weights_if_changed();
   bool is_of_one_kind() const;
@@ -57,6 +64,8 @@ class ReplicaGroup {
   void reduce(std::int64_t parts);
   void update(const TrainingStep& step, float lr);
   void send_weights(std::int64_t step);
+  /// Throws Error if a device holds other weights than the first one.
+  void check_replicas(std::int64_t step);
   void measure_shares(std::int64_t step);
   std::vector<std::int64_t> shares(std::int64_t parts) const;
   void replay(std::int64_t step);

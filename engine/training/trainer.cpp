@@ -205,4 +205,8 @@ std::vector<std::string> Trainer::describe(std::int64_t batch) const {
 
 std::vector<Executable*> Trainer::executables() { return group_->leader().executables(); }
 
+std::vector<DeviceExecutables> Trainer::executables_by_device() { return group_->executables(); }
+
+std::vector<DeviceSamples> Trainer::take_samples() { return group_->take_samples(); }
+
 }  // namespace tessera

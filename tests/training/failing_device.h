@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "tessera/device.h"
 #include "tessera/error.h"
@@ -16,6 +17,7 @@ namespace tessera {
 struct Fault {
   std::atomic<int> runs_left = -1;      ///< runs until all of them fail; below 0: none does
   std::atomic<double> slow_factor = 1;  ///< of the time of a run
+  std::atomic<int> uploads_left = -1;   ///< uploads until one arrives with other bits
 };
 
 class FailingExecutable final : public Executable {
@@ -57,7 +59,10 @@ class FailingDevice final : public Device {
   std::size_t largest_arena() const override { return inner_->largest_arena(); }
   std::unique_ptr<Buffer> allocate(std::size_t bytes) override { return inner_->allocate(bytes); }
   void upload(Buffer& to, std::size_t offset, std::span<const std::byte> bytes) override {
-    inner_->upload(to, offset, bytes);
+    std::vector<std::byte> other(bytes.begin(), bytes.end());
+    if (fault_.uploads_left >= 0 && fault_.uploads_left-- == 0)
+      for (std::byte& byte : other) byte ^= std::byte{1};
+    inner_->upload(to, offset, other);
   }
   void download(const Buffer& from, std::size_t offset, std::span<std::byte> bytes) override {
     if (fault_.runs_left == 0) throw Error(info().id, "was unplugged");

@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <mutex>
 #include <random>
 #include <set>
 
+#include "tessera/classifier_group.h"
 #include "tessera/error.h"
 #include "tessera/layers.h"
 #include "tests/devices.h"
@@ -182,6 +186,126 @@ TEST_CASE("a device that fails leaves the group, and no trace in the weights") {
     // The network is where the training is.
     CHECK(network.evaluate(data(), 50).images == 100);
   }
+}
+
+TEST_CASE("a device that holds other weights is named") {
+  for (const bool is_checked : {true, false}) {
+    std::array<Fault, 2> faults;
+    std::vector<std::unique_ptr<Device>> devices;
+    for (int i = 0; i < 2; ++i)
+      devices.push_back(std::make_unique<FailingDevice>(open_device("cpu/2:" + std::to_string(i)),
+                                                        faults[static_cast<std::size_t>(i)]));
+    const DeviceGroup group(std::move(devices));
+    ImageClassifier network(group.leader(), model(), 1);
+    Trainer trainer(network, options(4), group, {.check_every = is_checked ? 3 : 0});
+    train(trainer, 6);
+    faults[1].uploads_left = 0;
+    if (is_checked)
+      CHECK(refusal([&] { train(trainer, 6); }) ==
+            "[train] device 'cpu/2:1' holds other weights after step 9, expected those of "
+            "'cpu/2:0'");
+    else
+      train(trainer, 6);
+  }
+}
+
+TEST_CASE("devices of several kinds hold the weights of the first one") {
+  std::string list;
+  for (const auto& device : open_usable_devices())
+    list += (list.empty() ? "" : ",") + device->info().id;
+  const DeviceGroup group = open_devices(list);
+  ImageClassifier network(group.leader(), model(), 1);
+  Trainer trainer(network, options(8), group, {.check_every = 1});
+  train(trainer, 5);
+}
+
+TEST_CASE("a group counts the samples of each device and reports its work") {
+  const DeviceGroup group = open_devices("cpu/2");
+  ImageClassifier network(group.leader(), model(), 1);
+  std::mutex mutex;
+  std::map<std::string, int> spans;
+  const auto on_span = [&](const GroupSpan& span) {
+    const std::lock_guard lock(mutex);
+    CHECK(span.end >= span.start);
+    ++spans[span.device + " " + span.work];
+  };
+  Trainer trainer(network, options(6), group, {.shares = {2, 1}, .on_span = on_span});
+  train(trainer, 4);  // 30 + 30 + 30 + 10 images
+  const std::vector<DeviceSamples> samples = trainer.take_samples();
+  REQUIRE(samples.size() == 2);
+  CHECK(samples[0].device == "cpu/2:0");
+  CHECK(samples[0].samples == 3 * 20 + 8);  // of 10 images the first four parts have two
+  CHECK(samples[1].samples == 3 * 10 + 2);
+  CHECK(trainer.take_samples()[0].samples == 0);
+  CHECK(spans == std::map<std::string, int>{{" sum", 4},
+                                            {"cpu/2:0 gradients", 4},
+                                            {"cpu/2:0 update", 4},
+                                            {"cpu/2:1 gradients", 4},
+                                            {"cpu/2:1 update", 4}});
+  const std::vector<DeviceExecutables> executables = trainer.executables_by_device();
+  REQUIRE(executables.size() == 2);
+  CHECK(executables[1].device == "cpu/2:1");
+  CHECK(executables[1].executables.size() >= 2);
+}
+
+TEST_CASE("a group evaluates with the bits of one device") {
+  const DeviceGroup one = open_devices("cpu/3:0"), three = open_devices("cpu/3");
+  ImageClassifier network(one.leader(), model(), 1), shared(three.leader(), model(), 1);
+  Trainer trainer(network, options(1)), same(shared, options(1));
+  ClassifierGroup group(shared, three);
+  for (int round = 0; round < 2; ++round) {  // the group has the weights of each moment
+    train(trainer, 4);
+    train(same, 4);
+    for (const Weights weights : {Weights::last, Weights::averaged}) {
+      std::vector<float> expected, found;
+      const auto add_to = [](std::vector<float>& all) {
+        return [&all](std::int32_t label, std::span<const float> row) {
+          all.push_back(static_cast<float>(label));
+          all.insert(all.end(), row.begin(), row.end());
+        };
+      };
+      const auto a = network.evaluate(data(), 7, weights, {}, add_to(expected));
+      const auto b = group.evaluate(data(), 7, weights, {}, add_to(found));
+      CHECK(b.images == 100);
+      CHECK(b.loss == a.loss);
+      CHECK(b.accuracy == a.accuracy);
+      CHECK(found == expected);
+    }
+  }
+  int left = 3;
+  const auto stops = [&] { return left-- == 0; };
+  CHECK(group.evaluate(data(), 7, Weights::last, stops).images == 21);
+}
+
+TEST_CASE("devices that fail leave an evaluation to the others") {
+  std::array<Fault, 3> faults;
+  std::vector<std::unique_ptr<Device>> devices;
+  for (std::size_t i = 0; i < 3; ++i)
+    devices.push_back(
+        std::make_unique<FailingDevice>(open_device("cpu/3:" + std::to_string(i)), faults[i]));
+  const DeviceGroup three(std::move(devices));
+  ImageClassifier network(three.leader(), model(), 1);
+  const ClassifierEvaluation expected = network.evaluate(data(), 5);
+  std::vector<std::string> texts;
+  ClassifierGroup group(network, three, [&](const std::string& text) { texts.push_back(text); });
+  faults[1].runs_left = 1;
+  faults[2].runs_left = 0;
+  // A device that is late may get no batch, and fails in a later evaluation.
+  for (int round = 0; round < 1000 && texts.size() < 2; ++round) {
+    const ClassifierEvaluation found = group.evaluate(data(), 5);
+    CHECK(found.loss == expected.loss);
+    CHECK(found.images == 100);
+  }
+  std::sort(texts.begin(), texts.end());
+  CHECK(texts ==
+        std::vector<std::string>{"cpu/3:1 has failed and left the group: [cpu/3:1] was unplugged",
+                                 "cpu/3:2 has failed and left the group: [cpu/3:2] was unplugged"});
+  faults[0].runs_left = 3;
+  for (int again = 0; again < 2; ++again)
+    CHECK(refusal([&] { group.evaluate(data(), 5); }) == "[cpu/3:0] was unplugged");
+  const DeviceGroup others = open_devices("cpu");
+  CHECK(refusal([&] { ClassifierGroup(network, others); }) ==
+        "[evaluate] the network is on cpu/3:0, expected a device of the group");
 }
 
 TEST_CASE("the error of the last device is the error") {

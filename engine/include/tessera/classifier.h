@@ -62,6 +62,12 @@ struct ClassifierEvaluation {
   std::int64_t images = 0;
 };
 
+/// What a classifier says to some images.
+struct ImageAnswers {
+  double loss = 0;                   ///< the sum over the images
+  std::vector<float> probabilities;  ///< [N,classes]
+};
+
 /// An image model and its weights on a device.
 class TESSERA_API ImageClassifier : public Network {
  public:
@@ -86,18 +92,17 @@ class TESSERA_API ImageClassifier : public Network {
   std::vector<float> predict(std::span<const std::uint8_t> images, std::int64_t count,
                              Weights weights = Weights::last);
 
+  /// Returns the probabilities of images, bytes [N,H,W,C], and how far they are from their labels.
+  /// A CPU takes the images in pieces that stay in its cache.
+  ImageAnswers answer(std::span<const std::uint8_t> images, std::span<const std::int32_t> labels,
+                      Weights weights = Weights::last);
+
   /// Throws Error unless images of the data set fit the model.
   void check_fits(const ImageDataset& dataset) const;
 
   Task training_task(const Augmentation& augment, const LossOptions& loss) const override;
 
  private:
-  struct Answers {
-    double loss = 0;  ///< the sum
-    std::vector<float> probabilities;
-  };
-  Answers answer(std::span<const std::uint8_t> images, std::span<const std::int32_t> labels,
-                 Weights weights);
   std::int64_t piece_of(std::int64_t count);
 
   ImageModel model_;

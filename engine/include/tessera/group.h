@@ -33,6 +33,9 @@ class TESSERA_API DeviceGroup {
 /// does, and if a device comes twice.
 TESSERA_API DeviceGroup open_devices(std::string_view list);
 
+/// Returns whether two devices compute the same bits: they have equal names, drivers and platforms.
+TESSERA_API bool are_of_one_kind(const DeviceInfo& a, const DeviceInfo& b);
+
 /// Returns whether "all" means this device among others.
 TESSERA_API bool in_group_of_all(const DeviceInfo& info);
 
@@ -49,6 +52,20 @@ struct GroupShares {
 /// Returns shares as a line, "opencl:0:0 6, cpu 2".
 TESSERA_API std::string to_string(const GroupShares& shares);
 
+/// Work of a group as its host threads see it. Times are in seconds of std::chrono::steady_clock.
+struct GroupSpan {
+  std::string device;  ///< the id of the device whose thread did it; empty: for all devices
+  std::string work;    ///< "gradients", "update" and so on
+  double start = 0;
+  double end = 0;
+};
+
+/// How many samples a device has computed.
+struct DeviceSamples {
+  std::string device;  ///< its id
+  std::int64_t samples = 0;
+};
+
 /// How a group shares its work.
 struct GroupOptions {
   /// The proportion of the parts that the devices get. If empty, it follows the speeds that are
@@ -63,6 +80,12 @@ struct GroupOptions {
   /// Called with the shares of the first step, and when they change or a device leaves the group.
   /// `text` says what happened; it is empty at first.
   std::function<void(const GroupShares& shares, const std::string& text)> on_shares = {};
+  /// If above 0, every so many steps checksums of the weights and states of all devices are
+  /// compared; of devices of several kinds those of the weights, since only the first one has the
+  /// states. Reads them all. A difference is an Error that names the devices.
+  std::int64_t check_every = 0;
+  /// Called after each piece of work, on the thread that did it: several threads may call at once.
+  std::function<void(const GroupSpan& span)> on_span = {};
 };
 
 }  // namespace tessera

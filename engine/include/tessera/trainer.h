@@ -133,6 +133,12 @@ struct LossSum {
 /// and adds them to those of the parts before, and one that updates the weights.
 enum class StepPart : std::uint8_t { whole, gradients, update };
 
+/// The executables of one device of a training.
+struct DeviceExecutables {
+  std::string device;  ///< its id
+  std::vector<Executable*> executables;
+};
+
 class ReplicaGroup;
 
 /// Trains a network.
@@ -179,8 +185,14 @@ class TESSERA_API Trainer {
   std::vector<Graph> graphs(std::int64_t batch) const;
   /// Returns the node list with the algorithm chosen for each, for a batch size already used.
   std::vector<std::string> describe(std::int64_t batch) const;
-  /// Returns all executables made so far, for profiles.
+  /// Returns all executables made so far, for profiles; of a group those of the leader.
   std::vector<Executable*> executables();
+  /// Returns the executables of each device, in the order of the group. Those of a device that has
+  /// left the group are not among them.
+  std::vector<DeviceExecutables> executables_by_device();
+  /// Returns how many samples each device has computed since the last call. A device that has left
+  /// the group is not among them.
+  std::vector<DeviceSamples> take_samples();
 
  private:
   Trainer(Network& network, const TrainerOptions& options, const std::vector<Device*>& others,
