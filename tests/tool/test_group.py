@@ -1,4 +1,4 @@
-"""`tessera train` on several devices.
+"""`tessera train`, `eval` and `predict` on several devices.
 
 usage: test_group.py TESSERA
 """
@@ -69,6 +69,47 @@ class GroupTest(ToolCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         print(f"PyTorch DDP (gloo, 2 x 32 against 1 x 64): {result.stdout.strip()}")
         self.assertRegex(result.stdout, r"^[1-9]\d* of \d+ weights differ$")
+
+    def test_records_name_the_devices(self):
+        ids = ["cpu/2:0", "cpu/2:1"]
+        self.train("seen", "--log", "seen.jsonl", "--report", "seen.html", "--trace", "seen.json",
+                   "--log-every", 2, "--check-replicas", 1, device="cpu/2")
+        events = [json.loads(line) for line in (self.folder / "seen.jsonl").read_text().splitlines()]
+        steps = [event for event in events if event["event"] == "step"]
+        for step in steps:
+            self.assertEqual([device["id"] for device in step["devices"]], ids)
+            self.assertAlmostEqual(sum(device["images_per_second"] for device in step["devices"]),
+                                   step["images_per_second"], delta=1e-6 * step["images_per_second"])
+        page = (self.folder / "seen.html").read_text()
+        for name in "all devices", *ids:
+            self.assertRegex(page, f'<span class="key s[0-5]">{name}</span>')
+        trace = json.loads((self.folder / "seen.json").read_text())["traceEvents"]
+        tracks = {e["tid"]: e["args"]["name"] for e in trace if e["ph"] == "M"}
+        spans = {name: [e["name"] for e in trace if e["ph"] == "X" and tracks[e["tid"]] == name]
+                 for name in tracks.values()}
+        self.assertEqual(spans["reduction"], ["sum"] * 5)  # steps of the first epoch
+        for device in ids:
+            self.assertEqual(spans[f"{device} thread"], ["gradients", "update", "check"] * 5)
+            self.assertIn("conv1", spans[f"{device} compute queue"])
+            self.assertIn("upload image", spans[f"{device} copy queue"])
+        self.train("unseen", "--log", "unseen.jsonl", device="cpu")
+        self.assertNotIn('"devices"', (self.folder / "unseen.jsonl").read_text())
+
+    def test_evaluation_and_prediction_on_several_devices(self):
+        self.train("model", "--parts", 8, device="cpu")
+        images = [str(i % 24) for i in range(100)]
+        for command in (["eval", "model.safetensors", "--json"],
+                        ["predict", "model.safetensors", "--json", *images]):
+            one, three = (self.run_tool(*command, "--device", device).stdout
+                          for device in ("cpu/3:0", "cpu/3"))
+            self.assertEqual(three, one)
+            for device, message in (
+                    ("cpu,cpu", "[device] cpu comes twice, expected different devices"),
+                    ("cpu,", "[device] the list 'cpu,' has an empty item"),
+                    ("cpu/2,gpu9", "[device] there is no device 'gpu9'; there are: cpu ("),
+                    ("cpu/2:2", "[device] 'cpu/2:2' is none: 2 parts are numbered from 0 to 1")):
+                with self.subTest(command=command[0], device=device):
+                    self.assertIn(message, self.refused(*command, "--device", device))
 
     def test_a_run_continues_on_other_devices(self):
         _, whole, _ = self.train("whole", "--parts", 4, device="cpu")

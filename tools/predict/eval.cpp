@@ -5,6 +5,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "tessera/classifier_group.h"
 #include "tessera/error.h"
 #include "tessera/output_file.h"
 #include "tools/predict/class_figures.h"
@@ -139,11 +140,12 @@ void run(const Arguments& arguments) {
   const std::size_t skipped = report_skipped({dataset.get()});
   if (data == opened.checkpoint.training.data)
     warn_of_changes(opened.checkpoint.training, *dataset);
-  const auto device = arguments.model.device.open();
-  const auto network = load(*device, opened);
+  const DeviceGroup devices = arguments.model.device.open_group();
+  const auto network = load(devices.leader(), opened);
+  ClassifierGroup group(*network, devices, print_note);
   const Names& names = network->model().classes;
   ClassFigures figures(names.size());
-  const ClassifierEvaluation result = network->evaluate(
+  const ClassifierEvaluation result = group.evaluate(
       *dataset, evaluation_batch(*dataset), arguments.model.weights(),
       /*stops=*/{},
       [&](std::int32_t label, std::span<const float> row) { figures.add(label, row); });

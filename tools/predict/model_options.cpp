@@ -12,7 +12,7 @@ void ModelOptions::add(CLI::App& command, const std::string& data_help,
   add_crop_option(command, data.crop);
   add_size_option(command, size, size_default);
   pixels.add(command);
-  device.add(command);
+  device.add_list(command);
   command.add_flag("--ema", averaged, "use the averaged weights of `tessera train --ema`");
 }
 

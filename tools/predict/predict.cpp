@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <deque>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 
+#include "tessera/classifier_group.h"
 #include "tessera/error.h"
 #include "tools/predict/model_options.h"
 #include "tools/shared/json_text.h"
@@ -183,6 +185,12 @@ class Printer {
     answers_.push_back(answer);
   }
 
+  void add(const Pictures& pictures, std::span<const float> probabilities) {
+    const std::size_t classes = classes_.size();
+    for (std::size_t i = 0; i < pictures.images.size(); ++i)
+      add(pictures.images[i], pictures.labels[i], probabilities.subspan(i * classes, classes));
+  }
+
   /// Also names it on standard error, so that nobody has to search the results for missing images.
   void add(const Bad& bad) {
     if (arguments_.model.data.skip_bad)
@@ -230,26 +238,36 @@ void check_order(const Arguments& arguments) {
 void run(const Arguments& arguments) {
   check_order(arguments);
   OpenedNetwork opened = arguments.model.open();
-  const Checkpoint& checkpoint = opened.checkpoint;
   const std::vector<std::string> images = list_images(arguments.images);
   Reader reader(opened, arguments.model.data);
-  const auto device = arguments.model.device.open();
-  const auto network = load(*device, opened);
-  const Weights weights = arguments.model.weights();
-  Printer printer(arguments, checkpoint.classes);
-  for (std::span<const std::string> left = images; !left.empty();) {
-    const std::size_t taken = alike(left);
-    const Pictures pictures = reader.read(left.first(taken));
-    left = left.subspan(taken);
-    for (const Bad& bad : pictures.bad) printer.add(bad);
-    const std::size_t count = pictures.images.size(), classes = checkpoint.classes.size();
-    if (count == 0) continue;
-    const std::vector<float> probabilities =
-        network->predict(pictures.pixels, static_cast<std::int64_t>(count), weights);
-    for (std::size_t i = 0; i < count; ++i)
-      printer.add(pictures.images[i], pictures.labels[i],
-                  std::span(probabilities).subspan(i * classes, classes));
-  }
+  const DeviceGroup devices = arguments.model.device.open_group();
+  const auto network = load(devices.leader(), opened);
+  ClassifierGroup group(*network, devices, print_note);
+  Printer printer(arguments, opened.checkpoint.classes);
+  std::deque<Pictures> read;  // and not printed
+  const auto print_bad = [&] {
+    for (const Bad& bad : read.front().bad) printer.add(bad);
+  };
+  const auto next = [&, left = std::span<const std::string>(images)]() mutable {
+    std::optional<ImageBatch> batch;
+    while (!batch && !left.empty()) {
+      const std::size_t taken = alike(left);
+      Pictures& pictures = read.emplace_back(reader.read(left.first(taken)));
+      left = left.subspan(taken);
+      if (!pictures.images.empty())
+        batch = ImageBatch{std::move(pictures.pixels),
+                           std::vector<std::int32_t>(pictures.images.size())};
+    }
+    return batch;
+  };
+  const auto take = [&](const ImageBatch&, const ImageAnswers& answers) {
+    for (; read.front().images.empty(); read.pop_front()) print_bad();
+    print_bad();
+    printer.add(read.front(), answers.probabilities);
+    read.pop_front();
+  };
+  group.answer(next, take, arguments.model.weights());
+  for (; !read.empty(); read.pop_front()) print_bad();
   printer.finish();
 }
 

@@ -123,14 +123,24 @@ class Page {
     return line_chart({"steps", first, y_name, from_zero}, series);
   }
 
+  /// A device may leave while others continue.
+  static Series& series_of(std::vector<Series>& all, const std::string& name) {
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const Series& series) { return series.name == name; });
+    return found == all.end() ? all.emplace_back(Series{name, {}}) : *found;
+  }
+
   void add_curves() {
     Series train{"training, by steps", {}}, whole{"training, by epochs", {}}, test{"test", {}};
-    Series accuracy, rate, speed;
+    Series accuracy, rate;
+    std::vector<Series> speeds = {{"", {}}};
     for (const StepReport& s : c_.steps) {
       const auto x = static_cast<double>(s.step);
       train.points.emplace_back(x, s.loss);
       rate.points.emplace_back(x, s.lr);
-      speed.points.emplace_back(x, s.images_per_second);
+      speeds.front().points.emplace_back(x, s.images_per_second);
+      for (const DeviceRate& device : s.devices)
+        series_of(speeds, device.id).points.emplace_back(x, device.images_per_second);
     }
     for (const EpochReport& e : c_.epochs) {
       const auto x = static_cast<double>(e.step);
@@ -139,10 +149,11 @@ class Page {
       accuracy.points.emplace_back(x, 100 * e.test.accuracy);
     }
     if (c_.steps.empty() && c_.epochs.empty()) return;
+    if (speeds.size() > 1) speeds.front().name = "all devices";
     add("<h2>Curves</h2>\n<div class=\"charts\">\n{}{}{}{}</div>\n",
         chart("Loss (cross-entropy)", {train, whole, test}),
         chart("Test accuracy (%)", {accuracy}, false), chart("Learning rate", {rate}),
-        chart("Speed (images per second)", {speed}));
+        chart("Speed (images per second)", speeds));
   }
 
   void add_epochs() {

@@ -97,6 +97,8 @@ class Axis {
   double from_, to_, step_, least_, most_;
 };
 
+constexpr std::size_t colors = 6;  // of the style of a report
+
 struct Range {
   double least = std::numeric_limits<double>::max(), most = std::numeric_limits<double>::lowest();
   void take_in(double number) {
@@ -166,11 +168,12 @@ std::string line_chart(const ChartAxes& names, const std::vector<Series>& all) {
   std::string html = fmt::format("<figure><figcaption>{}", escape_html(names.y_name));
   if (series.size() > 1)
     for (std::size_t i = 0; i < series.size(); ++i)
-      html += fmt::format("<span class=\"key s{}\">{}</span>", i, escape_html(series[i].name));
+      html +=
+          fmt::format("<span class=\"key s{}\">{}</span>", i % colors, escape_html(series[i].name));
   html += fmt::format("</figcaption>\n<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n",
                       view_width, view_height, escape_html(names.y_name));
   html += axes(x, y, names.x_name);
-  for (std::size_t i = 0; i < series.size(); ++i) html += polyline(series[i], i, x, y);
+  for (std::size_t i = 0; i < series.size(); ++i) html += polyline(series[i], i % colors, x, y);
   return html + "</svg>\n</figure>\n";
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 
 #include "tessera/output_file.h"
@@ -20,16 +19,27 @@ double Trace::now() {
   return std::chrono::duration<double>(since).count();
 }
 
-void Trace::add(Track track, std::string name, double start, double end) {
-  if (!on_) return;
-  const std::lock_guard lock(mutex_);
-  spans_.push_back({track, std::move(name), {}, start, end});
+std::size_t Trace::number_of(const std::string& track) {
+  const auto found = std::find(tracks_.begin(), tracks_.end(), track);
+  const auto number = static_cast<std::size_t>(found - tracks_.begin());
+  if (found == tracks_.end()) tracks_.push_back(track);
+  return number;
 }
 
-void Trace::add(const Graph& graph, const std::vector<ProfileRecord>& records) {
+void Trace::add(const std::string& track, std::string name, double start, double end) {
+  if (!on_) return;
   const std::lock_guard lock(mutex_);
+  spans_.push_back({number_of(track), std::move(name), {}, start, end});
+}
+
+void Trace::add(const Graph& graph, const std::vector<ProfileRecord>& records,
+                const std::string& device) {
+  const std::lock_guard lock(mutex_);
+  const std::string prefix = device.empty() ? "" : device + " ";
+  const std::size_t compute = number_of(prefix + "compute queue"),
+                    copy = number_of(prefix + "copy queue");
   for (const ProfileRecord& r : records)
-    spans_.push_back({r.queue == Queue::copy ? Track::copy : Track::compute,
+    spans_.push_back({r.queue == Queue::copy ? copy : compute,
                       r.node == no_node ? r.work : graph.node(r.node).name,
                       r.node == no_node ? std::string() : r.work, r.start, r.end});
 }
@@ -37,7 +47,7 @@ void Trace::add(const Graph& graph, const std::vector<ProfileRecord>& records) {
 std::function<void(bool filled)> Trace::of_loader() {
   if (!on_) return {};
   return [this, start = 0.0](bool filled) mutable {
-    if (filled) add(Track::loader, "fill", start, now());
+    if (filled) add("loader thread", "fill", start, now());
     start = now();
   };
 }
@@ -46,20 +56,19 @@ std::function<void(bool filled)> Trace::of_loader() {
 void Trace::finish() {
   on_ = false;
   const std::lock_guard lock(mutex_);
-  constexpr std::array names = {"host", "loader thread", "compute queue", "copy queue"};
   std::stable_sort(spans_.begin(), spans_.end(),
                    [](const Span& a, const Span& b) { return a.start < b.start; });
   auto events = nlohmann::ordered_json::array();
-  for (std::size_t i = 0; i < names.size(); ++i)
+  for (std::size_t i = 0; i < tracks_.size(); ++i)
     events.push_back({{"ph", "M"},
                       {"pid", 1},
                       {"tid", i},
                       {"name", "thread_name"},
-                      {"args", {{"name", names[i]}}}});
+                      {"args", {{"name", tracks_[i]}}}});
   for (const Span& span : spans_) {
     nlohmann::ordered_json event = {{"ph", "X"},
                                     {"pid", 1},
-                                    {"tid", static_cast<int>(span.track)},
+                                    {"tid", span.track},
                                     {"ts", 1e6 * (span.start - spans_.front().start)},
                                     {"dur", 1e6 * (span.end - span.start)},
                                     {"name", span.name}};

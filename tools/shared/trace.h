@@ -14,17 +14,17 @@ namespace tessera::tools {
 
 class Trace {
  public:
-  enum class Track : std::uint8_t { host, loader, compute, copy };
-
   /// Without a file the trace is off and costs nothing. Throws Error that names a file that cannot
   /// be written.
   explicit Trace(const std::string& path = {});
   bool on() const { return on_; }
 
   /// Adds a span in seconds of the steady clock. Thread-safe.
-  void add(Track track, std::string name, double start, double end);
-  /// Adds the records of an executable; kernels have the names of their nodes.
-  void add(const Graph& graph, const std::vector<ProfileRecord>& records);
+  void add(const std::string& track, std::string name, double start, double end);
+  /// Adds the records of an executable; kernels have the names of their nodes. `device`: the id, if
+  /// there are several devices.
+  void add(const Graph& graph, const std::vector<ProfileRecord>& records,
+           const std::string& device = {});
 
   /// Runs `work` and adds its time to the host track.
   template <typename Work>
@@ -32,7 +32,7 @@ class Trace {
     if (!on_) return work();
     const double start = now();
     work();
-    add(Track::host, name, start, now());
+    add("host", name, start, now());
   }
 
   /// Returns a function for LoaderOptions::on_batch, or nothing if the trace is off.
@@ -46,14 +46,18 @@ class Trace {
 
  private:
   struct Span {
-    Track track;
+    std::size_t track;
     std::string name;
     std::string kernel;
     double start, end;
   };
+  /// Adds it if it is new.
+  std::size_t number_of(const std::string& track);
+
   std::string path_;
   std::atomic<bool> on_;
   std::mutex mutex_;
+  std::vector<std::string> tracks_ = {"host", "loader thread"};
   std::vector<Span> spans_;
 };
 

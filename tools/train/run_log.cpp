@@ -51,12 +51,13 @@ class RunLog final : public RunObserver {
   }
 
   void on_step(const StepReport& step) override {
-    write({{"event", "step"},
-           {"step", step.step},
-           {"epoch", step.epoch},
-           {"loss", step.loss},
-           {"learning_rate", step.lr},
-           {"images_per_second", step.images_per_second}});
+    Json line = {{"event", "step"},          {"step", step.step},
+                 {"epoch", step.epoch},      {"loss", step.loss},
+                 {"learning_rate", step.lr}, {"images_per_second", step.images_per_second}};
+    for (const DeviceRate& device : step.devices)
+      line["devices"].push_back(
+          {{"id", device.id}, {"images_per_second", device.images_per_second}});
+    write(line);
   }
 
   void on_shares(const SharesReport& report) override {

@@ -28,12 +28,18 @@ struct RunStart {
   bool resumes = false;
 };
 
+struct DeviceRate {
+  std::string id;
+  double images_per_second = 0;
+};
+
 struct StepReport {
   std::int64_t step = 0;   ///< total steps done
   std::int64_t epoch = 0;  ///< counted from 1
   double loss = 0;         ///< mean over the images since the last report; NaN if there are none
   double lr = 0;           ///< of this step
   double images_per_second = 0;
+  std::vector<DeviceRate> devices = {};  ///< of several
 };
 
 struct SharesReport {

@@ -60,10 +60,12 @@ void RunObservers::begin_epoch() {
 
 void RunObservers::add(const LossSum& losses) { losses_ += losses; }
 
-void RunObservers::step(StepReport report) {
+void RunObservers::step(StepReport report, const std::vector<DeviceSamples>& samples) {
   report.loss = std::exchange(losses_, {}).mean();
-  report.images_per_second =
-      static_cast<double>(std::exchange(images_, 0)) / seconds_since(reported_);
+  const double seconds = seconds_since(reported_);
+  report.images_per_second = static_cast<double>(std::exchange(images_, 0)) / seconds;
+  for (const auto& [device, count] : samples)
+    report.devices.push_back({device, static_cast<double>(count) / seconds});
   reported_ = Clock::now();
   tell([&](RunObserver& observer) { observer.on_step(report); });
 }

@@ -33,8 +33,9 @@ class RunObservers {
   /// Adds losses that have been read.
   void add(const LossSum& losses);
   void shares(const SharesReport& report);
-  /// Reports a step; fills in loss and speed.
-  void step(StepReport report);
+  /// Reports a step; fills in loss and speed. `samples`: those of each of several devices since the
+  /// last report.
+  void step(StepReport report, const std::vector<DeviceSamples>& samples);
   /// Reports an epoch; fills in the seconds, as at the end.
   void epoch(EpochReport report);
   void end(RunEnd end);

@@ -100,6 +100,8 @@ class TensorBoard final : public RunObserver {
     step.scalar("train/loss", report.loss);
     step.scalar("train/learning_rate", report.lr);
     step.scalar("train/images_per_second", report.images_per_second);
+    for (const DeviceRate& device : report.devices)
+      step.scalar("train/images_per_second/" + device.id, device.images_per_second);
     file_.write(step.record());
   }
 

@@ -152,6 +152,7 @@ std::vector<double> numbers_of(const std::string& text) {
 
 GroupOptions group_options(const TrainArguments& arguments, const TrainingState& state) {
   GroupOptions group;
+  group.check_every = arguments.check_replicas;
   if (arguments.shares.empty()) {
     group.start = state.shares;
     return group;

@@ -280,6 +280,11 @@ TrainOptions add_train_options(CLI::App& command, TrainArguments& a) {
   command.add_option("--shares", a.shares,
                      "the proportion of the parts that each of several devices gets, as 3,1, or a "
                      "model file, to repeat the shares of its training (default: by their speed)");
+  command
+      .add_option("--check-replicas", a.check_replicas,
+                  "compare checksums of the weights of all devices every so many steps; 0 disables "
+                  "the check")
+      ->check(at_least<std::int64_t>(0));
   add_loss(command, a, options);
   add_schedule(command, a, options);
   add_files(command, a, options);

@@ -40,8 +40,9 @@ struct TrainArguments {
   bool new_head = false;
   TrainerOptions trainer;
   std::string augment;
-  std::string shares;  ///< of the devices: numbers or a model file
-  std::string loss;    ///< empty: the model's
+  std::string shares;               ///< of the devices: numbers or a model file
+  std::int64_t check_replicas = 0;  ///< steps; 0: never
+  std::string loss;                 ///< empty: the model's
   std::string optimizer = "sgd";
   std::string on_nan = "stop";
   std::string fallback;

@@ -132,6 +132,7 @@ void Training::run_epoch() {
   Loader loader(train_, std::move(batches));
   progress_.begin_epoch(state_.epoch + 1, state_.batch_in_epoch);
   observers_.begin_epoch();
+  trainer_.take_samples();
   std::int64_t images = 0;
   while (const Batch* batch = stopped() ? nullptr : next_batch(loader)) {
     trace_.host("step", [&] { guard([&] { explained([&] { trainer_.step(*batch); }); }); });
@@ -147,7 +148,8 @@ void Training::run_epoch() {
     if (kept) guard([&] { last_ = checkpoint_of(network_, state_); });
     if (shown) progress_.show(state_.batch_in_epoch, images, mean_loss());
     if (reported)
-      observers_.step({.step = state_.step, .epoch = state_.epoch + 1, .lr = last_lr()});
+      observers_.step({.step = state_.step, .epoch = state_.epoch + 1, .lr = last_lr()},
+                      take_samples());
     if (arguments_.verbose) print_plan(batch->size);
     if (is_save_due() && state_.batch_in_epoch < epoch_steps()) {
       take_losses();
@@ -188,8 +190,10 @@ void Training::end_trace() {
   if (!trace_.on()) return;
   for (const auto& device : devices_.devices()) device->set_profiling(false);
   tolerate([&] {
-    for (Executable* executable : trainer_.executables())
-      trace_.add(executable->graph(), executable->take_records());
+    const bool is_group = devices_.devices().size() > 1;
+    for (const auto& [device, executables] : trainer_.executables_by_device())
+      for (Executable* executable : executables)
+        trace_.add(executable->graph(), executable->take_records(), is_group ? device : "");
     trace_.finish();
   });
 }
@@ -240,13 +244,27 @@ void Training::judge(EpochReport report) {
   observers_.epoch(report);
 }
 
+ClassifierEvaluation Training::evaluate() {
+  const auto& devices = devices_.devices();
+  const bool is_alike = std::all_of(devices.begin(), devices.end(), [&](const auto& device) {
+    return are_of_one_kind(device->info(), devices.front()->info());
+  });
+  if (devices.size() == 1 || !is_alike)
+    return network_.evaluate(test_, evaluation_batch(test_), tested(), interrupted);
+  if (!replicas_)
+    replicas_ =
+        std::make_unique<ClassifierGroup>(network_, devices_, [this](const std::string& text) {
+          progress_.clear();
+          print("{}\n", text);
+        });
+  return replicas_->evaluate(test_, evaluation_batch(test_), tested(), interrupted);
+}
+
 void Training::end_epoch(std::int64_t images) {
   guard([&] { check_epoch(); }, /*of_device=*/false);
   save();  // the evaluation may take long and be interrupted
   ClassifierEvaluation evaluation;
-  guard([&] {
-    evaluation = network_.evaluate(test_, evaluation_batch(test_), tested(), interrupted);
-  });
+  guard([&] { evaluation = evaluate(); });
   if (evaluation.images < test_.size()) return;  // a resumed run repeats the evaluation
   progress_.end_epoch(images, mean_loss(), evaluation);
   if (state_.skipped > 0)
@@ -258,6 +276,11 @@ void Training::end_epoch(std::int64_t images) {
   state_.batch_in_epoch = state_.epoch_images = state_.skipped = 0;
   state_.epoch_loss_sum = 0;
   save();
+}
+
+std::vector<DeviceSamples> Training::take_samples() {
+  if (devices_.devices().size() == 1) return {};
+  return trainer_.take_samples();
 }
 
 void Training::take_losses() {
@@ -298,6 +321,11 @@ GroupOptions Training::sharing() {
   group.on_shares = [this](const GroupShares& shares, const std::string& text) {
     take_shares(shares, text);
   };
+  if (!arguments_.trace.empty())
+    group.on_span = [this](const GroupSpan& span) {
+      trace_.add(span.device.empty() ? "reduction" : span.device + " thread", span.work, span.start,
+                 span.end);
+    };
   return group;
 }
 

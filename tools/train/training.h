@@ -2,11 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tessera/classifier_group.h"
 #include "tessera/error.h"
 #include "tools/shared/progress.h"
 #include "tools/shared/trace.h"
@@ -63,8 +65,12 @@ class Training {
   /// Stores the best model and changes the learning rate according to the evaluation of the last
   /// epoch.
   void judge(EpochReport report);
+  /// On all devices if they give the bits of one.
+  ClassifierEvaluation evaluate();
   void end_epoch(std::int64_t images);
   void take_losses();
+  /// Of several devices.
+  std::vector<DeviceSamples> take_samples();
   Weights tested() const;
   double last_lr() const;
   double mean_loss() const;
@@ -92,6 +98,7 @@ class Training {
   Trainer trainer_;
   Progress progress_;
   RunObservers observers_;
+  std::unique_ptr<ClassifierGroup> replicas_;  ///< of several devices of one kind
   const std::vector<OptionValue>& options_;
   bool best_ = false;  ///< whether the last epoch is the best so far
   bool printed_ = false;
