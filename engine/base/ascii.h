@@ -1,4 +1,4 @@
-// What characters are, in whatever locale the program has set: <cctype> asks that.
+// Character classes of ASCII, independent of the locale, unlike <cctype>.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ constexpr bool is_ascii_letter(int c) { return (c >= 'a' && c <= 'z') || (c >= '
 
 constexpr bool is_ascii_alnum(int c) { return is_ascii_digit(c) || is_ascii_letter(c); }
 
-/// `text` with lower case letters in the place of the capital letters A to Z.
+/// Returns `text` with A to Z in lower case.
 inline std::string ascii_lower(std::string_view text) {
   std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(), [](char c) {

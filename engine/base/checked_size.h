@@ -1,5 +1,5 @@
-// Arithmetic of sizes (elements, bytes, offsets, reach of a filter) that throws instead of
-// wrapping. Every size that comes from a file or from a user goes through here before it is used.
+// Arithmetic of sizes (elements, bytes, offsets, filter extents) that throws instead of wrapping.
+// Every size from a file or a user is computed with these functions.
 #pragma once
 
 #include <cstddef>

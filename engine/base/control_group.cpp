@@ -30,7 +30,7 @@ bool contains(const std::vector<std::string_view>& all, std::string_view one) {
   return std::find(all.begin(), all.end(), one) != all.end();
 }
 
-/// The numbers at the start of a file, in whatever locale.
+/// Returns the numbers at the start of a file, independent of the locale.
 std::vector<std::int64_t> numbers_of(const std::string& path) {
   std::vector<std::int64_t> numbers;
   for (const std::string& line : lines_of(path))
@@ -43,13 +43,14 @@ std::vector<std::int64_t> numbers_of(const std::string& path) {
   return numbers;
 }
 
-/// A hierarchy of groups: where it is mounted, and which of its groups is the root there.
+/// A mounted hierarchy of groups: its mount point, and the group that is the root there.
 struct Mount {
   std::string folder, root;
 };
 
-/// That of a controller of version 1, or of version 2 if `controller` is empty. A line of mountinfo
-/// is "id parent device root folder options fields... - type source options" (proc(5)).
+/// Finds the hierarchy of a version 1 controller, or of version 2 if `controller` is empty. A line
+/// of mountinfo is "id parent device root folder options fields... - type source options"
+/// (proc(5)).
 std::optional<Mount> find_mount(const std::string& root, std::string_view controller) {
   for (const std::string& line : lines_of(root + "/proc/self/mountinfo")) {
     const auto fields = split(line, ' ');
@@ -63,7 +64,7 @@ std::optional<Mount> find_mount(const std::string& root, std::string_view contro
   return {};
 }
 
-/// The group of this process. A line of the file is "number:controllers:path" (cgroups(7)).
+/// Returns the group of this process. A line of the file is "number:controllers:path" (cgroups(7)).
 std::optional<std::string> find_group(const std::string& root, std::string_view controller) {
   for (const std::string& line : lines_of(root + "/proc/self/cgroup")) {
     const auto fields = split(line, ':');
@@ -74,8 +75,8 @@ std::optional<std::string> find_group(const std::string& root, std::string_view 
   return {};
 }
 
-/// The folders of the group and of those above it that can be seen. In a container the group's
-/// path may be one outside of it; then what is mounted is the group.
+/// Returns the visible folders of the group and its parents. In a container the path of the group
+/// may be outside of the mount; the mount is then the group.
 std::vector<std::string> folders(const std::string& root, std::string_view controller) {
   const auto mount = find_mount(root, controller);
   auto group = find_group(root, controller);
@@ -89,7 +90,7 @@ std::vector<std::string> folders(const std::string& root, std::string_view contr
   return found;
 }
 
-/// Keeps the lowest number above 0.
+/// Lowers the limit to the number if that is above 0.
 template <typename T>
 void limit(std::optional<T>& least, T number) {
   if (number > 0 && (!least || number < *least)) least = number;

@@ -1,4 +1,4 @@
-// The limits of the control groups that this process is in, of versions 1 and 2.
+// The limits of this process's control groups, versions 1 and 2.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,8 @@ struct GroupLimits {
   std::optional<double> processors;
 };
 
-/// The lowest limits from the group of this process up to the root of its hierarchy. Files that are
-/// missing or say that there is no limit count for nothing. `root`: where the file system begins,
-/// for tests.
+/// Returns the lowest limits from the group of this process up to the root of its hierarchy.
+/// Ignores missing files and files without a limit. `root`: the root of the file system, for tests.
 GroupLimits read_group_limits(const std::string& root = {});
 
 }  // namespace tessera

@@ -1,4 +1,4 @@
-// Numbers below 1.2e-38, for which a processor takes a hundred times as long.
+// Denormals, which slow x86 processors down a hundredfold.
 #pragma once
 
 #if defined(__SSE__)
@@ -7,9 +7,9 @@
 
 namespace tessera {
 
-/// While it lives, denormal operands and results of its thread are zero. The velocities of weights
-/// that get no more gradients end as denormals: 0.9 of the smallest rounds to itself. Elsewhere
-/// than on x86 processors are not slowed down, and nothing changes.
+/// Flushes denormal operands and results of its thread to zero while it lives. The momenta of
+/// weights without gradients end as denormals, since 0.9 times the smallest rounds to itself. Other
+/// processors than x86 are not slowed down; there it does nothing.
 class FlushDenormals {
  public:
 #if defined(__SSE__)

@@ -1,4 +1,4 @@
-// Floats of 16 bits, read.
+// Reads 16-bit floats.
 #pragma once
 
 #include <bit>

@@ -1,4 +1,5 @@
-// Threads and drivers do not survive a fork: what has some knows the process that it was made in.
+// Threads and drivers do not survive a fork, so their owners remember the process that created
+// them.
 #pragma once
 
 #include <string_view>
@@ -8,9 +9,9 @@ namespace tessera {
 class HomeProcess {
  public:
   HomeProcess();
-  /// Whether this is the process that made the object, and no child that was forked since.
+  /// Whether this is the process that created the object, not a forked child.
   bool is_here() const { return forks_ == forks; }
-  /// Throws Error `[where] what was used before this process was forked ...` in such a child.
+  /// Throws Error `[where] what was created before this process was forked ...` in a forked child.
   void check(std::string_view where, std::string_view what) const {
     if (!is_here()) fail(where, what);
   }
@@ -18,7 +19,7 @@ class HomeProcess {
  private:
   [[noreturn]] static void fail(std::string_view where, std::string_view what);
 
-  static unsigned forks;  ///< from the first process to this one, since there are such objects
+  static unsigned forks;  ///< forks between the first process with such objects and this one
   unsigned forks_;
 };
 

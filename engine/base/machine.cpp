@@ -25,7 +25,7 @@ namespace {
 
 constexpr int most_threads = 1024;
 
-/// The value of a field of /proc/cpuinfo, or "unknown".
+/// Returns the value of a field of /proc/cpuinfo, or "unknown".
 std::string cpuinfo(std::string_view field) {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -35,13 +35,13 @@ std::string cpuinfo(std::string_view field) {
   return "unknown";
 }
 
-/// They are asked for often, and changed never or by somebody who starts the process anew.
+/// Cached, since they are read often and do not change while the process runs.
 const GroupLimits& group_limits() {
   static const GroupLimits limits = read_group_limits();
   return limits;
 }
 
-/// The environment variable as a number of threads.
+/// Returns an environment variable as a number of threads.
 std::optional<int> threads_from(const char* name) {
   const char* text = std::getenv(name);
   if (!text) return {};
@@ -72,7 +72,7 @@ Machine read_machine() {
   return machine;
 }
 
-// As Linux tells it: sysconf() adds up what other processors of an AMD machine have.
+// From Linux's files: on AMD machines sysconf() adds up the caches of other processors.
 std::uint64_t last_cache_bytes() {
   std::uint64_t kib = 0;
   for (int i = 0;; ++i) {

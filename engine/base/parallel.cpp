@@ -18,7 +18,7 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& wor
   std::mutex failing;
   std::exception_ptr failure;
   std::size_t failed = count;
-  // Numbers are taken in order, so every one below a failed one has been taken and will end.
+  // Threads take the indices in order, so all indices below a failed one will be completed.
   const auto take = [&] {
     for (std::size_t i; (i = next++) < count;) try {
         work(i);
@@ -35,7 +35,7 @@ void parallel_for(std::size_t count, const std::function<void(std::size_t)>& wor
     std::vector<std::jthread> threads;
     try {
       while (threads.size() + 1 < std::min(most, count)) threads.emplace_back(take);
-    } catch (const std::system_error&) {  // fewer threads do the same
+    } catch (const std::system_error&) {  // fewer threads suffice
     }
     take();
   }

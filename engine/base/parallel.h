@@ -1,4 +1,4 @@
-// Independent pieces of work on the processors of the host.
+// A parallel for loop over independent work on the host.
 #pragma once
 
 #include <cstddef>
@@ -6,9 +6,9 @@
 
 namespace tessera {
 
-/// Calls work(0), ..., work(count - 1), each once, on as many threads as thread_count() says. What
-/// they throw, that of the lowest number, comes out when all that began have ended; the rest is not
-/// begun.
+/// Calls work(0), ..., work(count - 1), each once, on thread_count() threads. After an exception no
+/// further calls start; when all running calls have ended, rethrows the exception of the lowest
+/// index.
 void parallel_for(std::size_t count, const std::function<void(std::size_t)>& work);
 
 }  // namespace tessera

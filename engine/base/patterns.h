@@ -1,4 +1,4 @@
-// Names by patterns: * stands for any letters, ? for one.
+// Name patterns: * matches any characters, ? one.
 #pragma once
 
 #include <cstddef>
@@ -8,12 +8,12 @@
 
 namespace tessera {
 
-/// How many letters of a pattern have to be inserted, removed or replaced until it stands for this
-/// name; 0: it does.
+/// Returns the number of characters of a pattern to insert, remove or replace until it matches the
+/// name; 0: it matches.
 std::size_t pattern_distance(std::string_view pattern, std::string_view name);
 
-/// Which of the names one of the patterns stands for. Throws Error of `option` that lists near
-/// names when a pattern stands for none.
+/// Returns which names match at least one pattern. Throws Error that names `option` and similar
+/// names if a pattern matches none.
 std::vector<bool> matches(const std::vector<std::string>& names,
                           const std::vector<std::string>& patterns, const char* option);
 

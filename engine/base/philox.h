@@ -26,16 +26,16 @@ inline PhiloxBlock philox(std::uint64_t key, PhiloxBlock counter) {
   return counter;
 }
 
-/// A stream of numbers; `stream` separates uses of one seed from each other.
+/// A stream of random numbers; `stream` separates the uses of one seed.
 class Philox {
  public:
   Philox(std::uint64_t seed, std::uint64_t stream) : key_(seed), stream_(stream) {}
-  /// A stream for a named thing: the 64-bit FNV-1a hash of the name.
+  /// Creates the stream of a name, its 64-bit FNV-1a hash.
   Philox(std::uint64_t seed, std::string_view name) : key_(seed), stream_(0xcbf29ce484222325u) {
     for (char c : name) stream_ = (stream_ ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   }
 
-  /// Goes on with number `index` of the stream.
+  /// Continues with number `index` of the stream.
   void seek(std::uint64_t index) {
     index_ = index;
     if (index % 4 != 0) fill();

@@ -1,4 +1,4 @@
-// Sizes as messages say them.
+// Sizes as text for messages.
 #pragma once
 
 #include <fmt/format.h>

@@ -11,7 +11,7 @@ std::uint8_t byte_of(std::string_view text, std::size_t i) {
   return static_cast<std::uint8_t>(text[i]);
 }
 
-/// The code point of a character of `size` bytes.
+/// Returns the code point of a character of `size` bytes.
 std::uint32_t code_point(std::string_view text, std::size_t size) {
   const std::uint32_t first = byte_of(text, 0);
   std::uint32_t code = size == 1 ? first : first & (0x7fu >> size);
@@ -19,7 +19,8 @@ std::uint32_t code_point(std::string_view text, std::size_t size) {
   return code;
 }
 
-/// Characters that move the cursor, command a terminal, or hide or reorder what stands around them.
+/// Whether a character moves the cursor, controls a terminal, or hides or reorders the text around
+/// it.
 bool is_control(std::uint32_t code) {
   const auto within = [&](std::uint32_t first, std::uint32_t last) {
     return code >= first && code <= last;

@@ -1,4 +1,4 @@
-// A thread that does one piece of work after another.
+// A thread that runs tasks one after another.
 #pragma once
 
 #include <condition_variable>
@@ -13,7 +13,7 @@ namespace tessera {
 class Worker {
  public:
   Worker() : thread_([this] { work(); }) {}
-  /// Does what was asked for first.
+  /// Completes the queued tasks.
   ~Worker() {
     {
       const std::lock_guard lock(mutex_);
@@ -25,7 +25,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Asks for a piece of work; what it throws comes out of the future.
+  /// Queues a task; the future rethrows its exception.
   std::future<void> run(std::function<void()> work) {
     std::packaged_task<void()> task(std::move(work));
     std::future<void> done = task.get_future();
@@ -55,7 +55,7 @@ class Worker {
   std::condition_variable wake_;
   std::deque<std::packaged_task<void()>> tasks_;
   bool stopping_ = false;
-  std::thread thread_;  ///< last: it uses the others
+  std::thread thread_;  ///< last, since it uses the other members
 };
 
 }  // namespace tessera

@@ -1,4 +1,4 @@
-// Arrays and tables of one's own, npy: and csv:, with their classes.
+// Custom arrays and tables, npy: and csv:, with their classes.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ struct Arrays {
 };
 
 /// Reads the images at `path`, a folder of x.npy and y.npy or a CSV file. The classes are those of
-/// `options`, else the lines of classes.txt in `folder`, else what the labels at `train` (empty:
-/// at `path`) say: words, or the numbers up to the largest. Throws Error that names the file.
+/// `options`, else the lines of classes.txt in `folder`, else the words or numbers of the labels at
+/// `train` (empty: at `path`). Throws Error that names the file.
 Arrays read_arrays(ArrayFormat format, const std::filesystem::path& path,
                    const std::filesystem::path& train, const std::filesystem::path& folder,
                    const DatasetOptions& options);

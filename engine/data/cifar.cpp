@@ -21,7 +21,7 @@ void append_channels_last(std::span<const std::uint8_t> planar, std::vector<std:
     for (std::size_t c = 0; c < planes; ++c) to[planes * i + c] = planar[c * plane_bytes + i];
 }
 
-/// Of the unpacked files, no less than their images have.
+/// An upper bound of the bytes of the images, from the unpacked files.
 std::uint64_t count_bytes(const std::vector<std::string>& paths, std::int64_t memory) {
   std::uint64_t bytes = 0;
   for (const std::string& path : paths) {

@@ -10,9 +10,9 @@
 namespace tessera::data {
 
 /// Reads files of records one after the other, and turns the images channels last. A record has
-/// `label_bytes` labels, the last of which counts: CIFAR-100 has a coarse one before the fine one.
-/// It is below `classes`. Throws Error that names the file and what is wrong with it, or that the
-/// images need more than `memory` (see InputFile::check_memory).
+/// `label_bytes` labels, of which the last is used: CIFAR-100 has a coarse label before the fine
+/// one. Labels are below `classes`. Throws Error that names the file and what is wrong with it, or
+/// that the images need more than `memory` (see InputFile::check_memory).
 Images read_cifar(const std::vector<std::string>& paths, std::size_t label_bytes,
                   std::size_t classes, std::int64_t memory = default_memory);
 

@@ -1,4 +1,4 @@
-// The text of CSV files: lines, fields, and what the first two rows say about the others.
+// The text of CSV files: lines, fields, and the format from the first two rows.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace tessera::data {
 class Lines {
  public:
   explicit Lines(InputFile& file);
-  /// The next line that is not blank; false at the end. Throws Error when a line is longer than
-  /// `most` bytes or has a zero byte, or when there are more than a million blank lines.
+  /// Reads the next nonblank line; false at the end. Throws Error if a line is longer than `most`
+  /// bytes or has a zero byte, or if there are more than a million blank lines.
   bool next(std::string& line, std::size_t most);
   /// Of the last line, from 1.
   std::int64_t number() const { return number_; }
@@ -34,29 +34,30 @@ class Lines {
 
 using Fields = std::vector<std::string_view>;
 
-/// What separates the fields of a line: the one of ; , and tab that is found most often outside
-/// quotes, else a space, else a comma.
+/// Returns the field separator of a line: the most frequent of ; , and tab outside quotes, else a
+/// space, else a comma.
 char find_separator(std::string_view line);
 
-/// Splits a line at `separator`, or at runs of spaces. Quotes around fields and spaces at their
-/// ends are removed, and an empty field at the end of the line; `line` is changed where quotes were
-/// doubled. Returns false when a quote has no end.
+/// Splits a line at `separator`, or at runs of spaces. Removes quotes around fields, spaces at
+/// their ends and an empty last field; modifies `line` where quotes are doubled. Returns false for
+/// an unterminated quote.
 bool split(std::string& line, char separator, Fields& fields);
 
-/// A number without fraction, also in the form 7.0 or 7e0; none: the text is none.
+/// Returns an integer, also in the form 7.0 or 7e0; nothing for other text.
 std::optional<double> number(std::string_view text);
 
-/// Which column is what.
+/// The roles of the columns.
 struct Columns {
   bool has_header = false;
   std::size_t count = 0;  ///< of all
   std::size_t label = 0;
-  std::optional<std::size_t> index = {};  ///< that is neither label nor pixel
-  std::vector<std::string> notes = {};    ///< what a user should know of that choice
+  std::optional<std::size_t> index = {};  ///< neither label nor pixel
+  std::vector<std::string> notes = {};    ///< about the choice, for the user
 };
 
-/// Decides from the first row and the second, which is empty when there is none. Throws Error that
-/// begins with "line 1" when it is no header, but has a word where the next row has a number.
+/// Decides from the first row and the second, which is empty if there is none. Throws Error that
+/// begins with "line 1" if the first row is not a header, but has a word where the second has a
+/// number.
 Columns find_columns(const Fields& first, const Fields& second);
 
 }  // namespace tessera::data

@@ -25,7 +25,7 @@ int exif_orientation(FileBytes exif) {
 Decoded upright(const Decoded& image, int orientation) {
   const std::int64_t H = image.height, W = image.width, C = image.channels;
   const bool sideways = orientation > 4;
-  // Which sides the last row and the last column of the result are in the file.
+  // The sides of the file's image that become the last row and the last column of the result.
   const bool from_below =
       orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   const bool from_right =

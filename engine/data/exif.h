@@ -1,15 +1,15 @@
-// How a camera was held, from Exif data.
+// The orientation of a photo, from Exif data.
 #pragma once
 
 #include "engine/data/image_format.h"
 
 namespace tessera::data {
 
-/// Exif's orientation, 1 to 8, of Exif data without a heading; 1, upright, where they say nothing
-/// or are damaged.
+/// Returns the orientation, 1 to 8, of Exif data without a heading; 1 (upright) if it is missing or
+/// damaged.
 int exif_orientation(FileBytes exif);
 
-/// The image that is seen when it is turned and mirrored as the orientation says.
+/// Returns the image rotated and mirrored by the orientation.
 Decoded upright(const Decoded& image, int orientation);
 
 }  // namespace tessera::data

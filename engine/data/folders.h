@@ -1,4 +1,4 @@
-// Folders of image files: one for each class, and the parts for training and validation.
+// Folders of image files: one per class, and the training and validation parts.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +16,21 @@ struct PictureFiles {
   std::vector<std::string> notes;  ///< ImageDataset::notes
 };
 
-/// Finds the classes and the files in a folder that has a folder for each class. `classes`: those
-/// wanted, in their order; none: all there are, by name. Throws Error that names folders of no
-/// known class, of names that are not UTF-8, and those without an image.
+/// Finds the classes and files in a folder with one folder per class. `classes`: the expected
+/// classes, in order; none: all folders, by name. Throws Error that names folders of unknown
+/// classes, names that are not UTF-8, and classes without an image.
 PictureFiles find_classes(const std::string& folder, std::vector<std::string>& classes);
 
 /// The parts of a data set.
 struct Parts {
   std::filesystem::path train;
-  std::filesystem::path test;      ///< for validation during training, if there is such a part
-  std::vector<std::string> notes;  ///< names what else is in the folder
+  std::filesystem::path test;      ///< for validation during training, or empty
+  std::vector<std::string> notes;  ///< about other entries of the folder
 };
 
-/// Finds train or training in a folder, and val, valid, validation, test or testing, whatever the
-/// case of their letters: folders, or with a suffix such as ".csv" files. Nothing where either is
-/// missing. Throws Error when a part is there twice.
+/// Finds train or training in a folder, and val, valid, validation, test or testing, ignoring case:
+/// folders, or files with a suffix such as ".csv". Returns nothing if either part is missing.
+/// Throws Error for a duplicate part.
 std::optional<Parts> find_parts(const std::filesystem::path& folder, const std::string& suffix);
 
 }  // namespace tessera::data

@@ -50,7 +50,7 @@ Shape read_shape(InputFile& file, std::size_t rank) {
   return shape;
 }
 
-/// The product of the dimensions; none: it does not fit into 63 bits.
+/// Returns the product of the dimensions; nothing if it does not fit in 63 bits.
 std::optional<std::uint64_t> count(const Shape& shape) {
   try {
     return static_cast<std::uint64_t>(element_count(shape));

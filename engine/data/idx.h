@@ -1,4 +1,4 @@
-// IDX, the format of MNIST and its kin: a magic number, the dimensions (big endian), the elements.
+// IDX, the format of MNIST: a magic number, the dimensions (big endian), the elements.
 #pragma once
 
 #include <string>

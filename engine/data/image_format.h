@@ -1,4 +1,4 @@
-// The formats of image files: how each is recognized, measured and decoded.
+// Image file formats: detection, header and decoding.
 #pragma once
 
 #include <cstdint>
@@ -24,15 +24,15 @@ struct ImageHeader {
   std::int64_t width = 0;
   /// Peak memory of decoding in bytes for each pixel, with the result, without the file.
   std::int64_t bytes_per_pixel = 0;
-  int orientation = 1;  ///< of Exif and TIFF, 1 to 8: 1 is upright
+  int orientation = 1;  ///< as in Exif and TIFF, 1 to 8; 1 is upright
 };
 
-/// `channels` is what the caller wants. All functions throw Error without the name of the file.
+/// `channels` is the requested number. All functions throw Error without the file name.
 struct ImageFormat {
   std::string_view name;
   bool (*matches)(FileBytes file);
-  /// Measures an image. Throws Error when the file is cut short, damaged where that can be seen
-  /// without decoding, or of a kind that is not read.
+  /// Reads the header of an image. Throws Error if the file is truncated, visibly damaged, or of an
+  /// unsupported kind.
   ImageHeader (*read_header)(FileBytes file, std::int64_t channels);
   /// Decodes to `channels`, or to another number of channels that convert_channels() changes.
   Decoded (*decode)(FileBytes file, const ImageHeader& header, std::int64_t channels);
@@ -43,18 +43,18 @@ extern const ImageFormat png_format, jpeg_format, pnm_format, webp_format, tiff_
 
 /// Whether `bytes` begins with `start`.
 bool starts_with(FileBytes bytes, std::string_view start);
-/// The number of `count` bytes at `at`, the lowest or the highest byte first; 0 behind the end.
+/// Returns the number in `count` bytes at `at`, little or big endian; 0 past the end.
 std::uint32_t little_endian(FileBytes bytes, std::size_t at, std::size_t count);
 std::uint32_t big_endian(FileBytes bytes, std::size_t at, std::size_t count);
 
-/// An image of zeros. The sizes come from a header whose pixels have been counted.
+/// Returns an image of zeros. The sizes are from a header whose number of pixels was checked.
 Decoded make_image(const ImageHeader& header, std::int64_t channels);
-/// Repeats gray, weighs colors to gray, adds an opaque alpha or leaves alpha out. In place where
-/// the number of channels does not grow.
+/// Repeats gray, converts colors to gray, adds an opaque alpha or drops alpha. In place if the
+/// number of channels does not grow.
 void convert_channels(Decoded& image, std::int64_t channels);
 
-/// Throws Error: the pixels of a file cannot be decoded. `reason` is the text of `library`, of
-/// which one line of printable ASCII is kept.
+/// Throws Error that the pixels of a file cannot be decoded. `reason` is the message of `library`;
+/// keeps one line of printable ASCII.
 [[noreturn]] void throw_undecodable(std::string_view format, std::string_view library,
                                     std::string_view reason);
 

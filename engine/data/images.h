@@ -1,4 +1,4 @@
-// Labeled images in memory: what the readers of file formats give to the data sets.
+// Labeled images in memory, from the readers of file formats.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace tessera::data {
 
-/// Most memory for the decoded images of a file when nobody says otherwise, in bytes.
+/// Default limit of memory for the decoded images of a file, in bytes.
 constexpr std::int64_t default_memory = std::int64_t{1} << 30;
 
 struct Images {
@@ -16,13 +16,13 @@ struct Images {
   std::int64_t channels = 0;
   std::vector<std::uint8_t> pixels;  ///< [labels.size(),height,width,channels]
   std::vector<std::int32_t> labels;
-  /// Class names in sorted order where the file's labels are words; else empty.
+  /// Sorted class names if the labels of the file are words; else empty.
   std::vector<std::string> names = {};
-  /// What the reader decided that a user should know: a line for each.
+  /// Decisions of the reader that a user should know, one line each.
   std::vector<std::string> notes = {};
 };
 
-/// What a reader is told about the images, where their file leaves it open; 0: nothing.
+/// Properties of the images that a file may leave open; 0: unknown.
 struct ReadOptions {
   std::int64_t height = 0;
   std::int64_t width = 0;

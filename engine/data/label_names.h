@@ -1,4 +1,4 @@
-// Labels that are words: class names, in sorted order.
+// Labels that are words, and the sorted class names.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@ class LabelNames {
  public:
   explicit LabelNames(const std::string& path) : path_(path) {}
 
-  /// The label of the next image. Throws Error when it is empty, not printable UTF-8 or one name
-  /// too many; `where` says which image, e.g. "line 7".
+  /// Adds the label of the next image. Throws Error if it is empty, not printable UTF-8 or one name
+  /// too many; `where` names the image, e.g. "line 7".
   void add(std::string_view name, std::string_view where);
-  /// Fills the labels, and the names in sorted order; words that are all whole numbers are taken
-  /// for those numbers, without names.
+  /// Fills the labels and the sorted names. If all words are integers, uses these as labels,
+  /// without names.
   void finish(Images& images) const;
 
  private:
@@ -28,8 +28,8 @@ class LabelNames {
   std::vector<std::int32_t> labels_;
 };
 
-/// Turns labels that index `images.names` into such that index `classes`. Throws Error that names
-/// `path` and the names that are no classes.
+/// Converts labels from indices of `images.names` to indices of `classes`. Throws Error that names
+/// `path` and the unknown names.
 void use_classes(const std::string& path, Images& images, const std::vector<std::string>& classes);
 
 }  // namespace tessera::data

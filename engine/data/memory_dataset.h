@@ -15,7 +15,7 @@
 
 namespace tessera::data {
 
-/// Throws Error unless there is such a sample and `pixels` has room for it.
+/// Throws Error unless the sample exists and `pixels` has room for it.
 inline void check_read(const ImageDataset& dataset, std::int64_t index,
                        std::span<const std::uint8_t> pixels) {
   if (index < 0 || index >= dataset.size())
@@ -28,7 +28,7 @@ inline void check_read(const ImageDataset& dataset, std::int64_t index,
 
 class MemoryDataset : public ImageDataset {
  public:
-  /// `contents`: of all images that these were chosen from; nothing where these are all.
+  /// `contents`: of all images from which these were chosen; nothing if these are all.
   MemoryDataset(Images images, std::vector<std::string> classes, DataContents contents = {})
       : images_(std::move(images)), classes_(std::move(classes)), contents_(std::move(contents)) {}
 

@@ -1,4 +1,4 @@
-// NumPy's arrays in files: a header that is a literal of Python, then the elements.
+// NumPy's array files: a header that is a Python literal, then the elements.
 #pragma once
 
 #include <string>

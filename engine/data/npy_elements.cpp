@@ -42,7 +42,7 @@ void widen(const std::uint8_t* from, std::span<double> to) {
 
 using Widen = void (*)(const std::uint8_t* from, std::span<double> to);
 
-/// `header` is of a kind and size that read_npy_header lets through.
+/// `header` has a kind and size that read_npy_header accepts.
 Widen widening(const NpyHeader& header) {
   const bool is_signed = header.kind == 'i';
   if (header.kind == 'f')
@@ -59,7 +59,7 @@ Widen widening(const NpyHeader& header) {
   }
 }
 
-/// Reverses the bytes of each unit.
+/// Swaps the bytes of each unit.
 void swap_bytes(std::span<std::uint8_t> bytes, std::size_t unit) {
   for (auto at = bytes.begin(); at != bytes.end(); at += static_cast<std::ptrdiff_t>(unit))
     std::reverse(at, at + static_cast<std::ptrdiff_t>(unit));

@@ -1,4 +1,4 @@
-// The elements of an array of NumPy, one after the other, in whatever type and order they are.
+// The elements of a NumPy array, in file order, of any type and layout.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,12 @@
 
 namespace tessera::data {
 
-/// Goes over the elements in the order of the file and says where each belongs.
+/// Iterates over the elements in file order and computes the position of each.
 class Places {
  public:
-  /// `strides` has a number for each axis of the shape: the distance of neighbors along it.
+  /// `strides` has the stride of each axis of the shape.
   Places(const NpyHeader& header, std::vector<std::int64_t> strides);
-  /// The place of the next element, the sum of its indices times the strides.
+  /// Returns the position of the next element, the sum of its indices times the strides.
   std::int64_t next();
 
  private:
@@ -25,11 +25,11 @@ class Places {
   std::int64_t place_ = 0;
 };
 
-/// Calls `take` with parts of the array, a few thousand bytes each, in the order of the file; whole
-/// elements, in the machine's byte order. Throws Error when more follow than the shape says.
+/// Calls `take` with chunks of the array, a few thousand bytes each, in file order: whole elements,
+/// in native byte order. Throws Error if more elements follow than the shape declares.
 void for_each_part(InputFile& file, const NpyHeader& header,
                    const std::function<void(std::span<const std::uint8_t>)>& take);
-/// The same for elements that are numbers (any kind but text), as double.
+/// The same for numeric elements (any kind but text), as double.
 void for_each_number(InputFile& file, const NpyHeader& header,
                      const std::function<void(std::span<const double>)>& take);
 

@@ -1,4 +1,4 @@
-// The header of NumPy's .npy files: a literal of Python that gives element type, order and shape.
+// The header of NumPy's .npy files: a Python literal with element type, order and shape.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +19,10 @@ struct NpyHeader {
   Shape shape = {};
 };
 
-/// Reads the header of a file of version 1 to 3. The file is then at its elements, and has exactly
-/// as many as the shape says, at least one; there is memory for them when each becomes
-/// `decoded_size` bytes (InputFile::check_claim). Throws Error that names the file: also for Python
-/// objects, structured types, complex numbers and dates.
+/// Reads the header of a file of version 1 to 3. Afterwards the file is at its elements, and has
+/// exactly as many as the shape declares, at least one; there is memory for them with
+/// `decoded_size` bytes each (InputFile::check_claim). Throws Error that names the file, also for
+/// Python objects, structured types, complex numbers and dates.
 NpyHeader read_npy_header(InputFile& file, std::uint64_t decoded_size, std::int64_t memory);
 
 }  // namespace tessera::data

@@ -1,4 +1,4 @@
-// Labels in arrays of NumPy.
+// Labels in NumPy arrays.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace tessera::data {
 
-/// The labels of a file, and their names where they are text. See read_npy.
+/// Reads the labels of a file, and their names if they are text. See read_npy.
 Images read_npy_labels(const std::string& path, std::int64_t memory);
 
 }  // namespace tessera::data

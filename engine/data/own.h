@@ -1,4 +1,4 @@
-// Images of one's own: which files a data set is made of.
+// Custom data sets: finds and opens their files.
 #pragma once
 
 #include <memory>

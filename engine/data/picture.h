@@ -1,4 +1,4 @@
-// Image files as bytes of a wanted size.
+// Image files as bytes of a requested size.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace tessera::data {
 
-/// What an image file becomes.
+/// The requested result of decoding.
 struct PictureSize {
   std::int64_t height = 0;
   std::int64_t width = 0;
@@ -21,17 +21,17 @@ struct PictureSize {
   std::int64_t bytes() const { return height * width * channels; }
 };
 
-/// Throws Error for what read_picture cannot give.
+/// Throws Error for a size or channels that read_picture does not support.
 void check(const PictureSize& size);
 
-/// Decodes a file to bytes [H,W,C] of this size: gray and color are converted into each other, 16
-/// bits to 8, alpha is left out, and other sizes are scaled, after cutting the center where `crop`
-/// says so. All decoders together use at most 6 bytes of memory for each of `max_pixels`, or 64
-/// MiB: threads wait for each other. Throws Error that names the file, also when it is cut short, a
-/// check sum does not fit, or it needs more memory.
+/// Decodes a file to bytes [H,W,C] of this size. Converts between gray and color and from 16 bits
+/// to 8, drops alpha, and scales other sizes, after cropping the center if `crop` requests it. All
+/// decoders together use at most 6 bytes of memory per pixel of `max_pixels`, or 64 MiB; threads
+/// wait for each other. Throws Error that names the file, also if it is truncated, has a wrong
+/// checksum or needs more memory.
 void read_picture(const std::string& path, const PictureSize& size, std::span<std::uint8_t> pixels);
 
-/// The file name extensions of the formats that are read, in lower case, with the dot.
+/// Returns the extensions of the supported formats, in lower case, with the dot.
 std::span<const std::string_view> picture_extensions();
 /// "PNG, JPEG, ..."
 constexpr const char* picture_formats = "PNG, JPEG, WebP, TIFF, BMP, GIF, PGM or PPM";

@@ -1,4 +1,4 @@
-// A data set of picture files.
+// A data set of image files.
 #pragma once
 
 #include <memory>
@@ -10,9 +10,9 @@
 
 namespace tessera::data {
 
-/// Decodes all of them, on all processors, and keeps as many as `options.memory` allows.
-/// `contents`: what the data set says of itself. Throws Error where `needs_all` and
-/// options.skip_bad leave a class without an image.
+/// Decodes all files, on all processors, and keeps as many as `options.memory` allows. `contents`:
+/// for DataContents of the data set. Throws Error if `needs_all`, and options.skip_bad leaves a
+/// class without an image.
 std::unique_ptr<ImageDataset> open_pictures(PictureFiles files, std::vector<std::string> classes,
                                             const DatasetOptions& options,
                                             DataContents contents = {}, bool needs_all = false);

@@ -17,12 +17,12 @@ bool is_pnm(FileBytes file) {
          (is_ascii_space(file[2]) || file[2] == '#');
 }
 
-/// Reads numbers of text, between which there is white space and comments.
+/// Reads numbers from text, separated by white space and comments.
 class Text {
  public:
   explicit Text(FileBytes file) : file_(file) {}
 
-  /// A whole number, and the one white space behind it.
+  /// Reads an integer and one white space after it.
   std::int64_t number() {
     int c = next();
     while (is_ascii_space(c)) c = next();
@@ -34,7 +34,7 @@ class Text {
     }
     return value;
   }
-  /// A digit of a plain PBM, which need not be apart from others.
+  /// Reads a digit of a plain PBM, which needs no separator.
   bool bit() {
     int c = next();
     while (is_ascii_space(c)) c = next();
@@ -50,7 +50,7 @@ class Text {
     const int c = next_or_end();
     return at_ > file_.size() ? throw Error(cut_short) : c;
   }
-  /// A comment counts as nothing; the end of the file as white space.
+  /// Skips comments; treats the end of the file as white space.
   int next_or_end() {
     while (at_ < file_.size() && file_[at_] == '#')
       while (at_ < file_.size() && file_[at_] != '\n' && file_[at_] != '\r') ++at_;
@@ -79,7 +79,7 @@ struct PnmHeader {
     samples = text.rest();
   }
 
-  /// Fewest bytes that the samples take.
+  /// Returns the least number of bytes of the samples.
   std::int64_t sample_bytes() const {
     const std::int64_t count = height * width * channels;
     if (plain) return is_bitmap ? count : 2 * count - 1;
@@ -87,7 +87,7 @@ struct PnmHeader {
   }
 };
 
-/// 255ths of the samples from 0 to the largest one.
+/// Returns the samples from 0 to the largest one, scaled to 255.
 std::vector<std::uint8_t> scale(std::int64_t largest) {
   std::vector<std::uint8_t> scaled;
   for (std::int64_t value = 0; value <= largest; ++value)

@@ -8,8 +8,8 @@
 namespace tessera::data {
 namespace {
 
-/// What each of the new positions along an axis takes from the old ones: `count` neighbors from
-/// first[i] on, by weights that add up to 1.
+/// The weights of a resized axis: new position i reads `count` old positions from first[i] on, with
+/// weights that add up to 1.
 struct Taps {
   std::int64_t count = 0;
   std::vector<std::int64_t> first;
@@ -18,7 +18,7 @@ struct Taps {
   const float* of(std::int64_t i) const { return weights.data() + i * count; }
 };
 
-/// How an axis is scaled, and which of the new positions are wanted.
+/// The scale of an axis, and the needed range of new positions.
 struct Axis {
   std::int64_t from = 0;
   std::int64_t to = 0;
@@ -50,7 +50,7 @@ Taps taps_of(const Axis& axis) {
   return taps;
 }
 
-/// A row of the new height: `size` bytes wide, from rows one below the other.
+/// Computes one row of the new height, `size` bytes wide, from the old rows.
 void blend_rows(const std::uint8_t* from, const float* weights, std::int64_t count,
                 std::size_t size, float* row) {
   std::fill_n(row, size, 0.0f);
@@ -70,7 +70,7 @@ void blend_columns(const float* row, const Taps& taps, std::uint8_t* to) {
   }
 }
 
-/// The middle of an axis that is longer than wanted.
+/// Returns the center range of an axis that is longer than needed.
 Axis middle(std::int64_t from, std::int64_t to, std::int64_t count) {
   const auto first = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(to - count) / 2));
   return {from, to, first, count};

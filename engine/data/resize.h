@@ -1,4 +1,4 @@
-// Images in another size.
+// Image resizing.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,11 @@
 
 namespace tessera::data {
 
-/// Bilinear interpolation that takes all pixels into account where it makes smaller: what
-/// torchvision.transforms.Resize does by default, to within rounding. Weights fall off linearly
-/// from the place of a pixel to the distance of one pixel of the coarser of both images. The sides
-/// are scaled apart; with Crop::center both by the same factor, the smallest that fills the size,
-/// and the center is cut, as Resize and CenterCrop do it.
-/// `pixels`: [height,width,channels of the image].
+/// Bilinear interpolation with antialiasing, as torchvision.transforms.Resize does by default, to
+/// within rounding. Weights fall off linearly up to a distance of one pixel of the coarser image.
+/// The sides are scaled independently. With Crop::center both sides have the smallest factor that
+/// fills the size, and the center is cropped, as with Resize and CenterCrop. `pixels`:
+/// [height,width,channels of the image].
 void resize(const Decoded& image, std::int64_t height, std::int64_t width, Crop crop,
             std::span<std::uint8_t> pixels);
 

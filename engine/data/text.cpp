@@ -9,7 +9,8 @@
 namespace tessera::data {
 namespace {
 
-/// Bytes of the character of UTF-8 that `text` starts with; 0: none, or a control character.
+/// Returns the bytes of the UTF-8 character at the start of `text`; 0: invalid or a control
+/// character.
 std::size_t character(std::string_view text) {
   const std::size_t size = utf8_character(text);
   if (size == 0) return 0;

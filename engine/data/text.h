@@ -1,4 +1,4 @@
-// Text of files: byte order marks, and what of it may be shown in a message.
+// Text of files: byte order marks, and printable excerpts for messages.
 #pragma once
 
 #include <string>
@@ -6,15 +6,15 @@
 
 namespace tessera::data {
 
-/// Removes the byte order mark of UTF-8 from the start of a file's text. Throws Error that names
-/// `path` when the mark is that of UTF-16.
+/// Removes a UTF-8 byte order mark from the start of a file's text. Throws Error that names `path`
+/// for a UTF-16 mark.
 void remove_mark(const std::string& path, std::string_view& text);
 
 /// Whether the text is valid UTF-8 without control characters.
 bool is_printable(std::string_view text);
 
-/// The first 40 bytes at most, on one line: control characters, and bytes that are not UTF-8, are
-/// replaced by question marks.
+/// Returns at most the first 40 bytes as one line, with question marks for control characters and
+/// invalid UTF-8.
 std::string shown(std::string_view text);
 
 }  // namespace tessera::data

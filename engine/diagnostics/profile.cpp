@@ -11,7 +11,7 @@
 namespace tessera {
 namespace {
 
-/// What a node reads and writes. A value that several inputs share is read once.
+/// Returns the bytes that a node reads and writes. Counts a value that several inputs share once.
 double bytes(const Graph& graph, const Node& node) {
   std::vector<ValueId> read = node.inputs;
   std::sort(read.begin(), read.end());

@@ -27,23 +27,23 @@ constexpr const char* not_regular = "cannot be written: not a regular file";
 constexpr std::string_view temporary_end = ".part";
 constexpr std::size_t temporary_digits = 8;
 
-/// Of the file that is there, if one is.
+/// Returns the mode of the existing file, if any.
 std::optional<struct stat> status_of(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return {};
   return status;
 }
 
-/// A file under a name of its own beside `target`, removed unless it has taken the place of
-/// `target`. Errors name `path`, which may be a link to it.
+/// A temporary file beside `target`; removed unless it has replaced `target`. Errors name `path`,
+/// which may be a link to it.
 class TemporaryFile {
  public:
-  /// `mode` of a new file, or none: that of the file which it replaces, else the umask's.
+  /// `mode` of the file; none: the mode of the replaced file, else by the umask.
   TemporaryFile(const std::string& path, const std::string& target, std::optional<unsigned> mode)
       : path_(path), target_(target) {
     const std::optional<struct stat> replaced = status_of(target);
     std::random_device random;
-    // O_EXCL: a name in use, or a link planted there, is passed over.
+    // O_EXCL skips existing names and planted links.
     do {
       name_ = fmt::format("{}.{:08x}{}", target, random(), temporary_end);
       descriptor_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
@@ -81,14 +81,14 @@ class TemporaryFile {
     throw Error(path_, fmt::format("cannot be {}: {}", what, std::strerror(errno)));
   }
 
-  /// Mode and, where that is allowed, owner and group. File systems without modes refuse, which
-  /// costs nothing.
+  /// Copies mode and, if permitted, owner and group. Ignores failures on file systems without
+  /// modes.
   void take_over(const struct stat& replaced) const {
     struct stat own {};
     ::fstat(descriptor_, &own);
     mode_t mode = replaced.st_mode & 07777;
     const bool is_foreign = own.st_uid != replaced.st_uid || own.st_gid != replaced.st_gid;
-    // What the old group might do is not for another one.
+    // Another group must not get the permissions of the old one.
     if (is_foreign && ::fchown(descriptor_, replaced.st_uid, replaced.st_gid) != 0 &&
         ::fchown(descriptor_, static_cast<uid_t>(-1), replaced.st_gid) != 0)
       mode &= ~static_cast<mode_t>(0070);
@@ -102,8 +102,8 @@ class TemporaryFile {
   bool renamed_ = false;
 };
 
-/// Makes the rename last through a power failure. The file is whole either way, and not every file
-/// system can sync a folder, so that a refusal is no failure.
+/// Makes the rename survive a power failure. Ignores errors: the file is complete in any case, and
+/// some file systems cannot sync a folder.
 void sync_folder(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
   const int descriptor =
@@ -113,7 +113,7 @@ void sync_folder(const std::string& path) {
   ::close(descriptor);
 }
 
-/// Whether a file has the name of a temporary one of `target`.
+/// Whether the name is that of a temporary file of `target`.
 bool is_temporary(const std::string& name, const std::string& target) {
   if (name.size() != target.size() + 1 + temporary_digits + temporary_end.size()) return false;
   const std::string digits = name.substr(target.size() + 1, temporary_digits);
@@ -122,11 +122,11 @@ bool is_temporary(const std::string& name, const std::string& target) {
                      [](unsigned char c) { return std::isxdigit(c) != 0; });
 }
 
-/// Temporary files of writers that were killed: those that write hold a lock.
+/// Removes temporary files of killed writers; running writers hold a lock.
 void remove_leftovers(const std::string& target) {
   const fs::path path(target);
   const std::string name = path.filename().string();
-  std::error_code error;  // others may remove them at the same time
+  std::error_code error;  // other processes may remove them at the same time
   fs::directory_iterator entry(path.has_parent_path() ? path.parent_path() : ".", error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     if (!is_temporary(entry->path().filename().string(), name)) continue;
@@ -138,7 +138,7 @@ void remove_leftovers(const std::string& target) {
   }
 }
 
-/// Whether a link is one of the kernel's to an open file, such as /proc/self/fd/1.
+/// Whether a link is a kernel link to an open file, such as /proc/self/fd/1.
 bool is_open_file(const fs::path& link) {
   std::error_code ignored;
   const fs::path folder = link.has_parent_path() ? link.parent_path() : ".";
@@ -148,7 +148,7 @@ bool is_open_file(const fs::path& link) {
 }  // namespace
 
 std::string output_target(const std::string& path) {
-  constexpr int most_links = 40;  // as the kernel has it
+  constexpr int most_links = 40;  // as in the kernel
   fs::path target(path);
   std::error_code error;
   for (int links = 0; fs::is_symlink(fs::symlink_status(target, error)); ++links) {

@@ -1,4 +1,4 @@
-// Files that are replaced whole or not at all.
+// Files that are replaced atomically.
 #pragma once
 
 #include <cstddef>
@@ -9,10 +9,10 @@
 
 namespace tessera {
 
-/// Writes the parts one after the other as write_file (tessera/output_file.h) does: under a
-/// temporary name in the same folder, which is synced, then renamed. Throws Error on failure, after
-/// removing the temporary file; `path` then still holds what it held before. `mode` is the new
-/// file's, whatever that of a file which it replaces; none keeps that one's.
+/// Writes the parts one after the other as write_file (tessera/output_file.h) does: to a temporary
+/// file in the same folder, which is synced, then renamed. On failure, removes the temporary file,
+/// leaves `path` unchanged and throws Error. `mode` is the mode of the new file; none keeps the
+/// mode of the replaced file.
 void write_file_atomically(const std::string& path,
                            const std::vector<std::span<const std::byte>>& parts,
                            std::optional<unsigned> mode = {});

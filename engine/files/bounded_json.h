@@ -1,5 +1,4 @@
-// JSON from files that anybody may have written: bounded in depth, and every fault of it an Error
-// in our own words.
+// JSON from untrusted files: bounded in depth, with every fault as an Error.
 #pragma once
 
 #include <fmt/format.h>
@@ -15,11 +14,11 @@
 
 namespace tessera {
 
-/// Throws Error when brackets are nested deeper than what the library writes ever is: the depth of
-/// a document is the depth of recursion of those who walk through it.
+/// Throws Error if brackets are nested deeper than in any file of the library, since readers
+/// recurse as deep as the document.
 void check_json_depth(std::string_view text);
 
-/// A value as part of a message: one short line.
+/// Returns a value as one short line for a message.
 template <typename Json>
 std::string shown(const Json& value) {
   return value.dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 100);
@@ -71,7 +70,7 @@ T value_of(const Json& value) {
 
 }  // namespace json_detail
 
-/// Returns the value as `T`: bool, std::string, a number, or a vector of such. Throws Error that
+/// Returns the value as `T`: bool, std::string, a number, or a vector of these. Throws Error that
 /// begins with `what`.
 template <typename T, typename Json>
 T json_value(const Json& value, std::string_view what) {
@@ -83,7 +82,7 @@ T json_value(const Json& value, std::string_view what) {
   throw Error(fmt::format("{} is {}, expected {}", what, shown(value), json_detail::expected<T>()));
 }
 
-/// Returns a member of an object. Throws Error when it is missing, or `object` is none.
+/// Returns a member of an object. Throws Error if it is missing or `object` is not an object.
 template <typename Json>
 const Json& member_of(const Json& object, const char* name) {
   const auto found = object.is_object() ? object.find(name) : object.end();
@@ -91,19 +90,19 @@ const Json& member_of(const Json& object, const char* name) {
   return *found;
 }
 
-/// Both: the member as `T`.
+/// Returns the member as `T`. Throws like the two above.
 template <typename T, typename Json>
 T json_member(const Json& object, const char* name) {
   return json_value<T>(member_of(object, name), fmt::format("'{}'", name));
 }
 
-/// The member as `T` where there is one, else `otherwise`.
+/// Returns the member as `T`, or `otherwise` if it is missing.
 template <typename T, typename Json>
 T json_member_or(const Json& object, const char* name, T otherwise) {
   return object.contains(name) ? json_member<T>(object, name) : otherwise;
 }
 
-/// A member that is an object.
+/// Returns a member that is an object.
 template <typename Json>
 const Json& json_object(const Json& object, const char* name) {
   const Json& member = member_of(object, name);

@@ -1,15 +1,15 @@
-// The table of element-wise formulas, from which ops, gradients and the kernels of both backends
-// are made. Included where UNARY, BINARY and TERNARY say what becomes of a row; the expressions are
-// OpenCL C and C++ at once, on vectors of floats.
+// The table of elementwise formulas, which generates the ops, gradients and kernels of both
+// backends. Define UNARY, BINARY and TERNARY to expand the rows, then include this file; the
+// expressions are valid OpenCL C and C++, on vectors of floats.
 //
 //   UNARY(name, p, q, y, dx)     op name(x) with up to two attributes, and name_dx
 //   BINARY(name, y, da, db)      op name(a, b), and name_da and name_db
 //   TERNARY(name, y)             op name(a, b, c)
 //
-// A gradient may name x, y, dy (unary) or a, b, dy (binary); it reads what it names. `dy` alone and
-// `0.0f` alone cost nothing: the gradient is passed on or ends here. Absent attributes are no_p and
-// no_q. Functions of numbers are in capitals; SELECT(condition, if, else). Comparisons stand such
-// that NaN passes.
+// A gradient may name x, y, dy (unary) or a, b, dy (binary); it reads the variables that it names.
+// `dy` alone and `0.0f` alone cost nothing: the gradient is passed on or ends here. Absent
+// attributes are no_p and no_q. Functions are in capitals; SELECT(condition, if, else). Comparisons
+// are written so that NaN passes.
 
 // clang-format takes expressions in macros for declarations.
 // clang-format off

@@ -16,7 +16,7 @@
 #define B1 1.5f
 #define B2 2.25f
 #define B3 3.375f
-// What rows of filters are divided by: the products of each point's distances to the others.
+// The divisors of filter rows: for each point, the product of its distances to the others.
 #define DIVISOR_0 (A2 * B2)
 #define DIVISOR_A (2.0f * A2 * (A2 - B2))
 #define DIVISOR_B (2.0f * B2 * (B2 - A2))

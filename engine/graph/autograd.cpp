@@ -29,7 +29,7 @@ std::string GradientContext::name(std::string_view suffix) const {
 
 namespace {
 
-/// For each value: does it depend on one of `wrt`?
+/// Returns for each value whether it depends on one of `wrt`.
 std::vector<bool> dependents(const Graph& graph, const std::vector<Var>& wrt) {
   std::vector<bool> depends(graph.values().size(), false);
   for (const Var& var : wrt) depends[static_cast<std::size_t>(var.id())] = true;
@@ -42,7 +42,7 @@ std::vector<bool> dependents(const Graph& graph, const std::vector<Var>& wrt) {
   return depends;
 }
 
-/// The gradients found so far, by value; several uses of a value are added up.
+/// The gradients so far, by value; adds the gradients of several uses of a value.
 class Accumulator {
  public:
   explicit Accumulator(std::size_t values) : gradients_(values) {}
@@ -69,10 +69,10 @@ void check_gradient(const Graph& graph, const Node& node, ValueId input, const V
 
 void back_through(Graph& graph, NodeId id, const std::vector<bool>& depends,
                   Accumulator& accumulator) {
-  const Node node = graph.node(id);  // a copy: appending nodes moves the originals
+  const Node node = graph.node(id);  // copied, since appending nodes moves the originals
   std::vector<std::optional<Var>> output_gradients;
   for (ValueId output : node.outputs) output_gradients.push_back(accumulator.at(output));
-  // What would be lost without a word: a gradient of the probabilities beside a loss, say.
+  // Else this gradient would be dropped silently, such as that of the probabilities next to a loss.
   for (std::size_t i = 1; i < output_gradients.size(); ++i)
     if (output_gradients[i])
       throw Error(std::string(node.op->name),

@@ -1,4 +1,4 @@
-// What a program sees of a node of its op, the same on each backend.
+// A node of a custom op as the program sees it, the same on each backend.
 #pragma once
 
 #include "tessera/custom_op.h"

@@ -8,7 +8,7 @@
 
 namespace tessera {
 
-/// Returns the element type of this name, or nothing.
+/// Returns the element type with this name, or nothing.
 inline std::optional<DType> dtype_named(std::string_view name) {
   for (const DType dtype : {DType::f32, DType::i32, DType::u8})
     if (to_string(dtype) == name) return dtype;

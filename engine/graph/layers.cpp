@@ -22,7 +22,7 @@ struct Weights {
   std::optional<Var> b;
 };
 
-/// A weight, and a bias if there are `biases`.
+/// Creates a weight, and a bias if `biases` is above 0.
 Weights weights(Graph& graph, const std::string& name, const Shape& shape, std::int64_t biases,
                 const Initial& initial) {
   const Var w = graph.parameter(name + ".weight", shape, initial.weight(shape));
@@ -99,7 +99,7 @@ Var instance_norm(Var x, const std::string& name, const NormOptions& options) {
 Var dropout(Var x, const std::string& name, double p) {
   Graph& graph = x.graph();
   if (graph.mode() == Mode::inference || p == 0) return x;
-  Philox random(graph.seed(), name);  // names make seeds that have nothing to do with each other
+  Philox random(graph.seed(), name);  // different names give independent seeds
   const std::uint64_t high = random.next(), low = random.next();
   return tessera::dropout(x, draw_counter(graph), p, static_cast<std::int64_t>(high << 32 | low),
                           name);

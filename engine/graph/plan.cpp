@@ -36,8 +36,8 @@ struct Block {
 
 constexpr const char* memory = "the memory of the plan";
 
-/// Returns the lowest offset at which `block` fits between the placed blocks of an arena that are
-/// alive at the same time.
+/// Returns the lowest offset at which `block` fits between the blocks of an arena that are live at
+/// the same time.
 std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
   std::sort(placed.begin(), placed.end(),
             [](const Block& a, const Block& b) { return a.offset < b.offset; });
@@ -50,7 +50,7 @@ std::size_t lowest_offset(const Block& block, std::vector<Block>& placed) {
   return offset;
 }
 
-/// Throws Error when a value needs more than the device allows at once.
+/// Throws Error if a value needs a larger allocation than the device allows.
 void check_size(const Value& value, std::size_t needed, std::size_t largest) {
   if (needed > largest)
     throw OutOfMemory(
@@ -105,8 +105,8 @@ void Plan::resolve_roots() {
   const auto& values = graph_.values();
   placements_.resize(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) placements_[i].root = static_cast<ValueId>(i);
-  // By root: the last node that updated it. By value: the update of its root that it has seen; a
-  // parameter, or a view of one, has seen none.
+  // By root: the last node that updated it. By value: the last update of its root before it; none
+  // for a parameter or a view of one.
   std::vector<NodeId> updated_by(values.size(), no_node), seen(values.size(), no_node);
   for (std::size_t step = 0; step < graph_.nodes().size(); ++step) {
     const Node& node = graph_.nodes()[step];
@@ -149,9 +149,9 @@ void Plan::resolve_roots() {
   }
 }
 
-// Greedy by size: the largest value first, each in the first arena with room for it, at the lowest
-// offset free during its life. What fits into one arena has the offsets that it would have there
-// without a limit.
+// Greedy by size: places the largest value first, each in the first arena with room, at the lowest
+// offset that is free during its lifetime. If all values fit in one arena, the offsets are the same
+// as without a limit.
 void Plan::place_arenas() {
   std::vector<Lifetime> lifetimes(placements_.size());
   const auto touch = [&](ValueId value, int step) {
@@ -171,8 +171,7 @@ void Plan::place_arenas() {
     const Placement& place = placements_[i];
     if (!place.in_arena || place.root != id || !place.used) continue;
     Lifetime life = lifetimes[i];
-    // An input is written before a run starts, possibly while the one before is still going on;
-    // what is fixed stays.
+    // An input is written before a run starts, possibly during the previous run; fixed values stay.
     if (graph_.value(id).role == Role::input || is_fixed(id) || !options_.reuse_memory)
       life = {before_all, after_all - 1};
     const std::size_t bytes = std::max<std::size_t>(graph_.value(id).spec.bytes(), 1);

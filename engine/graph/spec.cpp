@@ -26,8 +26,8 @@ std::string_view to_string(DType dtype) {
 std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
 
 std::int64_t element_count(const Shape& shape) {
-  // The product without zeros must fit too: then that of any of the dimensions does, such as a
-  // distance between neighbors.
+  // The product without zeros must fit too. Then the product of any dimensions fits, such as a
+  // stride.
   std::int64_t count = 1;
   bool is_empty = false;
   for (std::int64_t extent : shape) {

@@ -1,4 +1,4 @@
-// What functions that build graphs check themselves, because no node can be made from it.
+// Argument checks of graph-building functions, for arguments from which no node can be built.
 #pragma once
 
 #include <fmt/format.h>
@@ -20,8 +20,8 @@ template <typename... Arguments>
                               fmt::format(format, std::forward<Arguments>(arguments)...), name));
 }
 
-/// `axis` of x counted from the start; negative ones count from the end. Throws Error when there is
-/// no such axis.
+/// Returns `axis` of x counted from the start; negative axes count from the end. Throws Error if it
+/// is out of range.
 inline std::size_t checked_axis(const std::string& op, const Var& x, std::int64_t axis,
                                 const std::string& name) {
   const std::int64_t rank = x.spec().rank(), found = axis < 0 ? axis + rank : axis;

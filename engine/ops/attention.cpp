@@ -12,8 +12,9 @@
 namespace tessera {
 namespace {
 
-/// [L,S] with minus infinity where s > l, else 0. A row of 1 zero, S-1 infinities and L+1 zeros,
-/// repeated and read with a length shorter by one, moves one place to the right in each row.
+/// Returns [L,S] with minus infinity where s > l, else 0. Repeats a row of one zero, S-1 infinities
+/// and L+1 zeros, and reads it with rows shorter by one, which shifts each row one place to the
+/// right.
 Var causal_mask(Graph& graph, std::int64_t L, std::int64_t S) {
   const Var hidden = graph.constant({S - 1}, -std::numeric_limits<double>::infinity());
   const Var row = pad(hidden, {{1, L + 1}});

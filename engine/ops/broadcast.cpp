@@ -6,7 +6,7 @@
 namespace tessera {
 namespace {
 
-/// Dimension `axis` of a result of `rank` dimensions, as the operand has it; 1 where absent.
+/// Returns the operand's dimension for `axis` of a result of `rank` dimensions; 1 if absent.
 std::int64_t own_size(const Shape& operand, std::size_t axis, std::size_t rank) {
   const std::size_t absent = rank - operand.size();
   return axis < absent ? 1 : operand[axis - absent];

@@ -9,18 +9,17 @@
 
 namespace tessera {
 
-/// The shape of the result, or nothing when the shapes do not fit.
+/// Returns the shape of the result, or nothing if the shapes do not broadcast.
 std::optional<Shape> broadcast_shape(const Shape& a, const Shape& b);
 
-/// A dimension of a result, and for each operand the elements between neighbors along it; 0 where
-/// the operand is repeated.
+/// A dimension of a result, and the stride of each operand along it; 0 if the operand is repeated.
 struct BroadcastDimension {
   std::int64_t size;
   std::vector<std::int64_t> steps;
 };
 
-/// The dimensions of `result`, at least one. Neighboring ones in which all operands behave alike
-/// are one, so that there are few and long ones.
+/// Returns the dimensions of `result`, at least one. Merges adjacent dimensions in which all
+/// operands behave alike, so that dimensions are few and long.
 std::vector<BroadcastDimension> broadcast_dimensions(const std::vector<Shape>& operands,
                                                      const Shape& result);
 

@@ -1,4 +1,5 @@
-// A chain of element-wise ops as one op, and its geometry, which the backends read from a node.
+// A fused group of elementwise ops as one op, and its geometry, which the backends read from a
+// node.
 #pragma once
 
 #include <array>
@@ -15,7 +16,7 @@
 
 namespace tessera {
 
-/// What a backend can rely on.
+/// Limits that backends rely on.
 inline constexpr std::size_t most_chain_inputs = 6;
 inline constexpr std::size_t most_chain_steps = 8;
 
@@ -27,11 +28,11 @@ struct ChainStep {
     std::size_t index = 0;
   };
   const formulas::Formula* formula = nullptr;
-  std::vector<Operand> operands = {};  ///< those that the formula reads, in order
+  std::vector<Operand> operands = {};  ///< the operands of the formula, in order
   std::array<double, 2> numbers = {};  ///< its attributes
 };
 
-/// The last step's result is that of the chain, or what is reduced.
+/// The result of the last step is the result of the chain, or the input of the reduction.
 struct Chain {
   std::vector<ChainStep> steps;
   std::string_view reduction = {};  ///< a row of engine/formulas/reductions.h, or nothing
@@ -47,11 +48,11 @@ std::span<const std::string_view> chain_reductions();
 std::string to_string(std::span<const ChainStep> steps);
 /// Attributes `program`, as above, and perhaps `reduction` and `axes`.
 Attributes to_attributes(const Chain& chain);
-/// Throws Error when they say something else.
+/// Throws Error if the attributes are malformed.
 Chain to_chain(const Attributes& attributes);
 
-/// Elements of a chain as [outer, middle, inner]; for each input the elements between neighbors
-/// along each, 0 where it is repeated. Inner ones are neighbors: 0 or 1.
+/// The elements of a chain as [outer, middle, inner], and the strides of each input along them; 0
+/// if it is repeated. Inner strides are 0 or 1.
 struct ChainGeometry {
   enum class Reduces : std::uint8_t { nothing, middle, inner };
   struct Steps {
@@ -64,8 +65,8 @@ struct ChainGeometry {
   std::int64_t elements() const { return outer * middle * inner; }
 };
 
-/// Nothing where inputs are repeated along too many dimensions, or axes that are reduced are no
-/// neighbors or stand first of three.
+/// Returns nothing if inputs are repeated along too many dimensions, or if the reduced axes are not
+/// adjacent or come first of three.
 std::optional<ChainGeometry> chain_geometry(const std::vector<Shape>& inputs,
                                             const std::vector<std::int64_t>& axes);
 

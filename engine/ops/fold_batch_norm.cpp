@@ -1,5 +1,5 @@
 // fold_batch_norm(w, running_mean, running_var[, gamma, beta][, b]) -> w', b': the filters and the
-// bias with which a product gives what batch_norm_inference would make of its result.
+// bias with which a product returns the result of batch_norm_inference directly.
 #include "engine/ops/normalization.h"
 #include "engine/ops/op_table.h"
 

@@ -1,5 +1,5 @@
-// The element-wise formulas of engine/formulas/elementwise.h as data: the ops they make and what
-// each op reads.
+// The elementwise formulas of engine/formulas/elementwise.h as data: their ops, and the inputs of
+// each op.
 #pragma once
 
 #include <array>
@@ -23,12 +23,12 @@ constexpr bool names(std::string_view expression, std::string_view variable) {
   return false;
 }
 
-/// One expression. It may name three variables; those it does name are the inputs of its op.
+/// One expression with up to three variables, which are the inputs of its op.
 struct Formula {
   std::string_view op;          ///< "gelu_dx"
   std::string_view row;         ///< "gelu"
   std::string_view part;        ///< "y", "dx", "da", "db"
-  std::string_view expression;  ///< as it stands in the row
+  std::string_view expression;  ///< as in the row
   std::array<std::string_view, 3> variables;
   std::array<std::string_view, 2> attributes;
 
@@ -41,9 +41,9 @@ struct Formula {
     return count;
   }
   constexpr bool has_attribute(std::size_t i) const { return !attributes[i].starts_with("no_"); }
-  /// No work: the gradient is dy, or there is none.
+  /// Whether no work is needed: the gradient is dy or zero.
   constexpr bool is_trivial() const { return expression == "dy" || expression == "0.0f"; }
-  /// About how many nanoseconds an element takes on one core.
+  /// The approximate time of an element on one core, in nanoseconds.
   constexpr double cost_ns() const {
     for (std::string_view function : {"EXP", "LOG", "TANH", "ERF", "POW", "SIGMOID", "NORMAL"})
       if (expression.find(function) != expression.npos) return 1;
@@ -67,7 +67,7 @@ struct Formula {
 #undef BINARY
 #undef TERNARY
 
-/// All of them, row by row.
+/// All formulas, row by row.
 inline const std::vector<const Formula*>& all() {
   static const std::vector<const Formula*> list = {
 #define UNARY(NAME, P, Q, Y, DX) &NAME##_y, &NAME##_dx,
@@ -81,7 +81,7 @@ inline const std::vector<const Formula*>& all() {
   return list;
 }
 
-/// That of an element-wise op; nullptr: the op is another one.
+/// Returns the formula of an elementwise op; nullptr for other ops.
 inline const Formula* find(std::string_view op) {
   for (const Formula* formula : all())
     if (formula->op == op && !formula->is_trivial()) return formula;

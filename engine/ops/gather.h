@@ -15,7 +15,8 @@ struct GatherGeometry {
   std::int64_t outer_step, step, inner_step;
 };
 
-/// Of gather and take, with the shape of x, and of their gradients, with that of dx.
+/// Returns the geometry of gather and take for the shape of x, and of their gradients for the shape
+/// of dx.
 GatherGeometry gather_geometry(std::string_view op, const Shape& x, const Shape& index,
                                const Attributes& attributes);
 

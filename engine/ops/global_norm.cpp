@@ -1,5 +1,4 @@
-// The norm of many tensors together, and what depends on norms: trust_ratio(|w|, |dw|) and the
-// factor that clips gradients.
+// The norm of many tensors together, trust_ratio(|w|, |dw|) and the factor that clips gradients.
 #include "engine/ops/arguments.h"
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
@@ -43,7 +42,7 @@ Var global_norm(const std::vector<Var>& xs, std::string name) {
 
 Var clip_factor(Var norm, double max_norm, const std::string& name) {
   if (!(max_norm > 0)) fail("clip_factor", name, "max_norm is {}, expected above 0", max_norm);
-  // NaN passes, as it should when the training has gone wrong.
+  // NaN passes, so that a failed training is detected.
   const Var ratio = div(norm.graph().constant({1}, max_norm), add(norm, 1e-6, name), name);
   return clamp(ratio, 0, 1, name);
 }

@@ -1,4 +1,4 @@
-// What the ops that turn bytes into numbers share: attributes padding, mean and deviation.
+// Shared by the ops that convert bytes to floats: attributes padding, mean and deviation.
 #pragma once
 
 #include <vector>

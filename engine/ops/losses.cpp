@@ -1,4 +1,4 @@
-// Losses that are element-wise functions and a reduction.
+// Losses composed of elementwise functions and a reduction.
 #include "engine/ops/arguments.h"
 #include "tessera/ops.h"
 

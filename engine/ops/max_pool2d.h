@@ -9,14 +9,14 @@
 
 namespace tessera {
 
-/// Along one axis: window p looks at the elements begin[p], begin[p] + step, ... below end[p];
-/// element i lies in none but the windows [first[i], last[i]), perhaps not in all of them.
+/// Along one axis: window p reads the elements begin[p], begin[p] + step, ... below end[p]; element
+/// i is only in windows of [first[i], last[i]), but maybe not in all of them.
 struct PoolTable {
   std::int64_t step;
   std::vector<std::int32_t> begin, end, first, last;
 };
 
-/// Of rows and columns, for an input of this size.
+/// Returns the windows of rows and columns for an input of this size.
 std::array<PoolTable, 2> max_pool2d_tables(const std::array<std::int64_t, 2>& input,
                                            const Attributes& attributes);
 

@@ -1,4 +1,4 @@
-// What the backends read from the node of a normalization.
+// The geometry of a normalization, which the backends read from a node.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ struct NormalizationGeometry {
   std::int64_t elements_of_group() const { return L * D; }
 };
 
-/// Which inputs a batch norm has, from their number: x, two running statistics, perhaps weight and
-/// bias, perhaps a residual as the last.
+/// The inputs of a batch norm, by their number: x, two running statistics, optional weight and
+/// bias, optional residual.
 struct BatchNormInputs {
   bool affine;
   std::size_t residual;  ///< 0: none
@@ -27,7 +27,8 @@ struct BatchNormInputs {
       : affine(count >= 5), residual(count % 2 == 0 ? count - 1 : 0) {}
 };
 
-/// From the attributes samples, groups and channels; without them it is a batch norm.
+/// Returns the geometry from the attributes samples, groups and channels; without them, of a batch
+/// norm.
 NormalizationGeometry normalization_geometry(const TensorSpec& x, const Attributes& attributes);
 
 }  // namespace tessera

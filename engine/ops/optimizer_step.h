@@ -1,4 +1,4 @@
-// The numbers that an optimizer's formula reads, for the backends.
+// The constants of an optimizer's formula, for the backends.
 #pragma once
 
 #include <string_view>
@@ -8,9 +8,9 @@
 
 namespace tessera {
 
-/// Those of a node's tensor `tensor`, in the order in which the formulas of
-/// engine/formulas/optimizer_step.h count them. Worked out in double: 1 - 0.999 in float would be
-/// off by 5e-5 of itself.
+/// Returns the constants of a node for its tensor `tensor`, in the order of the formulas in
+/// engine/formulas/optimizer_step.h. Computed in double, since 1 - 0.999 in float has a relative
+/// error of 5e-5.
 std::vector<float> optimizer_constants(std::string_view op, const Attributes& attributes,
                                        std::size_t tensor);
 

@@ -1,5 +1,5 @@
-// Element-wise ops, made from the table of formulas (engine/formulas/elementwise.h). The gradient
-// of an operand that was repeated is summed over the repetitions.
+// Elementwise ops, generated from the table of formulas (engine/formulas/elementwise.h). The
+// gradient of a repeated operand is summed over the repetitions.
 #include "engine/ops/pointwise.h"
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ namespace {
 
 using formulas::Formula;
 
-/// What messages call a variable.
+/// Returns the name of a variable for messages.
 constexpr std::string_view called(std::string_view variable) {
   return variable == "x" ? "input" : variable;
 }
@@ -42,7 +42,7 @@ std::vector<TensorSpec> infer(const InferContext& context) {
   return {{DType::f32, y}};
 }
 
-/// Appends the node of a gradient; `values` are those that its variables stand for.
+/// Appends the node of a gradient; `values` are the values of its variables.
 Var apply(const Formula& formula, GradientContext& context, const std::array<Var, 3>& values) {
   std::vector<Var> inputs;
   for (std::size_t i = 0; i < 3; ++i)

@@ -1,4 +1,4 @@
-// What other ops need of broadcasting in their gradients.
+// Gradients of broadcasting, for other ops.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace tessera {
 
-/// dy summed over the dimensions in which an operand of shape `shape` was repeated.
+/// Returns dy summed over the dimensions in which an operand of shape `shape` was repeated.
 Var sum_to(Var dy, Shape shape, const std::string& name);
 
 }  // namespace tessera

@@ -13,8 +13,8 @@ struct ReducePass {
   std::int64_t outer, reduce, inner;
 };
 
-/// The passes that reduce `shape` over `axes`, in order: each takes a run of neighboring axes, the
-/// last run first. There is at least one, which may reduce nothing.
+/// Returns the passes that reduce `shape` over `axes`, in order. Each pass reduces a run of
+/// adjacent axes, the last run first. There is at least one pass, which may reduce nothing.
 std::vector<ReducePass> reduce_passes(Shape shape, const std::vector<std::int64_t>& axes);
 
 }  // namespace tessera

@@ -17,7 +17,8 @@ struct Resampling {
   std::vector<float> weight;
 };
 
-/// Of a node: resample from its input `from` to its output `to`, or its gradient from dy to dx.
+/// Returns the matrix of a node: resample from its input `from` to its output `to`, or its gradient
+/// from dy to dx.
 Resampling resampling(bool is_gradient, const Shape& from, const Shape& to,
                       const Attributes& attributes);
 

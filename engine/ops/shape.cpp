@@ -1,4 +1,4 @@
-// The functions of tessera/ops/shape.h: they work out attributes and append the ops of rearrange
+// The functions of tessera/ops/shape.h, which compute attributes and append the ops of rearrange
 // and reshape.
 #include "tessera/ops/shape.h"
 
@@ -13,7 +13,7 @@
 namespace tessera {
 namespace {
 
-/// `axis` counted from the start; left alone when there is no such axis, which infer says.
+/// Returns `axis` counted from the start; unchanged if it is out of range, which infer reports.
 std::int64_t from_start(std::int64_t axis, std::int64_t rank) {
   return axis < 0 ? axis + rank : axis;
 }
@@ -22,7 +22,7 @@ std::string piece_name(const std::string& name, std::size_t i) {
   return name.empty() ? name : fmt::format("{}.{}", name, i);
 }
 
-/// [N,H,W,C] with rows, columns or channels that divide by these.
+/// Throws Error unless x is [N,H,W,C] and its dimensions are multiples of these.
 void check_image(const char* op, const Var& x, const std::array<std::int64_t, 4>& divisors,
                  const std::string& name) {
   check_rank(op, x, 4, name);
@@ -78,7 +78,7 @@ Var slice(Var x, std::int64_t axis, std::int64_t start, std::optional<std::int64
     return std::clamp<std::int64_t>(i < 0 ? i + whole : i, 0, whole);
   };
   const std::int64_t first = position(start), last = position(stop.value_or(whole));
-  // A step below 1 gets as far as infer, which refuses it.
+  // infer refuses a step below 1.
   const std::int64_t size = step < 1 || last <= first ? 0 : (last - first - 1) / step + 1;
   return x.graph().add("slice", {x},
                        {{"axis", static_cast<std::int64_t>(number)},

@@ -35,7 +35,7 @@ constexpr const char* softmax_dx = "softmax_dx";
 constexpr const char* log_softmax_dx = "log_softmax_dx";
 
 Var over_axis(const char* op, Var x, std::int64_t axis, const std::string& name) {
-  if (x.spec().rank() == 0)  // infer says so
+  if (x.spec().rank() == 0)  // infer reports it
     return x.graph().add(op, {x}, {}, name)[0];
   const auto at = static_cast<std::int64_t>(checked_axis(op, x, axis, name));
   const std::int64_t last = x.spec().rank() - 1;

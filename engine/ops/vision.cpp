@@ -1,4 +1,4 @@
-// The functions of tessera/ops/vision.h: compositions, no ops of their own.
+// The functions of tessera/ops/vision.h, which are compositions of ops.
 #include "tessera/ops/vision.h"
 
 #include <fmt/format.h>
@@ -30,7 +30,7 @@ Var gray(const char* function, Var x, const std::string& name) {
   return sum(mul(x, weights, part(name, ".weighted")), {3}, {.keepdim = true}, part(name, ".gray"));
 }
 
-/// Between x and another image, or beyond x.
+/// Interpolates between x and another image, or extrapolates beyond x.
 Var between(Var x, Var other, Var factor, const std::string& name) {
   const Var distance = mul(sub(x, other, part(name, ".distance")), factor, part(name, ".scaled"));
   return clamp(add(distance, other, part(name, ".sum")), 0, 1, name);
@@ -84,7 +84,8 @@ Var center_crop(Var x, const std::array<std::int64_t, 2>& size, const std::strin
   for (std::size_t axis : {1u, 2u}) {
     const std::int64_t wanted = size[axis - 1], found = x.shape()[axis];
     if (wanted < 1) fail("center_crop", name, "size is {}, expected at least 1", wanted);
-    // What is missing (less than 0: too much); torchvision rounds halves to even when it crops.
+    // The missing rows or columns (negative: to crop); torchvision rounds halves to even when it
+    // crops.
     const std::int64_t missing = wanted - found;
     const std::int64_t before =
         missing >= 0 ? missing / 2 : -((-missing + (-missing / 2 % 2 == 0 ? 0 : 1)) / 2);

@@ -1,5 +1,5 @@
-// A batch norm with constant statistics goes into the filters and the bias of the product before
-// it.
+// Folds a batch norm with constant statistics into the filters and the bias of the preceding
+// product.
 #include <algorithm>
 
 #include "engine/ops/epilogue.h"
@@ -16,14 +16,14 @@ bool is_held(const Graph& graph, ValueId value) {
   return role == Role::parameter || role == Role::state || role == Role::constant;
 }
 
-/// Whether the first dimension of input 1 counts the channels of the result.
+/// Whether the first dimension of input 1 is the channels of the result.
 bool has_filters(const Graph& graph, const Node& node) {
   return node.op->name == "conv2d" ||
          (node.op->name == "matmul" && node.attributes.integer("transpose_b") == 1 &&
           graph.value(node.inputs[1]).spec.rank() == 2);
 }
 
-/// The product whose filters can take in a norm, or no_node.
+/// Returns the product into whose filters a norm can be folded, or no_node.
 NodeId product_before(const Graph& graph, const Uses& uses, NodeId norm) {
   const Node& node = graph.node(norm);
   const NodeId id = graph.value(node.inputs[0]).producer;
@@ -44,7 +44,7 @@ NodeId product_before(const Graph& graph, const Uses& uses, NodeId norm) {
   return fits ? id : no_node;
 }
 
-/// The fold, which is appended to the graph, with the norm's statistics and the product's bias.
+/// Appends the fold to the graph, with the norm's statistics and the product's bias.
 Node append_fold(Graph& graph, const Node& product, const Node& norm) {
   std::vector<Var> inputs = {Var(graph, product.inputs[1])};
   for (std::size_t i = 1; i < norm.inputs.size(); ++i) inputs.emplace_back(graph, norm.inputs[i]);

@@ -1,4 +1,4 @@
-// A norm, a convolution or a matrix product takes in the residual and the activation behind it.
+// Fuses the residual and the activation after a norm, a convolution or a matrix product into it.
 #include "tessera/fuse.h"
 
 #include <algorithm>
@@ -14,14 +14,14 @@
 namespace tessera {
 namespace {
 
-/// A node and those behind it that it can take in.
+/// A node and the nodes after it that can be fused into it.
 struct Group {
-  std::vector<NodeId> behind;          ///< the last of them gives the result
+  std::vector<NodeId> behind;          ///< the last one returns the result
   std::vector<ValueId> residual = {};  ///< one or none
   std::string_view activation = {};
 };
 
-/// What an addition adds to `value`, if it has the same shape.
+/// Returns the other operand of an addition to `value`, if it has the same shape.
 std::vector<ValueId> added_to(const Graph& graph, const Node& addition, ValueId value) {
   const ValueId other = addition.inputs[addition.inputs[0] == value ? 1 : 0];
   if (graph.value(other).spec != graph.value(value).spec) return {};
@@ -49,9 +49,9 @@ Group group_behind(const Graph& graph, const Uses& uses, NodeId first) {
   return group;
 }
 
-/// Whether a node and the residual can be read where the last of the group is: all readers of the
-/// node's other outputs come later, and no node in between writes over what the two read. The
-/// residual itself is there, because the addition before that place reads it.
+/// Whether the node can move to the place of the last node of the group: all readers of its other
+/// outputs come later, and no node in between overwrites its inputs or the residual. The residual
+/// is computed by then, since the addition reads it.
 bool can_move(const Graph& graph, const Uses& uses, const Storage& storage, NodeId id,
               const Group& group) {
   const Node& node = graph.node(id);
@@ -76,7 +76,7 @@ bool takes_more(const Graph& graph, const Node& node) {
          !node.attributes.has("activation") && !has_residual(graph, node);
 }
 
-/// `node`, moved to the place of the last of the group.
+/// Returns `node`, moved to the place of the last node of the group.
 Node fused(Node node, const Group& group, ValueId result) {
   node.inputs.insert(node.inputs.end(), group.residual.begin(), group.residual.end());
   if (!group.activation.empty()) {
@@ -95,8 +95,8 @@ void fuse(Graph& graph) {
   const Storage storage(graph);
   std::vector<Node> nodes = graph.nodes();
   std::vector<bool> keep(nodes.size(), true), taken(nodes.size(), false);
-  // Backward, so that of two products that are added the second takes in the addition. The first
-  // must leave it alone then: `uses` still shows an addition there.
+  // Backward, so that if two products are added, the addition is fused into the second one. The
+  // first must ignore it then, although `uses` still lists the addition.
   for (auto id = static_cast<NodeId>(nodes.size()) - 1; id >= 0; --id) {
     const auto at = static_cast<std::size_t>(id);
     if (!keep[at] || !takes_more(graph, nodes[at])) continue;

@@ -1,5 +1,6 @@
-// Chains of element-wise ops become one node each, which keeps what is between them in registers or
-// cache. A group grows from its last op backward; what it takes in has no other readers.
+// Elementwise fusion: joins elementwise ops into one node, which keeps intermediate results in
+// registers or cache. A fused group grows backward from its last op; nodes that it absorbs have no
+// other readers.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,10 +28,10 @@ bool is_reduction(const Node& node) {
 
 bool is_expansion(const Node& node) { return node.op->name == "expand"; }
 
-/// Nodes that become one, in order.
+/// The nodes of a fused group, in order.
 using Group = std::set<NodeId>;
 
-/// A chain and what it reads.
+/// A chain and its inputs.
 struct Draft {
   Chain chain;
   std::vector<ValueId> inputs;
@@ -41,11 +42,11 @@ class Joiner {
   explicit Joiner(const Graph& graph)
       : graph_(graph), uses_(graph), storage_(graph), taken_(graph.nodes().size()) {}
 
-  /// The group that ends with a node; empty: there is none.
+  /// Returns the group that ends with a node, or nothing.
   Group take_group(NodeId last) {
     if (taken_[static_cast<std::size_t>(last)] || !ends_chain(graph_.node(last))) return {};
     Group group = {last};
-    // From the last one on, so that a value all of whose readers come in is found after them.
+    // Backward from the last op, so that all readers of a value are visited before it.
     for (NodeId id = last; id >= 0; --id)
       if (fits(group, id)) group.insert(id);
     if (group.size() < 2) return {};
@@ -53,7 +54,7 @@ class Joiner {
     return group;
   }
 
-  /// The node that stands for a group.
+  /// Returns the node that replaces a group.
   Node joined(const Group& group) const {
     const Node& last = graph_.node(*group.rbegin());
     Draft draft = draft_of(group).value();
@@ -68,7 +69,7 @@ class Joiner {
 
   const Shape& shape_of(ValueId value) const { return graph_.value(value).spec.shape; }
 
-  /// Whether the group may take in a node before it.
+  /// Whether the group may absorb a node before it.
   bool fits(const Group& group, NodeId id) const {
     const Node& node = graph_.node(id);
     const auto& readers = uses_.readers(node.outputs[0]);
@@ -77,7 +78,7 @@ class Joiner {
     if (readers.empty() || !read_inside || taken_[static_cast<std::size_t>(id)]) return false;
     const Formula* const formula = formulas::find(node.op->name);
     if (!formula && !is_expansion(node)) return false;
-    // What is repeated later is computed again for each element: cheap ops only.
+    // A value that is repeated later is recomputed for each element: only for cheap ops.
     constexpr double cheap_ns = 0.5;
     if (formula && formula->cost_ns() > cheap_ns && is_repeated(node, group)) return false;
     if (storage_.is_updated(node.inputs, id, *group.rbegin())) return false;
@@ -90,16 +91,16 @@ class Joiner {
     return element_count(shape_of(node.outputs[0])) < element_count(full_shape(group));
   }
 
-  /// Of the elements that the chain computes.
+  /// Returns the shape of the elements that the chain computes.
   const Shape& full_shape(const Group& group) const {
     const Node& last = graph_.node(*group.rbegin());
     return shape_of(is_reduction(last) ? last.inputs[0] : last.outputs[0]);
   }
 
-  /// Nothing if there is no such chain.
+  /// Returns nothing if there is no such chain.
   std::optional<Draft> draft_of(const Group& group) const {
     Draft draft;
-    std::map<ValueId, ValueId> expanded;  // to what it was before
+    std::map<ValueId, ValueId> expanded;  // to the value before the expansion
     std::map<ValueId, ChainStep::Operand> known;
     const auto operand_of = [&](ValueId value) {
       while (expanded.contains(value)) value = expanded[value];

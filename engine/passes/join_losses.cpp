@@ -1,4 +1,4 @@
-// A loss and its gradient become one node, which keeps no probabilities.
+// Joins a loss and its gradient into one node, which stores no probabilities.
 #include "engine/passes/passes.h"
 #include "engine/passes/uses.h"
 #include "tessera/op.h"
@@ -6,13 +6,13 @@
 namespace tessera {
 namespace {
 
-/// Whether a value is there before `node` runs.
+/// Whether a value is computed before `node` runs.
 bool is_before(const Graph& graph, ValueId value, NodeId node) {
   const Value& v = graph.value(value);
   return v.role != Role::activation || v.producer < node;
 }
 
-/// The node that computes the gradient of a loss, if the two can be one; else no_node.
+/// Returns the node that computes the gradient of a loss, if the two can be joined; else no_node.
 NodeId gradient_of(const Graph& graph, const Uses& uses, NodeId loss) {
   const Node& node = graph.node(loss);
   if (node.op->name != "softmax_cross_entropy") return no_node;

@@ -1,5 +1,4 @@
-// Gradients of slices that divide a tensor among themselves: each is dy among zeros, and all are
-// added up. They are put side by side instead.
+// Replaces the sum of the gradients of disjoint slices, each padded with zeros, with one concat.
 #include <algorithm>
 #include <optional>
 
@@ -17,12 +16,13 @@ class Joiner {
  public:
   explicit Joiner(const Graph& graph) : graph_(graph), uses_(graph), storage_(graph) {}
 
-  /// The nodes of a sum of gradients of slices, those of the slices first, by position.
+  /// The nodes of a sum of gradients of slices: first the slices, sorted by position.
   struct Sum {
     std::vector<NodeId> slices, additions;
   };
 
-  /// That which ends with an addition; nothing if it is another sum or part of a larger one.
+  /// Returns the sum that ends with an addition; nothing if it is another sum or part of a larger
+  /// one.
   std::optional<Sum> sum_of(NodeId last) const {
     const NodeId reader = uses_.only_reader(graph_.node(last).outputs[0]);
     if (!is(graph_.node(last), "add") || (reader != no_node && is(graph_.node(reader), "add")))
@@ -58,7 +58,8 @@ class Joiner {
   }
   std::int64_t start(NodeId slice) const { return attribute(slice, "start"); }
 
-  /// Whether a term is the gradient of a slice or a sum of such, which only this sum reads.
+  /// Whether a term is the gradient of a slice, or a sum of such gradients, that only this sum
+  /// reads.
   bool take(ValueId term, Sum& sum) const {
     const Value& value = graph_.value(term);
     if (value.role != Role::activation || uses_.only_reader(term) == no_node) return false;
@@ -72,7 +73,7 @@ class Joiner {
     return true;
   }
 
-  /// Whether slices follow each other along one axis from its start to its end.
+  /// Whether the slices cover one axis from its start to its end, without overlap.
   bool divide(const std::vector<NodeId>& slices) const {
     std::int64_t next = 0;
     for (NodeId slice : slices) {

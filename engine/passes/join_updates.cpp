@@ -1,4 +1,4 @@
-// Optimizer steps of many tensors become one node: one launch, or one region of threads.
+// Joins the optimizer steps of many tensors into one node: one launch, or one parallel region.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,11 +15,12 @@ namespace {
 constexpr const char* decay = "weight_decay";
 
 using Members = std::vector<NodeId>;
-/// What steps must share: op, the inputs after the lists of tensors, and attributes but the decay.
+/// The properties that joined steps share: op, the inputs after the lists of tensors, and all
+/// attributes but the decay.
 using Key =
     std::tuple<const Op*, std::vector<ValueId>, std::map<std::string, Attribute, std::less<>>>;
 
-/// Lists of tensors among the inputs: those that are updated, and the gradients.
+/// The number of tensor lists among the inputs: the updated tensors and the gradients.
 std::size_t lists(const Node& node) { return node.op->updates.size() + 1; }
 
 bool is_single(const Node& node) {
@@ -37,8 +38,8 @@ bool contains(const std::vector<ValueId>& values, ValueId value) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }
 
-/// Whether `node` must stay behind `step`: it reads what that makes, or writes over what that reads
-/// or over what that reads a view of.
+/// Whether `node` must stay after `step`, since it reads the results of `step` or overwrites its
+/// inputs, also through views.
 bool depends(const Storage& storage, const Node& node, const Node& step) {
   for (ValueId input : node.inputs)
     if (contains(step.outputs, input)) return true;

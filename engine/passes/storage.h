@@ -1,5 +1,4 @@
-// Where the values of a graph lie, and which nodes write over them: for passes that move a node
-// behind others.
+// The storage of the values of a graph and the nodes that overwrite it, for passes that move nodes.
 #pragma once
 
 #include <algorithm>
@@ -18,10 +17,10 @@ class Storage {
     for (std::size_t i = 0; i < graph.nodes().size(); ++i)
       add(graph.nodes()[i], static_cast<NodeId>(i));
   }
-  /// The value whose storage a value lies in, as the plan will have it.
+  /// Returns the value whose storage a value shares, as in the plan.
   ValueId root(ValueId value) const { return roots_[index(value)]; }
-  /// Whether a node between `first` and `last` writes over one of `values`, or over what one is a
-  /// view of. What reads them must not move from `first` to `last` then.
+  /// Whether a node between `first` and `last` overwrites one of `values` or its storage. If so, a
+  /// reader of them must not move from `first` to `last`.
   bool is_updated(const std::vector<ValueId>& values, NodeId first, NodeId last) const {
     return std::any_of(values.begin(), values.end(), [&](ValueId value) {
       const auto& updates = updates_[index(root(value))];
@@ -43,7 +42,7 @@ class Storage {
   }
 
   std::vector<ValueId> roots_;
-  std::vector<std::vector<NodeId>> updates_;  ///< by root: the nodes that write over it, in order
+  std::vector<std::vector<NodeId>> updates_;  ///< by root: the nodes that overwrite it, in order
 };
 
 }  // namespace tessera

@@ -15,16 +15,16 @@ class Uses {
       for (ValueId input : graph.nodes()[i].inputs) of(input).push_back(static_cast<NodeId>(i));
     for (const Graph::Output& output : graph.outputs()) of(output.value).push_back(no_node);
   }
-  /// The node that alone reads a value, once; no_node if there is none.
+  /// Returns the only reader of a value if it reads it once; else no_node.
   NodeId only_reader(ValueId value) const {
     const auto& readers = readers_[static_cast<std::size_t>(value)];
     return readers.size() == 1 ? readers[0] : no_node;
   }
-  /// Once for each time that a node reads the value; no_node for the outputs of the graph.
+  /// The readers of each value, once per read; no_node for outputs of the graph.
   const std::vector<NodeId>& readers(ValueId value) const {
     return readers_[static_cast<std::size_t>(value)];
   }
-  /// Whether all that read a value come after the node.
+  /// Whether all readers of a value come after the node.
   bool all_after(ValueId value, NodeId node) const {
     return std::all_of(readers(value).begin(), readers(value).end(),
                        [&](NodeId reader) { return reader == no_node || reader > node; });

@@ -21,7 +21,7 @@ struct Row {
   double Augmentation::*value;
   double most;
   bool whole;                        ///< counts pixels
-  std::optional<double> by_default;  ///< of a name without a number
+  std::optional<double> by_default;  ///< for a name without a number
 };
 
 constexpr double unbounded = HUGE_VAL;
@@ -72,7 +72,7 @@ void take(std::string_view item, Augmentation& augmentation) {
   if (error != std::errc() || end != number.data() + number.size()) refuse(row, number);
 }
 
-/// What the random numbers of an image are for; each use has a stream of its own.
+/// The uses of the random numbers of an image; each use has its own stream.
 enum class Use : std::uint32_t {
   crop,
   flip,
@@ -90,7 +90,7 @@ class Draws {
   Draws(const AugmentedBatch& batch, std::int64_t image, Use use)
       : counter_{0, static_cast<std::uint32_t>(batch.first + image),
                  static_cast<std::uint32_t>(batch.step), static_cast<std::uint32_t>(use)} {
-    Philox key(batch.seed, "augment");  // other numbers than those of the initial weights
+    Philox key(batch.seed, "augment");  // different from the numbers of the initial weights
     const std::uint64_t high = key.next();
     key_ = high << 32 | key.next();
   }
@@ -104,7 +104,7 @@ class Draws {
     return block_[lane_++] * 0x1.0p-32;
   }
   double uniform(double least, double most) { return least + (most - least) * uniform(); }
-  /// A whole number from `least` to `most`.
+  /// Returns an integer from `least` to `most`.
   double whole(double least, double most) {
     return least + std::floor((most - least + 1) * uniform());
   }
@@ -115,11 +115,11 @@ class Draws {
   std::size_t lane_ = 4;
 };
 
-/// From columns and rows of the result to those of the image: x = a[0] q + a[1] p + a[2],
-/// y = a[3] q + a[4] p + a[5].
+/// An affine transform from columns and rows of the result to those of the image: x = a[0] q + a[1]
+/// p + a[2], y = a[3] q + a[4] p + a[5].
 using Affine = std::array<double, 6>;
 
-/// First `inner`, then `outer`.
+/// Returns the transform that applies `inner`, then `outer`.
 Affine compose(const Affine& outer, const Affine& inner) {
   Affine result;
   for (std::size_t i = 0; i < 6; i += 3) {
@@ -139,13 +139,13 @@ Affine resized_crop(double least_area, double H, double W, Draws draws) {
     const double w = std::round(std::sqrt(area * ratio)), h = std::round(std::sqrt(area / ratio));
     if (w < 1 || w > W || h < 1 || h > H) continue;
     const double left = draws.whole(0, W - w), top = draws.whole(0, H - h);
-    // Centers of pixels are halves: (q + 0.5) * w / W + left = x + 0.5.
+    // Pixel centers are at halves: (q + 0.5) * w / W + left = x + 0.5.
     return {w / W, 0, left + 0.5 * w / W - 0.5, 0, h / H, top + 0.5 * h / H - 0.5};
   }
   return {1, 0, 0, 0, 1, 0};
 }
 
-/// Counter-clockwise by `degrees` around the center.
+/// Returns a counterclockwise rotation by `degrees` around the center.
 Affine rotation(double degrees, double H, double W) {
   const double angle = degrees * std::numbers::pi / 180;
   const double cosine = std::cos(angle), sine = std::sin(angle);
@@ -170,7 +170,7 @@ Affine draw_transform(const Augmentation& a, const AugmentedBatch& batch, std::i
   return result;
 }
 
-/// Beta(alpha, alpha) after Joehnk (1964); the larger alpha, the more tries it takes.
+/// Returns a sample of Beta(alpha, alpha), after Joehnk (1964); larger alphas need more tries.
 double beta(double alpha, Draws& draws) {
   while (true) {
     const double x = std::log(1 - draws.uniform()) / alpha;
@@ -242,7 +242,7 @@ std::vector<float> draw_cutouts(const Augmentation& augmentation, const Augmente
 }
 
 Mixture draw_mixture(const Augmentation& a, const AugmentedBatch& batch) {
-  Draws draws(batch, -1 - batch.first, Use::mixture);  // no image's
+  Draws draws(batch, -1 - batch.first, Use::mixture);  // of the batch, not of an image
   const double choice = draws.uniform();
   const bool cuts = a.cutmix > 0 && (a.mixup == 0 || choice < 0.5);
   const double own = beta(cuts ? a.cutmix : a.mixup, draws);

@@ -1,5 +1,5 @@
-// The parts of a batch, and the binary tree in which their sums meet. Neither depends on which
-// device computes a part, so the number of devices and their shares leave no trace in the weights.
+// The parts of a batch, and the binary tree that adds their sums. Neither depends on the device
+// that computes a part, so the weights do not depend on the number of devices or their shares.
 #pragma once
 
 #include <cstdint>

@@ -50,7 +50,7 @@ Replica::Plan& Replica::plan_for(std::int64_t samples, StepPart part) {
   return plan;
 }
 
-/// Numbers that stay the same from step to step are not sent again.
+/// Sends numbers only if they have changed since the last step.
 void Replica::set(Plan& plan, std::string_view name, std::span<const std::byte> bytes) {
   if (bytes.size() == sizeof(float)) {
     const auto [found, is_new] = plan.numbers.try_emplace(std::string(name));

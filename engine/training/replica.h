@@ -1,4 +1,4 @@
-// The plans of a training on one device, with the weights and states that are there.
+// The plans of a training on one device, with its copy of the weights and states.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace tessera {
 
-/// A step of a training: its batch, and how many steps were done before.
+/// A step of a training: its batch, and the number of previous steps.
 struct TrainingStep {
   const Batch& batch;
   std::int64_t step;
@@ -24,11 +24,10 @@ struct TrainingStep {
 
 using SetInput = std::function<void(std::string_view name, std::span<const std::byte> bytes)>;
 
-/// Sets the inputs of samples of a batch, which are its part `k`, but for the learning rate and
-/// what the slots do (part_sums.h).
+/// Sets the inputs of part `k` of a batch, except the learning rate and the slots (part_sums.h).
 void set_inputs(const Task& task, const TrainerOptions& options, const TrainingStep& step,
                 Part part, std::int64_t k, const SetInput& set);
-/// Sets what the slots do after part `k` of the `count` parts of a subtree.
+/// Sets the operation of each slot after part `k` of the `count` parts of a subtree.
 void set_folds(std::int64_t k, std::int64_t count, int slots, const SetInput& set);
 
 class Replica {
@@ -44,14 +43,14 @@ class Replica {
   /// Starts the gradients of a subtree, whose sum is in the last of `slots` slots afterwards.
   void run_parts(const TrainingStep& step, const std::vector<Part>& parts, PartRange subtree,
                  int slots);
-  /// Starts the update of the weights by what is in the last slot of all.
+  /// Starts the update of the weights with the sums in the last slot.
   void run_update(float lr);
 
-  /// Returns the plan for this many samples, made when first asked for.
+  /// Returns the plan for this many samples, created on first use.
   Executable& executable(std::int64_t samples, StepPart part) {
     return *plan_for(samples, part).executable;
   }
-  /// Whether there is that plan.
+  /// Whether this plan exists.
   bool has(std::int64_t samples, StepPart part) const { return plans_.contains({samples, part}); }
   /// Returns all plans made so far.
   std::vector<Executable*> executables();

@@ -14,20 +14,20 @@
 namespace tessera {
 namespace {
 
-/// What the last dimension of a value is made of.
+/// The composition of the last dimension of a value.
 struct Columns {
   enum class Kind : std::uint8_t {
     plain,      ///< the same as in PyTorch
     image,      ///< channels, which PyTorch has before the pixels
     flattened,  ///< pixels x channels, in PyTorch channels x pixels
-    unknown,    ///< parts of such, in some order
+    unknown,    ///< mixed
   } kind = Kind::plain;
   std::int64_t pixels = 1, channels = 1;
 
   bool same_in_torch() const { return kind == Kind::plain || kind == Kind::image; }
 };
 
-/// Walks through a graph in its order, with the columns of each value.
+/// Traverses a graph in order and tracks the columns of each value.
 class Layouts {
  public:
   explicit Layouts(const Graph& graph) : graph_(graph), columns_(graph.values().size()) {
@@ -84,7 +84,7 @@ class Layouts {
     const std::int64_t pixels =
         element_count(Shape(from.begin() + 1, from.end())) / std::max<std::int64_t>(1, from.back());
     if (to.back() == from.back()) {
-      // An image stays one, also the row of a 1-D convolution; tokens are alike in PyTorch.
+      // An image stays an image, also the row of a 1-D convolution; tokens are the same in PyTorch.
       const bool row = from.size() == 4 && to.size() == 3 && from[1] == 1;
       if (of_x.kind != Kind::image || to.size() == 4 || row) of_y = of_x;
     } else if (of_x.kind == Kind::image && to.back() == pixels * from.back()) {
@@ -96,8 +96,8 @@ class Layouts {
     }
   }
 
-  /// Element-wise ops, norms and pools keep the columns; weights of one number per column share
-  /// them.
+  /// Elementwise ops, norms and pools keep the columns; weights with one number per column have the
+  /// same columns.
   void pass_other(const Node& node) {
     for (ValueId y : node.outputs)
       for (ValueId x : node.inputs) columns(y) = passed(node, x, y);
@@ -127,7 +127,7 @@ class Layouts {
     std::rotate(layout.axes.begin() + 1, layout.axes.begin() + 2, layout.axes.end());
   }
 
-  /// Dimension `from_end` of a parameter, 1 being the last, stands for columns.
+  /// Notes that dimension `from_end` of a parameter (1: the last) corresponds to columns.
   void reorder(ValueId value, std::size_t from_end, const Columns& columns) {
     const ValueId w = root(value);
     const auto found = layouts_.find(w);
@@ -153,7 +153,7 @@ class Layouts {
   std::map<ValueId, TorchLayout> layouts_;  ///< of parameters and states
 };
 
-/// Dimension i of the result is dimension axes[i] of x.
+/// Permutes x: dimension i of the result is dimension axes[i] of x.
 std::vector<float> permuted(std::span<const float> x, const Shape& shape,
                             const std::vector<std::int64_t>& axes) {
   if (element_count(shape) != static_cast<std::int64_t>(x.size()))

@@ -15,7 +15,7 @@ namespace {
 
 std::string name_of(Var w) { return w.graph().value(w.id()).name; }
 
-/// The parameters of a graph, in the order in which they were made.
+/// Returns the parameters of a graph, in order of creation.
 struct Parameters {
   std::vector<Var> trained, frozen;
 };
@@ -38,7 +38,7 @@ Parameters parameters(Graph& graph, const TrainerOptions& options) {
   return found;
 }
 
-/// Batch norms whose weight and bias are frozen use their running statistics, and leave them.
+/// Makes batch norms with frozen weight and bias use their running statistics without updates.
 void freeze_norms(Graph& graph, const std::vector<Var>& frozen) {
   const auto is_frozen = [&](ValueId value) {
     return std::any_of(frozen.begin(), frozen.end(), [&](Var w) { return w.id() == value; });
@@ -57,7 +57,7 @@ void freeze_norms(Graph& graph, const std::vector<Var>& frozen) {
   graph.set_nodes(std::move(nodes));
 }
 
-/// The trained parameters on which a loss depends, their gradients, and the others.
+/// The trained parameters on which a loss depends, their gradients, and the other parameters.
 struct Gradients {
   std::vector<Var> weights, dw, unreached;
 };
@@ -90,8 +90,8 @@ void clip(std::vector<Var>& dw, const std::vector<Var>& weights, const TrainerOp
   }
 }
 
-/// A number that is 0, or NaN when the loss or a gradient is not finite, or, unless such steps are
-/// skipped, when an earlier loss was not.
+/// Returns a number that is 0, or NaN if the loss or a gradient is not finite or, unless such steps
+/// are skipped, an earlier loss was not.
 Var trouble(Var loss, const std::vector<Var>& dw, Var history, const TrainerOptions& options) {
   Var sum = dw.empty() ? loss : add(loss, global_norm(dw, "gradients.size"), "trouble");
   if (options.on_nan == OnNan::stop) sum = add(sum, tessera::sum(history), "trouble");
@@ -117,7 +117,7 @@ Var update(Var w, Var dw, Var lr, Var step, const TrainerOptions& options) {
                           {options.alpha, eps, decay, momentum}, name + ".rmsprop_step");
     case Optimizer::adagrad:
       return adagrad_step(w, dw, state(".sum"), lr, {eps, decay}, name + ".adagrad_step");
-    case Optimizer::lars:  // of biases and norms the ratio says nothing
+    case Optimizer::lars:  // the ratio is meaningless for biases and norms
       if (!small)
         return lars_step(w, dw, state(".momentum"), lr, {momentum, decay}, name + ".lars_step");
       break;
@@ -144,7 +144,7 @@ std::vector<std::string> recorded_metrics(const Graph& graph) {
 
 namespace {
 
-/// Forward and backward pass, and the sums over the parts of a batch.
+/// Appends the forward and backward pass, and the sums over the parts of a batch.
 Computed append_gradients(Graph& graph, const Task& task, std::int64_t samples,
                           const TrainerOptions& options) {
   const bool in_parts = options.parts > 1;
@@ -166,7 +166,7 @@ Computed append_gradients(Graph& graph, const Task& task, std::int64_t samples,
   return step;
 }
 
-/// The sums that append_gradients has left in states.
+/// Reads the sums that append_gradients has stored in states.
 Computed append_states(Graph& graph, const Task& task, const TrainerOptions& options) {
   Graph other(Mode::training, options.seed);
   const Computed part = append_gradients(other, task, 1, options);
@@ -226,7 +226,7 @@ void append_updates(const std::vector<Var>& weights, std::vector<Var> dw, Var lr
   std::vector<Var> updated;
   for (std::size_t i = 0; i < weights.size(); ++i)
     updated.push_back(update(weights[i], dw[i], lr, step, options));
-  // After all updates, so that these can be joined.
+  // After all updates, so that the updates can be joined.
   for (std::size_t i = 0; i < weights.size() && options.ema > 0; ++i) {
     const std::string average = name_of(weights[i]) + ".ema";
     blend(graph.state(average, updated[i].spec()), updated[i], share_of_new, average);

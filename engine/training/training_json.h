@@ -1,4 +1,4 @@
-// Where a training stands, as JSON in a checkpoint.
+// The state of a training as JSON in a checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ std::vector<double> finite_numbers(const nlohmann::json& j, const char* name);
 
 /// The inverse of training_of.
 nlohmann::json training_json(const TrainingState& training);
-/// Also of checkpoints of earlier versions, in which some numbers are missing. Throws Error
-/// when one is damaged.
+/// Also reads checkpoints of earlier versions, in which some numbers are missing. Throws Error if
+/// the JSON is damaged.
 TrainingState training_of(const nlohmann::json& j);
 
 }  // namespace tessera

@@ -55,7 +55,7 @@ void TensorCopies::upload(std::span<const float> from) {
 
 namespace {
 
-/// Elements that are summed at once: those of all levels stay in the cache.
+/// Elements that are summed at once, so that all levels stay in the cache.
 constexpr std::size_t piece = 4096;
 constexpr std::size_t most_levels = 21;  // parts are at most 2^20
 
@@ -81,7 +81,7 @@ class Tree {
     if (sums_[next_]->subtree == range) return sums_[next_++]->values.data() + begin_;
     const float* const left = node(first, height - 1);
     if (first + leaves / 2 >= parts_) return left;
-    // The left sum may lie in the scratch memory of the level below, which the right one takes.
+    // The left sum may be in the scratch memory of the level below, which the right one needs.
     auto& scratch = scratch_[static_cast<std::size_t>(height)];
     std::copy_n(left, count_, scratch.begin());
     const float* const right = node(first + leaves / 2, height - 1);

@@ -12,11 +12,11 @@
 
 namespace tessera {
 
-/// Tensors f32 of one device, which lie side by side in a few buffers. On the host they follow each
-/// other without gaps, so that devices with other alignments have the same order.
+/// Tensors f32 of one device, contiguous in a few buffers. On the host they have no gaps, so that
+/// devices with different alignments have the same order.
 class TensorCopies {
  public:
-  /// `names` are in the order of their places. `params` must outlive the copies.
+  /// `names` are in memory order. `params` must outlive the copies.
   TensorCopies(Params& params, const std::vector<std::string>& names);
 
   /// Elements of all tensors.

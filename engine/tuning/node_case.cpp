@@ -58,7 +58,7 @@ std::vector<double> numbers(const TensorSpec& spec, const Bytes& bytes) {
   return all;
 }
 
-/// 0: as good as equal.
+/// Returns the relative difference; 0: practically equal.
 double error_of(double found, double expected, double allowed) {
   if (std::isnan(expected) || found == expected)
     return std::isnan(found) || found == expected ? 0 : HUGE_VAL;
@@ -89,7 +89,7 @@ std::optional<Difference> difference(std::size_t output, const TensorSpec& spec,
   return result;
 }
 
-/// By how much each output moves at most when the floats that go in move by up to `share`.
+/// Returns the largest change of each output if the input floats change by up to `share`.
 std::vector<double> moves_of(Device& reference, const NodeCase& c,
                              const std::vector<Bytes>& expected, double share) {
   NodeCase moved = c;
@@ -131,7 +131,7 @@ std::string read_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Without its tensors.
+/// Reads a node without its tensors.
 NodeCase case_of(const json& j) {
   std::vector<TensorSpec> specs;
   for (const auto& input : member_of(j, "inputs"))

@@ -26,8 +26,9 @@ Graph graph_of_one(const Graph& from, const Node& node) {
   return tessera::graph_of_one(node.op->name, inputs, node.attributes);
 }
 
-/// Updates in place have no choice worth a graph with parameters; whole numbers may be labels or
-/// indices, whose meaning only the op knows; the process that measures knows no custom ops.
+/// Excludes updates in place, whose choice is not worth a graph with parameters; integer inputs,
+/// since only the op knows their valid values; and custom ops, which the measuring process does not
+/// know.
 bool can_tune(const Graph& graph, const Node& node) {
   const auto is_float = [&](ValueId id) { return graph.value(id).spec.dtype == DType::f32; };
   return !node.op->is_view && !node.op->custom && node.op->updates.empty() &&
@@ -35,7 +36,7 @@ bool can_tune(const Graph& graph, const Node& node) {
          std::all_of(node.outputs.begin(), node.outputs.end(), is_float);
 }
 
-/// Floats in [-1,1).
+/// Returns random floats in [-1,1).
 std::vector<std::byte> random_bytes(const Value& value) {
   Philox generator(1, value.name);
   std::vector<float> numbers(static_cast<std::size_t>(value.spec.elements()));
@@ -44,7 +45,7 @@ std::vector<std::byte> random_bytes(const Value& value) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// What is wrong with a result, or nothing. NaN is wrong.
+/// Returns the first error of a result, or nothing. NaN is an error.
 std::string difference(const std::vector<float>& found, const std::vector<float>& expected) {
   constexpr float tolerance = 1e-4f;
   float largest = 0;
@@ -56,7 +57,7 @@ std::string difference(const std::vector<float>& found, const std::vector<float>
 }
 
 constexpr std::size_t larger_than_caches = 96 << 20;  // bytes
-constexpr std::size_t most_copies = 32;               // which are worth their preparation
+constexpr std::size_t most_copies = 32;               // the most that are worth their setup
 
 double median(std::vector<double> numbers) {
   const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
@@ -70,7 +71,7 @@ Graph graph_of_one(std::string_view op, const std::vector<TensorSpec>& specs,
                    const Attributes& attributes) {
   Graph graph;
   const Op& kind = find_op(op);
-  // How many outputs there are decides which inputs are written over, so those are found first.
+  // The number of outputs decides which inputs are overwritten, so it is found first.
   std::vector<bool> updated(specs.size(), false);
   if (!kind.updates.empty()) {
     Graph trial;
@@ -118,7 +119,7 @@ std::vector<TuningTask> tuning_tasks(Device& device, const std::vector<Graph>& g
   return tasks;
 }
 
-/// A graph compiled for a device. Not exported, though the class around it is.
+/// A graph compiled for a device. Not exported, unlike the class around it.
 class __attribute__((visibility("hidden"))) CandidateTimer::Run {
  public:
   Run(Device& device, const Graph& graph, const std::vector<std::vector<std::byte>>& inputs)
@@ -130,7 +131,7 @@ class __attribute__((visibility("hidden"))) CandidateTimer::Run {
     add_copy();
   }
 
-  /// As many copies as it takes to go over so much memory, of which none is run twice in a row.
+  /// Creates enough copies to exceed the caches; no copy runs twice in a row.
   void fill(std::size_t memory) {
     const std::size_t copies =
         std::min(memory, larger_than_caches) / std::max<std::size_t>(plan_.arena_bytes(), 1);
@@ -155,7 +156,7 @@ class __attribute__((visibility("hidden"))) CandidateTimer::Run {
     return taken.count() / static_cast<double>(runs);
   }
 
-  /// As many runs as waiting for the device does not count beside.
+  /// Returns the number of runs for which the wait for the device is negligible.
   std::int64_t runs() {
     constexpr double sample = 0.01;
     return std::max<std::int64_t>(1, std::llround(sample / std::max(seconds(1), 1e-7)));

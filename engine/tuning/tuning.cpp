@@ -8,7 +8,7 @@
 namespace tessera {
 namespace {
 
-/// Nothing where it is a number that shapes no loop.
+/// Returns nothing for a number that does not affect loops.
 std::string text_of(const Attribute& attribute) {
   if (const auto* number = std::get_if<std::int64_t>(&attribute)) return fmt::format("{}", *number);
   if (const auto* text = std::get_if<std::string>(&attribute)) return *text;

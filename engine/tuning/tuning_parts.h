@@ -1,4 +1,4 @@
-// What the files of tuning share.
+// Shared by the tuning files.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,11 +7,11 @@
 
 namespace tessera {
 
-/// A graph of one node on inputs "0", "1", ...; its outputs are "y0", "y1", ...
+/// Builds a graph of one node with inputs "0", "1", ... and outputs "y0", "y1", ...
 Graph graph_of_one(std::string_view op, const std::vector<TensorSpec>& inputs,
                    const Attributes& attributes);
 
-/// Of what is kept for a device and its driver.
+/// Returns the file name for a device and its driver.
 std::string file_name_of(const DeviceInfo& info);
 
 nlohmann::ordered_json to_json(const Attributes& attributes);
