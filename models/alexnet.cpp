@@ -10,7 +10,7 @@ namespace {
 
 struct Conv {
   std::int64_t channels, kernel, stride, padding;
-  bool pooled;  ///< by a maximum after it
+  bool pooled;  ///< followed by a max pool
 };
 
 constexpr Conv convs[] = {{64, 11, 4, 2, true},

@@ -1,5 +1,5 @@
-// A row of the table of models: a name and the function that appends the net to a graph. One file
-// for each family of nets gives its rows.
+// A row of the model table: a name and the function that appends the model to a graph. One file per
+// model family returns its rows.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@ namespace tessera::models {
 
 struct Architecture {
   ModelInfo info;
-  /// Images f32 [N,H,W,C] to logits f32 [N,classes] ([N,H,W,classes] where a class is given to each
-  /// pixel). Parameters have the names of torchvision's state_dict where it has the net.
+  /// Images f32 [N,H,W,C] to logits f32 [N,classes] ([N,H,W,classes] for one class per pixel).
+  /// Parameters have the names of torchvision's state_dict if it has the model.
   std::function<Var(Var x, std::int64_t classes, const ModelOptions& options)> build;
-  /// Where it is not 0, images are squares, which are padded to this many rows and columns.
+  /// If it is not 0, images must be square and are padded to this many rows and columns.
   std::int64_t padded_to = 0;
 };
 

@@ -1,4 +1,4 @@
-// What several families of nets are made of.
+// Blocks that several model families share.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace tessera::models {
 
-/// Kaiming's normal distribution for weights as torchvision takes it, over the outputs of a filter.
+/// Kaiming's normal distribution for weights as in torchvision, by the outputs of a filter.
 Initializer kaiming_fan_out(const Shape& weight);
 
 struct ConvNormOptions {

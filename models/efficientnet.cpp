@@ -18,7 +18,7 @@ constexpr Stage stages[] = {{1, 3, 1, 16, 1}, {6, 3, 2, 24, 2},  {6, 5, 2, 40, 2
                             {6, 3, 2, 80, 3}, {6, 5, 1, 112, 3}, {6, 5, 2, 192, 4},
                             {6, 3, 1, 320, 1}};
 
-/// Scales each channel by what two small layers make of the means of all of them.
+/// Squeeze and excitation: scales each channel by two small layers on the channel means.
 Var squeeze_excitation(Var x, const std::string& name, std::int64_t channels) {
   const layers::Initial initial = {kaiming_fan_out, init::constant(0)};
   const std::int64_t n = x.shape()[0], c = x.shape()[3];

@@ -14,7 +14,7 @@ Var conv(Var x, const std::string& name, std::int64_t channels, std::int64_t ker
                         {.stride = stride, .eps = 1e-3, .weight = normal_weights(0.01).weight}));
 }
 
-/// Channels of the branches: 1x1; 1x1 and 3x3; the same again; a maximum and 1x1.
+/// Channels of the branches: 1x1; 1x1 and 3x3; the same again; max pool and 1x1.
 struct Inception {
   std::int64_t branch1, reduced2, branch2, reduced3, branch3, branch4;
 };

@@ -1,5 +1,6 @@
 // LeNet-5: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document
-// Recognition" (1998), with plain means as subsampling, all maps connected and a dense last layer.
+// Recognition" (1998), with average pools as subsampling, all maps connected and a dense last
+// layer.
 #include <fmt/format.h>
 
 #include "models/architecture.h"

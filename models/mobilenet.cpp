@@ -44,8 +44,8 @@ Var inverted_residual(Var x, const std::string& name, const Stage& stage, std::i
   return stride == 1 && stage.channels == x.shape()[3] ? add(x, y) : y;
 }
 
-/// `early_stride` is that of the first convolution and of the first stage that has one: 2, or 1
-/// where images are small; `dropout` the default.
+/// `early_stride` is the stride of the first convolution and of the first strided stage: 2, or 1
+/// for small images; `dropout` is the default.
 Var mobilenet_v2(Var x, std::int64_t classes, const ModelOptions& options,
                  std::int64_t early_stride, double dropout) {
   const Stage stages[] = {{1, 16, 1, 1}, {6, 24, 2, early_stride}, {6, 32, 3, 2}, {6, 64, 4, 2},

@@ -1,6 +1,6 @@
 // Residual networks: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (2015),
-// those for ImageNet as torchvision builds them and the small ones for CIFAR with shortcuts that
-// have no weights (option A of the paper).
+// for ImageNet as torchvision builds them, and the small ones for CIFAR with shortcuts without
+// weights (option A of the paper).
 #include <fmt/format.h>
 
 #include "models/architecture.h"
@@ -29,7 +29,7 @@ struct Design {
 const Block basic = {{{3, 1}, {3, 1}}, 0};
 const Block bottleneck = {{{1, 1}, {3, 1}, {1, 4}}, 1};
 
-/// Option A: every stride-th row and column, among channels of zeros.
+/// Option A: every stride-th row and column, padded with zero channels.
 Var plain_shortcut(Var x, std::int64_t channels, std::int64_t stride) {
   for (std::int64_t axis : {1, 2}) x = slice(x, axis, 0, {}, stride);
   const std::int64_t zeros = channels - x.shape()[3];

@@ -15,7 +15,7 @@ Var conv(Var x, const std::string& name, std::int64_t channels, std::int64_t ker
                      {[](const Shape& w) { return init::kaiming_uniform(w); }, init::constant(0)}));
 }
 
-/// A few channels, and many of 1x1 and of 3x3 convolutions of these.
+/// A fire module: squeezes to a few channels, then expands by 1x1 and 3x3 convolutions.
 Var fire(Var x, const std::string& name, std::int64_t squeezed) {
   const std::int64_t expanded = 4 * squeezed;
   x = conv(x, name + ".squeeze", squeezed, 1);

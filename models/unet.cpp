@@ -17,7 +17,7 @@ Var double_conv(Var x, const std::string& name, std::int64_t channels) {
   return x;
 }
 
-/// x at twice its size, which is that of `detail` also where half of that was rounded, beside it.
+/// Upsamples x to the size of `detail` and concatenates both.
 Var up(Var x, Var detail, const std::string& name) {
   const Shape small = x.shape(), large = detail.shape();
   x = layers::conv_transpose2d(

@@ -14,9 +14,9 @@ namespace {
 constexpr std::int64_t widths[] = {64, 128, 256, 512, 512};
 
 struct Design {
-  std::array<int, 5> convs;  ///< of each width, with a pool after them
+  std::array<int, 5> convs;  ///< of each width, followed by a pool
   bool norms;
-  bool cifar = false;  ///< a single dense layer behind the last pool
+  bool cifar = false;  ///< a single dense layer after the last pool
 };
 
 Var vgg(Var x, const Design& design, std::int64_t classes, const ModelOptions& options) {

@@ -20,7 +20,7 @@ const layers::Initial perceptron = {[](const Shape& w) { return init::xavier_uni
 
 Var norm(Var x, const std::string& name) { return layers::layer_norm(x, name, 1, {.eps = 1e-6}); }
 
-/// Every token looks at those of its image.
+/// Every token attends to the tokens of its image.
 Var self_attention(Var x, const std::string& name) {
   Graph& graph = x.graph();
   const std::int64_t N = x.shape()[0], L = x.shape()[1], size = hidden / heads;

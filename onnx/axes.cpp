@@ -13,12 +13,12 @@ namespace {
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
-/// Dimensions of two shapes, [begin, end) of each, that hold the same elements.
+/// Ranges of dimensions [begin, end) of two shapes that have the same elements.
 struct Block {
   std::size_t from_begin, from_end, to_begin, to_end;
 };
 
-/// The smallest blocks of which both shapes consist. Both have the same number of elements.
+/// Returns the smallest common blocks of two shapes with the same number of elements.
 std::vector<Block> blocks_of(const Shape& from, const Shape& to) {
   std::vector<Block> blocks;
   for (std::size_t i = 0, j = 0; i < from.size() || j < to.size();) {
@@ -39,8 +39,8 @@ std::vector<Block> blocks_of(const Shape& from, const Shape& to) {
   return blocks;
 }
 
-/// Where the first dimension of a block is stored, of those with more than one element if there are
-/// such.
+/// Returns the stored position of the first dimension of a block, preferably of one with more than
+/// one element.
 std::size_t stored_place(const Axes& axes, const Shape& shape, const Block& block) {
   std::size_t of_any = axes.size(), of_many = axes.size();
   for (std::size_t axis = block.from_begin; axis < block.from_end; ++axis) {

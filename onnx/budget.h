@@ -1,5 +1,5 @@
-// Bounds of what is computed while a net is imported. A file of a few bytes can name constants of
-// any size, and loops over them.
+// Limits on computations during an import, since a file of a few bytes can declare constants of any
+// size and loop over them.
 #pragma once
 
 #include <cstdint>
@@ -13,22 +13,22 @@ namespace tessera::importer {
 constexpr std::size_t most_dimensions = 32;
 /// The most elements of a tensor, 4 TiB in float32.
 constexpr std::int64_t most_elements = std::int64_t{1} << 40;
-/// The largest kernel, stride, dilation, block and the like. Products of two of them and of one
-/// with a dimension fit into 63 bits.
+/// The largest kernel, stride, dilation, block size and similar. Products of two of them, or of one
+/// with a dimension, fit in 63 bits.
 constexpr std::int64_t most_setting = std::int64_t{1} << 20;
 
-/// Throws Error that calls the tensor `what` when its shape exceeds these bounds.
+/// Throws Error that calls the tensor `what` if its shape exceeds these limits.
 void check_shape(const std::string& what, const Shape& shape);
 
-/// What one import may use for known tensors.
+/// The budget of an import for known tensors.
 class Budget {
  public:
-  /// Counts elements that are read or computed. Throws Error at more than 2^26 in all.
+  /// Counts elements that are read or computed. Throws Error if the total exceeds 2^26.
   void compute(std::int64_t elements);
-  /// The same for elements that are also to be kept; counts none of those. Throws Error when they
-  /// would be more than 2^24 (128 MiB) with those that are kept.
+  /// Checks elements that will be kept, without counting them. Throws Error if all kept elements
+  /// would exceed 2^24 (128 MiB).
   void make(std::int64_t elements);
-  /// Counts elements that stay until the import ends.
+  /// Counts elements that are kept until the end of the import.
   void keep(std::int64_t elements);
 
  private:

@@ -23,7 +23,7 @@ const onnx::AttributeProto* Call::find(const std::string& attribute) const {
 
 const onnx::AttributeProto* Call::find(const std::string& attribute, Type type) const {
   const onnx::AttributeProto* found = find(attribute);
-  // Files of old versions leave the type out.
+  // Files of old versions have no type.
   if (found && found->type() != onnx::AttributeProto::UNDEFINED && found->type() != type)
     throw Error("onnx", fmt::format("attribute {} is of type {}, expected {}", attribute,
                                     static_cast<int>(found->type()),

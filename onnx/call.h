@@ -1,4 +1,4 @@
-// A node of the net as the function that imports it sees it: attributes, inputs, the graph.
+// A node of the model for its import function: attributes, inputs, the graph.
 #pragma once
 
 #include <optional>
@@ -18,23 +18,24 @@ class Call {
   Call(Importer& importer, const onnx::NodeProto& node) : importer_(importer), node_(node) {}
 
   const std::string& op() const { return node_.op_type(); }
-  /// Whether it is one of ONNX's own operators.
+  /// Whether it is an operator of ONNX's own domain.
   bool is_onnx() const { return importer::is_onnx(node_.domain()); }
   /// For the nodes of the graph.
   std::string name() const { return name_of(node_); }
   std::int64_t opset() const { return importer_.file().opset(node_); }
   Graph& graph() { return importer_.graph(); }
-  /// A shape for tensors of a whole batch, which may have another size than those of the file.
+  /// Adapts a shape to the batch size of the graph, which may differ from the file's.
   Shape for_batch(Shape shape) const;
   bool is_batch(const Shape& shape) const;
 
-  /// What known tensors may cost.
+  /// The budget for known tensors.
   Budget& budget() const { return importer_.budget(); }
 
-  // Throw Error when the attribute is of another type.
+  // Throw Error if the attribute has another type.
   bool has_attribute(const std::string& attribute) const;
   std::int64_t integer(const std::string& attribute, std::int64_t otherwise) const;
-  /// A block, a number of groups and the like: throws Error unless it is from 1 to most_setting.
+  /// Returns a block size, a number of groups or similar. Throws Error unless it is from 1 to
+  /// most_setting.
   std::int64_t size(const std::string& attribute, std::int64_t otherwise) const;
   bool flag(const std::string& attribute, bool otherwise = false) const;
   double number(const std::string& attribute, double otherwise) const;
@@ -44,10 +45,9 @@ class Call {
   std::vector<double> numbers(const std::string& attribute) const;
   /// The tensor of a Constant; throws Error when there is none.
   Constant tensor_attribute(const std::string& attribute) const;
-  /// Imports the graph that an attribute holds and returns its outputs; throws Error when there is
-  /// none.
+  /// Imports the graph of an attribute and returns its outputs. Throws Error if there is none.
   std::vector<Argument> branch(const std::string& attribute) const;
-  /// Throws Error unless the attribute is absent or this.
+  /// Throws Error unless the attribute is absent or has this value.
   void expect(const std::string& attribute, std::int64_t value) const;
 
   std::size_t inputs() const { return static_cast<std::size_t>(node_.input_size()); }
@@ -59,21 +59,21 @@ class Call {
   Var statistics(std::size_t input) { return importer_.statistics(input_name(input)); }
   Tensor indices(std::size_t input) { return importer_.indices(input_name(input)); }
   Constant constant(std::size_t input) const { return importer_.constant(input_name(input)); }
-  /// Shape of the input, however it is known.
+  /// Returns the shape of the input, known or in the graph.
   Shape shape(std::size_t input) const;
 
-  /// Numbers worked out here, in the graph; `suffix` tells those of one node apart.
+  /// Adds computed numbers to the graph; `suffix` distinguishes those of one node.
   Tensor held(const std::string& suffix, const Constant& constant) {
     return importer_.held(name() + suffix, constant, DType::f32);
   }
 
-  /// Indices i32 of which the node takes elements.
+  /// Returns the indices i32 of an input.
   Var held_indices(const Constant& constant) {
     return importer_.held(name(), constant, DType::i32).var;
   }
 
-  /// What older opsets have as an attribute and newer ones as an input that must be known; nothing
-  /// when it is absent.
+  /// Returns a setting that is an attribute in older opsets and a known input in newer ones;
+  /// nothing if it is absent.
   std::optional<std::vector<std::int64_t>> setting(const std::string& attribute,
                                                    std::size_t input) const;
   std::optional<double> number_setting(const std::string& attribute, std::size_t input) const;

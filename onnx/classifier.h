@@ -1,4 +1,4 @@
-// A file of one input as a classifier: images to logits.
+// A model with one input as an image classifier: images to logits.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace tessera::importer {
 
-/// Begins an import with the inputs of the net. Throws Error when they do not fit.
+/// Starts an import with the inputs of the model. Throws Error if they do not fit.
 Importer begin_import(Graph& graph, const File& file, const std::vector<OnnxNet::Tensor>& declared,
                       const std::vector<Tensor>& inputs);
 
@@ -18,14 +18,14 @@ void check_one_input(const std::vector<OnnxNet::Tensor>& declared, const std::st
 
 struct Logits {
   Var var;         ///< f32 [N,classes]
-  bool is_single;  ///< of the second of two classes alone, [N,1], by a sigmoid
+  bool is_single;  ///< only of the second of two classes, [N,1], with a sigmoid
 };
 
-/// The first output for images f32 [N,H,W,C], without what makes probabilities. Throws Error when
-/// there is not one number for each class of each image.
+/// Returns the first output for images f32 [N,H,W,C] as logits. Throws Error unless there is one
+/// number per class of each image.
 Logits logits_of(Var images, const File& file, const std::vector<OnnxNet::Tensor>& declared);
 
-/// What the last layer reads, f32 [N,features].
+/// Returns the input of the last layer, f32 [N,features].
 Var features_of(Var images, const File& file, const std::vector<OnnxNet::Tensor>& declared);
 
 }  // namespace tessera::importer

@@ -1,4 +1,4 @@
-// Tensors whose elements are known while a net is imported: shapes, axes, indices, small tables.
+// Tensors whose elements are known during the import: shapes, axes, indices, small tables.
 #pragma once
 
 #include <cstddef>
@@ -20,15 +20,15 @@ struct Constant {
   std::vector<double> numbers;  ///< 64-bit integers above 2^53 are rounded
 };
 
-/// Cut off towards 0 and clipped; 0 for NaN.
+/// Rounds towards 0 and clips; 0 for NaN.
 std::int64_t whole(double number);
-/// Integers; those that do not fit are clipped.
+/// Returns integers; clips those that do not fit.
 std::vector<std::int64_t> integers(const Constant& constant);
 
-/// Throws Error unless the tensor has as many elements as its shape says; external data must lie in
-/// the folder.
+/// Throws Error unless the tensor has the elements of its shape; external data must be in the
+/// folder.
 void check_data(const onnx::TensorProto& tensor, const std::filesystem::path& folder);
-/// Its elements; check_data has passed.
+/// Returns its elements; check_data must have passed.
 Constant constant_of(const onnx::TensorProto& tensor, const std::filesystem::path& folder);
 std::vector<float> floats_of(const onnx::TensorProto& tensor, const std::filesystem::path& folder);
 Shape shape_of(const onnx::TensorProto& tensor);

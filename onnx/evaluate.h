@@ -1,4 +1,4 @@
-// Arithmetic on known tensors: what exporters compute shapes with.
+// Arithmetic on known tensors, with which exporters compute shapes.
 #pragma once
 
 #include <functional>
@@ -11,16 +11,17 @@
 
 namespace tessera::importer {
 
-/// Throws Error when they do not fit.
+/// Returns the broadcast shape. Throws Error if the shapes do not broadcast.
 Shape broadcast(const Shape& a, const Shape& b);
 
-/// function(elements at the same place), the operands broadcast; the kind is that of the last.
+/// Returns function(elements at the same position) of the broadcast operands, with the kind of the
+/// last one.
 Constant elementwise(Budget& budget, const std::vector<Constant>& operands,
                      const std::function<double(const std::vector<double>&)>& function);
-/// Its elements are element(index), in row order.
+/// Returns a tensor with the elements element(index), in row-major order.
 Constant built(Budget& budget, Constant::Kind kind, const Shape& shape,
                const std::function<double(const Shape& index)>& element);
-/// Where the operands of a broadcast have their elements, element by element of the result.
+/// Iterates over the elements of a broadcast, with the index into each operand.
 class Places {
  public:
   Places(std::vector<BroadcastDimension> dimensions, std::size_t operands)
@@ -33,7 +34,7 @@ class Places {
   std::vector<std::int64_t> index_, places_;
 };
 
-/// Dimensions of size 1 are repeated, leading ones left out.
+/// Dimensions of size 1 are repeated; leading ones may be absent.
 double element_at(const Constant& x, const Shape& index);
 
 }  // namespace tessera::importer

@@ -1,4 +1,4 @@
-// An ONNX file, read and checked: what does not depend on the shapes of a graph to come.
+// An ONNX file, read and checked, independent of the shapes of a graph.
 #pragma once
 
 #include <onnx/onnx_pb.h>
@@ -16,7 +16,7 @@
 
 namespace tessera::importer {
 
-/// In their order, the nodes of a graph that the values need.
+/// Returns the nodes of a graph that the values need, in order.
 std::vector<const onnx::NodeProto*> nodes_for(const onnx::GraphProto& graph,
                                               const std::vector<std::string>& values);
 
@@ -26,20 +26,20 @@ class File {
   const std::string& path() const { return path_; }
   std::filesystem::path folder() const { return std::filesystem::path(path_).parent_path(); }
   const onnx::GraphProto& graph() const { return model_.graph(); }
-  /// Of a node: functions may have another than the file.
+  /// Returns the opset of a node; functions may have another than the file.
   std::int64_t opset(const onnx::NodeProto& node) const;
 
   std::map<std::string, std::string> metadata() const;
 
   /// nullptr: there is none.
   const onnx::TensorProto* initializer(const std::string& name) const;
-  /// The node that gives a value, or nullptr.
+  /// Returns the producer of a value, or nullptr.
   const onnx::NodeProto* producer(const std::string& value) const;
-  /// Whether it is the filters of a convolution, whose channels are kept last.
+  /// Whether it is the filters of a convolution, which are stored channels last.
   bool is_filter(const onnx::TensorProto& initializer) const;
-  /// Whether the net prepares its images with it: no training changes it.
+  /// Whether the model normalizes its images with it; it is not trained.
   bool is_preparation(const onnx::TensorProto& initializer) const;
-  /// In their order, those that the values need.
+  /// Returns the needed nodes, in order.
   std::vector<const onnx::NodeProto*> nodes_for(const std::vector<std::string>& values) const {
     return importer::nodes_for(graph(), values);
   }
@@ -47,14 +47,14 @@ class File {
  private:
   void read_opset();
   void index(const onnx::GraphProto& graph);
-  /// Messages show them.
+  /// Checks the names, which messages show.
   void check_names() const;
   void check_operators() const;
 
   std::string path_;
   onnx::ModelProto model_;
   std::int64_t opset_ = 0;
-  std::map<std::string, std::int64_t> opsets_;  ///< of nodes that have another
+  std::map<std::string, std::int64_t> opsets_;  ///< of nodes with another opset
   std::map<std::string, const onnx::TensorProto*> initializers_;
   std::map<std::string, const onnx::NodeProto*> producers_;
   std::set<std::string> filters_;
@@ -67,7 +67,7 @@ bool is_one_of(const onnx::NodeProto& node, const std::array<std::string_view, c
   return std::find(ops.begin(), ops.end(), node.op_type()) != ops.end();
 }
 
-/// A node without a name is called after its first output.
+/// Returns the name of a node, else the name of its first output.
 std::string name_of(const onnx::NodeProto& node);
 
 }  // namespace tessera::importer

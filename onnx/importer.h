@@ -1,4 +1,4 @@
-// One import: the values of the net so far, by name, in the graph that is built or known here.
+// One import: the values of the model so far, by name, in the graph or known.
 #pragma once
 
 #include <map>
@@ -14,13 +14,13 @@
 
 namespace tessera::importer {
 
-/// What a name of the net stands for: a tensor of the graph, something known, or weights that
-/// become a parameter when they are used.
+/// The value of a name: a tensor of the graph, a known tensor, or weights that become a parameter
+/// on first use.
 using Argument = std::variant<Tensor, Constant, const onnx::TensorProto*>;
 
-/// Of the first input.
+/// The batch size of the first input.
 struct BatchSize {
-  std::int64_t fixed;  ///< in the file; -1: it is open there
+  std::int64_t fixed;  ///< in the file; -1: dynamic
   std::int64_t size;   ///< in the graph
 };
 
@@ -33,31 +33,31 @@ class Importer {
   const File& file() const { return file_; }
   Budget& budget() const { return budget_; }
 
-  /// Throws Error when a tensor is larger than any can be.
+  /// Throws Error if a tensor exceeds the limits.
   void set(const std::string& name, Argument argument);
   void import_node(const onnx::NodeProto& node);
-  /// A graph inside of a node: its outputs.
+  /// Imports a graph inside of a node and returns its outputs.
   std::vector<Argument> import_graph(const onnx::GraphProto& graph);
-  /// All nodes that these values need and that are not there yet.
+  /// Imports all missing nodes that these values need.
   void import_missing(const std::vector<std::string>& values);
 
-  /// Throws Error when the value is not there.
+  /// Throws Error if the value does not exist.
   const Argument& at(const std::string& name) const;
-  /// In the graph, f32: weights become parameters, constants and what prepares the images states
-  /// that nothing updates.
+  /// Returns the value in the graph, f32: weights become parameters; constants and image
+  /// normalization become states that are never updated.
   Tensor tensor(const std::string& name);
   /// The same, but weights become a state.
   Var statistics(const std::string& name);
   /// Indices i32.
   Tensor indices(const std::string& name);
-  /// Throws Error when it is computed in the graph.
+  /// Throws Error if it is computed in the graph.
   Constant constant(const std::string& name) const;
   bool is_constant(const std::string& name) const;
-  /// A state that nothing updates, under this name.
+  /// Adds a state with this name that is never updated.
   Tensor held(const std::string& name, const Constant& constant, DType dtype);
 
  private:
-  /// Makes an initializer a value.
+  /// Adds an initializer as a value.
   void take(const std::string& name);
   Tensor held(const onnx::TensorProto& weights, Role role);
 

@@ -1,4 +1,4 @@
-// What a file that was written here says of images and classes, in ONNX's metadata_props.
+// Image options and classes that Tessera stores in ONNX's metadata_props.
 #pragma once
 
 #include <map>
@@ -11,7 +11,7 @@
 namespace tessera {
 
 std::map<std::string, std::string> onnx_metadata(const ImageModel& model);
-/// What stands there; nothing where an entry is missing or does not make sense.
+/// Reads them; ignores missing and malformed entries.
 ImageOptions image_options(const std::map<std::string, std::string>& metadata);
 Crop crop_of(const std::map<std::string, std::string>& metadata);
 std::optional<Loss> loss_of(const std::map<std::string, std::string>& metadata);

@@ -1,5 +1,6 @@
-// The table of operators: a name of ONNX, the function that appends it to a graph, and perhaps one
-// that computes it when all inputs are known. One file of onnx/ops/ for each family gives its rows.
+// The operator table: ONNX's name, the function that appends the operator to a graph, and an
+// optional function that computes it if all inputs are known. One file of onnx/ops/ per family
+// returns its rows.
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@ namespace tessera::importer {
 
 using Results = std::vector<Argument>;
 
-/// How many inputs an operator has; optional ones in between may be left out.
+/// The number of inputs of an operator; optional ones in between may be omitted.
 struct Inputs {
   std::size_t least, most;
 };
@@ -44,7 +45,7 @@ std::vector<Operator> slice_operators();
 const std::vector<Operator>& operators();
 /// nullptr: there is none.
 const Operator* find_operator(const std::string& name);
-/// Computes a node here if all its inputs are known and that is possible, else appends it.
+/// Computes a node if all its inputs are known and it has a function for that, else appends it.
 Results import_call(Call& call);
 
 }  // namespace tessera::importer

@@ -17,7 +17,7 @@ using onnx::NodeProto;
 using onnx::TensorProto;
 using Names = std::set<std::string>;
 
-/// Operators whose constant float inputs are weights that training is about.
+/// Operators whose constant float inputs are trainable weights.
 bool is_layer(const NodeProto& node) {
   constexpr std::array<std::string_view, 10> ops = {"BatchNormalization",
                                                     "Conv",
@@ -52,7 +52,7 @@ const TensorProto* held_tensor(const NodeProto& node) {
   return nullptr;
 }
 
-/// Whether it has branches, which read values that are not among its inputs.
+/// Whether it has branches, which read values that are not inputs of the node.
 bool has_branches(const NodeProto& node) {
   return std::any_of(node.attribute().begin(), node.attribute().end(),
                      [](const auto& attribute) { return attribute.has_g(); });
@@ -63,8 +63,8 @@ bool has_many_elements(const TensorProto& tensor) {
                      [](auto size) { return size > 1; });
 }
 
-/// The values of a graph that do not depend on its inputs. A node without inputs but Constant, such
-/// as a random one, counts as an input.
+/// The values of a graph that do not depend on its inputs. A node without inputs, such as a random
+/// one, counts as an input unless it is a Constant.
 class Known {
  public:
   explicit Known(const GraphProto& graph) {
@@ -77,12 +77,12 @@ class Known {
   bool contains(const std::string& value) const {
     return value.empty() || has_weights_.contains(value);
   }
-  /// Whether it is known, and made of float tensors among others.
+  /// Whether it is known and depends on float tensors.
   bool has_weights(const std::string& value) const {
     const auto found = has_weights_.find(value);
     return found != has_weights_.end() && found->second;
   }
-  /// The float tensors of which the known ones of these values are made.
+  /// Returns the float tensors on which the known ones of these values depend.
   Names tensors_of(std::vector<std::string> values) const {
     Names seen, found;
     while (!values.empty()) {
@@ -116,7 +116,7 @@ class Known {
   Names tensors_;
 };
 
-/// The float tensors of all layers.
+/// Returns the float tensors of all layers.
 Names weights_of_layers(const GraphProto& graph, const Known& known) {
   std::vector<std::string> values;
   for (const NodeProto& node : graph.node())
@@ -124,7 +124,8 @@ Names weights_of_layers(const GraphProto& graph, const Known& known) {
   return known.tensors_of(std::move(values));
 }
 
-/// The values that are an input, or made of inputs by nodes that are no layers with weights.
+/// Returns the inputs and the values computed from inputs by nodes that are not layers with
+/// weights.
 Names unprocessed(const GraphProto& graph, const Known& known) {
   Names values;
   for (const auto& input : graph.input())
@@ -176,7 +177,7 @@ void move_weights_to_initializers(GraphProto& graph) {
 Names preparation_of(const GraphProto& graph) {
   const Known known(graph);
   const Names values = unprocessed(graph, known);
-  Names leads;  // to a layer, by nodes that are none
+  Names leads;  // values that lead to a layer
   std::vector<std::string> operands;
   for (int i = graph.node_size(); i-- > 0;) {
     const NodeProto& node = graph.node(i);

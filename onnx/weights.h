@@ -1,4 +1,4 @@
-// Which tensors of a file are its weights.
+// Finds the weights of a file.
 #pragma once
 
 #include <onnx/onnx_pb.h>
@@ -8,12 +8,12 @@
 
 namespace tessera::importer {
 
-/// Makes initializers of the weights in Constant nodes, as some exporters write all of them, where
-/// no layer (Conv, Gemm, MatMul, a norm) has weights in an initializer.
+/// Converts weights in Constant nodes, which some exporters write, to initializers if no layer
+/// (Conv, Gemm, MatMul, a norm) has weights in an initializer.
 void move_weights_to_initializers(onnx::GraphProto& graph);
 
-/// Initializers with which the net prepares its own images: those of element-wise arithmetic
-/// between an input and the first layer. They are not trained.
+/// Returns the initializers with which the model normalizes its images: operands of elementwise
+/// arithmetic between an input and the first layer. They are not trained.
 std::set<std::string> preparation_of(const onnx::GraphProto& graph);
 
 }  // namespace tessera::importer

@@ -1,4 +1,4 @@
-// A node of the graph as the function that writes it sees it.
+// A node of the graph for its export function.
 #pragma once
 
 #include <string>
@@ -26,13 +26,13 @@ class Call {
   std::size_t rank(std::size_t i) const { return shape(i).size(); }
   const Shape& output_shape() const { return writer_.shape(output()); }
   bool is_held(std::size_t i) const { return writer_.is_held(input(i)); }
-  /// The node that gives an input, if it is of this op; else nullptr.
+  /// Returns the producer of an input if it has this op; else nullptr.
   const Node* producer(std::size_t i, std::string_view op) const;
 
   Tensor tensor(std::size_t i) { return writer_.tensor(input(i)); }
   std::string in_order(std::size_t i, const Axes& axes) { return writer_.in_order(input(i), axes); }
   std::string plain(std::size_t i) { return in_order(i, importer::plain_axes(rank(i))); }
-  /// Channels first, wherever they are in memory last.
+  /// Returns the input with channels first if they are last in memory.
   std::string image(std::size_t i) { return in_order(i, importer::channels_first(rank(i))); }
 
   /// Appends a node named after this one.
@@ -49,7 +49,7 @@ class Call {
   }
   std::string number(double value) { return floats("number", {}, {static_cast<float>(value)}); }
 
-  /// The tensor that is output 0.
+  /// Sets the tensor of output 0.
   void set(const std::string& name, const Axes& axes) { writer_.set(output(), {name, axes}); }
   void set_plain(const std::string& name) {
     set(name, importer::plain_axes(output_shape().size()));

@@ -1,4 +1,4 @@
-// What moves elements: shapes, orders, parts, repetitions, elements chosen by index.
+// Data movements: reshapes, transpositions, slices, repetitions, gathers.
 #include <algorithm>
 #include <limits>
 
@@ -70,7 +70,7 @@ void expand(Call& call) {
   const Axes axes = importer::plain_axes(to.size());
   Integers open = call.writer().open_shape(call.output(), axes);
   const std::size_t added = to.size() - from.size();
-  for (std::size_t i = added; i < to.size(); ++i)  // what has its size keeps it
+  for (std::size_t i = added; i < to.size(); ++i)  // other dimensions keep their size
     if (from[i - added] == to[i]) open[i] = 1;
   call.set_plain(
       call.add("Expand", {call.plain(0), call.writer().whole_shape(open, to, "expand")}));
@@ -78,7 +78,8 @@ void expand(Call& call) {
 
 void concat(Call& call) {
   Axes axes = importer::plain_axes(call.rank(0));
-  for (std::size_t i = 0; i < call.inputs(); ++i)  // that of the first with an order of its own
+  for (std::size_t i = 0; i < call.inputs();
+       ++i)  // the order of the first input with its own order
     if (const Axes own = call.tensor(i).axes; !call.is_held(i) && own != axes) {
       axes = own;
       break;

@@ -1,5 +1,4 @@
-// The table of ops that can be written to a file: one file of onnx/export/ for each family gives
-// its rows.
+// The table of ops that can be exported: one file of onnx/export/ per family returns its rows.
 #pragma once
 
 #include <string>
@@ -11,7 +10,7 @@ namespace tessera::exporter {
 
 struct Row {
   std::string op;
-  /// Writes nodes of ONNX and sets output 0; throws Error where ONNX has none such.
+  /// Writes ONNX nodes and sets output 0. Throws Error if ONNX has no equivalent.
   void (*write)(Call& call);
 };
 
@@ -24,7 +23,7 @@ std::vector<Row> pooling_rows();
 std::vector<Row> reduction_rows();
 std::vector<Row> resample_rows();
 
-/// Writes all nodes of a graph. Throws Error that lists those that cannot be written.
+/// Writes all nodes of a graph. Throws Error that lists the nodes that cannot be exported.
 void write_nodes(Writer& writer);
 
 }  // namespace tessera::exporter

@@ -1,4 +1,4 @@
-// Reductions, whose dimensions stay with size 1.
+// Reductions, which keep dimensions of size 1.
 #include <map>
 
 #include "onnx/export/op_table.h"
@@ -26,7 +26,7 @@ void reduce(Call& call) {
   call.set(call.add(names().at(call.op()), {x.name}, {{"axes", places_of(call, x)}}), x.axes);
 }
 
-/// The first of these ops whose axes are an input.
+/// Exports ReduceSum, the only one of these ops whose axes are an input.
 void sum(Call& call) {
   const Tensor x = call.tensor(0);
   call.set(call.add("ReduceSum", {x.name, call.integers("axes", places_of(call, x))}), x.axes);

@@ -1,4 +1,4 @@
-// Weighted sums along one axis: means of windows, resizing, padding with the tensor itself.
+// Weighted sums along one axis: means of windows, resizing, padding with elements of the tensor.
 #include "engine/ops/resample.h"
 
 #include <algorithm>
@@ -23,14 +23,14 @@ Line line_of(const Call& call) {
   return {axis, call.shape(0)[at(axis)], call.output_shape()[at(axis)]};
 }
 
-/// How many windows there are when what remains at the end is left out.
+/// Returns the number of windows without a partial one at the end.
 std::int64_t whole_windows(std::int64_t in, const Attributes& attributes) {
   return (in + 2 * attributes.integer("padding") - attributes.integer("kernel")) /
              attributes.integer("stride") +
          1;
 }
 
-/// The mean over the windows of rows and columns, one or both of these nodes.
+/// Exports the mean over the windows of rows, columns, or both.
 void average(Call& call, ValueId image, const std::vector<const Attributes*>& axes) {
   Integers kernel = {1, 1}, strides = {1, 1}, pads = {0, 0, 0, 0};
   bool rounded_up = false;
@@ -52,7 +52,7 @@ void average(Call& call, ValueId image, const std::vector<const Attributes*>& ax
                            {"count_include_pad", axes[0]->integer("count_include_pad")}}));
 }
 
-/// Columns after rows make one pooling.
+/// Joins rows and columns into one pooling.
 void average_pool(Call& call) {
   const Node* rows = call.producer(0, "resample");
   const bool both =
@@ -63,7 +63,7 @@ void average_pool(Call& call) {
   average(call, call.input(0), {&call.attributes()});
 }
 
-/// The mean over all elements: over all pixels where those of an image were put into one dimension.
+/// Exports the mean over all elements: a global pool if the dimension has the pixels of an image.
 void global_mean(Call& call) {
   const Tensor x = call.tensor(0);
   const Node* pixels = call.producer(0, "reshape");
@@ -79,7 +79,7 @@ void global_mean(Call& call) {
            x.axes);
 }
 
-/// With floor(in * scale) = out, also where that is worked out in double precision.
+/// Returns a scale with floor(in * scale) = out, also in double precision.
 float scale_of(const Call& call, const Line& line) {
   if (call.attributes().number("factor") > 0)
     return static_cast<float>(call.attributes().number("factor"));
@@ -107,7 +107,7 @@ void resize(Call& call) {
            x.axes);
 }
 
-/// Elements of x at known places.
+/// Exports elements of x at known positions.
 void chosen(Call& call, const Resampling& r) {
   const Tensor x = call.tensor(0);
   const Integers places(r.index.begin(), r.index.end());
@@ -116,7 +116,7 @@ void chosen(Call& call, const Resampling& r) {
            x.axes);
 }
 
-/// A product with the matrix of the weights, the axis being the last one.
+/// Exports a product with the weight matrix, with the axis last.
 void product(Call& call, const Resampling& r) {
   Axes axes = importer::plain_axes(call.rank(0));
   const std::int64_t axis = call.integer("axis");

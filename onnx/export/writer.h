@@ -1,6 +1,6 @@
-// One export: the nodes and weights of a file so far, and which tensor there each value of the
-// graph is. Images have their channels first in the file: a tensor says which dimension is which,
-// and a Transpose is written only where a node needs an order of its own.
+// One export: the nodes and weights of the file so far, and the tensor of each value of the graph.
+// Images have their channels first in the file: each tensor records its order of dimensions, and a
+// Transpose is written only if a node needs another order.
 #pragma once
 
 #include <onnx/onnx_pb.h>
@@ -27,7 +27,7 @@ struct Tensor {
   Axes axes;  ///< dimension i in the file is dimension axes[i] in the graph
 };
 
-/// A net for two sizes of a batch: where its shapes differ, the file leaves the size open.
+/// A model for two batch sizes: where its shapes differ, the file has a dynamic size.
 struct Net {
   const Graph& graph;
   const Graph& other;
@@ -40,28 +40,28 @@ class Writer {
   explicit Writer(const Net& net);
   const Graph& graph() const { return net_.graph; }
   const Shape& shape(ValueId value) const { return graph().value(value).spec.shape; }
-  /// Whether the values differ with the size of a batch.
+  /// Whether the values depend on the batch size.
   bool depends_on_batch(const Node& node) const;
 
-  /// Whether its elements are known: parameters, states, constants and what is made of them here.
+  /// Whether its elements are known: parameters, states, constants and values computed from them.
   bool is_held(ValueId value) const;
-  /// Those of such a value, f32.
+  /// Returns the elements of such a value, f32.
   std::vector<float> floats(ValueId value) const;
-  /// Makes a value of known elements, which is called `name` in the file.
+  /// Sets the known elements of a value, with the name `name` in the file.
   void hold(ValueId value, const std::string& name, std::vector<float> floats);
   const std::string& held_name(ValueId value) const;
 
   void set(ValueId value, Tensor tensor) { tensors_.insert_or_assign(value, std::move(tensor)); }
-  /// As it is stored; throws Error when it is not in the file.
+  /// Returns the tensor as stored. Throws Error if it is not in the file.
   Tensor tensor(ValueId value);
-  /// Its name with the dimensions in this order.
+  /// Returns the name of the tensor with the dimensions in this order.
   std::string in_order(ValueId value, const Axes& axes);
-  /// With leading dimensions of size 1, which the order counts too.
+  /// The same with leading dimensions of size 1, which the order includes.
   std::string in_order(ValueId value, std::size_t rank, const Axes& axes);
 
-  /// Dimensions in the file, those of `shape` in this order; -1 where they grow with the batch.
+  /// Returns the dimensions in the file, in this order; -1 if they grow with the batch.
   Integers open_shape(ValueId value, const Axes& axes) const;
-  /// The name of a shape for nodes that must have it whole.
+  /// Returns the name of a complete shape, for nodes that need all dimensions.
   std::string whole_shape(const Integers& open, const Shape& sizes, const std::string& name);
 
   /// Appends a node and returns the name of its output.
@@ -71,7 +71,7 @@ class Writer {
                          const std::vector<float>& values);
   std::string add_integers(const std::string& name, const Integers& values);
 
-  /// The graph with the outputs of the net; nothing in it is without use.
+  /// The graph with the outputs of the model, without unused nodes.
   onnx::GraphProto finish();
 
  private:
@@ -81,21 +81,21 @@ class Writer {
   std::string batch_size();
   void describe(onnx::ValueInfoProto& info, const std::string& name, ValueId value,
                 const Axes& axes) const;
-  /// Of a tensor that a node gives; others get a node.
+  /// Names the tensor of a node; for other tensors adds a node.
   void rename(std::string from, const std::string& to);
   void remove_unused();
 
   Net net_;
   onnx::GraphProto file_;
   std::set<std::string> names_;    ///< taken
-  std::set<std::string> written_;  ///< of weights, those that are theirs
+  std::set<std::string> written_;  ///< weights with their own names
   std::map<ValueId, Tensor> tensors_;
   struct Held {
     std::string name;
     std::vector<float> floats;
   };
   std::map<ValueId, Held> made_;
-  std::map<std::pair<std::string, Axes>, std::string> ordered_;  ///< other orders of tensors
+  std::map<std::pair<std::string, Axes>, std::string> ordered_;  ///< reordered tensors
   std::map<std::pair<ValueId, Axes>, std::string> weights_;
   std::string batch_, batch_input_;
 };

@@ -1,4 +1,4 @@
-// The largest or smallest elements along a dimension, and their places.
+// The largest or smallest elements along a dimension, and their indices.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace tessera::importer {
 namespace {
 
-/// Each takes a pass over all elements.
+/// Each element needs a pass over all elements.
 constexpr std::int64_t most_chosen = 128;
 
 struct Choice {
@@ -32,7 +32,7 @@ Choice choice_of(const Call& call, const Shape& x) {
   return {axis, k[0], call.flag("largest", true)};
 }
 
-/// 0, 1, 2 and on along dimension `place`, of size 1 in the others.
+/// Returns 0, 1, 2, ... along dimension `place`, with size 1 in the others.
 Var counted(Call& call, const Var& x, std::int64_t place) {
   Constant numbers{Constant::Kind::number, Shape(x.shape().size(), 1), {}};
   const std::int64_t size = x.spec().dim(place);
@@ -42,7 +42,7 @@ Var counted(Call& call, const Var& x, std::int64_t place) {
   return call.held(".places", numbers).var;
 }
 
-/// The best of all, then the best of the others, and so on.
+/// Finds the best element, then the best of the rest, and so on.
 Results top(Call& call) {
   const Tensor x = call.tensor(0);
   const Choice choice = choice_of(call, shape_of(x));

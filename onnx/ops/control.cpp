@@ -1,4 +1,4 @@
-// What decides which nodes there are.
+// Control flow.
 #include <fmt/format.h>
 
 #include "onnx/op_table.h"
@@ -7,7 +7,7 @@
 namespace tessera::importer {
 namespace {
 
-/// The branch of a condition that is known before the net runs.
+/// Imports the branch of a condition that is known before the model runs.
 Results decision(Call& call) {
   const Constant condition = call.constant(0);
   if (condition.numbers.size() != 1)

@@ -14,7 +14,7 @@ std::optional<Var> bias(Call& call) {
   return plain_var(call.tensor(2));
 }
 
-/// With their channels last, as images.
+/// Returns filters with their channels last.
 Var filters(Call& call, const Tensor& x) {
   const Tensor w = call.tensor(1);
   const Shape shape = shape_of(w), kernel = call.integers("kernel_shape");
@@ -38,7 +38,7 @@ Results conv(Call& call) {
   return {from_image(y, rank_of(x))};
 }
 
-/// Splits what is cut off the result of a transposed convolution, or adds to it.
+/// Splits the padding of a transposed convolution, or adds output padding.
 void cut(Window& window, std::size_t i, std::int64_t total, bool more_in_front,
          std::array<std::int64_t, 2>& output_padding) {
   if (total < 0) {

@@ -1,4 +1,4 @@
-// Element-wise functions of one, two, three or any number of tensors.
+// Elementwise functions of one, two, three or any number of tensors.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,14 +15,14 @@
 namespace tessera::importer {
 namespace {
 
-/// Operands in memory in one order, so that they broadcast.
+/// Operands in one memory order, so that they broadcast.
 struct Aligned {
   std::vector<Var> vars;
   Axes axes;
   Tensor tensor(Var var) const { return {var, axes}; }
 };
 
-/// Before opset 7 an attribute says which dimension of a the first one of b is.
+/// Before opset 7 an attribute aligns the first dimension of b with a dimension of a.
 std::vector<Tensor> operands_of(Call& call) {
   std::vector<Tensor> operands;
   for (std::size_t i = 0; i < call.inputs(); ++i) operands.push_back(call.tensor(i));
@@ -37,8 +37,8 @@ std::vector<Tensor> operands_of(Call& call) {
   return operands;
 }
 
-/// The order of the first that has all dimensions and is not plain, so that images stay as they
-/// are.
+/// Returns the order of the first operand with all dimensions that is not plain, so that images do
+/// not move.
 Aligned aligned(Call& call) {
   const std::vector<Tensor> operands = operands_of(call);
   std::size_t rank = 0;
@@ -85,7 +85,7 @@ Results mean_of_operands(Call& call) {
   return {y};
 }
 
-/// A list of slopes is one for each channel, if it is none for the last dimension.
+/// A list of slopes has one slope per channel, unless it fits the last dimension.
 Results leaky_with_slopes(Call& call) {
   const Tensor x = call.tensor(0), slope = call.tensor(1);
   const Shape shape = shape_of(x), slopes = shape_of(slope);
@@ -169,7 +169,7 @@ Var sign(Call& call, Var x) {
 }
 Var negation(Call& call, Var x) { return equal(x, call.graph().constant({}, 0), call.name()); }
 
-/// Numbers of 2^30 and more are whole.
+/// Numbers from 2^30 on are integers.
 Var floor_of(Call& call, Var x) {
   const Var whole = cast(cast(clamp(x, -0x1p30, 0x1p30), DType::i32), DType::f32);
   const Var below = sub(whole, greater(whole, x));
@@ -190,7 +190,7 @@ Var ceil_of(Call& call, Var x) { return neg(floor_of(call, neg(x))); }
 
 using Numbers = std::vector<double>;
 
-/// What a node computes of known tensors.
+/// Computes a node on known tensors.
 template <double (*function)(const Numbers&)>
 Constant known(const Call& call) {
   std::vector<Constant> operands;

@@ -11,7 +11,7 @@
 namespace tessera::importer {
 namespace {
 
-/// A factor as it lies in memory: perhaps its last two dimensions are exchanged.
+/// A factor as stored in memory, with its last two dimensions possibly swapped.
 struct Factor {
   Var var;
   bool transposed;

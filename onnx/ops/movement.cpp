@@ -1,4 +1,4 @@
-// Tensors side by side or repeated, and elements chosen by index.
+// Concatenation, repetition and gathers.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -102,7 +102,7 @@ Results tiling(Call& call) {
   return {reshaped(expanded(reshaped(x, apart), many), all)};
 }
 
-/// Counted from the end where they are negative.
+/// Negative indices count from the end.
 Constant from_front(Constant index, std::int64_t size) {
   for (double& i : index.numbers)
     if (i < 0) i += static_cast<double>(size);
@@ -122,7 +122,7 @@ Shape gathered_shape(const Shape& x, std::size_t axis, const Shape& index) {
   return shape;
 }
 
-/// Indices i32 that are not negative; what is computed in the graph is so already.
+/// Returns nonnegative indices i32; indices computed in the graph are already nonnegative.
 Var indices(Call& call, std::int64_t size) {
   if (!call.is_constant(1)) return plain_var(call.indices(1));
   return call.held_indices(from_front(call.constant(1), size));

@@ -65,7 +65,7 @@ Results instance_normalization(Call& call) {
                  last}};
 }
 
-/// Until opset 20 scale and bias are of groups, then of channels.
+/// Until opset 20 scale and bias are per group, then per channel.
 Var of_channels(Var weight, std::int64_t channels) {
   const std::int64_t groups = weight.spec().elements();
   if (groups == channels) return weight;
@@ -87,14 +87,14 @@ Results group_normalization(Call& call) {
       last}};
 }
 
-/// The sum over neighboring channels is a mean over windows of columns, if the channels are those.
+/// Computes the sum over adjacent channels as a mean over windows, with the channels as columns.
 Results local_response_normalization(Call& call) {
   const Tensor x = with_channels(call);
   const Axes last = channels_last(rank_of(x));
   const Var y = ordered(x, last);
   const std::int64_t size = call.size("size", 0), C = y.spec().dim(-1);
   if (C == 0) return {x};
-  // Further away there are no channels.
+  // A larger window has no more channels.
   const std::int64_t before = std::min(C, (size - 1) / 2), after = std::min(C, size / 2);
   const std::int64_t window = before + 1 + after;
   const double alpha =

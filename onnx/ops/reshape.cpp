@@ -1,4 +1,4 @@
-// The same elements under another shape or in another order of dimensions.
+// Reshapes and transpositions.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 namespace tessera::importer {
 namespace {
 
-/// The shape that a node gives to an input of shape `from`.
+/// Returns the output shape of a node for an input of shape `from`.
 using ToShape = Shape (*)(const Call& call, const Shape& from);
 
 template <ToShape to_shape>

@@ -12,7 +12,7 @@
 namespace tessera::importer {
 namespace {
 
-/// What a node says of all its dimensions.
+/// The settings of a node for all dimensions.
 struct Settings {
   std::string mode, coordinates, rounding;
   double cubic;  ///< the coefficient a of cubic interpolation
@@ -38,7 +38,7 @@ Settings settings_of(const Call& call) {
   return s;
 }
 
-/// Where element j of the result lies among those of x.
+/// Returns the position of element j of the result in x.
 double source_of(const Settings& s, const Line& line, std::int64_t j) {
   const auto at = static_cast<double>(j), in = static_cast<double>(line.in);
   const auto out = static_cast<double>(line.out);
@@ -59,7 +59,7 @@ std::int64_t nearest(const std::string& rounding, double x) {
   return static_cast<std::int64_t>(rounded);
 }
 
-/// The weight of an element that is x away.
+/// Returns the weight of an element at distance x.
 double weight(const Settings& s, double x) {
   x = std::abs(x);
   if (s.mode == "linear") return std::max(0.0, 1 - x);
@@ -68,7 +68,7 @@ double weight(const Settings& s, double x) {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
-/// For each element of the result as many elements of x, with weights.
+/// For each element of the result, the same number of indices into x, with weights.
 struct Table {
   std::vector<std::int64_t> index;
   std::vector<double> weight;
@@ -78,7 +78,7 @@ double squeeze_of(const Settings& s, const Line& line) {
   return s.antialias ? std::min(1.0, line.scale) : 1;
 }
 
-/// On how many elements before and behind it a place between elements depends.
+/// Returns how many elements before and after a position it depends on.
 std::int64_t reach_of(const Settings& s, const Line& line) {
   return static_cast<std::int64_t>(std::ceil((s.mode == "linear" ? 1 : 2) / squeeze_of(s, line)));
 }

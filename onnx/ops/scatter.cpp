@@ -1,5 +1,4 @@
-// Elements at places that indices name, read or written: GatherND and ScatterND. The indices are
-// known before the net runs.
+// GatherND and ScatterND, with indices that are known before the model runs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,15 +13,15 @@
 namespace tessera::importer {
 namespace {
 
-/// Where the indices [...,d] point to: blocks of x that stand one after the other.
+/// The blocks of x that the indices [...,d] select.
 struct Blocks {
   Shape leading;  ///< dimensions of the indices but the last
   Shape block;    ///< shape of one block
   std::vector<std::int64_t> number;
 };
 
-/// Reads indices into the dimensions of x from number `first` on; the ones before are batches, of
-/// which each has indices of its own.
+/// Reads indices into the dimensions of x from `first` on; earlier dimensions are batches, each
+/// with its own indices.
 Blocks blocks_of(const Call& call, const Shape& x, std::size_t first) {
   const Constant index = call.constant(1);
   if (index.shape.empty() || first >= index.shape.size() ||
@@ -39,7 +38,7 @@ Blocks blocks_of(const Call& call, const Shape& x, std::size_t first) {
     if (index.shape[i] != x[i]) throw Error("onnx", "indices have other batches than the data");
   const std::int64_t count = element_count(blocks.leading);
   const Shape batches(x.begin(), x.begin() + static_cast<std::ptrdiff_t>(first));
-  // So many indices for each of the batches.
+  // The number of indices per batch.
   const std::int64_t each = count / std::max<std::int64_t>(1, element_count(batches));
   call.budget().make(count);
   for (std::int64_t i = 0; i < count; ++i) {
@@ -88,7 +87,7 @@ Results gathering(Call& call) {
   return {plain(reshape(y, joined(blocks.leading, blocks.block)))};
 }
 
-/// Of the known elements of x those of the blocks.
+/// Returns the elements of the blocks of a known x.
 Constant known_gathering(const Call& call) {
   const Constant x = call.constant(0);
   const Blocks blocks = blocks_of(call, x.shape, batch_dimensions(call));
@@ -113,7 +112,7 @@ Blocks written_blocks(const Call& call) {
   return blocks;
 }
 
-/// Each block of the result is one of x or of the updates, which stand behind it.
+/// Each block of the result is one of x or of the updates, which are appended to x.
 Results scattering(Call& call) {
   const Tensor x = call.tensor(0);
   const Blocks blocks = written_blocks(call);

@@ -1,4 +1,4 @@
-// What is known before the net runs: shapes and constants.
+// Shapes and constants, which are known before the model runs.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -20,7 +20,7 @@ struct Range {
 Range range_of(std::size_t axis, std::int64_t size, std::int64_t start, std::int64_t end,
                std::int64_t step) {
   if (step == 0) throw Error("onnx", "step is 0, expected another number");
-  step = std::clamp(step, -size - 1, size + 1);  // longer ones take one element too
+  step = std::clamp(step, -size - 1, size + 1);  // longer steps select one element too
   const std::int64_t least = step > 0 ? 0 : -1, most = step > 0 ? size : size - 1;
   const auto place = [&](std::int64_t i, std::int64_t first) {
     return std::clamp(i < 0 && i >= -size ? i + size : i, first, most);
@@ -84,7 +84,7 @@ PadMode mode_of(const std::string& mode) {
   throw Error("onnx", "mode is none of constant, reflect, edge and wrap");
 }
 
-/// Of the dimensions in memory.
+/// Returns the padding of the dimensions in memory.
 PadWidths widths_of(const Call& call, const Tensor& x) {
   const Shape pads = call.setting("pads", 1).value_or(Shape{});
   Axes axes = plain_axes(rank_of(x));
@@ -110,7 +110,7 @@ Results padding(Call& call) {
         call.has(2) ? call.number_setting("value", 2).value_or(0) : call.number("value", 0);
     return {Tensor{pad(x.var, widths, value, call.name()), x.axes}};
   }
-  // What is cut off is not repeated.
+  // Cropped elements are not repeated.
   PadWidths cut = widths, added = widths;
   for (std::size_t i = 0; i < widths.size(); ++i)
     for (std::size_t side = 0; side < 2; ++side) {

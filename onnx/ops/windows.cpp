@@ -15,7 +15,7 @@ void check_rank(std::size_t rank) {
                 fmt::format("input has {} dimensions, expected [N,C,L] or [N,C,H,W]", rank));
 }
 
-/// As much around the image as gives ceil(size / stride) windows.
+/// Pads the image so that there are ceil(size / stride) windows.
 void pad_same(Window& window, std::size_t i, std::int64_t size, bool more_in_front) {
   const std::int64_t count = (size + window.stride[i] - 1) / window.stride[i];
   const std::int64_t total =
