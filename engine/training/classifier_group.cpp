@@ -31,7 +31,8 @@ struct ClassifierGroup::Member {
 
 /// Batches on their way through the devices. Those in `waiting` are also in `all`, whose front is
 /// the one to be taken next.
-struct ClassifierGroup::Jobs {
+// Hidden, unlike the class around it: no program calls it.
+struct __attribute__((visibility("hidden"))) ClassifierGroup::Jobs {
   struct Job {
     ImageBatch batch;
     ImageAnswers answers;
