@@ -36,7 +36,7 @@ const Architecture& find(std::string_view name) {
       throw Error("model",
                   fmt::format("'{}' is a file of weights, expected the name of a model (`tessera "
                               "models` lists them) or an ONNX file; `tessera train` reads weights "
-                              "with --weights, and continues a training with --resume",
+                              "with --weights and resumes a training with --resume",
                               name));
   throw Error("model", fmt::format("there is no model '{}'; there are: {}", name,
                                    fmt::join(model_names(), ", ")));
@@ -48,7 +48,7 @@ Var append(const Architecture& model, std::int64_t height, std::int64_t width,
   return model.build(graph.input("image", {DType::f32, {1, height, width, channels}}), 2, {});
 }
 
-/// Rows and columns of the smallest square that the model takes, or nothing.
+/// Returns the side of the smallest square that the model accepts, or nothing.
 std::optional<std::int64_t> least_side(const Architecture& model, std::int64_t channels) {
   for (std::int64_t side = 1; side <= model.info.side; ++side) {
     try {
@@ -60,8 +60,8 @@ std::optional<std::int64_t> least_side(const Architecture& model, std::int64_t c
   return {};
 }
 
-/// Throws Error unless the model takes images of this size; a trial says so, for no data is needed
-/// to build a graph.
+/// Throws Error unless the model accepts images of this size. Tries to build a graph, which needs
+/// no data.
 void check_size(const Architecture& model, const Shape& image) {
   try {
     append(model, image[0], image[1], image[2]);
@@ -111,7 +111,7 @@ ImageModel make_model(std::string_view name, ImageInput input, std::vector<std::
                       const ModelOptions& options) {
   const Architecture& model = find(name);
   if (!model.info.classifier)
-    throw Error(model.info.name, "gives a class to each pixel, expected a classifier of images");
+    throw Error(model.info.name, "returns one class per pixel, expected an image classifier");
   if (model.padded_to > 0) pad_to(model.padded_to, model.info.name, input);
   const std::int64_t padding = 2 * input.options.padding;
   check_size(model, {input.height + padding, input.width + padding, input.channels});

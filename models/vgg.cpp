@@ -1,4 +1,4 @@
-// VGG nets as torchvision builds them: Simonyan, Zisserman, "Very Deep Convolutional Networks for
+// VGG as torchvision builds them: Simonyan, Zisserman, "Very Deep Convolutional Networks for
 // Large-Scale Image Recognition" (2014), with and without batch norm; and one for CIFAR, with a
 // single dense layer.
 #include <fmt/format.h>

@@ -14,10 +14,11 @@ constexpr std::int64_t most_computed = std::int64_t{1} << 26, most_kept = std::i
 /// `used` is at most `limit`.
 void check_room(const char* what, std::int64_t used, std::int64_t more, std::int64_t limit) {
   if (more > limit - used)
-    throw Error("onnx",
-                fmt::format("too many elements are {} before the net runs: found {}, "
-                            "expected at most {} in all",
-                            what, static_cast<double>(used) + static_cast<double>(more), limit));
+    throw Error(
+        "onnx",
+        fmt::format(
+            "too many elements are {} before the model runs: found {}, expected at most {} in all",
+            what, static_cast<double>(used) + static_cast<double>(more), limit));
 }
 
 }  // namespace

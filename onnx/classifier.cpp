@@ -18,12 +18,12 @@ bool fits(const Shape& declared, const Shape& found) {
   return true;
 }
 
-/// Whether images declared like this have their channels last.
+/// Whether the declared images have their channels last.
 bool has_channels_last(const Shape& declared, std::int64_t channels) {
   return declared.size() == 4 && declared[3] == channels && declared[1] != channels;
 }
 
-/// Images [N,H,W,C] in the order and shape that the file declares.
+/// Returns images [N,H,W,C] in the order and shape that the file declares.
 Tensor as_declared(Var x, const Shape& declared) {
   const Tensor image{x, channels_last(4)};
   if (has_channels_last(declared, x.shape()[3])) return plain(x);
@@ -37,18 +37,18 @@ Tensor as_declared(Var x, const Shape& declared) {
     *open = 1;
     *open = all / std::max<std::int64_t>(1, element_count({shape.begin() + 1, shape.end()}));
   }
-  if (element_count({shape.begin() + 1, shape.end()}) != all) return image;  // refused as it is
+  if (element_count({shape.begin() + 1, shape.end()}) != all) return image;  // refused later
   return reshaped(image, shape);
 }
 
-/// An import of a net whose one input takes images [N,H,W,C].
+/// An import of a model whose only input is images [N,H,W,C].
 Importer begin_images(Var x, const File& file, const std::vector<OnnxNet::Tensor>& declared) {
   check_one_input(declared, file.path());
   return begin_import(x.graph(), file, declared, {as_declared(x, declared[0].shape)});
 }
 
-/// [N,features] of a tensor that has one row for each of `batch` images, in whatever dimensions;
-/// nothing of others. A Squeeze may have left no batch of one image.
+/// Returns [N,features] of a tensor with one row per image, in any dimensions; nothing of other
+/// tensors. A Squeeze may have removed the batch of a single image.
 std::optional<Var> rows_of(const Tensor& x, std::int64_t batch) {
   const Shape shape = shape_of(x);
   const bool has_batch = !shape.empty() && shape[0] == batch;
@@ -60,7 +60,8 @@ std::optional<Var> rows_of(const Tensor& x, std::int64_t batch) {
   return plain_var(reshaped(x, {batch, count}));
 }
 
-/// Imports what follows the activation, which the logits skip with what is for probabilities.
+/// Imports the nodes after the activation. Logits skip the activation and the nodes that work on
+/// probabilities.
 Tensor import_logits(Importer& net, const Ending& ending, std::int64_t batch) {
   const std::string& output = net.file().graph().output(0).name();
   net.import_missing({ending.logits});
@@ -86,7 +87,7 @@ Tensor import_logits(Importer& net, const Ending& ending, std::int64_t batch) {
   return net.tensor(output);
 }
 
-/// What `import` gives; an Error in a batch of another size than the file fixes says so.
+/// Returns the result of `import`; an Error explains if the batch size differs from a fixed one.
 template <typename Import>
 Tensor of_any_batch(const Importer& net, const Import& import) {
   const auto [fixed, size] = net.batch();
@@ -95,8 +96,8 @@ Tensor of_any_batch(const Importer& net, const Import& import) {
   } catch (const Error& error) {
     if (fixed < 1 || fixed == size) throw;
     throw Error(
-        fmt::format("{}; the file is made for batches of {}, found {}: export it with an "
-                    "open batch (dynamic_axes of torch.onnx.export)",
+        fmt::format("{}; the file is made for batches of {}, found {}; export it with a dynamic "
+                    "batch size (dynamic_axes of torch.onnx.export)",
                     error.what(), fixed, size));
   }
 }
@@ -105,10 +106,9 @@ Tensor of_any_batch(const Importer& net, const Import& import) {
 
 void check_one_input(const std::vector<OnnxNet::Tensor>& declared, const std::string& path) {
   if (declared.size() != 1)
-    throw Error("onnx",
-                fmt::format("'{}' has {} inputs, expected one, of images: Tessera trains and "
-                            "runs classifiers of images",
-                            path, declared.size()));
+    throw Error("onnx", fmt::format("'{}' has {} inputs, expected one input of images, since "
+                                    "Tessera trains and runs image classifiers",
+                                    path, declared.size()));
 }
 
 Importer begin_import(Graph& graph, const File& file, const std::vector<OnnxNet::Tensor>& declared,
@@ -138,10 +138,9 @@ Logits logits_of(Var images, const File& file, const std::vector<OnnxNet::Tensor
   const Tensor found = of_any_batch(net, [&] { return import_logits(net, ending, batch); });
   const std::optional<Var> logits = rows_of(found, batch);
   if (!logits)
-    throw Error("onnx",
-                fmt::format("'{}' gives {} for a batch of {}, expected [N,classes]: Tessera trains "
-                            "and runs classifiers of images",
-                            file.path(), to_string(shape_of(found)), batch));
+    throw Error("onnx", fmt::format("'{}' returns {} for a batch of {}, expected [N,classes], "
+                                    "since Tessera trains and runs image classifiers",
+                                    file.path(), to_string(shape_of(found)), batch));
   return {*logits, ending.kind == Ending::Kind::sigmoid && logits->shape()[1] == 1};
 }
 
@@ -155,9 +154,10 @@ Var features_of(Var images, const File& file, const std::vector<OnnxNet::Tensor>
     return net.tensor(head.input(0));
   });
   if (const std::optional<Var> features = rows_of(found, batch)) return *features;
-  throw Error("onnx", fmt::format("the last layer of '{}' reads {}, expected [N,features] to put "
-                                  "a new layer in its place",
-                                  file.path(), to_string(shape_of(found))));
+  throw Error(
+      "onnx",
+      fmt::format("the last layer of '{}' reads {}, expected [N,features] to replace the layer",
+                  file.path(), to_string(shape_of(found))));
 }
 
 }  // namespace tessera::importer

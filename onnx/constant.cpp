@@ -65,8 +65,7 @@ std::vector<double> decoded(const std::string& raw) {
   return numbers;
 }
 
-/// What is known of an element type: its size in raw data, the elements of raw data and those that
-/// stand in a field of their own.
+/// An element type: its size in raw data, and readers of raw data and of the typed field.
 struct Type {
   Constant::Kind kind;
   std::size_t bytes;
@@ -117,7 +116,7 @@ bool is_external(const TensorProto& tensor) {
   return tensor.data_location() == TensorProto::EXTERNAL;
 }
 
-/// A part of a file beside the net's.
+/// A range of a file beside the model.
 struct External {
   fs::path path;
   std::uint64_t offset = 0, length = 0;
@@ -129,15 +128,16 @@ std::uint64_t number(const TensorProto& tensor, const std::string& key, const st
   return std::stoull(text);
 }
 
-/// Links are followed first: what counts is where the file is.
+/// Follows links first, since the location of the file counts.
 fs::path inside(const TensorProto& tensor, const fs::path& folder, const std::string& location) {
   std::error_code error;
   const fs::path base = fs::weakly_canonical(folder.empty() ? "." : folder, error);
   const fs::path path = fs::weakly_canonical(base / location, error);
   const auto [end, at] = std::mismatch(base.begin(), base.end(), path.begin(), path.end());
   if (error || fs::path(location).is_absolute() || end != base.end() || at == path.end())
-    fail(tensor, fmt::format("has external data in '{}', expected a file in the folder of the net",
-                             location));
+    fail(tensor,
+         fmt::format("has external data in '{}', expected a file in the folder of the model",
+                     location));
   return path;
 }
 
@@ -155,9 +155,8 @@ External external(const TensorProto& tensor, const fs::path& folder, std::uint64
     fail(tensor, fmt::format("has external data in '{}', which cannot be read: {}",
                              data.path.filename().string(), error.message()));
   if (data.length != expected || data.offset > size || size - data.offset < data.length)
-    fail(tensor,
-         fmt::format("has {} bytes at {} of '{}', expected {} of the {} there are", data.length,
-                     data.offset, data.path.filename().string(), expected, size));
+    fail(tensor, fmt::format("has {} bytes at {} of '{}', expected {} of its {} bytes", data.length,
+                             data.offset, data.path.filename().string(), expected, size));
   return data;
 }
 

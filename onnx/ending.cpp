@@ -32,7 +32,7 @@ std::string input_of(const NodeProto& node, int i) {
   return i < node.input_size() ? node.input(i) : std::string();
 }
 
-/// The tensor of an initializer or of a Constant node.
+/// Returns the tensor of an initializer or of a Constant node.
 std::optional<Constant> known(const File& file, const std::string& name) {
   if (const auto* tensor = file.initializer(name)) return constant_of(*tensor, file.folder());
   const NodeProto* node = file.producer(name);
@@ -43,13 +43,13 @@ std::optional<Constant> known(const File& file, const std::string& name) {
   return constant_of(value->t(), file.folder());
 }
 
-/// The node whose first output the value is.
+/// Returns the node whose first output is the value.
 const NodeProto* maker(const File& file, const std::string& value) {
   const NodeProto* node = file.producer(value);
   return node && node->output(0) == value && node->input_size() > 0 ? node : nullptr;
 }
 
-/// The numbers that an output holds, as far as they are known from what follows.
+/// The kind of numbers in an output, as far as later nodes show it.
 enum class Numbers : std::uint8_t { unknown, probabilities, logarithms };
 
 struct Activation {
@@ -60,7 +60,7 @@ struct Activation {
   bool is_flat = false;
 };
 
-/// Exp(z) / ReduceSum(Exp(z)).
+/// Recognizes Exp(z) / ReduceSum(Exp(z)).
 std::optional<Activation> parts_of_softmax(const File& file, const NodeProto& quotient) {
   if (quotient.op_type() != "Div") return {};
   const NodeProto* exp = maker(file, input_of(quotient, 0));
@@ -93,14 +93,14 @@ bool gives_floats(const NodeProto& cast) {
          to == onnx::TensorProto::DOUBLE || to == onnx::TensorProto::BFLOAT16;
 }
 
-/// Whether a node keeps all elements of its input as they are.
+/// Whether a node keeps all elements of its input unchanged.
 bool keeps_elements(const NodeProto& node) {
   constexpr std::array<std::string_view, 7> ops = {"Identity",  "Flatten",   "Reshape", "Squeeze",
                                                    "Unsqueeze", "Transpose", "Dropout"};
   return is_one_of(node, ops) || (node.op_type() == "Cast" && gives_floats(node));
 }
 
-/// A bound of a Clip, an attribute in old opsets, else an input; nothing where it is not known.
+/// Returns a bound of a Clip, an attribute in old opsets, else an input; nothing if it is unknown.
 std::optional<double> bound_of(const File& file, const NodeProto& clip, const char* name, int input,
                                double otherwise) {
   if (const auto* found = attribute(clip, name)) return static_cast<double>(found->f());
@@ -110,7 +110,7 @@ std::optional<double> bound_of(const File& file, const NodeProto& clip, const ch
   return bound->numbers[0];
 }
 
-/// Whether a Clip only keeps probabilities off 0 and 1.
+/// Whether a Clip only keeps probabilities away from 0 and 1.
 bool keeps_probabilities(const File& file, const NodeProto& clip, Numbers clipped) {
   const auto least = bound_of(file, clip, "min", 1, -INFINITY);
   const auto most = bound_of(file, clip, "max", 2, INFINITY);
@@ -120,12 +120,12 @@ bool keeps_probabilities(const File& file, const NodeProto& clip, Numbers clippe
          *most >= (of_logarithms ? std::log(1 - near) : 1 - near);
 }
 
-/// The way back from the first output to the activation.
+/// Walks back from the first output to the activation.
 class WayBack {
  public:
   explicit WayBack(const File& file) : file_(file) {}
 
-  /// Whether the node that comes before keeps probabilities.
+  /// Whether the previous node keeps probabilities.
   bool takes(const NodeProto& node) {
     const std::string& op = node.op_type();
     if (op == "Log" && is_known_as(Numbers::logarithms)) {
@@ -140,7 +140,7 @@ class WayBack {
     return true;
   }
 
-  /// Whether an activation that gives such numbers may begin it.
+  /// Whether an activation with such numbers may be its start.
   bool may_begin_with(Numbers given) {
     return is_known_as(given) && std::all_of(clips_.begin(), clips_.end(), [&](const auto& clip) {
              return keeps_probabilities(file_, *clip.first, clip.second);
@@ -148,7 +148,7 @@ class WayBack {
   }
 
  private:
-  /// Notes what a value holds, as far as that was open; false where it holds something else.
+  /// Records the kind of numbers of a value; false if it is already known as another kind.
   bool is_known_as(Numbers numbers) {
     if (numbers_ == Numbers::unknown) {
       numbers_ = numbers;
@@ -159,7 +159,7 @@ class WayBack {
 
   const File& file_;
   Numbers numbers_ = Numbers::unknown;
-  std::vector<std::pair<const NodeProto*, Numbers>> clips_;  ///< and what they clip
+  std::vector<std::pair<const NodeProto*, Numbers>> clips_;  ///< and the numbers that they clip
 };
 
 }  // namespace
@@ -193,8 +193,8 @@ bool is_for_probabilities(const NodeProto& node) {
 bool is_over_classes(const Ending& ending, const Shape& shape, std::int64_t batch) {
   const auto rank = static_cast<std::int64_t>(shape.size());
   const std::int64_t axis = ending.axis < 0 ? ending.axis + rank : ending.axis;
-  if (axis < 0 || axis >= rank) return false;  // refused where it is imported
-  if (rank == 1) return batch == 1;            // what a Squeeze leaves of a single image
+  if (axis < 0 || axis >= rank) return false;  // refused by the import
+  if (rank == 1) return batch == 1;            // after a Squeeze of a single image
   const auto begin = shape.begin() + 1, at = shape.begin() + axis;
   if (axis == 0) return false;
   const bool alone = element_count({begin, at}) == 1;
@@ -218,7 +218,7 @@ const NodeProto& head_of(const File& file, const Ending& ending) {
       if (const NodeProto* node = maker(file, input); node && is_one_of(*node, products))
         return *node;
   throw Error("onnx", fmt::format("the logits of '{}' come from {}, expected Gemm or MatMul, or "
-                                  "Conv of one pixel, to put a new layer in its place",
+                                  "Conv of one pixel, to replace the layer",
                                   file.path(), last ? last->op_type() : "no node"));
 }
 

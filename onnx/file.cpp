@@ -29,7 +29,7 @@ onnx::ModelProto parse(const std::string& path) {
   onnx::ModelProto model;
   try {
     if (!model.ParsePartialFromIstream(&file))
-      throw InvalidFile("onnx", fmt::format("'{}' is damaged, or no ONNX file", path));
+      throw InvalidFile("onnx", fmt::format("'{}' is damaged or not an ONNX file", path));
   } catch (const std::bad_alloc&) {
     throw OutOfMemory("onnx", fmt::format("there is not enough memory for '{}'", path));
   }
@@ -174,11 +174,13 @@ std::vector<const onnx::NodeProto*> nodes_for(const onnx::GraphProto& graph,
     if (std::none_of(node.output().begin(), node.output().end(), is_needed)) continue;
     needed.insert(node.input().begin(), node.input().end());
     for (const onnx::AttributeProto& attribute : node.attribute())
-      for_each_graph(attribute.g(), [&](const onnx::GraphProto& branch) {  // what they read outside
-        for (const onnx::NodeProto& inner : branch.node())
-          needed.insert(inner.input().begin(), inner.input().end());
-        for (const onnx::ValueInfoProto& output : branch.output()) needed.insert(output.name());
-      });
+      for_each_graph(attribute.g(),
+                     [&](const onnx::GraphProto& branch) {  // values from outside that they read
+                       for (const onnx::NodeProto& inner : branch.node())
+                         needed.insert(inner.input().begin(), inner.input().end());
+                       for (const onnx::ValueInfoProto& output : branch.output())
+                         needed.insert(output.name());
+                     });
     nodes.push_back(&node);
   }
   std::reverse(nodes.begin(), nodes.end());

@@ -23,7 +23,7 @@ std::vector<std::byte> bytes_of(const std::vector<Number>& numbers) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// Filters [K,C,R,S] or [K,C,S] with the channels last.
+/// Returns filters [K,C,R,S] or [K,C,S] with the channels last.
 std::vector<float> channels_moved(const std::vector<float>& w, const Shape& shape) {
   const auto K = static_cast<std::size_t>(shape[0]), C = static_cast<std::size_t>(shape[1]);
   const std::size_t window = w.size() / std::max<std::size_t>(1, K * C);
@@ -39,7 +39,7 @@ std::vector<float> floats_of(const std::vector<double>& numbers) {
   return {numbers.begin(), numbers.end()};
 }
 
-/// Indices that do not fit are outside of every axis.
+/// Indices that do not fit in i32 are outside of every axis.
 std::vector<std::int32_t> indices_of(const std::vector<double>& numbers) {
   std::vector<std::int32_t> values;
   for (double number : numbers)
@@ -53,7 +53,7 @@ bool is_one_number(const Constant& constant) {
                                          [&](double number) { return number == numbers[0]; });
 }
 
-/// Scalars and integers are no weights.
+/// Scalars and integers are not weights.
 bool is_weight(const onnx::TensorProto& tensor) {
   return tensor.dims_size() > 0 && (tensor.data_type() == onnx::TensorProto::FLOAT ||
                                     tensor.data_type() == onnx::TensorProto::FLOAT16 ||
@@ -91,10 +91,11 @@ const Argument& Importer::at(const std::string& name) const {
   if (found != arguments_.end()) return found->second;
   if (const onnx::NodeProto* node = file_.producer(name)) {
     const auto output = std::find(node->output().begin(), node->output().end(), name);
-    throw Error("onnx",
-                fmt::format("output {} of {} (node '{}') is not supported, or is needed "
-                            "before it is there",
-                            output - node->output().begin(), node->op_type(), name_of(*node)));
+    throw Error(
+        "onnx",
+        fmt::format(
+            "output {} of {} (node '{}') is not supported, or is used before it is computed",
+            output - node->output().begin(), node->op_type(), name_of(*node)));
   }
   throw Error("onnx", fmt::format("there is no value '{}'", name));
 }
@@ -140,7 +141,7 @@ void Importer::import_node(const onnx::NodeProto& node) {
   } catch (const Error& error) {
     throw refused(error.what());
   } catch (const std::bad_alloc&) {
-    throw refused("[onnx] there is not enough memory");
+    throw refused("[onnx] not enough memory");
   } catch (const std::exception&) {
     throw refused("[onnx] inputs, attributes, dimensions or elements do not fit");
   }
@@ -202,7 +203,7 @@ Tensor Importer::indices(const std::string& name) {
     return held(name, *constant, DType::i32);
   if (const Tensor* tensor = std::get_if<Tensor>(&argument))
     return {tessera::cast(tensor->var, DType::i32), tensor->axes};
-  throw Error("onnx", fmt::format("'{}' holds weights, expected indices", name));
+  throw Error("onnx", fmt::format("'{}' has weights, expected indices", name));
 }
 
 Constant Importer::constant(const std::string& name) const {
@@ -213,9 +214,11 @@ Constant Importer::constant(const std::string& name) const {
   }
   if (const auto* weights = std::get_if<const onnx::TensorProto*>(&argument))
     return constant_of(**weights, file_.folder());
-  throw Error("onnx", fmt::format("'{}' depends on the net's input, expected what is known before "
-                                  "it runs",
-                                  name));
+  throw Error(
+      "onnx",
+      fmt::format(
+          "'{}' depends on the model's input, expected a value that is known before the model runs",
+          name));
 }
 
 bool Importer::is_constant(const std::string& name) const {

@@ -45,7 +45,7 @@ void rename(onnx::GraphProto& graph, const Names& names) {
     for (onnx::ValueInfoProto& value : *values) rename(value.mutable_name(), names);
 }
 
-/// The names that nodes give to values, those inside of them too.
+/// Collects the names of the values of nodes, also of the nodes inside of them.
 void collect(const Nodes& nodes, std::set<std::string>& names) {
   for (const onnx::NodeProto& node : nodes) {
     names.insert(node.output().begin(), node.output().end());
@@ -65,8 +65,8 @@ std::optional<std::int64_t> opset_of(
   return {};
 }
 
-/// The values that attributes of a function have where a call leaves them out. They came with a
-/// version of the schema that perhaps is not the installed one's.
+/// Returns the default values of a function's attributes. The installed schema may be too old to
+/// have them.
 Attributes defaults_of(const onnx::FunctionProto& function) {
   constexpr int attribute_proto = 11;
   Attributes values;
@@ -81,7 +81,7 @@ Attributes defaults_of(const onnx::FunctionProto& function) {
   return values;
 }
 
-/// Gives attributes that stand for those of the call their values; the others are left out.
+/// Replaces attribute references with the values of the call; removes references without a value.
 void fill_in(Nodes& nodes, const Attributes& values) {
   for (onnx::NodeProto& node : nodes) {
     auto& attributes = *node.mutable_attribute();
@@ -106,7 +106,7 @@ class Inliner {
         most_bytes_(model.ByteSizeLong() + (std::size_t{1} << 28)) {
     for (const onnx::FunctionProto& function : model.functions())
       if (!functions_.emplace(key(function.domain(), function.name()), &function).second)
-        throw Error("onnx", "the file has two functions of one name");
+        throw Error("onnx", "the file has two functions with the same name");
     if (functions_.empty()) return;
     collect(model.graph().node(), taken_);
     expand(*model.mutable_graph(), 0);
@@ -140,7 +140,7 @@ class Inliner {
     for (onnx::NodeProto& inner : body) expand(std::move(inner), result, calls + 1);
   }
 
-  /// The nodes of a function as a call has them.
+  /// Returns the nodes of a function for a call.
   Nodes body_of(const onnx::FunctionProto& function, const onnx::NodeProto& call) {
     bytes_ += function.ByteSizeLong();
     if (bytes_ > most_bytes_)
@@ -176,7 +176,7 @@ class Inliner {
         if (i < actual.size() && !actual[i].empty())
           names[formal[i]] = actual[i];
         else if (!inner.contains(formal[i]))
-          names[formal[i]] = "";  // an input that is left out
+          names[formal[i]] = "";  // an omitted input
     };
     bind(function.input(), call.input());
     bind(function.output(), call.output());
@@ -202,7 +202,7 @@ class Inliner {
   std::size_t count_ = 0, copies_ = 1, bytes_ = 0, most_bytes_;
 };
 
-/// The two branches of a node may call different values by one name.
+/// Renames values, since the two branches of a node may use one name for different values.
 class Namer {
  public:
   explicit Namer(onnx::GraphProto& graph) {

@@ -1,4 +1,4 @@
-// Nets from ONNX files: what users call.
+// Models from ONNX files: the public functions.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,7 +34,7 @@ OnnxNet::Tensor tensor_of(const onnx::ValueInfoProto& value) {
   return tensor;
 }
 
-/// Whether the file says that the first output is one number for each image.
+/// Whether the file declares that the first output is one number per image.
 bool is_single(const File& file) {
   const Shape shape = tensor_of(file.graph().output(0)).shape;
   if (shape.size() < 2) return shape.empty() || shape[0] <= 1;
@@ -43,7 +43,7 @@ bool is_single(const File& file) {
 
 std::string missing(std::int64_t size) { return size > 0 ? std::to_string(size) : "?"; }
 
-/// What the caller leaves open is the file's.
+/// Fills in values of the file that the caller leaves open.
 void complete(ImageOptions& options, const ImageOptions& from_file) {
   if (options.padding == 0) options.padding = from_file.padding;
   if (!options.mean.empty() || !options.deviation.empty()) return;
@@ -63,7 +63,7 @@ void complete(ImageInput& input, const Shape& declared) {
   }
 }
 
-/// What is known of the images that a net takes; 0 where it is open.
+/// Returns the known image size of a model; 0 where it is open.
 ImageInput completed(const OnnxNet& net, const std::string& path, ImageInput input) {
   complete(input.options, image_options(net.metadata()));
   if (input.crop == Crop::none) input.crop = crop_of(net.metadata());
@@ -78,8 +78,8 @@ ImageInput completed(const OnnxNet& net, const std::string& path, ImageInput inp
 
 void check_known(const ImageInput& input, const std::string& path) {
   if (input.height < 1 || input.width < 1 || input.channels < 1)
-    throw Error("onnx", fmt::format("'{}' leaves open what images it takes ({}x{}x{}), expected a "
-                                    "size (--size) or data of one",
+    throw Error("onnx", fmt::format("'{}' does not fix the size of its images ({}x{}x{}), expected "
+                                    "--size, or data with a size",
                                     path, missing(input.height), missing(input.width),
                                     missing(input.channels)));
 }
@@ -89,14 +89,14 @@ Shape one_image(const ImageInput& input) {
   return {1, input.height + padding, input.width + padding, input.channels};
 }
 
-/// How many logits a net gives of an image.
+/// Returns the number of logits per image.
 std::int64_t count_logits(const OnnxNet& net, const ImageInput& input) {
   Graph graph;
   const Var images = graph.input("image", {DType::f32, one_image(input)});
   return net.append_classifier(images).spec().dim(-1);
 }
 
-/// Colors where the file leaves it open and nothing speaks against it, else gray.
+/// Chooses color if the file leaves the channels open and color works, else gray.
 std::int64_t channels_that_fit(const OnnxNet& net, ImageInput input) {
   input.channels = 3;
   try {
@@ -180,10 +180,10 @@ ImageModel onnx_model(const std::string& path, ImageInput input, std::vector<std
     return model;
   }
   if (count == 1)
-    throw Error("onnx", fmt::format("'{}' gives one number for each image and no probability, "
-                                    "expected the logits of at least two classes, or a Sigmoid at "
-                                    "the end",
-                                    path));
+    throw Error("onnx",
+                fmt::format("'{}' returns one number per image that is not a probability, expected "
+                            "the logits of at least two classes, or a Sigmoid at the end",
+                            path));
   if (wanted > 0) return model;
   model.classes = class_names(net.metadata());
   if (std::ssize(model.classes) == count) return model;

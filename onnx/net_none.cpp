@@ -1,4 +1,4 @@
-// Stands in for ONNX files where protobuf or ONNX's schema is missing at build time.
+// Replaces net.cpp in a build without protobuf or ONNX's schema.
 #include "tessera/error.h"
 #include "tessera/onnx.h"
 
@@ -10,8 +10,9 @@ class File {};
 namespace {
 
 [[noreturn]] void refuse(const std::string& path) {
-  throw Error("onnx", "cannot read or write '" + path +
-                          "': this build has no ONNX, which needs protobuf and libonnx-dev");
+  throw Error("onnx",
+              "cannot read or write '" + path +
+                  "': this build has no ONNX support, which needs protobuf and libonnx-dev");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Nets to ONNX files: what users call.
+// Exports models to ONNX files: the public functions.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -15,8 +15,8 @@
 namespace tessera {
 namespace {
 
-// Two sizes of a batch that no other dimension is a multiple of, so that all that grows with the
-// batch shows. Nothing runs: a graph has no data.
+// Two batch sizes that do not divide other dimensions, so that all sizes that grow with the batch
+// are visible. Nothing runs, since a graph has no data.
 constexpr std::int64_t batches[] = {10007, 10009};
 
 Graph graph_for(const NetBuilder& build, std::int64_t batch, bool folded) {
@@ -39,7 +39,7 @@ onnx::ModelProto model_of(const NetBuilder& build, const Params& params,
   const Graph graph = graph_for(build, batches[0], options.folded);
   const Graph other = graph_for(build, batches[1], options.folded);
   if (!is_same_net(graph, other))
-    throw Error("onnx", "the net has other nodes for other sizes of a batch");
+    throw Error("onnx", "the model has different nodes for different batch sizes");
   exporter::Writer writer({graph, other, params, options.weights});
   exporter::write_nodes(writer);
   onnx::ModelProto model;

@@ -187,7 +187,7 @@ TEST_CASE("a custom op is refused where something is missing or wrong") {
     return refusal([&] { CustomOp{std::move(definition)}; });
   };
   CHECK(made({.name = "relu", .infer = infer, .cpu = compute}) ==
-        "[custom op] 'relu' is the name of an op of the library");
+        "[custom op] 'relu' is the name of a built-in op");
   CHECK(made({.name = "a b", .infer = infer, .cpu = compute}) ==
         "[custom op] the name is 'a b', expected letters, digits and '_'");
   CHECK(made({.name = "a", .cpu = compute}) == "[a] a custom op has no 'infer'");
@@ -231,12 +231,12 @@ TEST_CASE("a wrong gradient does not pass the check") {
   });
   CHECK_MESSAGE(message.starts_with("[check_gradients] the gradient of 'x' [3] at element 0 is "),
                 message);
-  CHECK(message.find("differences on cpu say ") != std::string::npos);
+  CHECK(message.find("finite differences on cpu are ") != std::string::npos);
   const auto steps = [](Graph&, const std::vector<Var>& in) { return abs(in[0]); };
   const CheckedInput near_kinks{"x", {DType::f32, {3}}, {0.001, 1, 0}};
   CHECK(refusal([&] {
           check_gradients(*device, {near_kinks}, steps);
-        }).find("2 of 3 elements of 'x' lie at kinks") != std::string::npos);
+        }).find("2 of 3 elements of 'x' are at kinks") != std::string::npos);
 }
 
 }  // namespace

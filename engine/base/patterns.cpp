@@ -11,7 +11,7 @@
 namespace tessera {
 namespace {
 
-/// The names that a pattern may have been meant for, the nearest first.
+/// Returns the names that resemble a pattern, the closest first.
 std::vector<std::string> near_names(std::vector<std::string> names, std::string_view pattern) {
   constexpr std::size_t most = 4;
   std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) {
@@ -24,7 +24,8 @@ std::vector<std::string> near_names(std::vector<std::string> names, std::string_
 }  // namespace
 
 std::size_t pattern_distance(std::string_view pattern, std::string_view name) {
-  std::vector<std::size_t> row(name.size() + 1);  // from the pattern so far to the name's beginning
+  std::vector<std::size_t> row(name.size() +
+                               1);  // edits from the pattern so far to each prefix of the name
   std::iota(row.begin(), row.end(), 0);
   for (const char letter : pattern) {
     std::size_t corner = row[0];
@@ -47,7 +48,7 @@ std::vector<bool> matches(const std::vector<std::string>& names,
     for (std::size_t i = 0; i < names.size(); ++i)
       if (pattern_distance(pattern, names[i]) == 0) matched[i] = any = true;
     if (!any)
-      throw Error(option, fmt::format("no parameter is called '{}'; near are: {}", pattern,
+      throw Error(option, fmt::format("no parameter matches '{}'; similar names: {}", pattern,
                                       fmt::join(near_names(names, pattern), ", ")));
   }
   return matched;

@@ -25,7 +25,7 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-/// The arrays that are in a folder, for a message.
+/// Returns the arrays in a folder, for a message.
 std::string arrays_in(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code error;
@@ -44,11 +44,11 @@ Images read_npy_folder(const fs::path& folder, const ReadOptions& options) {
   const fs::path x = folder / "x.npy", y = folder / "y.npy";
   std::error_code ignored;
   if (folder.extension() == ".npz")
-    throw InvalidFile(folder.string(),
-                      "is an archive, expected a folder with x.npy and y.npy; unzip it "
-                      "and give its arrays these names");
+    throw InvalidFile(
+        folder.string(),
+        "is an archive, expected a folder with x.npy and y.npy; unzip it and rename its arrays");
   if (!fs::is_directory(folder, ignored))
-    throw InvalidFile(folder.string(), "is no folder, expected one with x.npy and y.npy");
+    throw InvalidFile(folder.string(), "is not a folder, expected a folder with x.npy and y.npy");
   if (!is_there(x) || !is_there(y))
     throw InvalidFile(folder.string(),
                       fmt::format("has no {}, expected x.npy (images) and y.npy (labels){}",
@@ -61,12 +61,11 @@ void check_labels(const std::string& path, const Images& images, std::int64_t cl
   const auto [least, most] = std::minmax_element(images.labels.begin(), images.labels.end());
   for (std::size_t i = 0; i < images.labels.size(); ++i)
     if (images.labels[i] < 0 || images.labels[i] >= classes)
-      throw InvalidFile(path,
-                        fmt::format("label {} of image {} is out of range, expected 0 to {}{}",
-                                    images.labels[i], i, classes - 1,
-                                    *least == 1 && *most == classes
-                                        ? "; labels that count from 1 need 1 subtracted"
-                                        : ""));
+      throw InvalidFile(
+          path, fmt::format(
+                    "label {} of image {} is out of range, expected 0 to {}{}", images.labels[i], i,
+                    classes - 1,
+                    *least == 1 && *most == classes ? "; if labels count from 1, subtract 1" : ""));
 }
 
 Images read(ArrayFormat format, const fs::path& path, const DatasetOptions& options) {
@@ -77,7 +76,7 @@ Images read(ArrayFormat format, const fs::path& path, const DatasetOptions& opti
   return images;
 }
 
-/// The words of the labels, or numbers.
+/// Returns the class names: the words of the labels, or numbers.
 std::vector<std::string> own_classes(const Images& images) {
   if (!images.names.empty()) return images.names;
   std::vector<std::string> names;
@@ -86,7 +85,7 @@ std::vector<std::string> own_classes(const Images& images) {
   return names;
 }
 
-/// Names the classes without images, which labels from 1 or with gaps leave.
+/// Returns a note about classes without images, which labels from 1 or with gaps cause.
 std::string empty_classes(const Images& images, const std::vector<std::string>& classes) {
   std::vector<bool> has_images(classes.size());
   for (std::int32_t label : images.labels) has_images[static_cast<std::size_t>(label)] = true;
@@ -104,7 +103,7 @@ std::string empty_classes(const Images& images, const std::vector<std::string>& 
                      is_from_one ? "; if labels count from 1, subtract 1" : "");
 }
 
-/// What a user should know before a training on these images.
+/// Adds notes about suspicious images.
 void add_notes(const std::string& path, Images& images, const std::vector<std::string>& classes) {
   const auto add = [&](const std::string& note) {
     images.notes.push_back(fmt::format("[{}] {}", path, note));

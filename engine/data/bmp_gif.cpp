@@ -1,5 +1,5 @@
-// BMP files, and the first frame of GIF files, by stb. It takes what is missing for zeros and looks
-// at other formats as well, so the headers are checked before.
+// BMP files, and the first frame of GIF files, by stb. It reads missing data as zeros and accepts
+// other formats, so the headers are checked first.
 #include <fmt/format.h>
 #include <stb/stb_image.h>
 
@@ -36,7 +36,7 @@ ImageHeader read_bmp_header(FileBytes file, std::int64_t channels) {
   const std::int64_t bits = little_endian(file, first_header + 4 + 2 * field + 2, 2);
   const std::uint32_t compression = is_old ? 0 : little_endian(file, 30, 4);
   if (compression != 0 && compression != 3)
-    throw Error("is a compressed BMP image, which is not read: save it without compression");
+    throw Error("is a compressed BMP image, which is not supported; save it without compression");
   if (bits != 1 && bits != 4 && bits != 8 && bits != 16 && bits != 24 && bits != 32)
     throw Error(fmt::format("has {} bits for each pixel, expected 1, 4, 8, 16, 24 or 32", bits));
   if (width < 1) throw Error(fmt::format("has a width of {}, expected at least 1", width));
@@ -46,7 +46,7 @@ ImageHeader read_bmp_header(FileBytes file, std::int64_t channels) {
   return {height, width, (channels < 3 ? 4 : 0) + 2 * channels, 1};
 }
 
-/// What follows in a GIF file: blocks, each with its length before it, up to an empty one.
+/// Skips GIF blocks, each with its length first, up to an empty one.
 std::size_t behind_blocks(FileBytes file, std::size_t at) {
   while (at < file.size() && file[at] > 0) at += 1 + std::size_t{file[at]};
   if (at >= file.size()) throw Error(cut_short);
@@ -57,7 +57,7 @@ std::size_t color_table_bytes(std::uint8_t flags) {
   return flags & 0x80 ? std::size_t{3} << ((flags & 7) + 1) : 0;
 }
 
-/// Where the first frame of a GIF file ends, and the flags of what controls it.
+/// Finds the end of the first frame of a GIF file, and its control flags.
 struct GifFrame {
   std::size_t end = 0;
   std::vector<std::size_t> flags;
@@ -76,14 +76,14 @@ GifFrame first_frame(FileBytes file) {
     }
     if (file[at] != '!')
       throw Error(file[at] == ';' ? "is a GIF file without an image"
-                                  : "is damaged: a GIF block of no known kind");
+                                  : "is damaged: unknown GIF block");
     if (file[at + 1] == control) frame.flags.push_back(at + 3);
     at = behind_blocks(file, at + 2);
   }
 }
 
 ImageHeader read_gif_header(FileBytes file, std::int64_t) {
-  constexpr std::int64_t canvas_bytes = 10;  // the canvas twice, and what of it is drawn
+  constexpr std::int64_t canvas_bytes = 10;  // the canvas twice, and flags of drawn pixels
   first_frame(file);
   return {little_endian(file, 8, 2), little_endian(file, 6, 2), canvas_bytes, 1};
 }
@@ -97,7 +97,7 @@ Decoded decode(const ImageFormat& format, FileBytes file, const ImageHeader& hea
       stbi_image_free);
   if (!decoded) throw_undecodable(format.name, "stb_image", stbi_failure_reason());
   if (width != header.width || height != header.height)
-    throw Error("is damaged: its size is not that of its header");
+    throw Error("is damaged: its size differs from its header");
   Decoded image = make_image(header, channels);
   std::copy_n(decoded.get(), image.pixels.size(), image.pixels.begin());
   return image;
@@ -107,7 +107,7 @@ Decoded decode_bmp(FileBytes file, const ImageHeader& header, std::int64_t chann
   return decode(bmp_format, file, header, channels);
 }
 
-/// Pixels that are transparent have a color as well, which stb leaves out.
+/// Transparent pixels have a color too, which stb drops.
 Decoded decode_gif(FileBytes file, const ImageHeader& header, std::int64_t channels) {
   constexpr std::uint8_t transparent = 1;
   const GifFrame frame = first_frame(file);

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t most_first_line = std::size_t{1} << 28;
 constexpr std::size_t most_field = 64;  ///< bytes, on average over a line
 
-/// A whole number from 0 to 255, or -1.
+/// Returns an integer from 0 to 255, or -1.
 int pixel(std::string_view text) {
   int value = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -30,10 +30,10 @@ int pixel(std::string_view text) {
   return other && *other >= 0 && *other <= 255 ? static_cast<int>(*other) : -1;
 }
 
-/// What the first rows say, and how many there are.
+/// The format of the file, from its first rows, and the number of rows.
 struct Table {
   char separator = ',';
-  bool names_separator = false;  ///< in a line of its own: sep=;
+  bool names_separator = false;  ///< in the first line: sep=;
   Columns columns;
   std::size_t most_line = most_first_line;  ///< bytes
   std::int64_t rows = 0;
@@ -41,7 +41,7 @@ struct Table {
   std::size_t pixels() const { return columns.count - (columns.index ? 2 : 1); }
 };
 
-/// Goes over the whole file without keeping it, so that its size is known before memory is needed.
+/// Scans the whole file without storing it, to know its size before memory is allocated.
 class Survey {
  public:
   Survey(InputFile& file, std::int64_t memory) : file_(file), memory_(memory) {}
@@ -90,7 +90,7 @@ class Survey {
   Fields fields(std::string& line, std::int64_t number) const {
     Fields result;
     if (!split(line, table_.separator, result))
-      throw InvalidFile(file_.path(), fmt::format("line {} has a quote without end", number));
+      throw InvalidFile(file_.path(), fmt::format("line {} has an unterminated quote", number));
     return result;
   }
 
@@ -110,7 +110,7 @@ class Rows {
          passed > 0; --passed)
       lines_.next(line, table.most_line);
     for (Fields fields; lines_.next(line, table.most_line);) {
-      if (!split(line, table.separator, fields)) refuse("has a quote without end");
+      if (!split(line, table.separator, fields)) refuse("has an unterminated quote");
       add(fields);
     }
     if (has_words_) names_.finish(images_);
@@ -140,7 +140,8 @@ class Rows {
     if (is_first_) has_words_ = !label && !text.empty();
     is_first_ = false;
     if (has_words_ && label)
-      refuse(fmt::format("has the label '{}', expected a word as in the rows before", shown(text)));
+      refuse(
+          fmt::format("has the label '{}', expected a word as in the previous rows", shown(text)));
     if (has_words_) return names_.add(text, fmt::format("line {}", lines_.number()));
     if (!label || *label < 0 || *label > std::numeric_limits<std::int32_t>::max())
       refuse(fmt::format("has the label '{}', expected a whole number from 0", shown(text)));
@@ -162,7 +163,7 @@ class Rows {
   Images images_;
 };
 
-/// Rows of a square of so many pixels, or 0.
+/// Returns the side of a square with so many pixels, or 0.
 std::int64_t side_of(std::int64_t pixels) {
   const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(pixels)));
   return side * side == pixels ? side : 0;
@@ -185,8 +186,8 @@ Images read_csv(const std::string& path, const ReadOptions& options) {
   if (channels < 1) channels = pixels / checked_mul(height, width, "--size");
   if (height < 1 || checked_product({height, width, channels}, "--size") != pixels)
     throw InvalidFile(path, height < 1
-                                ? fmt::format("has {} pixels in a row, which are no square of {} "
-                                              "channels; say how many rows and columns they are",
+                                ? fmt::format("has {} pixels in a row, which is not a square image "
+                                              "of {} channels; set the size (--size)",
                                               pixels, channels)
                                 : fmt::format("has {} pixels in a row, expected {}x{}x{}", pixels,
                                               height, width, channels));

@@ -30,7 +30,7 @@ bool is_pixel(std::string_view text) {
   return value && *value >= 0 && *value <= 255;
 }
 
-/// Whether the fields from `begin` are whole numbers one after the other, from 0 or 1.
+/// Whether the fields from `begin` are consecutive integers from 0 or 1.
 bool is_counted(const Fields& fields, std::size_t begin) {
   const std::optional<double> start =
       begin < fields.size() ? number(fields[begin]) : std::optional<double>{};
@@ -56,8 +56,8 @@ bool names_index(std::string_view name) {
   return is_one_of(name, {"", "unnamed: 0", "index", "id"});
 }
 
-/// Whether the first row has names of columns. Names that pandas makes up are numbers, counted up;
-/// a row of numbers is one of names for certain where they are too large for pixels.
+/// Whether the first row has column names. Names that pandas generates are consecutive numbers; a
+/// row of numbers has certainly names if they are too large for pixels.
 bool is_header(const Fields& first, const Fields& second) {
   if (std::any_of(first.begin() + 1, first.end(), names_label)) return true;
   if (number(first[0])) return is_counted(first, 0) && first.size() > 256;
@@ -171,10 +171,9 @@ Columns find_columns(const Fields& first, const Fields& second) {
                       "numbers or words in all rows",
                       shown(first[0]), shown(second[0])));
     if (first.size() > 9 && is_counted(first, 0) && first != second)
-      columns.notes.push_back(
-          fmt::format("the first row, 0 to {}, is read as an image; if these "
-                      "are names of columns, remove it",
-                      first.size() - 1));
+      columns.notes.push_back(fmt::format(
+          "the first row, 0 to {}, is read as an image; if these are column names, remove it",
+          first.size() - 1));
     return columns;
   }
   const auto named = std::find_if(first.begin(), first.end(), names_label);
@@ -190,7 +189,7 @@ Columns find_columns(const Fields& first, const Fields& second) {
   if (columns.label != 0)
     columns.notes.push_back(fmt::format("labels are in column {}, '{}'{}", columns.label + 1,
                                         shown(first[columns.label]),
-                                        columns.index ? "; column 1 is left out as an index" : ""));
+                                        columns.index ? "; column 1 is ignored as an index" : ""));
   return columns;
 }
 

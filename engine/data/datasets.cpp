@@ -1,4 +1,4 @@
-// The named data sets: which files they are made of, where those are searched, and their classes.
+// The built-in data sets: their files, search folders and classes.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -27,9 +27,9 @@ enum class Format : std::uint8_t { idx, cifar10, cifar100 };
 struct Source {
   std::string_view name;
   Format format;
-  std::vector<std::string> train;  ///< file names; of IDX first the images, then the labels
+  std::vector<std::string> train;  ///< file names; for IDX first the images, then the labels
   std::vector<std::string> test;
-  /// Folders that its archive unpacks to, or that torchvision makes.
+  /// Folders of its unpacked archive, or of torchvision.
   std::vector<std::string> inner_folders;
   std::vector<std::string> classes;
 };
@@ -94,8 +94,8 @@ std::vector<fs::path> search_roots(const std::string& directory) {
   return roots;
 }
 
-/// In the order of the search. A folder with the data set's name goes before its parent, because
-/// MNIST and Fashion-MNIST have files of the same names.
+/// Returns the folders in search order. A folder with the data set's name comes before its parent,
+/// because MNIST and Fashion-MNIST have the same file names.
 std::vector<fs::path> search_folders(const Source& source, const std::vector<fs::path>& roots) {
   std::vector<fs::path> folders;
   for (const fs::path& root : roots) {
@@ -107,8 +107,8 @@ std::vector<fs::path> search_folders(const Source& source, const std::vector<fs:
   return folders;
 }
 
-/// The path of a file as it is or gzipped, also with the dot in its name that some archives have
-/// ("train-images.idx3-ubyte"), or in a folder of its own name; empty if there is none.
+/// Returns the path of a file, plain or gzipped, also with the dot in its name that some archives
+/// have ("train-images.idx3-ubyte"), or in a folder with its name; empty if there is none.
 std::string find_file(const fs::path& folder, const std::string& name) {
   std::vector<std::string> names = {name};
   if (const std::size_t at = name.find("-idx"); at != std::string::npos)
@@ -121,8 +121,7 @@ std::string find_file(const fs::path& folder, const std::string& name) {
   return {};
 }
 
-/// What to do where only the pickles of the Python version of CIFAR, or a packed archive, are
-/// there.
+/// Returns a hint if only the Python version of CIFAR or a packed archive exists.
 std::string other_version(const Source& source, const std::vector<fs::path>& folders) {
   if (source.format == Format::idx) return {};
   const std::string number = source.format == Format::cifar10 ? "10" : "100";
@@ -135,15 +134,14 @@ std::string other_version(const Source& source, const std::vector<fs::path>& fol
       const fs::path path = folder / fmt::format(fmt::runtime(name), number);
       if (fs::exists(path, ignored))
         return fmt::format(
-            "; {} is the Python version, which is not read: get the binary version, "
-            "{}",
+            "; {} is the Python version, which is not supported; download the binary version, {}",
             path.string(), binary);
     }
   }
   return {};
 }
 
-/// The paths of all `names` in the first folder that has them all.
+/// Returns the paths of all `names` in the first folder that has all of them.
 std::vector<std::string> find_files(const Source& source, const std::vector<std::string>& names,
                                     const std::string& directory) {
   const std::vector<fs::path> roots = search_roots(directory);
@@ -168,7 +166,7 @@ std::vector<std::string> find_files(const Source& source, const std::vector<std:
                           fmt::join(source.inner_folders, ", "), other_version(source, folders)));
 }
 
-/// The names of the classes that lie beside the data, if they do.
+/// Returns the class names in a file beside the data, if there is one.
 std::vector<std::string> class_names(const Source& source, const fs::path& folder) {
   if (source.format != Format::cifar100) return source.classes;
   const fs::path path = folder / "fine_label_names.txt";
@@ -196,9 +194,8 @@ std::vector<std::string> read_class_names(const std::string& path) {
   file.read(text.data(), std::ssize(text));
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > most_bytes)
-    throw InvalidFile(path,
-                      fmt::format("is larger than {} MiB, expected a name of a class in each line",
-                                  most_bytes >> 20));
+    throw InvalidFile(path, fmt::format("is larger than {} MiB, expected one class name per line",
+                                        most_bytes >> 20));
   std::string_view rest = text;
   data::remove_mark(path, rest);
   std::vector<std::string> names;
@@ -207,7 +204,7 @@ std::vector<std::string> read_class_names(const std::string& path) {
     if (end != 0) names.emplace_back(rest.substr(0, end));
     rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
   }
-  if (names.empty()) throw InvalidFile(path, "has no names of classes, expected one in each line");
+  if (names.empty()) throw InvalidFile(path, "has no class names, expected one per line");
   return names;
 }
 
@@ -251,7 +248,7 @@ std::unique_ptr<ImageDataset> load_dataset(std::string_view name, Split split,
     return is_own_dataset(name) ? data::load_own(name, split, options)
                                 : load_named(name, split, options);
   } catch (const std::bad_alloc&) {
-    throw OutOfMemory(std::string(name), "needs more memory than there is");
+    throw OutOfMemory(std::string(name), "needs more memory than is available");
   }
 }
 

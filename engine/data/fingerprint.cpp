@@ -29,7 +29,7 @@ std::int64_t missing(const std::vector<std::uint32_t>& a, const std::vector<std:
   return std::ssize(found);
 }
 
-/// From the numbers of each class alone.
+/// Estimates the changes from the image counts of the classes.
 std::string changes_of_counts(const DataFingerprint& before, const DataFingerprint& now) {
   std::int64_t added = 0, removed = 0;
   for (std::size_t c = 0; c < std::max(before.images.size(), now.images.size()); ++c) {
@@ -38,7 +38,7 @@ std::string changes_of_counts(const DataFingerprint& before, const DataFingerpri
     added += std::max<std::int64_t>(0, is - was);
     removed += std::max<std::int64_t>(0, was - is);
   }
-  if (added + removed == 0) return "as many images, but not the same";
+  if (added + removed == 0) return "the same number of images, but other images";
   return "at least " + sentence(added, removed);
 }
 

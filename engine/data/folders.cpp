@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Whether an operating system or another program keeps its own data in it.
+/// Whether a folder belongs to an operating system or another program.
 bool is_hidden(const std::string& name) {
   constexpr std::string_view known[] = {"__macosx",
                                         "thumbs.db",
@@ -68,7 +68,7 @@ std::string counted(const std::vector<std::string>& names, const char* one, cons
                      fmt::join(names.begin(), shown, ", "), names.size() > most ? ", ..." : "");
 }
 
-/// Names of what is not read.
+/// The names of ignored entries.
 struct PassedOver {
   std::vector<std::string> others, hidden;
 
@@ -81,12 +81,12 @@ struct PassedOver {
       parts.push_back(counted(others, "file of another type", "files of other types"));
     if (!hidden.empty())
       parts.push_back(counted(hidden, "hidden or system entry", "hidden or system entries"));
-    return parts.empty() ? "" : fmt::format("passed over {}", fmt::join(parts, "; "));
+    return parts.empty() ? "" : fmt::format("ignored {}", fmt::join(parts, "; "));
   }
 };
 
-/// Finds the image files in a folder and those below. Folders are entered once, whatever links to
-/// them there are.
+/// Finds the image files in a folder and its subfolders. Enters each folder once, regardless of
+/// links.
 class Search {
  public:
   explicit Search(PassedOver& passed_over) : passed_over_(passed_over) {}
@@ -118,8 +118,8 @@ class Search {
   std::vector<std::string> paths_;
 };
 
-/// The folders that are classes, in order. Throws Error when there is none, or one has a name that
-/// no model file can hold.
+/// Returns the class folders in order. Throws Error if there are none, or if a model file cannot
+/// store a name.
 std::vector<Entry> class_folders(const std::string& folder, PassedOver& passed_over) {
   std::vector<Entry> classes;
   std::size_t images = 0;
@@ -133,15 +133,14 @@ std::vector<Entry> class_folders(const std::string& folder, PassedOver& passed_o
   }
   if (classes.empty())
     throw InvalidFile(folder,
-                      fmt::format("has no folders, expected one for each class{}",
+                      fmt::format("has no folders, expected one per class{}",
                                   images > 0 ? fmt::format("; found {} image files", images) : ""));
   for (const Entry& entry : classes)
     if (!is_utf8(entry.name()))
-      throw Error(
-          folder,
-          fmt::format("the folder '{}' has a name that is not UTF-8: rename it, for example "
-                      "with convmv -f latin1 -t utf8 --notest -r FOLDER",
-                      entry.name()));
+      throw Error(folder,
+                  fmt::format("the folder '{}' has a name that is not UTF-8; rename it, for "
+                              "example with convmv -f latin1 -t utf8 --notest -r FOLDER",
+                              entry.name()));
   return classes;
 }
 
@@ -160,7 +159,7 @@ Role role_of(const std::string& name) {
   return Role::none;
 }
 
-/// Throws Error for the parts of a data set in place of classes.
+/// Throws Error if the folders are parts of a data set instead of classes.
 void check_no_lone_parts(const std::string& folder, const std::vector<Entry>& classes) {
   std::vector<std::string> names;
   for (const Entry& entry : classes)
@@ -192,7 +191,7 @@ PictureFiles find_classes(const std::string& folder, std::vector<std::string>& c
     std::move(paths.begin(), paths.end(), std::back_inserter(files.paths));
   }
   if (!unknown.empty())
-    throw InvalidFile(folder, fmt::format("has folders of no known class: {}; the classes are {}",
+    throw InvalidFile(folder, fmt::format("has folders of unknown classes: {}; the classes are {}",
                                           fmt::join(unknown, ", "), fmt::join(classes, ", ")));
   const std::string line = passed_over.line();
   if (!empty.empty())
@@ -228,12 +227,12 @@ std::optional<Parts> find_parts(const fs::path& folder, const std::string& suffi
   Parts parts{train, validation.empty() ? test : validation, {}};
   if (!validation.empty() && !test.empty())
     parts.notes.push_back(
-        fmt::format("[{}] {} is for validation; {} is not used, `tessera eval --data` of it "
-                    "measures a trained model",
+        fmt::format("[{}] {} is used for validation; {} is not used, measure a trained model on it "
+                    "with `tessera eval --data`",
                     folder.string(), validation.filename().string(), test.string()));
   if (!others.empty())
-    parts.notes.push_back(fmt::format("[{}] passed over beside the parts: {}", folder.string(),
-                                      fmt::join(others, ", ")));
+    parts.notes.push_back(
+        fmt::format("[{}] ignored beside the parts: {}", folder.string(), fmt::join(others, ", ")));
   return parts;
 }
 

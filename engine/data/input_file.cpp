@@ -14,9 +14,10 @@
 namespace tessera::data {
 namespace {
 
-constexpr std::uint64_t most_expansion = 1032;  // one byte of deflate unpacks to 1032 bytes at most
+constexpr std::uint64_t most_expansion = 1032;  // one byte of deflate expands to at most 1032 bytes
 constexpr std::uint64_t honest_expansion = 4;
-constexpr std::uint64_t trusted_bytes = 64 << 20;  // unpacked once only, however few there are
+constexpr std::uint64_t trusted_bytes = 64
+                                        << 20;  // decompressed only once, however small the file is
 
 }  // namespace
 
@@ -103,10 +104,9 @@ void InputFile::check_memory(std::uint64_t bytes, std::int64_t limit) const {
   const std::uint64_t most =
       std::max(static_cast<std::uint64_t>(limit), honest_expansion * disk_bytes_);
   if (bytes > most)
-    throw OutOfMemory(
-        path_, fmt::format("needs {} MiB ({} bytes) of memory when decoded, expected at most "
-                           "{} MiB; --data-memory allows more",
-                           mib(bytes), bytes, most >> 20));
+    throw OutOfMemory(path_, fmt::format("needs {} MiB ({} bytes) of memory when decoded, expected "
+                                         "at most {} MiB; raise the limit with --data-memory",
+                                         mib(bytes), bytes, most >> 20));
   const std::uint64_t memory = read_machine().memory_bytes;
   if (bytes > memory)
     throw OutOfMemory(path_,

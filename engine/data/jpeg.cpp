@@ -21,12 +21,12 @@ class Markers {
  public:
   explicit Markers(FileBytes file) : file_(file) {}
 
-  /// Goes to the next marker. False: the file ends before its end is marked.
+  /// Moves to the next marker. Returns false if the file ends without an end marker.
   bool next() {
     at_ += size_;
     for (; at_ + 1 < file_.size(); ++at_) {
       marker = file_[at_ + 1];
-      if (file_[at_] != 0xff || marker == 0 || marker == 0xff) continue;  // pixels, or filling
+      if (file_[at_] != 0xff || marker == 0 || marker == 0xff) continue;  // pixels or padding
       const bool is_alone = marker == 0x01 || (marker >= 0xd0 && marker <= 0xd9);
       if (!is_alone && at_ + 3 >= file_.size()) return false;
       size_ = is_alone ? 2 : 2 + big_endian(file_, at_ + 2, 2);
@@ -35,7 +35,7 @@ class Markers {
     return false;
   }
 
-  /// What the segment holds, as far as the file goes.
+  /// Returns the content of the segment, up to the end of the file.
   FileBytes content() const {
     const std::size_t begin = std::min(at_ + 4, file_.size());
     return file_.subspan(begin, std::min(size_ > 4 ? size_ - 4 : 0, file_.size() - begin));
@@ -48,8 +48,8 @@ class Markers {
   std::size_t at_ = 2, size_ = 0;
 };
 
-/// Bytes for each pixel of the coefficients, two for each, which the decoder keeps of images that
-/// are not decoded from top to bottom. `frame`: the segment that measures the image.
+/// Returns the bytes per pixel of the coefficients, two bytes each, that the decoder stores for
+/// images that are not sequential. `frame`: the segment with the image size.
 std::int64_t coefficient_bytes(FileBytes frame) {
   constexpr std::size_t components = 6, component_size = 3, sampling = 1;
   std::int64_t all = 0, most = 1;
@@ -61,7 +61,7 @@ std::int64_t coefficient_bytes(FileBytes frame) {
   return 2 * (all + most - 1) / most;
 }
 
-/// Some cameras leave bytes that mean nothing between the parts of a file.
+/// Some cameras write meaningless bytes between the segments.
 void check(int result, tjhandle decoder) {
   if (result == 0) return;
   const std::string message = tjGetErrorStr2(decoder);
@@ -83,7 +83,7 @@ struct TurboHeader {
 
 Decoder make_decoder() {
   Decoder decoder(tjInitDecompress(), tjDestroy);
-  if (!decoder) throw OutOfMemory("there is no memory to decode it");
+  if (!decoder) throw OutOfMemory("not enough memory to decode it");
   return decoder;
 }
 
@@ -121,7 +121,7 @@ ImageHeader read_jpeg_header(FileBytes file, std::int64_t channels) {
   return {header.height, header.width, decoded + (is_sequential ? 0 : coefficients), orientation};
 }
 
-/// To RGB, of inks as Adobe's programs store them: 255 is none.
+/// Converts CMYK as Adobe's programs store it (255: no ink) to RGB.
 void mix_inks(Decoded& image) {
   const std::size_t count = image.pixels.size() / 4;
   for (std::size_t i = 0; i < count; ++i)

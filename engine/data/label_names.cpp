@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t most_names = 1 << 16;
 
-/// A label that is a whole number from 0, or -1.
+/// Returns a label that is an integer from 0, or -1.
 std::int32_t number(std::string_view text) {
   std::int32_t value = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -66,7 +66,7 @@ void use_classes(const std::string& path, Images& images, const std::vector<std:
     const std::size_t count = unknown.size();
     if (count > 5) unknown.resize(5);
     throw InvalidFile(
-        path, fmt::format("has {} labels of no known class: {}; the {} classes are '{}'{}", count,
+        path, fmt::format("has {} labels of unknown classes: {}; the {} classes are '{}'{}", count,
                           fmt::join(unknown, ", "), classes.size(), shown(classes.at(0)),
                           classes.size() > 1 ? ", ..." : ""));
   }

@@ -17,23 +17,25 @@
 namespace tessera {
 namespace {
 
-// One batch is in the caller's hands, the others are being filled or wait.
+// The caller holds one batch; the others are being filled or are ready.
 constexpr std::size_t ring_size = 4;
 
 std::int64_t sample_count(const Dataset& dataset, const LoaderOptions& options) {
   return options.order.empty() ? dataset.size() : std::ssize(options.order);
 }
 
-/// Before it is taken: the system would give more than there is, and end the process later.
+/// Checks before the allocation, since the system overcommits memory and would kill the process
+/// later.
 void check_memory(std::int64_t samples, std::size_t sample_bytes) {
   const double gib = 1 << 30, memory = static_cast<double>(read_machine().memory_bytes);
   const double bytes = static_cast<double>(ring_size) * static_cast<double>(samples) *
                        static_cast<double>(sample_bytes);
   if (bytes <= memory) return;
-  throw OutOfMemory("loader",
-                    fmt::format("{} batches of {} samples of {} bytes are {:.1f} GiB, the "
-                                "machine has {:.1f} GiB",
-                                ring_size, samples, sample_bytes, bytes / gib, memory / gib));
+  throw OutOfMemory(
+      "loader",
+      fmt::format(
+          "{} batches of {} samples of {} bytes need {:.1f} GiB; the machine has {:.1f} GiB",
+          ring_size, samples, sample_bytes, bytes / gib, memory / gib));
 }
 
 }  // namespace
@@ -74,7 +76,7 @@ Loader::Loader(const Dataset& dataset, LoaderOptions options)
   try {
     thread_ = std::thread([this] { fill_all(); });
   } catch (const std::system_error&) {
-    throw OutOfMemory("loader", "no thread can be started: too many run, or memory ran out");
+    throw OutOfMemory("loader", "cannot start a thread: too many threads, or out of memory");
   }
 }
 
@@ -104,7 +106,7 @@ const Batch* Loader::next() {
   return &batch;
 }
 
-// The place of batch `taken_ - 1` is the caller's until the next call.
+// The caller owns the slot of batch `taken_ - 1` until the next call.
 void Loader::fill_all() {
   const std::int64_t wanted = batches() - options_.first_batch;
   for (std::int64_t i = 0; i < wanted; ++i) {

@@ -15,9 +15,9 @@ namespace tessera::data {
 namespace {
 
 constexpr double whole_byte = 255;
-constexpr double surely_bytes = 128;  ///< floats that are not whole reach this in no other scale
+constexpr double surely_bytes = 128;  ///< non-integer floats above this are on the scale of bytes
 
-/// The axes of rows, columns and channels; -1: there is none.
+/// The axes of rows, columns and channels; -1: none.
 struct Axes {
   std::size_t height, width;
   int channels;
@@ -29,8 +29,8 @@ constexpr Axes channels_last{1, 2, 3}, channels_first{2, 3, 1};
   throw InvalidFile(path, fmt::format("is {}, {}", to_string(shape), message));
 }
 
-/// Tells [N,H,W,C] from [N,C,H,W] by the extents: a channel axis has 1 to 4, or fewer than the
-/// others.
+/// Distinguishes [N,H,W,C] from [N,C,H,W] by the extents: a channel axis has 1 to 4, or fewer than
+/// the others.
 Axes recognize(const std::string& path, const Shape& shape, const ReadOptions& options) {
   const std::int64_t a = shape[1], b = shape[2], c = shape[3];
   const auto fits = [&](const Axes& axes) {
@@ -46,17 +46,16 @@ Axes recognize(const std::string& path, const Shape& shape, const ReadOptions& o
   if (is_first && is_last) {
     const bool is_doubtful = (a == 1 || a == 3) && a != c && (b == c || (a == 3 && c != 1));
     if (is_doubtful)
-      refuse_shape(path, shape,
-                   fmt::format("which may be [N,H,W,C] or [N,C,H,W]; say with --channels whether "
-                               "there are {} or {}",
-                               c, a));
+      refuse_shape(
+          path, shape,
+          fmt::format("which may be [N,H,W,C] or [N,C,H,W]; set --channels to {} or {}", c, a));
     return channels_last;
   }
   if (is_last || (!is_first && c < a && c < b)) return channels_last;
   if (is_first || (a < b && a < c)) return channels_first;
   refuse_shape(path, shape,
-               fmt::format("expected [N,H,W,C] or [N,C,H,W]: no axis looks like channels; say with "
-                           "--channels how many there are"));
+               fmt::format("expected [N,H,W,C] or [N,C,H,W]: no axis looks like channels; set "
+                           "their number with --channels"));
 }
 
 Axes find_axes(const std::string& path, const Shape& shape, const ReadOptions& options) {
@@ -71,11 +70,11 @@ Axes find_axes(const std::string& path, const Shape& shape, const ReadOptions& o
   return {1, 2, -1};
 }
 
-/// The distance in [N,H,W,C] of neighbors along each axis of the file.
+/// Returns the stride in [N,H,W,C] of each axis of the file.
 std::vector<std::int64_t> strides(const Shape& shape, const Axes& axes) {
   const std::int64_t channels =
       axes.channels < 0 ? 1 : shape[static_cast<std::size_t>(axes.channels)];
-  std::vector<std::int64_t> result(shape.size(), 1);  // that of the channels stays 1
+  std::vector<std::int64_t> result(shape.size(), 1);  // 1 for the channels
   result[axes.width] = channels;
   result[axes.height] = channels * shape[axes.width];
   result[0] = channels * shape[axes.width] * shape[axes.height];
@@ -87,8 +86,8 @@ struct Range {
   bool is_whole = true;
 };
 
-/// Writes each element, times `scale`, into its place, as far as bytes reach; returns what the
-/// elements were.
+/// Writes each element, times `scale`, to its position, clamped to bytes; returns the range of the
+/// elements.
 Range convert(InputFile& file, const NpyHeader& header, Places places, double scale,
               std::vector<std::uint8_t>& pixels) {
   Range range;
@@ -103,7 +102,7 @@ Range convert(InputFile& file, const NpyHeader& header, Places places, double sc
       range.most = std::max(range.most, x);
       range.is_whole = range.is_whole && x == std::floor(x);
       const double clamped = std::clamp(x, 0.0, whole_byte / scale);
-      // A float is scaled as a float, which decides about halves.
+      // Floats are scaled as floats, which decides how halves round.
       const double byte =
           is_single ? static_cast<double>(static_cast<float>(scale) * static_cast<float>(clamped))
                     : scale * clamped;
@@ -114,7 +113,7 @@ Range convert(InputFile& file, const NpyHeader& header, Places places, double sc
   return range;
 }
 
-/// Floats are from 0 to 1, or as bytes are; integers are bytes; true is 255.
+/// Floats are from 0 to 1 or from 0 to 255; integers are bytes; true is 255.
 std::vector<std::uint8_t> read_pixels(InputFile& file, const NpyHeader& header,
                                       const Places& places, std::uint64_t start) {
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(element_count(header.shape)));

@@ -30,7 +30,7 @@ class HeaderParser {
     while (!accept("}")) {
       const std::string key = string();
       expect(":");
-      if (key == "descr" && accept("[")) return {.type = "V"};  // a list: not looked into
+      if (key == "descr" && accept("[")) return {.type = "V"};  // a list: not parsed
       if (key == "descr" && !type_)
         type_ = string();
       else if (key == "fortran_order" && !fortran_)
@@ -116,7 +116,7 @@ class HeaderParser {
   std::optional<Shape> shape_;
 };
 
-/// Takes the type apart: byte order, kind, size.
+/// Parses the type: byte order, kind, size.
 void read_type(const std::string& path, NpyHeader& header) {
   std::string_view text = header.type;
   const bool has_order = !text.empty() && std::string_view("<>|=").find(text[0]) != text.npos;
@@ -124,12 +124,12 @@ void read_type(const std::string& path, NpyHeader& header) {
   if (has_order) text.remove_prefix(1);
   if (text.starts_with('O'))
     throw InvalidFile(path,
-                      "holds Python objects, which are not read; save them as numbers or text, "
+                      "has Python objects, which are not supported; save them as numbers or text, "
                       "e.g. np.save(file, array.astype(str)) or array.astype(np.uint8)");
   if (text.starts_with('V'))
     throw InvalidFile(path,
-                      "is of a structured type (columns with names), expected one type for all "
-                      "elements; save each column as an array");
+                      "has a structured type (named columns), expected one type for all elements; "
+                      "save each column as an array");
   const char kind = text.empty() ? '?' : text[0];
   std::size_t size = 0;
   const auto [end, error] = std::from_chars(text.data() + std::min<std::size_t>(1, text.size()),
@@ -148,7 +148,7 @@ void read_type(const std::string& path, NpyHeader& header) {
   header.size = kind == 'U' ? 4 * size : size;
 }
 
-/// Of the elements; none: more than 63 bits.
+/// Returns the bytes of the elements; nothing if they do not fit in 63 bits.
 std::optional<std::uint64_t> count_bytes(const std::string& path, const NpyHeader& header) {
   if (std::find(header.shape.begin(), header.shape.end(), 0) != header.shape.end())
     throw InvalidFile(path, to_string(header.shape) + " has no elements");
@@ -166,7 +166,7 @@ std::string read_dict(InputFile& file) {
   std::array<std::uint8_t, 8> start{};
   if (file.read_some(start) < start.size() ||
       !std::equal(magic.begin(), magic.end(), start.begin()))
-    throw InvalidFile(file.path(), "is not a file of NumPy: it does not start with \\x93NUMPY");
+    throw InvalidFile(file.path(), "is not a NumPy file: it does not start with \\x93NUMPY");
   const std::uint8_t version = start[6];
   if (version < 1 || version > 3)
     throw InvalidFile(file.path(), fmt::format("has version {}, expected 1 to 3", version));

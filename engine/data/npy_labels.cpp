@@ -22,7 +22,7 @@ void read_numbers(InputFile& file, const NpyHeader& header, std::vector<std::int
   for_each_number(file, header, [&](std::span<const double> part) {
     for (double label : part) {
       if (label != std::floor(label))  // NaN too
-        throw InvalidFile(file.path(), fmt::format("label {} of image {} is no whole number", label,
+        throw InvalidFile(file.path(), fmt::format("label {} of image {} is not an integer", label,
                                                    labels.size()));
       if (label < 0 || label > static_cast<double>(most_label))
         throw InvalidFile(file.path(),
@@ -33,16 +33,16 @@ void read_numbers(InputFile& file, const NpyHeader& header, std::vector<std::int
   });
 }
 
-/// [N,K]: the place of the one in each row.
+/// [N,K]: reads the position of the one in each row.
 void read_one_hot(InputFile& file, const NpyHeader& header, std::vector<std::int32_t>& labels) {
   const std::int64_t classes = header.shape[1];
   labels.assign(static_cast<std::size_t>(header.shape[0]), -1);
   const auto refuse = [&](std::int64_t image) {
     throw InvalidFile(
         file.path(),
-        fmt::format("is {}, but row {} is not one-hot; expected one label for each image, "
-                    "[N], or rows of zeros with a single 1",
-                    to_string(header.shape), image));
+        fmt::format(
+            "is {}, but row {} is not one-hot; expected one label per image, [N], or one-hot rows",
+            to_string(header.shape), image));
   };
   Places places(header, {classes, 1});
   for_each_number(file, header, [&](std::span<const double> part) {
@@ -60,7 +60,7 @@ void read_one_hot(InputFile& file, const NpyHeader& header, std::vector<std::int
 
 void append_utf8(std::string& text, std::uint32_t code) {
   const auto add = [&](std::uint32_t byte) { text += static_cast<char>(byte); };
-  if (code >= 0x110000) return add(0xff);  // no UTF-8, which is refused later
+  if (code >= 0x110000) return add(0xff);  // invalid UTF-8, which is refused later
   if (code < 0x80) return add(code);
   if (code < 0x800) {
     add(0xc0 | code >> 6);
@@ -76,7 +76,7 @@ void append_utf8(std::string& text, std::uint32_t code) {
   add(0x80 | (code & 63));
 }
 
-/// An element of kind S or U, which is filled up with zeros at its end.
+/// Returns an element of kind S or U without the zeros at its end.
 std::string text_of(const NpyHeader& header, std::span<const std::uint8_t> element) {
   std::string text;
   if (header.kind == 'S') {
@@ -102,7 +102,7 @@ void read_words(InputFile& file, const NpyHeader& header, Images& labels) {
   names.finish(labels);
 }
 
-/// Without axes of extent 1, but with one axis at least.
+/// Returns the shape without axes of extent 1, but with at least one axis.
 Shape squeezed(const Shape& shape) {
   Shape result;
   for (std::int64_t extent : shape)

@@ -27,14 +27,14 @@ constexpr struct {
   Format format;
 } formats[] = {{"folder:", Format::folder}, {"npy:", Format::npy}, {"csv:", Format::csv}};
 
-/// Where the images of a part are, or those of both parts.
+/// The path of the images of one part, or of both parts.
 struct Part {
   fs::path path;
-  fs::path train;  ///< the other part's classes count; empty where both are one
+  fs::path train;  ///< the part that defines the classes; empty if both parts are one
   std::vector<std::string> notes;
 };
 
-/// `path`, or one of the parts in it.
+/// Returns `path`, or one of the parts in it.
 Part find_part(const fs::path& path, Split split, const std::string& suffix) {
   auto parts = find_parts(path, suffix);
   if (!parts) return {path, {}, {}};
@@ -56,10 +56,11 @@ std::vector<std::size_t> choose_some(const std::string& path, DataContents& cont
   auto some = choose_part(contents, classes, split, options);
   if (some.empty())
     throw InvalidFile(
-        path, fmt::format("has {} images, which leaves none for {}; of each class a share "
-                          "of {} is held out for testing",
-                          contents.labels.size(), split == Split::train ? "training" : "testing",
-                          options.held_out));
+        path,
+        fmt::format(
+            "has {} images, which leaves none for {}; the validation split is {} of each class",
+            contents.labels.size(), split == Split::train ? "training" : "testing",
+            options.held_out));
   return some;
 }
 
@@ -78,7 +79,7 @@ std::unique_ptr<ImageDataset> load_folder(const Part& part, Split split,
                        /*needs_all=*/split == Split::train);
 }
 
-/// Moves the images that are chosen, in order, to the front and drops the others.
+/// Moves the chosen images to the front, in order, and drops the others.
 Images take(Images images, const std::vector<std::size_t>& which) {
   const auto bytes = static_cast<std::size_t>(images.height * images.width * images.channels);
   for (std::size_t to = 0; to < which.size(); ++to)
@@ -114,28 +115,26 @@ std::unique_ptr<ImageDataset> load_own(std::string_view name, Split split,
     if (!name.starts_with(prefix)) continue;
     const fs::path path(name.substr(prefix.size()));
     if (split == Split::train && !is_utf8(path.string()))
-      throw Error("data",
-                  fmt::format("the path '{}' is not UTF-8, so that no model file can hold "
-                              "it: rename its folders, or change to it and name it folder:.",
-                              path.string()));
+      throw Error("data", fmt::format("the path '{}' is not UTF-8, so a model file cannot store "
+                                      "it; rename its folders, or change to it and use folder:.",
+                                      path.string()));
     std::error_code ignored;
-    if (!fs::exists(path, ignored))
-      throw InvalidFile(path.string(), "there is no such file or folder");
+    if (!fs::exists(path, ignored)) throw InvalidFile(path.string(), "no such file or folder");
     if (format == Format::csv && !fs::is_directory(path, ignored))
       return load_array(format, {path, {}, {}}, path.parent_path(), split, options);
     const Part part = find_part(path, split, format == Format::csv ? ".csv" : "");
     if (format == Format::folder) return load_folder(part, split, options);
     if (format == Format::csv && part.train.empty())
       throw InvalidFile(path.string(),
-                        "has no train.csv with val.csv or test.csv; name a file else");
+                        "has no train.csv with val.csv or test.csv; else name a single file");
     return load_array(format, part, path, split, options);
   }
-  throw Error("dataset", fmt::format("'{}' is no data set of one's own", name));
+  throw Error("dataset", fmt::format("'{}' is not a custom data set", name));
 }
 
 namespace {
 
-/// Whether it holds arrays, or parts of arrays, of a file name.
+/// Whether a folder has a file of this name, or parts with such files.
 bool has_file(const fs::path& folder, const std::string& name, const std::string& suffix) {
   std::error_code ignored;
   if (fs::exists(folder / name, ignored)) return true;

@@ -22,17 +22,17 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr std::int64_t most_pixels = std::int64_t{1} << 28;  // of the size that is wanted
+constexpr std::int64_t most_pixels = std::int64_t{1} << 28;  // of the requested size
 constexpr std::int64_t most_file_bytes = std::int64_t{1} << 30;
 constexpr std::int64_t bytes_per_pixel = 6, least_limit = 1 << 26;  // see read_picture
 
 constexpr const ImageFormat* formats[] = {&png_format,  &jpeg_format, &pnm_format, &webp_format,
                                           &tiff_format, &gif_format,  &bmp_format};
 
-/// A share of the memory that all decoders of the process use together.
+/// A reservation of the memory that all decoders of the process share.
 class Memory {
  public:
-  /// Waits until others have returned theirs.
+  /// Waits until other decoders have released enough.
   Memory(std::int64_t bytes, std::int64_t limit) : bytes_(bytes) {
     std::unique_lock lock(mutex);
     returned.wait(lock, [&] { return used == 0 || used + bytes <= limit; });
@@ -48,7 +48,7 @@ class Memory {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  /// Takes more where there is some. Waiting with a share in hand could be for ever.
+  /// Reserves more if available. Does not wait, since waiting with a reservation could deadlock.
   bool grow(std::int64_t bytes, std::int64_t limit) {
     const std::lock_guard lock(mutex);
     if (used - bytes_ + bytes > limit && used > bytes_) return false;
@@ -101,19 +101,19 @@ void check_pixels(const ImageHeader& header, std::int64_t limit) {
                             header.height, header.width, limit));
 }
 
-/// Bytes for the file and for decoding it.
+/// Returns the bytes for the file and for decoding it.
 std::int64_t memory_for(std::int64_t file_size, const ImageHeader& header, const PictureSize& size,
                         std::int64_t limit) {
   const std::int64_t turned = header.orientation == 1 ? 0 : size.channels;
-  // Resizing weighs each row and column, and one row is of floats.
+  // Resizing needs weights of rows and columns, and one row of floats.
   const std::int64_t resized =
       8 * (header.height + header.width) + 4 * size.channels * header.width;
   const std::int64_t bytes =
       file_size + resized + header.height * header.width * (header.bytes_per_pixel + turned);
   if (bytes > limit)
     throw Error(
-        fmt::format("is {}x{} and needs {} MiB ({} bytes) to decode, expected at most {} "
-                    "MiB (6 bytes for each of --max-image-pixels)",
+        fmt::format("is {}x{} and needs {} MiB ({} bytes) to decode, expected at most {} MiB (6 "
+                    "bytes per pixel of --max-image-pixels)",
                     header.height, header.width, bytes >> 20, bytes, limit >> 20));
   return bytes;
 }
@@ -162,7 +162,7 @@ void check(const PictureSize& size) {
     throw Error("images", fmt::format("channels are {}, expected 1 to 4", size.channels));
   constexpr std::int64_t most = std::int64_t{1} << 40;
   if (size.max_pixels < 1 || size.max_pixels > most)
-    throw Error("images", fmt::format("at most {} pixels are to be decoded, expected 1 to {}",
+    throw Error("images", fmt::format("the limit of pixels to decode is {}, expected 1 to {}",
                                       size.max_pixels, most));
 }
 
@@ -175,7 +175,7 @@ void read_picture(const std::string& path, const PictureSize& size,
   } catch (const Error& error) {
     throw InvalidFile(path, error.what());
   } catch (const std::bad_alloc&) {
-    throw OutOfMemory(path, "there is no memory to decode it");
+    throw OutOfMemory(path, "not enough memory to decode it");
   }
 }
 

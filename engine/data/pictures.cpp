@@ -64,7 +64,7 @@ class Pictures : public ImageDataset {
       pixels_.resize(kept_ * bytes);
     } catch (const std::bad_alloc&) {
       throw OutOfMemory("images",
-                        fmt::format("there is no memory for {} images of {} bytes", kept_, bytes));
+                        fmt::format("not enough memory for {} images of {} bytes", kept_, bytes));
     }
     std::vector<std::string> problems(count);
     parallel_for(count, [&](std::size_t i) {
@@ -80,7 +80,7 @@ class Pictures : public ImageDataset {
     leave_out(problems, bytes);
   }
 
-  /// Moves the others up.
+  /// Removes skipped images and moves the others up.
   void leave_out(std::vector<std::string>& problems, std::size_t bytes) {
     std::size_t to = 0, kept = 0;
     for (std::size_t from = 0; from < problems.size(); ++from) {

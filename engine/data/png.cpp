@@ -18,17 +18,17 @@ constexpr std::size_t signature_size = 8;
 
 bool is_png(FileBytes file) { return starts_with(file, "\x89PNG\r\n\x1a\n"); }
 
-/// Checks the frames and the check sums of all chunks, and returns the content of the first one of
-/// a type, or nothing.
+/// Checks the frames and checksums of all chunks, and returns the content of the first chunk of a
+/// type, or nothing.
 FileBytes find_chunk(FileBytes file, std::string_view type) {
-  constexpr std::size_t frame = 12;  // length, type and check sum of a chunk
+  constexpr std::size_t frame = 12;  // length, type and checksum of a chunk
   FileBytes found;
   for (std::size_t at = signature_size; file.size() - at >= frame;) {
     const std::uint32_t length = big_endian(file, at, 4);
     if (length > file.size() - at - frame) throw Error(cut_short);
     const FileBytes chunk = file.subspan(at + 4, length + 4);
     if (crc32(0, chunk.data(), length + 4) != big_endian(file, at + 8 + length, 4))
-      throw Error("is damaged: a check sum does not fit");
+      throw Error("is damaged: wrong checksum");
     if (found.empty() && starts_with(chunk, type)) found = chunk.subspan(4);
     if (starts_with(chunk, "IEND")) return found;
     at += frame + length;
@@ -40,15 +40,14 @@ ImageHeader read_png_header(FileBytes file, std::int64_t channels) {
   const int orientation = exif_orientation(find_chunk(file, "eXIf"));
   constexpr std::size_t size = 8, color_type = 17;  // of the whole file
   if (file.size() < signature_size + 25 || !starts_with(file.subspan(12), "IHDR"))
-    throw Error("is damaged: there is no PNG header");
+    throw Error("is damaged: no PNG header");
   const bool is_color = file[signature_size + color_type] & PNG_COLOR_MASK_COLOR;
   const std::int64_t decoded = (is_color || channels > 2 ? 3 : 1) + (channels % 2 == 0);
   return {big_endian(file, signature_size + size + 4, 4),
           big_endian(file, signature_size + size, 4), decoded, orientation};
 }
 
-/// libpng leaves its calls by longjmp, so what they work on lives outside of the function that
-/// makes them.
+/// libpng exits by longjmp, so its state lives outside of the function that calls it.
 class PngReader {
  public:
   PngReader(FileBytes file, const ImageHeader& header, std::int64_t channels)
@@ -57,7 +56,7 @@ class PngReader {
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
     if (!info_) {
       png_destroy_read_struct(&png_, nullptr, nullptr);
-      throw OutOfMemory("there is no memory to decode it");
+      throw OutOfMemory("not enough memory to decode it");
     }
   }
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
@@ -68,7 +67,7 @@ class PngReader {
     if (!begin()) throw_undecodable("PNG", "libpng", problem_);
     image_ = make_image(header_, png_get_channels(png_, info_));
     if (png_get_rowbytes(png_, info_) != image_.pixels.size() / png_get_image_height(png_, info_))
-      throw Error("is damaged: its rows do not fit");
+      throw Error("is damaged: wrong row size");
     if (!read_rows()) throw_undecodable("PNG", "libpng", problem_);
     return std::move(image_);
   }
@@ -87,14 +86,14 @@ class PngReader {
     self->rest_ = self->rest_.subspan(count);
   }
 
-  /// Reads the header and chooses the conversions. False: libpng has failed.
+  /// Reads the header and chooses the conversions. Returns false if libpng failed.
   bool begin() {
     if (setjmp(png_jmpbuf(png_))) return false;
     png_set_read_fn(png_, this, take);
-    // The check sums are checked already; only pixels, palette and transparency are wanted.
+    // The checksums are already checked; only pixels, palette and transparency are needed.
     png_set_crc_action(png_, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
-    png_set_user_limits(png_, 0x7fffffff, 0x7fffffff);  // the pixels have been counted
+    png_set_user_limits(png_, 0x7fffffff, 0x7fffffff);  // the number of pixels was checked
     png_read_info(png_, info_);
     const bool is_color = png_get_color_type(png_, info_) & PNG_COLOR_MASK_COLOR;
     const bool wants_alpha = channels_ % 2 == 0;

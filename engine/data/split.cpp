@@ -16,18 +16,18 @@
 namespace tessera::data {
 namespace {
 
-constexpr std::int64_t all_places = std::int64_t{1} << 53;  // a double holds each of them
+constexpr std::int64_t all_places = std::int64_t{1} << 53;  // each is exact in a double
 constexpr std::size_t word = 8;
-constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // splitmix64's
+constexpr std::uint64_t golden = 0x9e3779b97f4a7c15;  // of splitmix64
 
-/// The end of splitmix64.
+/// The final mixing of splitmix64.
 std::uint64_t mixed(std::uint64_t x) {
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
   x = (x ^ x >> 27) * 0x94d049bb133111eb;
   return x ^ x >> 31;
 }
 
-/// A hash of bytes that come in blocks; all but the last are of whole words.
+/// A hash of bytes in blocks; all but the last have whole words.
 class ContentHash {
  public:
   void add(std::span<const std::uint8_t> bytes) {
@@ -65,10 +65,10 @@ std::uint64_t hash_of_file(const std::string& path) {
 
 void check_share(double held_out) {
   if (!(held_out >= 0 && held_out <= 1))
-    throw Error("data", fmt::format("the share held out is {}, expected 0 to 1", held_out));
+    throw Error("data", fmt::format("the validation split is {}, expected 0 to 1", held_out));
 }
 
-/// Of all images: equal ones of a class are numbered.
+/// Returns the places of all images; equal images of a class are numbered.
 std::vector<std::int64_t> places(const DataContents& contents, std::uint64_t seed) {
   std::vector<std::int64_t> result;
   std::unordered_map<std::uint64_t, std::uint64_t> equal;

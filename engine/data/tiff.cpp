@@ -1,4 +1,4 @@
-// TIFF files, by libtiff; of several pages the first.
+// TIFF files, by libtiff; reads the first page.
 #include <fmt/format.h>
 #include <tiffio.h>
 
@@ -21,13 +21,13 @@ bool is_tiff(FileBytes file) {
                      [&](std::string_view start) { return starts_with(file, start); });
 }
 
-/// A file in memory, which libtiff reads as if it were on disk.
+/// A file in memory that libtiff reads through callbacks.
 class TiffFile {
  public:
   explicit TiffFile(FileBytes file) : file_(file) {
     const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(
         TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
-    if (!options) throw OutOfMemory("there is no memory to decode it");
+    if (!options) throw OutOfMemory("not enough memory to decode it");
     TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_error, this);
     TIFFOpenOptionsSetWarningHandlerExtR(
         options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, this);
@@ -73,7 +73,7 @@ class TiffFile {
   static int map(thandle_t, void**, toff_t*) { return 0; }
   static void unmap(thandle_t, void*, toff_t) {}
 
-  /// Keeps the last one: those before may be of fields that are not needed.
+  /// Keeps the last message, since earlier ones may be about unneeded fields.
   static int keep_error(TIFF*, void* user, const char*, const char* text, va_list arguments) {
     auto& problem = static_cast<TiffFile*>(user)->problem_;
     std::vsnprintf(problem, sizeof problem, text, arguments);
@@ -86,7 +86,7 @@ class TiffFile {
   char problem_[200] = {};
 };
 
-/// Throws Error for samples that libtiff does not turn into colors.
+/// Throws Error for samples that libtiff does not convert to colors.
 void check_kind(const TiffFile& file) {
   const auto bits = file.field<std::uint16_t>(TIFFTAG_BITSPERSAMPLE, 1);
   const auto kind = file.field<std::uint16_t>(TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_UINT);
@@ -106,7 +106,7 @@ bool has_premultiplied_alpha(const TiffFile& file) {
   return count > 0 && kinds && kinds[0] == EXTRASAMPLE_ASSOCALPHA;
 }
 
-/// libtiff would multiply the colors by an alpha that is apart from them, and turn the image.
+/// Otherwise libtiff would premultiply the colors by a separate alpha, and rotate the image.
 void leave_as_stored(const TiffFile& file) {
   std::uint16_t count = 0, *kinds = nullptr;
   TIFFGetFieldDefaulted(file.get(), TIFFTAG_EXTRASAMPLES, &count, &kinds);
@@ -132,7 +132,7 @@ ImageHeader read_tiff_header(FileBytes bytes, std::int64_t) {
           orientation >= 1 && orientation <= 8 ? orientation : 1};
 }
 
-/// Divides the colors by the alpha that they were multiplied with.
+/// Divides premultiplied colors by their alpha.
 void divide_by_alpha(Decoded& image) {
   for (std::size_t i = 0; i < image.pixels.size(); i += 4) {
     const int alpha = image.pixels[i + 3];

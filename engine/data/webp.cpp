@@ -1,4 +1,4 @@
-// WebP files, by libwebp; of an animation the first frame.
+// WebP files, by libwebp; reads the first frame of an animation.
 #include <fmt/format.h>
 #include <webp/decode.h>
 #include <webp/demux.h>
@@ -26,11 +26,11 @@ bool is_webp(FileBytes file) {
     case VP8_STATUS_SUSPENDED:
       throw Error(cut_short);
     case VP8_STATUS_OUT_OF_MEMORY:
-      throw OutOfMemory("there is no memory to decode it");
+      throw OutOfMemory("not enough memory to decode it");
     case VP8_STATUS_UNSUPPORTED_FEATURE:
-      throw Error("cannot be decoded: it is a WebP image of a kind that is not read");
+      throw Error("cannot be decoded: unsupported kind of WebP image");
     default:
-      throw Error("is damaged: its WebP data do not fit together");
+      throw Error("is damaged: inconsistent WebP data");
   }
 }
 
@@ -41,7 +41,7 @@ WebPBitstreamFeatures features_of(FileBytes file) {
   return features;
 }
 
-/// The content of the first chunk of a type, or nothing.
+/// Returns the content of the first chunk of a type, or nothing.
 FileBytes find_chunk(FileBytes file, std::string_view type) {
   for (std::size_t at = riff_header; file.size() - at >= chunk_header;) {
     const std::size_t length = little_endian(file, at + 4, 4);
@@ -58,7 +58,7 @@ std::int64_t decoded_channels(std::int64_t channels) { return channels % 2 == 0 
 
 ImageHeader read_webp_header(FileBytes file, std::int64_t channels) {
   constexpr int lossy = 1;
-  constexpr std::int64_t lossless_bytes = 5;  // pixels of 32 bits, and what they refer to
+  constexpr std::int64_t lossless_bytes = 5;  // 32-bit pixels, and their references
   constexpr std::int64_t canvas_bytes = 12;   // the frame, and the canvas before and after it
   if (little_endian(file, 4, 4) > file.size() - 8) throw Error(cut_short);
   const WebPBitstreamFeatures features = features_of(file);

@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* weights_name = "check_gradients.dy";
 
-/// Numbers that f32 holds exactly.
+/// Returns random numbers that f32 represents exactly.
 std::vector<double> random_numbers(std::int64_t count, std::uint64_t seed,
                                    const std::string& name) {
   Philox random(seed, name);
@@ -49,7 +49,7 @@ std::vector<std::byte> to_bytes(DType dtype, const std::vector<double>& numbers)
   throw Error("check_gradients", "unknown element type");
 }
 
-/// The elements of a tensor of a batch.
+/// Returns the elements of a tensor of a batch.
 std::vector<double> numbers_of(const Batch& batch, const SampleSpec& input) {
   const auto copy = [](auto values) { return std::vector<double>(values.begin(), values.end()); };
   switch (input.spec.dtype) {
@@ -63,13 +63,13 @@ std::vector<double> numbers_of(const Batch& batch, const SampleSpec& input) {
   throw Error("check_gradients", "unknown element type");
 }
 
-/// What differences around an element say of its derivative.
+/// The derivative of an element by finite differences.
 struct Differences {
   double derivative;
   bool is_smooth;
 };
 
-/// The function and its gradients as one executable, and the inputs that it has now.
+/// The function and its gradients as one executable, and its current inputs.
 class Check {
  public:
   Check(Device& device, const std::vector<CheckedInput>& inputs,
@@ -97,8 +97,8 @@ class Check {
       executable_->set_input(name, std::as_bytes(std::span(values)));
   }
 
-  /// Differences along directions in each tensor, which say more of deep networks than those in
-  /// single elements: these are lost in the rounding of the loss, and at the kinks of relus.
+  /// Compares finite differences along directions in each tensor. In deep networks differences of
+  /// single elements are lost in the rounding of the loss and at the kinks of relus.
   double run_along_directions() {
     double worst = 0;
     executable_->run();
@@ -106,7 +106,7 @@ class Check {
     for (const CheckedInput& input : inputs_)
       if (input.spec.dtype == DType::f32) found[input.name] = output("d" + input.name);
     const double loss = std::abs(sum());
-    // Gradients that are next to nothing, such as that of a bias before a norm, are rounding.
+    // Tiny gradients, such as that of a bias before a norm, are rounding errors.
     double least = 0;
     for (const auto& [name, gradient] : found) least = std::max(least, norm(gradient) / 100);
     for (CheckedInput& input : inputs_)
@@ -118,7 +118,7 @@ class Check {
   double run() {
     double worst = 0;
     executable_->run();
-    std::map<std::string, std::vector<float>> found;  // before other inputs go in
+    std::map<std::string, std::vector<float>> found;  // read before the inputs change
     for (const CheckedInput& input : inputs_)
       if (input.spec.dtype == DType::f32) found[input.name] = output("d" + input.name);
     noise_ = 4 * std::numeric_limits<float>::epsilon() * magnitude() / options_.step;
@@ -149,7 +149,7 @@ class Check {
     return graph;
   }
 
-  /// The loss of a task, whose parameters are inputs of the function too.
+  /// Builds the loss of a task; its parameters are also inputs of the function.
   Graph make_graph(const Task& task, const Batch& batch) {
     Graph graph(Mode::training, options_.seed);
     const Var loss = append_task(graph, task, batch.size).loss;
@@ -187,7 +187,7 @@ class Check {
                          : std::vector<double>(count);
     }
     if (input.values.size() != count)
-      throw Error("check_gradients", fmt::format("'{}' is given {} values, expected {}", input.name,
+      throw Error("check_gradients", fmt::format("'{}' has {} values, expected {}", input.name,
                                                  input.values.size(), count));
     set(input);
   }
@@ -206,7 +206,7 @@ class Check {
     return values;
   }
 
-  /// The weighted sum; `magnitude`: of absolute values.
+  /// Returns the weighted sum; `magnitude`: of absolute values.
   double sum() {
     executable_->run();
     const std::vector<float> y = output("y");
@@ -231,15 +231,15 @@ class Check {
     const double far_below = at(-2 * h), below = at(-h), above = at(h), far_above = at(2 * h),
                  here = at(0);
     const double near = (above - below) / (2 * h), far = (far_above - far_below) / (4 * h);
-    // Across a kink, differences over h and 2 h disagree, or those to the left and to the right.
+    // At a kink, the differences over h and 2 h disagree, or the left and right ones.
     const double right = (far_above - here) / (2 * h), left = (here - far_below) / (2 * h);
     const double size = std::max(std::abs(left), std::abs(right));
     return {(4 * near - far) / 3, std::abs(near - far) <= 3 * options_.tolerance * size + noise_ &&
                                       std::abs(right - left) <= size / 2 + noise_};
   }
 
-  /// The direction of the gradient, which shows components that are too large, and random ones,
-  /// which show components that are missing. All have length 1.
+  /// Returns the direction of the gradient, which reveals too large components, and random
+  /// directions, which reveal missing ones. All have length 1.
   std::vector<std::vector<double>> directions(const CheckedInput& input,
                                               const std::vector<float>& gradient) const {
     const double size = norm(gradient) / std::sqrt(static_cast<double>(gradient.size()));
@@ -285,11 +285,10 @@ class Check {
         expected += double{gradient[k]} * direction[k];
       const double derivative = (4 * near - far) / 3, error = std::abs(derivative - expected);
       if (!(error <= options_.tolerance * length + noise))
-        throw Error("check_gradients",
-                    fmt::format("along a direction in '{}' {} the gradient says {:.6g}, "
-                                "differences on {} say {:.6g}",
-                                input.name, to_string(input.spec.shape), expected,
-                                device_.info().id, derivative));
+        throw Error("check_gradients", fmt::format("the gradient along a direction in '{}' {} is "
+                                                   "{:.6g}, finite differences on {} are {:.6g}",
+                                                   input.name, to_string(input.spec.shape),
+                                                   expected, device_.info().id, derivative));
       if (length > 0) worst = std::max(worst, error / length);
     }
     input.values = middle;
@@ -309,8 +308,8 @@ class Check {
     }
     if (2 * static_cast<std::int64_t>(expected.size()) < looked_at)
       throw Error("check_gradients",
-                  fmt::format("{} of {} elements of '{}' lie at kinks or bend too much for a step "
-                              "of {}; expected other values or a smaller step",
+                  fmt::format("{} of {} elements of '{}' are at kinks or too curved for a step of "
+                              "{}; choose other values or a smaller step",
                               looked_at - static_cast<std::int64_t>(expected.size()), looked_at,
                               input.name, options_.step));
     double largest = 0;
@@ -326,11 +325,10 @@ class Check {
     for (const auto& [element, derivative] : expected) {
       const double error = std::abs(double{found[element]} - derivative);
       if (!(error <= options_.tolerance * largest + noise_))
-        throw Error("check_gradients",
-                    fmt::format("the gradient of '{}' {} at element {} is {:.6g}, differences on "
-                                "{} say {:.6g}",
-                                input.name, to_string(input.spec.shape), element, found[element],
-                                device_.info().id, derivative));
+        throw Error("check_gradients", fmt::format("the gradient of '{}' {} at element {} is "
+                                                   "{:.6g}, finite differences on {} are {:.6g}",
+                                                   input.name, to_string(input.spec.shape), element,
+                                                   found[element], device_.info().id, derivative));
       if (largest > 0) worst = std::max(worst, error / largest);
     }
     return worst;
@@ -343,7 +341,7 @@ class Check {
   Params params_;
   Plan plan_;
   std::unique_ptr<Executable> executable_;
-  double noise_ = 0;  ///< of differences, by the rounding of y
+  double noise_ = 0;  ///< of differences, from the rounding of y
 };
 
 }  // namespace

@@ -17,7 +17,7 @@ using Values = std::map<ValueId, std::vector<std::byte>>;
 
 std::string output_name(ValueId value) { return fmt::format("{}", value); }
 
-/// The nodes from `begin` on whose inputs and outputs are kept at the same time.
+/// Returns the end of the nodes from `begin` on whose inputs and outputs are kept at the same time.
 NodeId end_of_part(const Graph& graph, NodeId begin) {
   constexpr std::size_t most = 64 << 20;  // bytes
   std::size_t bytes = 0;
@@ -37,7 +37,7 @@ std::vector<std::byte> bytes_of_constant(const Value& value) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// The nodes of a graph up to `end`, with the activations that those from `begin` on touch as
+/// Returns a graph of the nodes up to `end`, with the activations of the nodes from `begin` on as
 /// outputs.
 Graph part_of(const Graph& graph, NodeId begin, NodeId end) {
   Graph part = graph;
@@ -51,7 +51,7 @@ Graph part_of(const Graph& graph, NodeId begin, NodeId end) {
   return part;
 }
 
-/// Copies of the parameters and states of a graph.
+/// Copies the parameters and states of a graph.
 Params copy_of(const Params& params, const Graph& graph) {
   Params copy(params.device());
   copy.add(graph, 0);
@@ -60,7 +60,7 @@ Params copy_of(const Params& params, const Graph& graph) {
   return copy;
 }
 
-/// Runs a part and reads what its graph gives.
+/// Runs a part of the graph and reads its outputs.
 Values run(Executable& executable, Params& params, const InputBytes& inputs) {
   const Graph& graph = executable.graph();
   Values values;
@@ -120,7 +120,7 @@ std::string not_finite(const NodeRun& run) {
     if (!numbers.empty()) std::memcpy(numbers.data(), run.outputs[i].data(), run.outputs[i].size());
     const auto count = std::count_if(numbers.begin(), numbers.end(),
                                      [](float number) { return !std::isfinite(number); });
-    return fmt::format("node '{}' ({}, {}) gives {} in {} of {} elements", run.node().name,
+    return fmt::format("node '{}' ({}, {}) returns {} in {} of {} elements", run.node().name,
                        run.node().op->name, run.choice.algorithm,
                        std::abs(numbers[static_cast<std::size_t>(first)]), count, numbers.size());
   }

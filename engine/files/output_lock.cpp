@@ -12,8 +12,8 @@
 namespace tessera {
 namespace {
 
-/// Opens or makes the lock; -1: there can be none. A lock that another user made may be readable
-/// only, which is enough but for NFS.
+/// Opens or creates the lock; -1: impossible. A lock of another user may be read-only, which
+/// suffices except on NFS.
 int open_lock(const std::string& path) {
   constexpr int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | flags, 0666);
@@ -33,7 +33,7 @@ int lock(int descriptor, int operation) {
   return result == 0 ? 0 : errno;
 }
 
-/// Whether the file is still found there: who held the lock before has removed it.
+/// Whether the file still exists there: the previous holder may have removed it.
 bool is_at(const std::string& path, int descriptor) {
   struct stat here {
   }, there{};
@@ -52,17 +52,16 @@ OutputLock::OutputLock(const std::string& path, Busy busy) : path_(output_target
     ::close(std::exchange(descriptor_, -1));
     if (error == EWOULDBLOCK)
       throw Error(path,
-                  "another process is writing this file, expected one at a time: wait for its end, "
-                  "or choose another file");
+                  "another process is writing this file; wait for its end, or choose another file");
     if (error == 0) continue;
-    ::unlink(path_.c_str());  // a lock that nobody can hold
+    ::unlink(path_.c_str());  // nobody can hold this lock
     return;
   }
 }
 
 OutputLock::~OutputLock() {
   if (descriptor_ < 0) return;
-  ::unlink(path_.c_str());  // before it is free: no other process may hold what is gone
+  ::unlink(path_.c_str());  // before the release, so that no other process holds a removed file
   ::close(descriptor_);
 }
 

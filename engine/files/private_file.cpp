@@ -33,12 +33,12 @@ class Descriptor {
   int number_;
 };
 
-/// Why what is open is not ours alone.
+/// Returns why an open file or folder is not private.
 std::string distrust(const struct stat& found) {
   if (found.st_uid != ::geteuid())
     return fmt::format("belongs to user {}, expected {}", found.st_uid, ::geteuid());
   if ((found.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return fmt::format("has mode {:o}, expected none that others can write to",
+    return fmt::format("has mode {:o}, expected a mode without write permission for others",
                        found.st_mode & 07777u);
   return {};
 }
@@ -71,14 +71,14 @@ std::string read_all(int descriptor, std::size_t bytes) {
 std::optional<std::string> read(const fs::path& path, std::size_t most_bytes) {
   const Descriptor folder(open_folder(folder_of(path)));
   if (folder < 0) return {};
-  // Not blocking: what stands there may be a pipe.
+  // Not blocking, since it may be a pipe.
   const Descriptor file(::openat(folder, path.filename().c_str(),
                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (file < 0 && errno == ENOENT) return {};
   if (file < 0 && errno == ELOOP) throw Error("is a link, expected a file");
   if (file < 0) throw Error(std::string("cannot be opened: ") + std::strerror(errno));
   struct stat found = {};
-  if (::fstat(file, &found) != 0 || !S_ISREG(found.st_mode)) throw Error("is no regular file");
+  if (::fstat(file, &found) != 0 || !S_ISREG(found.st_mode)) throw Error("is not a regular file");
   if (const std::string reason = distrust(folder); !reason.empty())
     throw Error("is not read: its folder " + reason);
   if (const std::string reason = distrust(found); !reason.empty())
@@ -97,7 +97,7 @@ void make_private_folder(const std::string& path) {
     made /= part;
     std::error_code ignored;
     if (::mkdir(made.c_str(), 0700) == 0 || fs::is_directory(made, ignored)) continue;
-    throw Error(path, std::string("cannot be made: ") + std::strerror(errno));
+    throw Error(path, std::string("cannot be created: ") + std::strerror(errno));
   }
 }
 

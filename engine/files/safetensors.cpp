@@ -1,4 +1,4 @@
-// Reading trusts nothing: every number of the header is held against the file before memory is
+// Files are untrusted: every number of the header is checked against the file before memory is
 // allocated for it.
 #include "tessera/safetensors.h"
 
@@ -41,7 +41,7 @@ void read_exactly(std::ifstream& file, void* to, std::uint64_t bytes) {
   if (!file) throw Error("truncated or not readable");
 }
 
-/// Converts the elements of a tensor, one after the other.
+/// Converts the elements of a tensor.
 template <typename From, typename To, typename Convert>
 std::vector<std::byte> converted(const std::vector<std::byte>& bytes, const Convert& convert) {
   const std::size_t count = bytes.size() / sizeof(From);
@@ -55,7 +55,7 @@ std::vector<std::byte> converted(const std::vector<std::byte>& bytes, const Conv
   return result;
 }
 
-/// Any integer as i32.
+/// Converts integers to i32.
 template <typename From>
 std::vector<std::byte> as_i32(const std::vector<std::byte>& bytes) {
   return converted<From, std::int32_t>(bytes, [](From value) {
@@ -72,7 +72,7 @@ float narrowed(double value) {
   return narrow;
 }
 
-/// The elements as `TensorFile` has them.
+/// Returns the elements in the type of `TensorFile`.
 std::vector<std::byte> decoded(std::string_view type, std::vector<std::byte> bytes) {
   if (type == "F16") return converted<std::uint16_t, float>(bytes, float_of_half);
   if (type == "BF16") return converted<std::uint16_t, float>(bytes, float_of_bfloat16);
@@ -96,7 +96,7 @@ TensorFile::Tensor read_tensor(std::ifstream& file, const HeaderEntry& entry) {
   }
 }
 
-/// What torch.save writes: a zip archive, or a pickle in older files.
+/// Whether torch.save wrote the file: a zip archive, or a pickle in older files.
 bool is_pickle(std::string_view start) {
   return start.starts_with("PK\x03\x04") ||
          (start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5);
@@ -155,7 +155,7 @@ TensorFile read(const std::string& path) {
 
 using NamedTensor = std::pair<const std::string, TensorFile::Tensor>;
 
-/// Wide elements first, so that every tensor is aligned to its elements; then by name.
+/// Sorts wide elements first, so that every tensor is aligned to its elements, then by name.
 std::vector<const NamedTensor*> file_order(const TensorFile& file) {
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& named : file.tensors) order.push_back(&named);
@@ -206,7 +206,7 @@ TensorFile read_safetensors(const std::string& path) {
   } catch (const std::filesystem::filesystem_error& error) {
     throw InvalidFile(path, "cannot be read: " + error.code().message());
   } catch (const std::bad_alloc&) {
-    throw OutOfMemory(path, "needs more memory than there is");
+    throw OutOfMemory(path, "needs more memory than is available");
   }
 }
 

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 constexpr const char* metadata_key = "__metadata__";
 constexpr std::size_t most_dimensions = 64;
-/// Keys of a header: names of a few bytes shall not take a hundred times their size in memory.
+/// The most keys of a header, since each short name needs a hundred times its size in memory.
 constexpr std::size_t most_keys = 2'000'000;
 
 constexpr ElementType types[] = {
@@ -29,7 +29,7 @@ constexpr ElementType types[] = {
     {"BOOL", 1, DType::u8},
 };
 
-/// What the JSON says of a tensor, right or wrong.
+/// A tensor as described in the JSON, before checks.
 struct Described {
   std::string name;
   bool is_object = true;
@@ -40,8 +40,8 @@ struct Described {
   } shape, offsets;
 };
 
-/// Takes the JSON as it comes, so that nothing is built that is not needed, and refuses what JSON
-/// allows but this format does not: a name twice, and deep nesting.
+/// Parses the JSON as events, so that nothing unneeded is built, and refuses duplicate names and
+/// deep nesting, which this format does not allow.
 class HeaderReader : public nlohmann::json_sax<json> {
  public:
   std::map<std::string, std::string> metadata;
@@ -98,7 +98,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
   }
   bool key(string_t& name) override {
     if (++count_ > most_keys) throw Error(fmt::format("it has more than {} keys", most_keys));
-    if (!keys_.back().insert(name).second) throw Error(quoted_name(name) + " stands there twice");
+    if (!keys_.back().insert(name).second) throw Error(quoted_name(name) + " is duplicated");
     key_ = std::move(name);
     if (depth_ != 1) return true;
     in_metadata_ = key_ == metadata_key;
@@ -118,7 +118,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
   void wrong(Described::Integers::Kind kind) {
     if (integers_->kind == Described::Integers::Kind::whole) integers_->kind = kind;
   }
-  /// A value of a kind that is not expected where it stands.
+  /// Handles a value of an unexpected kind.
   bool other() {
     if (in_metadata_ && depth_ == 1) throw Error("the metadata is not an object");
     if (in_metadata_) throw Error("metadata " + quoted_name(key_) + " is not a string");
@@ -130,9 +130,9 @@ class HeaderReader : public nlohmann::json_sax<json> {
   int depth_ = 0;
   bool in_metadata_ = false;
   std::string key_;
-  std::vector<std::set<std::string>> keys_;  ///< of the objects that are open
+  std::vector<std::set<std::string>> keys_;  ///< of the open objects
   std::size_t count_ = 0;
-  Described::Integers* integers_ = nullptr;  ///< the list that is open
+  Described::Integers* integers_ = nullptr;  ///< the open list
 };
 
 const ElementType& type_of(const Described& tensor) {
@@ -152,7 +152,7 @@ const std::vector<std::int64_t>& integers(const Described::Integers& list, const
   if (list.kind == Kind::many)
     throw Error(fmt::format("has a {} of more than {} numbers", name, most_dimensions));
   if (list.kind == Kind::wrong)
-    throw Error(fmt::format("{} has something other than integers from 0 to 2^63-1", name));
+    throw Error(fmt::format("{} has other elements than integers from 0 to 2^63-1", name));
   return list.values;
 }
 
@@ -176,7 +176,7 @@ HeaderEntry entry_of(const Described& tensor) {
   const std::uint64_t bytes = entry.end - entry.begin;
   if (bytes % type.bytes != 0 ||
       bytes / type.bytes != static_cast<std::uint64_t>(entry.spec.elements()))
-    throw Error(fmt::format("is {}, but takes {} bytes", in_file(type, entry.spec.shape), bytes));
+    throw Error(fmt::format("is {}, but has {} bytes", in_file(type, entry.spec.shape), bytes));
   return entry;
 }
 
@@ -184,12 +184,12 @@ void check_cover(const std::vector<HeaderEntry>& entries, std::uint64_t data_byt
   std::uint64_t end = 0;
   for (const HeaderEntry& entry : entries) {
     if (entry.begin != end)
-      throw Error(fmt::format("tensor {} starts at {}, expected {} (an overlap or a hole)",
+      throw Error(fmt::format("tensor {} starts at {}, expected {} (overlap or hole)",
                               quoted_name(entry.name), entry.begin, end));
     end = entry.end;
   }
   if (end != data_bytes)
-    throw Error(fmt::format("the tensors take {} bytes, but the file has {}", end, data_bytes));
+    throw Error(fmt::format("the tensors have {} bytes, but the file has {}", end, data_bytes));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Where the files that the library keeps for a user stand, and the folders for them.
+// Folders for the files that the library stores for a user.
 #pragma once
 
 #include <cstdlib>
@@ -9,8 +9,8 @@
 
 namespace tessera {
 
-/// The folder that the environment `variable` names, else "tessera" in that of `base` (such as
-/// XDG_CACHE_HOME), else in `in_home` of HOME; empty when there is none of them.
+/// Returns the folder in the environment `variable`, else "tessera" in the folder of `base` (such
+/// as XDG_CACHE_HOME), else in `in_home` of HOME; empty if none is set.
 inline std::string user_folder(const char* variable, const char* base, const std::string& in_home) {
   const auto value_of = [](const char* name) {
     const char* const value = std::getenv(name);
@@ -25,11 +25,11 @@ inline std::string user_folder(const char* variable, const char* base, const std
   return {};
 }
 
-/// With those around it. Throws Error when it cannot be made.
+/// Creates a folder and its parents. Throws Error if that fails.
 inline void make_folder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  if (error) throw Error(path, "cannot be made: " + error.message());
+  if (error) throw Error(path, "cannot be created: " + error.message());
 }
 
 }  // namespace tessera

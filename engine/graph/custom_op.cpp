@@ -18,7 +18,7 @@ void check_name(const std::string& name) {
                 fmt::format("the name is '{}', expected letters, digits and '_'", name));
   for (const Op* op : all_ops())
     if (op->name == name)
-      throw Error("custom op", fmt::format("'{}' is the name of an op of the library", name));
+      throw Error("custom op", fmt::format("'{}' is the name of a built-in op", name));
 }
 
 CustomOpDefinition checked(CustomOpDefinition definition) {

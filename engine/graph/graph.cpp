@@ -13,7 +13,7 @@ namespace tessera {
 const TensorSpec& Var::spec() const { return graph_->value(id_).spec; }
 
 Var Graph::add_value(Value value) {
-  value.spec.bytes();  // refuses negative and overflowing shapes
+  value.spec.bytes();  // throws for negative and overflowing shapes
   values_.push_back(std::move(value));
   return {*this, static_cast<ValueId>(values_.size() - 1)};
 }
@@ -24,7 +24,7 @@ void Graph::check_free(const std::string& name) const {
   };
   if (name.empty()) throw Error("graph", "an input, parameter or state needs a name");
   if (std::any_of(values_.begin(), values_.end(), same))
-    throw Error("graph", "the name '" + name + "' is taken");
+    throw Error("graph", "duplicate name '" + name + "'");
 }
 
 Var Graph::add_named(std::string name, TensorSpec spec, Role role, Initializer initializer) {
@@ -78,7 +78,7 @@ std::vector<Var> Graph::add(const Op& op, const std::vector<Var>& inputs, Attrib
   std::vector<ValueId> input_ids;
   for (const Var& input : inputs) {
     if (&input.graph() != this)
-      throw Error(std::string(op.name), "an input is of another graph (node '" + name + "')");
+      throw Error(std::string(op.name), "an input belongs to another graph (node '" + name + "')");
     input_specs.push_back(input.spec());
     input_ids.push_back(input.id());
   }
@@ -135,13 +135,13 @@ void Graph::set_nodes(std::vector<Node> nodes) {
     std::vector<TensorSpec> inputs, outputs;
     for (ValueId input : node.inputs) {
       if (value(input).role == Role::activation && value(input).producer == no_node)
-        throw Error("graph", fmt::format("node '{}' reads '{}' before it is there", node.name,
+        throw Error("graph", fmt::format("node '{}' reads '{}' before it is computed", node.name,
                                          value(input).name));
       inputs.push_back(value(input).spec);
     }
     for (ValueId output : node.outputs) outputs.push_back(value(output).spec);
     if (infer_outputs(*node.op, std::move(inputs), node.attributes, node.name) != outputs)
-      throw Error("graph", fmt::format("node '{}' does not give its outputs", node.name));
+      throw Error("graph", fmt::format("node '{}' does not set its outputs", node.name));
     for (ValueId output : node.outputs)
       values_[static_cast<std::size_t>(output)].producer = static_cast<NodeId>(i);
   }

@@ -1,5 +1,5 @@
-// A chain of element-wise ops whose intermediate results stay in registers or cache, and perhaps a
-// reduction of the last one. Passes make it of the single ops, after autograd.
+// A fused group of elementwise ops whose intermediate results stay in registers or cache, with an
+// optional reduction of the last one. Passes build it from single ops, after autograd.
 #include "engine/ops/chain.h"
 
 #include <fmt/ranges.h>
@@ -20,7 +20,8 @@ constexpr std::string_view reductions[] = {
 #undef REDUCTION
 };
 
-/// Takes what stands before `end` off the front of `text`, and `end`.
+/// Removes the text up to and including `end` from the front of `text`, and returns it without
+/// `end`.
 std::string_view take_until(std::string_view& text, char end) {
   const std::size_t at = text.find(end);
   const std::string_view front = text.substr(0, at);
@@ -47,11 +48,11 @@ ChainStep::Operand to_operand(std::string_view text, std::size_t steps) {
   return operand;
 }
 
-/// "add(x0,t1)" behind `steps` earlier ones.
+/// Parses "add(x0,t1)" after `steps` earlier steps.
 ChainStep to_step(std::string_view text, std::size_t steps) {
   const std::string_view op = take_until(text, '(');
   ChainStep step{formulas::find(op)};
-  ops::check(step.formula != nullptr, "program has '{}', expected an element-wise op", op);
+  ops::check(step.formula != nullptr, "program has '{}', expected an elementwise op", op);
   ops::check(text.ends_with(')'), "program has no end of '{}'", op);
   text.remove_suffix(1);
   for (std::size_t i = 0; i < step.formula->input_count(); ++i)
@@ -137,7 +138,7 @@ Chain to_chain(const Attributes& attributes) {
   if (!attributes.has("reduction")) return chain;
   const std::string& name = attributes.text("reduction");
   const auto* const found = std::find(std::begin(reductions), std::end(reductions), name);
-  ops::check(found != std::end(reductions), "reduction is '{}', which there is not", name);
+  ops::check(found != std::end(reductions), "unknown reduction '{}'", name);
   chain.reduction = *found;
   chain.axes = attributes.integers("axes");
   return chain;
@@ -147,8 +148,8 @@ std::optional<ChainGeometry> chain_geometry(const std::vector<Shape>& inputs,
                                             const std::vector<std::int64_t>& axes) {
   using Reduces = ChainGeometry::Reduces;
   const Shape all = broadcast_all(inputs);
-  // The result of the reduction is one more operand: along the axes that are reduced it is
-  // repeated.
+  // The result of the reduction counts as one more operand, which is repeated along the reduced
+  // axes.
   std::vector<Shape> operands = inputs;
   operands.push_back(reduced(all, axes));
   const std::size_t y = inputs.size();

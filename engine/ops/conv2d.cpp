@@ -1,8 +1,8 @@
 // conv2d(x, w[, b][, residual]) and its two gradients: conv2d_dx(dy, w) and conv2d_dw(x, dy).
 // Attributes of all three: stride, dilation (each [rows, columns]), padding [top, bottom, left,
-// right] and groups; conv2d may have an activation (epilogue.h). The gradients also carry the size
-// they cannot work out: input_size [H,W], kernel_size [R,S]. conv_transpose2d is conv2d_dx, whose
-// gradients are conv2d and conv2d_dw.
+// right] and groups; conv2d may have an activation (epilogue.h). The gradients also have the size
+// that they cannot derive: input_size [H,W], kernel_size [R,S]. conv_transpose2d is conv2d_dx,
+// whose gradients are conv2d and conv2d_dw.
 #include "engine/ops/conv2d.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ void check_attributes(const Attributes& attributes) {
         attributes.integer("groups"));
 }
 
-/// From the first element that a filter reads to the last.
+/// Returns the extent of a filter, from the first element that it reads to the last.
 std::int64_t reach_of(std::int64_t kernel, std::int64_t dilation) {
   constexpr const char* what = "the reach of the filter";
   return checked_add(checked_mul(dilation, checked_sub(kernel, 1, what), what), 1, what);
@@ -38,8 +38,8 @@ std::int64_t output_size(std::int64_t input, std::int64_t kernel, std::size_t ax
         ops::most_size);
   const std::int64_t padded = input + padding[2 * axis] + padding[2 * axis + 1];
   const std::int64_t reach = reach_of(kernel, attributes.integers("dilation")[axis]);
-  check(kernel >= 1 && padded >= reach, "kernel reaches over {} {}, expected at most {}", reach,
-        sides, padded);
+  check(kernel >= 1 && padded >= reach, "kernel covers {} {}, expected at most {}", reach, sides,
+        padded);
   return (padded - reach) / attributes.integers("stride")[axis] + 1;
 }
 
@@ -67,7 +67,7 @@ std::vector<TensorSpec> infer(const InferContext& context) {
   return {y};
 }
 
-/// The output of the forward pass has the shape of dy.
+/// Throws Error unless dy has the shape of the forward output.
 void check_dy(const Shape& dy, std::int64_t n, std::int64_t h, std::int64_t w_columns,
               const Shape& w, const Attributes& attributes) {
   const Shape expected = {n, output_size(h, w[1], 0, attributes),
@@ -107,7 +107,7 @@ std::vector<TensorSpec> infer_dw(const InferContext& context) {
   return {{DType::f32, w}};
 }
 
-/// The attributes of a convolution or of one of its gradients, for another of them.
+/// Returns the attributes that a convolution and its gradients share.
 Attributes common(const Attributes& attributes) {
   return {{"stride", attributes.integers("stride")},
           {"padding", attributes.integers("padding")},
@@ -151,10 +151,10 @@ void gradient_of_dx(GradientContext& context) {
 
 Shape pair(const std::array<std::int64_t, 2>& values) { return {values.begin(), values.end()}; }
 
-/// Zeros before and after along one axis, for `same`.
+/// Returns the padding before and after one axis for `same`.
 std::array<std::int64_t, 2> same_padding(std::int64_t size, std::int64_t kernel,
                                          std::int64_t stride, std::int64_t dilation, bool lower) {
-  if (stride < 1) return {0, 0};  // infer says what is wrong
+  if (stride < 1) return {0, 0};  // infer reports the error
   const std::int64_t outputs = size / stride + (size % stride == 0 ? 0 : 1);
   const std::int64_t last = std::max<std::int64_t>(0, outputs - 1) * stride;
   const std::int64_t needed = checked_add(last, reach_of(kernel, dilation), "the padding");
@@ -175,7 +175,7 @@ Shape padding_of(Var x, Var w, const Conv2dOptions& options) {
   return {top, bottom, left, right};
 }
 
-/// The result's rows or columns of a transposed convolution, which must have some.
+/// Returns the rows or columns of the result of a transposed convolution, at least 1.
 std::int64_t transposed_axis(const ConvTranspose2dOptions& options, Var x, Var w,
                              std::size_t axis) {
   const std::int64_t extra = options.output_padding[axis], stride = options.stride[axis];
@@ -195,8 +195,8 @@ std::int64_t transposed_axis(const ConvTranspose2dOptions& options, Var x, Var w
   return checked_sub(full, cut, what);
 }
 
-/// An output_padding of a stride and more is taken off the padding at the end, and what is left of
-/// it are zeros: no conv2d has these rows or columns in its input and as few windows.
+/// Subtracts an output_padding of a stride or more from the padding at the end; the rest becomes
+/// zeros, since no conv2d has these rows or columns in its input with so few windows.
 PadWidths zeros_behind(const ConvTranspose2dOptions& options, Shape& size, Padding2d& padding) {
   PadWidths zeros(4);
   for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -210,7 +210,7 @@ PadWidths zeros_behind(const ConvTranspose2dOptions& options, Shape& size, Paddi
   return zeros;
 }
 
-/// Its rows and columns.
+/// Returns the rows and columns of the result.
 Shape transposed_size(const ConvTranspose2dOptions& options, Var x, Var w, std::optional<Var> b) {
   check(x.spec().rank() == 4, "input is {}, expected 4 dimensions", to_string(x.spec()));
   check(w.spec().rank() == 4, "weight is {}, expected 4 dimensions", to_string(w.spec()));

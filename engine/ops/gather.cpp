@@ -48,7 +48,7 @@ std::vector<TensorSpec> infer_take(const InferContext& context) {
   return {{DType::f32, y}};
 }
 
-/// dx from dy, which has the dimensions of the index in the place of the axis.
+/// Infers dx from dy, in which the dimensions of the index replace the axis.
 std::vector<TensorSpec> infer_dx(const InferContext& context, bool elements) {
   ops::check_count(context, 2, 2);
   ops::check_input(context, 0, "index", DType::i32, -1);
@@ -62,7 +62,7 @@ std::vector<TensorSpec> infer_dx(const InferContext& context, bool elements) {
     ops::check_shape(context, 0, "index", dy);
   else
     check(Shape(at(dy, axis), at(dy, axis + taken)) == index,
-          "dy has shape {}, expected that of the index {} from axis {}", to_string(dy),
+          "dy has shape {}, expected the index shape {} from axis {}", to_string(dy),
           to_string(index), axis);
   const std::int64_t size = context.attributes.integer("size");
   check(size >= 0, "size is {}, expected at least 0", size);
@@ -145,7 +145,7 @@ std::vector<Op> ops::gather_ops() {
                "axis"}},
       {.name = "gather_dx",
        .infer = [](const InferContext& context) { return infer_dx(context, true); },
-       .doc = {"the gradient of gather: dy summed where it came from, in a fixed order",
+       .doc = {"the gradient of gather: sums dy into dx by index, in a fixed order",
                "index i32 [...], dy f32 [...] -> dx f32 [...,size,...]", "axis, size"}},
       {.name = "take",
        .infer = infer_take,

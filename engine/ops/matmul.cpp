@@ -1,6 +1,6 @@
 // matmul(a, b[, bias][, residual]): y = op(a) op(b) + bias + residual over the last two dimensions;
-// attributes transpose_a, transpose_b (0 or 1), perhaps an activation (epilogue.h). Its gradients
-// are matmuls. Batches that are repeated are made equal before. Also dense, which is one.
+// attributes transpose_a, transpose_b (0 or 1), optional activation (epilogue.h). Its gradients are
+// matmuls. Broadcast batches are expanded first. Also dense, which is a matmul.
 #include "engine/ops/matmul.h"
 
 #include "engine/ops/arguments.h"
@@ -82,7 +82,7 @@ Var append(Var a, Var b, const MatmulOptions& options, std::optional<Var> bias, 
 
 Shape leading(const Var& x) { return {x.shape().begin(), x.shape().end() - 2}; }
 
-/// The last two dimensions of x behind other leading ones.
+/// Returns the shape with other leading dimensions before the last two of x.
 Shape behind(Shape batch, const Var& x) {
   batch.insert(batch.end(), x.shape().end() - 2, x.shape().end());
   return batch;
@@ -98,7 +98,7 @@ Var matmul(Var a, Var b, const MatmulOptions& options, std::optional<Var> bias, 
     fail("matmul", name, "b is {}, expected leading dimensions that broadcast with {}",
          to_string(b.spec()), to_string(leading(a)));
   if (!options.transpose_a && element_count(leading(b)) == 1) {
-    // The rows of all of a make one tall matrix.
+    // All rows of a form one tall matrix.
     const std::int64_t K = a.spec().dim(-1), rows = element_count(leading(a)) * a.spec().dim(-2);
     Shape shape = *batch;
     shape.push_back(a.spec().dim(-2));
@@ -116,7 +116,8 @@ Var dense(Var x, Var w, std::optional<Var> b, std::string name) {
   if (w.spec().rank() != 2)
     fail("dense", name, "weight is {}, expected 2 dimensions", to_string(w.spec()));
   if (w.shape()[1] != x.spec().dim(-1))
-    fail("dense", name, "weight takes {} features, expected {}", w.shape()[1], x.spec().dim(-1));
+    fail("dense", name, "weight has {} input features, expected {}", w.shape()[1],
+         x.spec().dim(-1));
   return matmul(x, w, {false, true}, b, std::move(name));
 }
 
@@ -125,7 +126,7 @@ std::vector<Op> ops::matmul_ops() {
            .infer = infer,
            .gradient = gradient,
            .doc = {"y = activation(op(a) op(b) + bias + residual) over the last two dimensions, op "
-                   "being nothing or the transposition",
+                   "is the identity or the transposition",
                    "a f32 [...,M,K], b f32 [...,K,N], (bias f32 [N]), (residual f32 [...,M,N]) -> "
                    "y f32 [...,M,N]",
                    "transpose_a, transpose_b, (activation: relu or relu6)"}}};

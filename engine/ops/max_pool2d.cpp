@@ -1,9 +1,9 @@
-// max_pool2d(x) -> y, index; index u8 [N,P,Q,C] is the place of the maximum in its window (r*S+s).
-// max_pool2d_dx(dy, index) gathers: each input element looks at the windows it lies in.
+// max_pool2d(x) -> y, index; index u8 [N,P,Q,C] is the position of the maximum in its window
+// (r*S+s). max_pool2d_dx(dy, index) gathers: each input element reads the windows that contain it.
 // Attributes: kernel, stride, padding (each [rows, columns]), ceil_mode (0 or 1); the gradient also
-// input_size [H,W].
-// max_pool2d_windows and its gradient do the same for all other windows: attribute dilation, or
-// only output_size [P,Q] for adaptive ones; index i32 is the place in the image (h*W+w).
+// input_size [H,W]. max_pool2d_windows and its gradient do the same for all other windows:
+// attribute dilation, or only output_size [P,Q] for adaptive ones; index i32 is the position in the
+// image (h*W+w).
 #include "engine/ops/max_pool2d.h"
 
 #include <algorithm>
@@ -46,7 +46,8 @@ Shape output_shape(const Shape& x, const Attributes& attributes) {
   return {x[0], output_size(x[1], 0, attributes), output_size(x[2], 1, attributes), x[3]};
 }
 
-/// A place in the window fits into a byte, or one in the image into an i32.
+/// Throws Error unless a position in the window fits in a byte, or a position in the image in an
+/// i32.
 void check_index(DType index, const Shape& x, const Attributes& attributes) {
   if (index == DType::u8) {
     const Integers& kernel = checked_pair(attributes, "kernel", 1);
@@ -153,17 +154,17 @@ std::vector<Op> ops::max_pool2d_ops() {
   return {{.name = "max_pool2d",
            .infer = infer<DType::u8>,
            .gradient = gradient,
-           .doc = {"y = the maximum over each window, index its place r*S+s in the window",
+           .doc = {"y = the maximum over each window, index its position r*S+s in the window",
                    "x f32 [N,H,W,C] -> y f32 [N,P,Q,C], index u8 [N,P,Q,C]", attributes}},
           {.name = "max_pool2d_dx",
            .infer = infer_dx<DType::u8>,
-           .doc = {"dx = the sum of dy over the windows whose maximum the element is",
+           .doc = {"dx = the sum of dy over the windows in which the element is the maximum",
                    "dy f32 [N,P,Q,C], index u8 [N,P,Q,C] -> dx f32 [N,H,W,C]",
                    "those of max_pool2d; input_size (H, W)"}},
           {.name = "max_pool2d_windows",
            .infer = infer<DType::i32>,
            .gradient = gradient,
-           .doc = {"max_pool2d with dilation, of large or of adaptive windows; index is h*W+w",
+           .doc = {"max_pool2d with dilation, with large or with adaptive windows; index is h*W+w",
                    "x f32 [N,H,W,C] -> y f32 [N,P,Q,C], index i32 [N,P,Q,C]",
                    "those of max_pool2d and dilation; or output_size (P, Q)"}},
           {.name = "max_pool2d_windows_dx",

@@ -1,12 +1,11 @@
 // Normalizations, all on x seen as [samples, rest, groups, channels / groups] (normalization.h):
-// normalize(x[, w, b]) -> y, mean, rstd, where rstd = 1 / sqrt(variance + eps);
-// batch_norm(x, running_mean, running_var[, w, b][, residual]) -> the same and the running
-// statistics, updated;
+// normalize(x[, w, b]) -> y, mean, rstd, where rstd = 1 / sqrt(variance + eps); batch_norm(x,
+// running_mean, running_var[, w, b][, residual]) -> the same and the running statistics, updated;
 // batch_norm_inference(x, running_mean, running_var[, w, b][, residual]) -> y, rstd;
-// normalize_dx(x, dy, mean, rstd[, w[, b]]) -> dx, dw, db, the gradient of all three.
-// Attributes: eps; momentum of batch_norm; samples, groups and channels of normalize; of the
-// gradient these and constant_statistics, 1 where mean and rstd do not depend on x. A batch norm
-// may have an activation; so may its gradient, which then works out from b what was cut off.
+// normalize_dx(x, dy, mean, rstd[, w[, b]]) -> dx, dw, db, the gradient of all three. Attributes:
+// eps; momentum of batch_norm; samples, groups and channels of normalize; the gradient has these
+// and constant_statistics, 1 if mean and rstd do not depend on x. A batch norm may have an
+// activation; so may its gradient, which then derives the clamped elements from b.
 #include "engine/ops/normalization.h"
 
 #include <algorithm>
@@ -21,7 +20,7 @@ namespace {
 
 using ops::check;
 
-/// Checks x and the attributes too.
+/// Also checks x and the attributes.
 NormalizationGeometry check_geometry(const InferContext& context) {
   ops::check_input(context, 0, "input", DType::f32, -1);
   const TensorSpec& x = context.inputs[0];
@@ -93,7 +92,7 @@ std::vector<TensorSpec> infer_batch_norm(const InferContext& context) {
 }
 
 std::vector<TensorSpec> infer_inference(const InferContext& context) {
-  const NormalizationGeometry g = check_batch_norm(context);  // first: there may be no input
+  const NormalizationGeometry g = check_batch_norm(context);  // first, since there may be no input
   return {context.inputs[0], statistics(g)};
 }
 
@@ -103,7 +102,7 @@ std::vector<TensorSpec> infer_dx(const InferContext& context) {
   const std::size_t count = context.inputs.size(), most = activation ? 6 : 5;
   check(count == 4 || count == most, "has {} inputs, expected 4 or {}", count, most);
   const NormalizationGeometry g = check_geometry(context);
-  check(!activation || g.D == 1, "a group has {} channels, expected 1 under an activation", g.D);
+  check(!activation || g.D == 1, "a group has {} channels, expected 1 with an activation", g.D);
   ops::check_input(context, 1, "dy", DType::f32, -1);
   ops::check_shape(context, 1, "dy", context.inputs[0].shape);
   const char* const names[] = {"mean", "rstd"};
@@ -118,13 +117,13 @@ std::vector<TensorSpec> infer_dx(const InferContext& context) {
   return {context.inputs[0], {DType::f32, {g.C()}}, {DType::f32, {g.C()}}};
 }
 
-/// What the gradient reads of a normalization.
+/// The inputs and attributes of a normalization that its gradient needs.
 struct Normalized {
   Var mean, rstd;
   bool constant;       ///< mean and rstd do not depend on x
   std::size_t weight;  ///< its input, if `affine`; the bias is the next
   bool affine;
-  bool cut_off = false;  ///< by an activation that dy does not know of
+  bool cut_off = false;  ///< by an activation that dy does not include
 };
 
 void append_dx(GradientContext& context, Var dy, const Normalized& n) {
@@ -154,8 +153,8 @@ void gradient(GradientContext& context) {
             {context.output(1), context.output(2), false, 1, context.input_count() > 1});
 }
 
-/// What an activation cuts off is worked out from x, which is read anyway; with a residual it can
-/// be seen in y alone, and that gradient is the residual's too.
+/// Clamped elements are derived from x, which is read anyway. With a residual only y shows them,
+/// and the residual needs that gradient too.
 void gradient_of_batch(GradientContext& context, Var mean, Var rstd, bool constant) {
   const BatchNormInputs inputs(context.input_count());
   Normalized n{mean, rstd, constant, 3, inputs.affine};
@@ -276,7 +275,7 @@ std::vector<Op> ops::normalization_ops() {
                "eps, (activation: relu or relu6)"}},
       {.name = "normalize_dx",
        .infer = infer_dx,
-       .doc = {"the gradients of all three; b is read where there is an activation",
+       .doc = {"the gradients of all three; b is read if there is an activation",
                "x, dy f32 [...], mean, rstd, (w, (b) f32 [channels]) -> dx f32 [...], dw, db f32 "
                "[channels]",
                "those of the op; constant_statistics (1: mean and rstd do not depend on x)"}}};

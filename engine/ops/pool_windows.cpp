@@ -17,11 +17,11 @@ std::int64_t pool_output_size(std::int64_t input, const PoolAxis& axis, const ch
   check(is_size(axis.dilation), "dilation is {}, expected 1 to {}", axis.dilation, ops::most_size);
   check(axis.padding >= 0 && axis.padding <= axis.kernel / 2,
         "padding is {}, expected at most half of kernel {}", axis.padding, axis.kernel);
-  // Products and sums of numbers of 31 bits fit into 63.
+  // Products and sums of 31-bit numbers fit in 63 bits.
   const std::int64_t reach = axis.dilation * (axis.kernel - 1) + 1;
   const std::int64_t room =
       input + 2 * axis.padding - reach + (axis.ceil_mode ? axis.stride - 1 : 0);
-  check(room >= 0, "kernel reaches over {} {}, expected at most {}", reach, what,
+  check(room >= 0, "kernel covers {} {}, expected at most {}", reach, what,
         input + 2 * axis.padding + (axis.ceil_mode ? axis.stride - 1 : 0));
   const std::int64_t count = room / axis.stride + 1;
   const bool in_padding = (count - 1) * axis.stride >= input + axis.padding;

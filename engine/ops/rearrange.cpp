@@ -1,6 +1,6 @@
 // Pure data movements, all one strided copy: permute (axes), flip (axes), slice and its gradient
 // slice_dx (axis, start, step, size), pad (before, after, value), expand (shape), concat (axis).
-// The gradient of each is another one of them, of expand a sum.
+// The gradient of each is one of these ops; that of expand is a sum.
 #include "engine/ops/rearrange.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ void check_axes(const Integers& axes, std::int64_t rank) {
   std::vector<bool> seen(static_cast<std::size_t>(rank), false);
   for (std::int64_t axis : axes) {
     check_axis(axis, rank);
-    check(!seen[static_cast<std::size_t>(axis)], "axis {} stands twice", axis);
+    check(!seen[static_cast<std::size_t>(axis)], "axis {} is repeated", axis);
     seen[static_cast<std::size_t>(axis)] = true;
   }
 }
@@ -59,7 +59,7 @@ void gradient_of_flip(GradientContext& context) {
   context.set(0, flip(context.dy(), context.attributes().integers("axes"), context.name("dx")));
 }
 
-/// What slice and slice_dx share: `size` positions from `start`, `step` apart, inside of `whole`.
+/// Checks `size` positions from `start`, `step` apart, inside `whole`, for slice and slice_dx.
 void check_slice(const Attributes& attributes, std::int64_t whole) {
   const std::int64_t start = attributes.integer("start"), step = attributes.integer("step");
   const std::int64_t size = attributes.integer("size");
@@ -67,8 +67,8 @@ void check_slice(const Attributes& attributes, std::int64_t whole) {
   check(size >= 0, "size is {}, expected at least 0", size);
   check(start >= 0 && start <= whole &&
             (size == 0 || (start < whole && size - 1 <= (whole - 1 - start) / step)),
-        "positions {} + {} * [0,{}) are not inside of dimension {} of {} elements", start, step,
-        size, attributes.integer("axis"), whole);
+        "positions {} + {} * [0,{}) are outside dimension {} of {} elements", start, step, size,
+        attributes.integer("axis"), whole);
 }
 
 std::vector<TensorSpec> infer_slice(const InferContext& context) {
@@ -116,7 +116,7 @@ std::vector<TensorSpec> infer_pad(const InferContext& context) {
         y.shape.size());
   const double value = context.attributes.number("value");
   check(y.dtype == DType::f32 || (value >= -0x1p31 && value < 0x1p32),
-        "value is {}, expected one that {} can hold", value, to_string(y.dtype));
+        "value is {}, expected a value that {} can represent", value, to_string(y.dtype));
   for (std::size_t i = 0; i < y.shape.size(); ++i) {
     for (const std::int64_t width : {before[i], after[i]})
       check(std::clamp(width, -ops::most_size, ops::most_size) == width,
@@ -129,7 +129,7 @@ std::vector<TensorSpec> infer_pad(const InferContext& context) {
   return {y};
 }
 
-/// Widths cut off what was added and add zeros where something was cut off.
+/// The negated widths remove the padding and add zeros for removed elements.
 void gradient_of_pad(GradientContext& context) {
   PadWidths widths;
   const Integers& before = context.attributes().integers("before");
@@ -152,7 +152,8 @@ std::vector<TensorSpec> infer_expand(const InferContext& context) {
 }
 
 void gradient_of_expand(GradientContext& context) {
-  const Shape x = context.input(0).shape();  // a copy: appending nodes moves the shapes of a graph
+  const Shape x =
+      context.input(0).shape();  // copied, since appending nodes moves the shapes of a graph
   const Shape& y = context.dy().shape();
   Integers axes;
   for (std::size_t axis = 0; axis < y.size(); ++axis) {
@@ -194,7 +195,7 @@ void gradient_of_concat(GradientContext& context) {
   }
 }
 
-/// Elements between neighbors along each dimension.
+/// Returns the stride of each dimension.
 Integers strides_of(const Shape& shape) {
   Integers strides(shape.size());
   std::int64_t stride = 1;
@@ -205,7 +206,7 @@ Integers strides_of(const Shape& shape) {
   return strides;
 }
 
-/// The copy of `x` to the start of `y`, index by index along each axis.
+/// Returns the copy of `x` to the start of `y`, with one index per axis.
 StridedCopy plain_copy(const Shape& x, const Shape& y) {
   StridedCopy copy;
   const Integers from = strides_of(x), to = strides_of(y);
@@ -214,7 +215,7 @@ StridedCopy plain_copy(const Shape& x, const Shape& y) {
   return copy;
 }
 
-/// Neighboring axes become one where an index of the outer is worth all of the inner, in x and y.
+/// Merges adjacent axes that are contiguous in x and y.
 void merge_axes(StridedCopy& copy) {
   std::vector<CopyAxis> merged;
   for (const CopyAxis& axis : copy.axes) {
@@ -232,7 +233,7 @@ void merge_axes(StridedCopy& copy) {
     }
     merged.push_back(axis);
   }
-  // What is left may be far apart in y, as when columns of width 1 are put side by side.
+  // The last axis may have a stride in y, as in the concatenation of columns of width 1.
   if (merged.empty() || merged.back().y_stride != 1) merged.push_back({1, 0, 1, 1, 1, 1});
   copy.axes = std::move(merged);
 }
@@ -270,7 +271,7 @@ StridedCopy rearrangement(std::string_view op, const std::vector<TensorSpec>& in
     CopyAxis& axis = copy.axes[number];
     if (op == "slice") {
       copy.x_start = start * axis.stride;
-      // Of a single element the step says nothing, and may be any number.
+      // With a single element the step is meaningless and may be any number.
       axis = {size, 0, size, size > 1 ? axis.stride * step : axis.stride, 1, axis.y_stride};
     } else {
       const std::int64_t end = size == 0 ? start : start + (size - 1) * step + 1;
@@ -316,7 +317,7 @@ std::vector<Op> ops::rearrange_ops() {
           {.name = "flip",
            .infer = infer_flip,
            .gradient = gradient_of_flip,
-           .doc = {"the elements in reverse order along the axes",
+           .doc = {"x with the elements along the axes reversed",
                    "x [...] -> y of the same shape, any type", "axes"}},
           {.name = "slice",
            .infer = infer_slice,
@@ -325,12 +326,12 @@ std::vector<Op> ops::rearrange_ops() {
                    "x [...,n,...] -> y [...,size,...], any type", "axis, start, step, size"}},
           {.name = "slice_dx",
            .infer = infer_slice_dx,
-           .doc = {"the gradient of slice: dy among zeros", "dy [...,m,...] -> dx [...,n,...]",
-                   "axis, start, step, size (n)"}},
+           .doc = {"the gradient of slice: zeros with dy at the sliced positions",
+                   "dy [...,m,...] -> dx [...,n,...]", "axis, start, step, size (n)"}},
           {.name = "pad",
            .infer = infer_pad,
            .gradient = gradient_of_pad,
-           .doc = {"x among elements of one value; negative widths cut off",
+           .doc = {"x padded with one value; negative widths crop",
                    "x [n,...] -> y [before + n + after,...], any type",
                    "before, after (a number for each dimension), value"}},
           {.name = "expand",

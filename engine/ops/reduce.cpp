@@ -1,6 +1,6 @@
 // Reductions over the attribute `axes`, which keep size 1: those of engine/formulas/reductions.h,
-// and argmax and argmin, whose result is i32. Variance and norms are made from them. Gradients are
-// made of element-wise ops.
+// and argmax and argmin, whose result is i32. Variance and norms are composed of them. Gradients
+// are composed of elementwise ops.
 #include "engine/ops/reduce.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ Shape reduced(Shape shape, const Integers& axes) {
   std::vector<bool> seen(shape.size(), false);
   for (std::int64_t axis : axes) {
     ops::check(axis >= 0 && axis < rank, "axis is {}, expected 0 to {}", axis, rank - 1);
-    ops::check(!seen[static_cast<std::size_t>(axis)], "axis {} stands twice", axis);
+    ops::check(!seen[static_cast<std::size_t>(axis)], "axis {} is repeated", axis);
     seen[static_cast<std::size_t>(axis)] = true;
     shape[static_cast<std::size_t>(axis)] = 1;
   }
@@ -35,7 +35,7 @@ std::vector<TensorSpec> infer(const InferContext& context) {
   return {{DType::f32, reduced(context.inputs[0].shape, context.attributes.integers("axes"))}};
 }
 
-/// For what does not exist of no elements.
+/// For reductions that are undefined without elements.
 std::vector<TensorSpec> infer_extreme(const InferContext& context) {
   const auto y = infer(context);
   for (std::int64_t axis : context.attributes.integers("axes"))
@@ -51,7 +51,7 @@ std::vector<TensorSpec> infer_place(const InferContext& context) {
   return {{DType::i32, shape}};
 }
 
-/// How many elements of x make one of y.
+/// Returns the number of elements of x per element of y.
 double terms(const Shape& x, const Shape& y) {
   double count = 1;
   for (std::size_t axis = 0; axis < x.size(); ++axis)
@@ -87,7 +87,7 @@ void norm2_gradient(GradientContext& context) {
   context.set(0, mul(context.input(0), factor, context.name("dx")));
 }
 
-/// Equal elements share.
+/// Splits the gradient among equal elements.
 void extreme_gradient(GradientContext& context) {
   const Var chosen = equal(context.input(0), context.output(0), context.name("chosen"));
   const Integers axes = context.attributes().integers("axes");
@@ -96,7 +96,8 @@ void extreme_gradient(GradientContext& context) {
   context.set(0, mul(chosen, share, context.name("dx")));
 }
 
-/// Counted from the start, in order; all of them for none. Wrong ones are left to infer.
+/// Returns the axes counted from the start and sorted; all axes if there are none. infer refuses
+/// wrong ones.
 Integers all_or(const char* op, const Var& x, Integers axes, const std::string& name) {
   if (axes.empty()) {
     axes.resize(x.shape().size());
@@ -217,11 +218,11 @@ std::vector<Op> ops::reduce_ops() {
           {.name = "argmax",
            .infer = infer_place,
            .gradient = no_gradient,
-           .doc = {"y = the first place of the largest x", places, "axes (one)"}},
+           .doc = {"y = the index of the first largest x", places, "axes (one)"}},
           {.name = "argmin",
            .infer = infer_place,
            .gradient = no_gradient,
-           .doc = {"y = the first place of the smallest x", places, "axes (one)"}}};
+           .doc = {"y = the index of the first smallest x", places, "axes (one)"}}};
 }
 
 }  // namespace tessera

@@ -34,7 +34,7 @@ std::int64_t padded_index(const std::string& mode, std::int64_t i, std::int64_t 
   return i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
 }
 
-/// The pooling along the axis; whether it rounds up, `size` tells.
+/// Returns the pooling along the axis; `size` shows whether it rounds up.
 PoolAxis pool_axis(const Attributes& attributes) {
   return {attributes.integer("kernel"), attributes.integer("stride"),
           attributes.integer("padding")};
@@ -98,13 +98,13 @@ void check_table(const Attributes& attributes, std::int64_t in, std::int64_t out
   for (std::int64_t i : index) check(i >= 0 && i < in, "index is {}, expected 0 to {}", i, in - 1);
 }
 
-/// The weights of all elements are counted with 32 bits.
+/// Throws Error unless the weights of all elements can be counted in 32 bits.
 void check_taps(std::int64_t out, std::int64_t of_each) {
   check(out <= ops::most_size / of_each, "{} elements have {} weights each, expected at most {}",
         out, of_each, ops::most_size);
 }
 
-/// Checks that `in` elements along the axis can become `out`.
+/// Checks that `in` elements along the axis can be resampled to `out`.
 void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_t out) {
   const std::string& mode = attributes.text("mode");
   check(in >= 1, "dimension {} has no elements, expected at least 1", attributes.integer("axis"));
@@ -128,7 +128,7 @@ void check_attributes(const Attributes& attributes, std::int64_t in, std::int64_
     const std::int64_t most = pool_output_size(in, axis, "elements");
     axis.ceil_mode = false;
     check(out == most || out == pool_output_size(in, axis, "elements"),
-          "size is {}, expected {} or, not rounded up, one less", out, most);
+          "size is {}, expected {}, or one less without rounding up", out, most);
     const std::int64_t count = attributes.integer("count_include_pad");
     check(count == 0 || count == 1, "count_include_pad is {}, expected 0 or 1", count);
     return check_taps(out, std::min(in, axis.kernel));
@@ -183,7 +183,7 @@ void gradient(GradientContext& context) {
                                      Attributes(std::move(attributes)), context.name("dx"))[0]);
 }
 
-/// What each row of the matrix becomes when it is transposed.
+/// Returns the transposed matrix.
 std::vector<std::vector<Tap>> transposed(const std::vector<std::vector<Tap>>& rows,
                                          std::int64_t columns) {
   std::vector<std::vector<Tap>> result(static_cast<std::size_t>(columns));
@@ -303,7 +303,7 @@ Var adaptive_avg_pool2d(Var x, const std::array<std::int64_t, 2>& size, const st
                          name)[0];
   };
   const Shape shape = x.shape();
-  if (size == std::array<std::int64_t, 2>{1, 1}) {  // in one go
+  if (size == std::array<std::int64_t, 2>{1, 1}) {  // in one pass
     const Var pixels = reshape(x, {shape[0], shape[1] * shape[2], 1, shape[3]});
     return along(pixels, 1, 1);
   }
@@ -323,7 +323,7 @@ std::vector<Op> ops::resample_ops() {
            .infer = infer,
            .gradient = gradient,
            .doc = {"along one axis, each element of y is a weighted sum of a few of x: resizing, "
-                   "padding with the tensor itself, means of windows",
+                   "padding with elements of the tensor, means of windows",
                    "x f32 [...,n,...] -> y f32 [...,size,...]", attributes}},
           {.name = "resample_dx",
            .infer = infer_dx,

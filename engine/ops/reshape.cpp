@@ -42,12 +42,12 @@ Var flatten(Var x, std::string name) {
 }
 
 std::vector<Op> ops::reshape_ops() {
-  return {{.name = "reshape",
-           .infer = infer,
-           .gradient = gradient,
-           .is_view = true,
-           .doc = {"the same elements under another shape", "x [...] -> y [shape], any type",
-                   "shape"}}};
+  return {
+      {.name = "reshape",
+       .infer = infer,
+       .gradient = gradient,
+       .is_view = true,
+       .doc = {"the same elements with another shape", "x [...] -> y [shape], any type", "shape"}}};
 }
 
 }  // namespace tessera

@@ -1,11 +1,11 @@
 // softmax_cross_entropy(logits, labels) -> loss [1] (the mean over the rows), probabilities [N,K];
 // softmax_cross_entropy_dx(probabilities, labels, dloss) = (p - onehot(label)) * dloss / N;
-// softmax_cross_entropy_and_dx(logits, labels, dloss) is both at once, for the pass join_losses.
-// cross_entropy is the same with attributes: label_smoothing, weights (K numbers or none),
-// ignore_index (one number or none), reduction, normalized (1: the logits are logarithms of
-// probabilities already, no softmax); its labels may be targets f32 [N,K]. Its third
-// output is what the mean was divided by; cross_entropy_gradient(probabilities, labels, dloss,
-// divisor) is with respect to the attribute `input`: 0 logits, 1 targets.
+// softmax_cross_entropy_and_dx(logits, labels, dloss) computes both, for the pass join_losses.
+// cross_entropy is softmax_cross_entropy with attributes: label_smoothing, weights (K numbers or
+// none), ignore_index (one number or none), reduction, normalized (1: the logits are logarithms of
+// probabilities already, no softmax); its labels may be targets f32 [N,K]. Its third output is the
+// divisor of the mean; cross_entropy_gradient(probabilities, labels, dloss, divisor) is with
+// respect to the attribute `input`: 0 logits, 1 targets.
 #include "engine/ops/op_table.h"
 #include "tessera/ops.h"
 
@@ -93,7 +93,7 @@ std::vector<TensorSpec> infer_general_gradient(const InferContext& context) {
   ops::check_shape(context, 3, "divisor", {1});
   const std::int64_t input = context.attributes.integer("input");
   ops::check(input == 0 || (input == 1 && has_targets(context)),
-             "input is {}, expected 0 for logits or, with targets, 1 for them", input);
+             "input is {}, expected 0 for logits, or 1 for targets", input);
   return {context.inputs[0]};
 }
 

@@ -28,10 +28,10 @@ using nlohmann::json;
 
 constexpr const char* format_name = "tessera-1";
 
-/// What the trainer keeps for itself lives for one process and is not saved.
+/// The internal states of the trainer live in one process and are not saved.
 bool is_saved(const std::string& name) { return !name.starts_with("trainer."); }
 
-/// What is not finite in a tensor, or nothing.
+/// Returns a message about the first non-finite element of a tensor, or nothing.
 std::string not_finite(const std::string& name, const TensorSpec& spec,
                        const std::vector<std::byte>& bytes) {
   if (spec.dtype != DType::f32) return {};
@@ -91,7 +91,7 @@ TaskDescription task_of(const json& j) {
                        json_member<Names>(j, "outputs"),
                        json_member<Names>(j, "metrics")};
   const json& inputs = member_of(j, "inputs");
-  if (!inputs.is_array()) throw Error("'inputs' is no list");
+  if (!inputs.is_array()) throw Error("'inputs' is not a list");
   for (const json& input : inputs) {
     const TensorSpec spec{dtype_of(json_member<std::string>(input, "type")),
                           json_member<Shape>(input, "shape")};
@@ -117,7 +117,7 @@ Metadata metadata_of(const Network& network, const TaskDescription& task,
   }
   return metadata;
 }
-/// All but the tensors.
+/// Parses everything but the tensors.
 Checkpoint parse(const Metadata& metadata) {
   const auto text = [&](const char* name) {
     const auto found = metadata.find(name);
@@ -138,7 +138,7 @@ Checkpoint parse(const Metadata& metadata) {
   return checkpoint;
 }
 
-/// Without the tensors. Its metadata has been read by `parse`.
+/// Throws Error unless `parse` can read the metadata back. Ignores the tensors.
 Checkpoint described(const Network& network, const TrainingState& training) {
   Metadata metadata = metadata_of(network, network.description(), training);
   try {
@@ -180,7 +180,7 @@ void save_checkpoint(const std::string& path, const Network& network,
 void check_classifier(const Checkpoint& checkpoint) {
   if (!checkpoint.is_classifier())
     throw Error("checkpoint",
-                "is of the task '" + checkpoint.task.name + "', expected an image classifier");
+                "has the task '" + checkpoint.task.name + "', expected an image classifier");
 }
 
 void check_checkpoint_path(const std::string& path) { check_output(path); }
@@ -212,8 +212,8 @@ Checkpoint read_checkpoint(const std::string& path, TensorFile file) {
 
 namespace {
 
-/// Does a tensor belong to the training of a network that has not been trained here yet: the step
-/// number, or an optimizer's state "<parameter>.<name>"?
+/// Whether a tensor belongs to a training that this process has not started: the step number, or an
+/// optimizer's state "<parameter>.<name>".
 bool is_training_state(const std::string& name, const Params& params) {
   return name == step_name || params.has(name.substr(0, name.rfind('.')));
 }
@@ -223,8 +223,7 @@ bool is_training_state(const std::string& name, const Params& params) {
 void restore(const Checkpoint& checkpoint, Network& network) {
   const Task& task = network.task();
   if (!checkpoint.task.inputs.empty() && checkpoint.task.inputs != task.inputs)
-    throw Error("checkpoint", fmt::format("is of the task '{}' with inputs {}, expected '{}' with "
-                                          "{}",
+    throw Error("checkpoint", fmt::format("has the task '{}' with inputs {}, expected '{}' with {}",
                                           checkpoint.task.name, to_string(checkpoint.task.inputs),
                                           task.name, to_string(task.inputs)));
   std::vector<std::string> problems;

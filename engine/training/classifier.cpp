@@ -14,7 +14,7 @@ namespace tessera {
 
 namespace {
 
-/// What the model sees of the images; what is not wanted costs nothing.
+/// Returns the augmented images, the input of the model. Unused augmentations cost nothing.
 Var numbers_of(Var image, const ImageInput& input, const Augmentation& a) {
   const std::int64_t N = image.shape()[0];
   const auto numbers = [&](const char* name, Shape shape) {
@@ -42,7 +42,7 @@ Var numbers_of(Var image, const ImageInput& input, const Augmentation& a) {
 constexpr Names<Loss, 2> loss_names = {
     {{Loss::cross_entropy, "cross-entropy"}, {Loss::bce, "bce"}}};
 
-/// For each class its share of the image, where batches are mixed that of two labels.
+/// Returns the target of each class; with mixed batches the mixture of two labels.
 Var shares_of(Var label, std::int64_t classes, const Augmentation& a) {
   const Var own = one_hot(label, classes, "one_hot");
   if (!a.mixes()) return own;
@@ -69,7 +69,7 @@ void check(const LossOptions& options, const ImageModel& model) {
   const auto& weights = options.class_weights;
   if (weights.empty()) return;
   if (model.loss != Loss::cross_entropy)
-    throw Error("class_weights", "are for the loss cross-entropy, found " + to_string(model.loss));
+    throw Error("class_weights", "need the loss cross-entropy, found " + to_string(model.loss));
   if (weights.size() != model.classes.size())
     throw Error("class_weights", fmt::format("are {}, expected {}, one for each class",
                                              weights.size(), model.classes.size()));
@@ -91,13 +91,12 @@ CrossEntropy build(const ImageModel& model, Var image, Var label, const Augmenta
   const std::int64_t batch = image.shape()[0];
   const Var logits = model.build(numbers_of(image, model.input, augmentation));
   if (logits.spec().rank() == 2 && logits.shape()[1] != std::ssize(model.classes))
-    throw Error("model",
-                fmt::format("'{}' gives {} classes, but the data has {}; with `tessera train "
-                            "--new-head` it gets a new last layer for any number",
-                            model.name, logits.shape()[1], model.classes.size()));
+    throw Error("model", fmt::format("'{}' has {} classes, but the data has {}; `tessera train "
+                                     "--new-head` replaces its last layer",
+                                     model.name, logits.shape()[1], model.classes.size()));
   const Shape expected = {batch, static_cast<std::int64_t>(model.classes.size())};
   if (logits.shape() != expected)
-    throw Error("model", fmt::format("'{}' gives {}, expected logits {}", model.name,
+    throw Error("model", fmt::format("'{}' returns {}, expected logits {}", model.name,
                                      to_string(logits.spec()), to_string(expected)));
   check(loss, model);
   return model.loss == Loss::bce ? binary_cross_entropy(logits, label, augmentation, loss)
@@ -161,9 +160,10 @@ void ImageClassifier::check_fits(const ImageDataset& dataset) const {
                                     dataset.classes().size(), model_.classes.size(), model_.name));
 }
 
-/// How many of `count` images go through the net together. On a CPU, nets of large images and few
-/// weights are faster from the last cache than from memory, which takes a good part of it: other
-/// processes use it too. But each piece reads all weights, and needs work enough for all threads.
+/// Returns how many of `count` images the network evaluates at once. On a CPU, networks with large
+/// images and few weights are faster if their data fit in a good part of the last-level cache,
+/// which other processes use too. But each piece reads all weights, and needs enough work for all
+/// threads.
 std::int64_t ImageClassifier::piece_of(std::int64_t count) {
   const std::uint64_t cache = device().info().cache_bytes;
   const auto [found, is_new] = pieces_.try_emplace(count, count);

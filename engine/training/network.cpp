@@ -59,11 +59,11 @@ std::unique_ptr<Params> Network::exchange_params(std::unique_ptr<Params> params)
 
 Task Network::training_task(const Augmentation& augment, const LossOptions& loss) const {
   if (augment != Augmentation())
-    throw Error("augment", "is for image classifiers, found the task '" + task_.name +
-                               "', which can draw numbers of its own (Task::draw)");
+    throw Error("augment", "is for image classifiers only, found the task '" + task_.name +
+                               "', which can draw its own random numbers (Task::draw)");
   if (loss != LossOptions())
-    throw Error("loss", "options are for image classifiers, found the task '" + task_.name +
-                            "', whose loss is built by the task");
+    throw Error("loss", "options are for image classifiers only, found the task '" + task_.name +
+                            "', which builds its own loss");
   return task_;
 }
 

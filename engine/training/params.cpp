@@ -16,7 +16,7 @@
 namespace tessera {
 namespace {
 
-/// Box-Muller, in double: rounded to float, it does not depend on the mathematics library.
+/// Box-Muller in double: the float result does not depend on the math library.
 float normal(Philox& generator) {
   const double radius = std::sqrt(-2 * std::log(1 - static_cast<double>(generator.uniform())));
   return static_cast<float>(
@@ -44,7 +44,8 @@ std::vector<std::byte> initial_bytes(const Value& value, std::uint64_t seed) {
   std::vector<std::byte> bytes(value.spec.bytes());  // all zero
   if (initializer.kind == Initializer::Kind::constant && initializer.value == 0) return bytes;
   if (value.spec.dtype != DType::f32)
-    throw Error("params", "only f32 can be initialized to other than 0 ('" + value.name + "')");
+    throw Error("params",
+                "only f32 can be initialized to other values than 0 ('" + value.name + "')");
   const std::size_t count = bytes.size() / sizeof(float);
   const std::size_t draws = initializer.kind == Initializer::Kind::normal ? 2 : 1;
   constexpr std::size_t piece = 1 << 16;
@@ -86,8 +87,8 @@ void Params::add_state(const std::string& name, const TensorSpec& spec,
 
 namespace {
 
-/// Throws Error where a device that is the host's processor has no room for `bytes` of tensors and
-/// the first values of the largest one, which are made on the host.
+/// Throws Error if a device that uses host memory has no room for `bytes` of tensors and the
+/// initial values of the largest one, which are generated on the host.
 void check_memory(const DeviceInfo& info, std::size_t bytes, std::size_t largest) {
   if (info.type != DeviceType::cpu || info.memory_bytes == 0) return;
   if (bytes > info.memory_bytes || largest > info.memory_bytes - bytes)
@@ -162,7 +163,7 @@ std::vector<float> Params::read_floats(std::string_view name) const {
 void Params::write(std::string_view name, std::span<const std::byte> bytes) {
   const Entry& found = entry(name);
   if (bytes.size() != found.spec.bytes())
-    throw Error("params", fmt::format("'{}' takes {} bytes ({}), found {}", name,
+    throw Error("params", fmt::format("'{}' needs {} bytes ({}), found {}", name,
                                       found.spec.bytes(), to_string(found.spec), bytes.size()));
   device_.upload(*found.place.buffer, found.place.offset, bytes);
   changed();

@@ -17,7 +17,7 @@
 namespace tessera {
 namespace {
 
-// Shares follow medians over this many steps.
+// Shares follow median times over this many steps.
 constexpr std::size_t window = 8;
 // Work moves to other devices if that makes a step at least this much shorter.
 constexpr double worthwhile = 0.87;
@@ -36,7 +36,7 @@ double time_of(const std::vector<std::int64_t>& shares, const std::vector<double
   return last;
 }
 
-/// Everything that `from` has: the tensors of the graph side by side.
+/// Copies all tensors of `from`, which are contiguous.
 void copy_params(const Params& from, Params& to, const Graph& graph) {
   to.add(graph, std::nullopt);
   for (const auto& [name, entry] : from.entries())
@@ -79,9 +79,10 @@ ReplicaGroup::ReplicaGroup(Network& network, const Task& task, const TrainerOpti
     : network_(network), task_(task), options_(options), group_(std::move(group)) {
   const std::size_t devices = others.size() + 1;
   if (options.parts < static_cast<std::int64_t>(devices))
-    throw Error("train", fmt::format("{} devices are to share {} parts of a batch, expected at "
-                                     "least one part for each",
-                                     devices, options.parts));
+    throw Error(
+        "train",
+        fmt::format("{} devices share {} parts of a batch, expected at least one part per device",
+                    devices, options.parts));
   if (!group_.shares.empty() && group_.shares.size() != devices)
     throw Error("train", fmt::format("there are {} shares, expected one for each of {} devices",
                                      group_.shares.size(), devices));

@@ -16,17 +16,17 @@
 
 namespace tessera {
 
-/// A device computes the gradients of consecutive parts of each batch. Their sums meet on the host,
-/// and all devices update their weights alike. If devices are of several kinds, whose updates
-/// differ in the last bits, the first one updates and the others get its weights.
+/// Each device computes the gradients of consecutive parts of each batch. The host adds their sums,
+/// and all devices update their weights alike. Updates on devices of different kinds differ in the
+/// last bits; then the first device updates and the others get its weights.
 class ReplicaGroup {
  public:
   /// The states of the training must be in the network's params. All must outlive the group.
   ReplicaGroup(Network& network, const Task& task, const TrainerOptions& options,
                const std::vector<Device*>& others, GroupOptions group);
 
-  /// Starts a step. A device that fails leaves the group, and the others do its work. Throws what
-  /// the last device throws.
+  /// Starts a step. A device that fails leaves the group, and the others do its work. If the last
+  /// device fails, rethrows its error.
   void step(const TrainingStep& step, float lr);
 
   /// The device that holds the network.
@@ -50,10 +50,10 @@ class ReplicaGroup {
   using Work = std::function<void(Member&, std::size_t index)>;
 
   std::unique_ptr<Member> make_member(Device& device, std::unique_ptr<Params> own);
-  /// Calls `work` for each member, on its thread, and drops those for which it throws. Returns
-  /// whether all are still there.
+  /// Calls `work` for each member on its thread, and drops members for which it throws. Returns
+  /// whether none was dropped.
   bool on_all(const char* name, const Work& work, std::int64_t step);
-  /// Reports the time of `work`; `member`: whose thread does it, or null.
+  /// Reports the time of `work`; `member`: the member whose thread runs it, or null.
   template <typename Action>
   void timed(const char* name, const Member* member, const Action& work) const;
   void drop(const std::vector<std::exception_ptr>& failures, std::int64_t step);
@@ -76,7 +76,7 @@ class ReplicaGroup {
   const TrainerOptions& options_;
   GroupOptions group_;
   std::vector<std::unique_ptr<Member>> members_;
-  std::vector<std::unique_ptr<Member>> failed_;  ///< which still own memory
+  std::vector<std::unique_ptr<Member>> failed_;  ///< kept, since they still own memory
   std::vector<double> speeds_;                   ///< of the members
   bool is_unlike_;                               ///< the devices are of several kinds
   std::vector<float> sum_, weights_;             ///< over all parts; of the leader

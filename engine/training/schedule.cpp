@@ -31,12 +31,12 @@ void check(const ScheduleOptions& o) {
   check(o.gamma > 0, "gamma", o.gamma, "above 0");
   check(o.warmup >= 0, "warmup", static_cast<double>(o.warmup), "at least 0");
   check(o.warmup_factor >= 0 && o.warmup_factor <= 1, "warmup_factor", o.warmup_factor, "0 to 1");
-  // The peak must lie between the first step and the last.
+  // The peak must be between the first and the last step.
   check(o.kind != Schedule::one_cycle || (o.rise * steps > 1 && o.rise < 1), "rise", o.rise,
-        "more than one of the steps and less than all");
+        "more than one step and less than all steps");
 }
 
-/// From `from` at 0 to `to` at 1 on half a cosine.
+/// Returns the value at `at` of a half cosine from `from` at 0 to `to` at 1.
 double anneal(double from, double to, double part) {
   return to + (from - to) * (1 + std::cos(std::numbers::pi * std::clamp(part, 0.0, 1.0))) / 2;
 }

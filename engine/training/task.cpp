@@ -19,7 +19,7 @@ Shape batched(std::int64_t samples, const Shape& sample) {
 
 void check_number(const Task& task, std::string_view name, Var value) {
   if (value.spec().dtype != DType::f32 || value.spec().elements() != 1)
-    throw Error("task", fmt::format("'{}' gives the {} as {}, expected one number f32[1]",
+    throw Error("task", fmt::format("'{}' returns the {} as {}, expected one number f32[1]",
                                     task.name, name, to_string(value.spec())));
 }
 
@@ -38,9 +38,11 @@ void check(const Task& task, const TaskGraph& graph, std::int64_t samples) {
   for (const auto& [name, value] : graph.outputs) {
     check_name(name);
     if (value.spec().rank() < 1 || value.shape()[0] != samples)
-      throw Error("task", fmt::format("'{}' gives the output '{}' as {}, expected {} samples in "
-                                      "its first dimension",
-                                      task.name, name, to_string(value.spec()), samples));
+      throw Error(
+          "task",
+          fmt::format(
+              "'{}' returns the output '{}' as {}, expected {} samples in its first dimension",
+              task.name, name, to_string(value.spec()), samples));
   }
 }
 

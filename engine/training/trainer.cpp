@@ -16,7 +16,7 @@
 namespace tessera {
 namespace {
 
-/// Averages begin as the weights that they average.
+/// Averages start with the values of their weights.
 void add_params(Params& params, const Graph& graph) {
   constexpr std::string_view suffix = ".ema";
   std::vector<std::string> averages;
@@ -65,7 +65,7 @@ Trainer::Trainer(Network& network, const TrainerOptions& options,
   const Graph graph = training_graph(task_, 1, options_, StepPart::whole);
   metrics_ = recorded_metrics(graph);
   add_params(network_.params(), graph);
-  // What an earlier trainer met is forgotten.
+  // Forgets the errors of an earlier trainer.
   const std::vector<float> nothing(history_size);
   network_.params().write(history_name, std::as_bytes(std::span(nothing)));
   const std::int32_t none = 0;
@@ -94,9 +94,9 @@ void Trainer::check(const Batch& batch) const {
   if (batch.size < 1) throw Error("train", "a batch has no samples, expected at least 1");
   for (const auto& [sample, bytes] : batch.tensors)
     if (bytes.size() != sample.spec.bytes() * static_cast<std::size_t>(batch.size))
-      throw Error("train", fmt::format("'{}' of a batch of {} samples has {} bytes, expected {} "
-                                       "for each sample",
-                                       sample.name, batch.size, bytes.size(), sample.spec.bytes()));
+      throw Error("train",
+                  fmt::format("'{}' of a batch of {} samples has {} bytes, expected {} per sample",
+                              sample.name, batch.size, bytes.size(), sample.spec.bytes()));
 }
 
 void Trainer::step(const Batch& batch) {
@@ -138,7 +138,7 @@ std::string Trainer::find_not_finite(const Batch& batch, std::int64_t step) {
       return fmt::format("'{}' was not finite before it", name);
   std::string found;
   inspect(batch, step, [&](const NodeRun& run) { return (found = not_finite(run)).empty(); });
-  return found.empty() ? "run once more, all its nodes give finite numbers" : found;
+  return found.empty() ? "all nodes return finite values when the step is repeated" : found;
 }
 
 void Trainer::read_history() {
@@ -153,7 +153,7 @@ void Trainer::read_history() {
     if (std::isfinite(history[at])) {
       const auto samples = static_cast<double>(unread_.front());
       pending_.sum += static_cast<double>(history[at]) * samples;
-      for (const auto& [name, values] : metrics)  // which count the steps of this trainer
+      for (const auto& [name, values] : metrics)  // histories count the steps of this trainer
         pending_.metrics[name] +=
             samples * static_cast<double>(values[static_cast<std::size_t>(read_ % history_size)]);
       pending_.samples += unread_.front();

@@ -100,7 +100,7 @@ ScheduleOptions schedule_of(const json& j) {
           finite(j, "warmup_factor")};
 }
 
-/// The first checkpoints knew sgd with momentum only.
+/// The first checkpoints have sgd with momentum only.
 TrainerOptions options_of(const json& training) {
   const json& j = json_object(training, "optimizer");
   TrainerOptions o;
@@ -117,11 +117,11 @@ TrainerOptions options_of(const json& training) {
   o.decay_all = json_member<bool>(j, "decay_all");
   o.clip_value = finite(j, "clip_value");
   o.clip_norm = finite(j, "clip_norm");
-  // Older files have the same number by another name.
+  // Older files have another name for this number.
   o.parts = whole(j, j.contains("parts") ? "parts" : "accumulate", 1);
   o.ema = finite(j, "ema");
-  o.augment =
-      augmentation_of(json_member_or<std::string>(j, "augment", ""));  // newer, as what follows
+  o.augment = augmentation_of(
+      json_member_or<std::string>(j, "augment", ""));  // newer, like the members below
   if (j.contains("label_smoothing"))
     o.loss = {finite(j, "label_smoothing"), finite_numbers(j, "class_weights")};
   o.seed = json_member_or(j, "seed", std::uint64_t{0});
@@ -184,7 +184,7 @@ DataFingerprint fingerprint_of(const json& j) {
     std::uint32_t hash = 0;
     const char *const begin = hashes.data() + i, *const end = begin + digits;
     if (std::from_chars(begin, end, hash, 16).ptr != end)
-      throw Error("'hashes' has something other than hexadecimal digits");
+      throw Error("'hashes' has other characters than hexadecimal digits");
     print.hashes.push_back(hash);
   }
   return print;
@@ -201,7 +201,7 @@ GroupShares shares_of(const json& j) {
   return shares;
 }
 
-/// What checkpoints of earlier versions do not have.
+/// Reads members that checkpoints of earlier versions do not have.
 void read_newer(const json& j, TrainingState& state) {
   if (j.contains("best")) state.best = best_of(json_object(j, "best"));
   if (j.contains("plateau")) state.plateau = plateau_of(json_object(j, "plateau"));
@@ -212,7 +212,7 @@ void read_newer(const json& j, TrainingState& state) {
   if (j.contains("train_images")) state.train_images = whole(j, "train_images", 0);
   if (j.contains("epoch_images")) {
     state.epoch_images = whole(j, "epoch_images", 0);
-  } else {  // the sum is of batches, all of one size
+  } else {  // the sum is over batches of one size
     state.epoch_images = (state.batch_in_epoch - state.skipped) * state.batch;
     state.epoch_loss_sum *= static_cast<double>(state.batch);
   }

@@ -1,4 +1,4 @@
-// Files of weights as others write them: in several parts, and under names that wrappers change.
+// Weight files of other programs: split into several files, and with names that wrappers change.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,10 +22,10 @@ using nlohmann::json;
 
 using Layouts = std::map<std::string, TorchLayout>;
 
-/// What wrappers put before the names of the module that they wrap.
+/// Prefixes that wrappers add to the names of the wrapped module.
 constexpr std::array<std::string_view, 4> prefixes = {"module.", "_orig_mod.", "model.",
                                                       "state_dict."};
-/// Of those, the ones that a part of a model may be wrapped in.
+/// The prefixes that may also occur inside names, for a wrapped part of a model.
 constexpr std::array<std::string_view, 2> inner = {"module.", "_orig_mod."};
 
 std::string without_inner(std::string name) {
@@ -38,7 +38,7 @@ std::string without_inner(std::string name) {
   return name;
 }
 
-/// The name of a tensor here, or nothing when there is none.
+/// Returns our name of a tensor, or nothing if it has none.
 std::optional<std::string> name_here(std::string name, const Layouts& layouts) {
   while (true) {
     if (layouts.contains(name)) return name;
@@ -64,7 +64,7 @@ std::string read_index(const std::string& path) {
   return text;
 }
 
-/// Names of tensors by the file that has them. A file is one of the index's own folder.
+/// Reads the tensor names of each file. The files must be in the folder of the index.
 std::map<std::string, std::vector<std::string>> parse_index(const std::string& text) {
   std::map<std::string, std::vector<std::string>> files;
   const json index = parse_json<json>(text);
@@ -113,7 +113,7 @@ std::map<std::string, std::string> names_in_file(const TensorFile& file, const L
     if (!here) continue;
     const auto [found, added] = names.emplace(*here, name);
     if (!added)
-      throw Error("state_dict", fmt::format("'{}' is there twice, as {} and as {}", *here,
+      throw Error("state_dict", fmt::format("'{}' is duplicated, as {} and as {}", *here,
                                             quoted_name(found->second), quoted_name(name)));
   }
   return names;

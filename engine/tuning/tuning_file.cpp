@@ -1,5 +1,5 @@
-// The results of tuning on disk: one file of JSON for each device and driver, which a newer one
-// replaces whole. Those that come with the library have the same form.
+// Tuning results on disk: one JSON file for each device and driver, which is replaced atomically.
+// Files embedded in the library have the same format.
 #include <fmt/format.h>
 #include <fnmatch.h>
 
@@ -28,7 +28,7 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t most_bytes = std::size_t{16} << 20;
 
-/// "PoCL CPU, 3.1" as part of a file's name.
+/// Returns a text such as "PoCL CPU, 3.1" as part of a file name.
 std::string plain(const std::string& text) {
   std::string name;
   for (const char c : text)
@@ -58,7 +58,7 @@ void expect(const json& j, const char* member, const std::string& expected) {
     throw Error(fmt::format("{} is '{}', expected '{}'", member, found, expected));
 }
 
-/// Why the text is not taken stands in the result.
+/// Parses a file; the result has the reason if it is ignored.
 TuningFile read(const std::string& path, std::string_view text, const DeviceInfo& info) {
   TuningFile file{path, {}, {}};
   try {
@@ -73,7 +73,7 @@ TuningFile read(const std::string& path, std::string_view text, const DeviceInfo
   return file;
 }
 
-/// Whether shipped results are for a device; their names are patterns, as in a shell.
+/// Whether embedded results are for a device; their names are shell patterns.
 bool fits(const json& j, const DeviceInfo& info) {
   const auto matches = [&](const char* member, const std::string& value) {
     return fnmatch(json_member<std::string>(j, member).c_str(), value.c_str(), 0) == 0;
@@ -153,10 +153,10 @@ std::string store_tuning(const DeviceInfo& info, const Tuning& tuning) {
   const std::string path = path_of(info);
   if (path.empty())
     throw Error("tuning",
-                "there is no folder for results, expected the variable "
-                "TESSERA_TUNING_DIR, XDG_CONFIG_HOME or HOME");
+                "there is no folder for results; set the variable TESSERA_TUNING_DIR, "
+                "XDG_CONFIG_HOME or HOME");
   make_private_folder(tuning_folder());
-  const OutputLock lock(path, OutputLock::Busy::waits);  // others store results too
+  const OutputLock lock(path, OutputLock::Busy::waits);  // other processes store results too
   Tuning all = tuning;
   if (auto stored = stored_tuning(info)) all.merge(stored->tuning);
   const std::string text = text_of(info, all);

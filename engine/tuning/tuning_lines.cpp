@@ -42,13 +42,13 @@ auto parsed(std::string_view line, const Parse& parse) {
   try {
     return parse(parse_json<json>(line));
   } catch (const Error& error) {
-    throw Error("tuner", std::string("found a line that cannot be read: ") + error.what());
+    throw Error("tuner", std::string("malformed line: ") + error.what());
   }
 }
 
 }  // namespace
 
-// The type of an attribute stands beside its value: an empty list would not tell.
+// An attribute has its type beside its value, since an empty list has no visible type.
 ordered_json to_json(const Attributes& attributes) {
   ordered_json all = ordered_json::object();
   for (const auto& [name, attribute] : attributes.all()) {

@@ -31,14 +31,14 @@ std::string path_of(const DeviceInfo& info) {
   return in.empty() ? in : fmt::format("{}/{}.json", in, file_name_of(info));
 }
 
-/// What a verdict is for.
+/// The subject of a verdict.
 ordered_json subject(const DeviceInfo& info) {
   return {{"tessera", TESSERA_VERSION}, {"device", info.name}, {"driver", info.driver}};
 }
 
 }  // namespace
 
-// A file that is damaged, or that others could have written, is none.
+// Ignores a file that is damaged or that other users could have written.
 std::optional<Verdict> load_verdict(const DeviceInfo& info) {
   constexpr std::size_t most_bytes = std::size_t{1} << 20;
   try {
@@ -62,7 +62,7 @@ std::string store_verdict(const DeviceInfo& info, const Verdict& verdict) {
   const std::string path = path_of(info);
   if (path.empty())
     throw Error("doctor",
-                "there is no folder for results, expected the variable TESSERA_DOCTOR_DIR, "
+                "there is no folder for results; set the variable TESSERA_DOCTOR_DIR, "
                 "XDG_CONFIG_HOME or HOME");
   make_private_folder(folder());
   const ordered_json j = {{"subject", subject(info)}, {"avoid", verdict.avoid}};

@@ -17,7 +17,7 @@ NamedAttributes window_of(const Call& call, std::int64_t rows, std::int64_t colu
 void convolution(Call& call) {
   const Shape& w = call.shape(1);
   if (call.inputs() > 3 || (call.inputs() == 3 && call.rank(2) != 1))
-    throw Error("has a residual; expected a graph before fuse()");
+    throw Error("has a residual, expected a graph before fuse()");
   std::vector<std::string> inputs = {call.image(0), call.image(1)};
   if (call.inputs() == 3) inputs.push_back(call.plain(2));
   call.set_image(call.add("Conv", inputs, window_of(call, w[1], w[2])));

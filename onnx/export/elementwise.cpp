@@ -1,4 +1,4 @@
-// Element-wise functions, in one node or made of several.
+// Elementwise functions, as one node or composed of several.
 #include <cmath>
 #include <map>
 
@@ -8,8 +8,8 @@
 namespace tessera::exporter {
 namespace {
 
-/// The order in which operands broadcast: that of the first that has all dimensions and is not
-/// plain, so that images stay as they are.
+/// Returns the order in which operands broadcast: that of the first operand with all dimensions
+/// that is not plain, so that images do not move.
 Axes common_axes(Call& call) {
   const std::size_t rank = call.output_shape().size();
   const Axes plain = importer::plain_axes(rank);
@@ -20,10 +20,10 @@ Axes common_axes(Call& call) {
   return plain;
 }
 
-/// What broadcasts the same way as the operand.
+/// The operand in an order that broadcasts the same way.
 std::string operand(Call& call, std::size_t i, const Axes& axes) {
   const Value& value = call.graph().value(call.input(i));
-  bool is_stretched = false;  // to the shape of another one
+  bool is_stretched = false;  // to the shape of another operand
   for (std::size_t j = 0; j < call.inputs(); ++j)
     is_stretched = is_stretched || (j != i && call.shape(j) == call.output_shape());
   if (value.role == Role::constant && is_stretched) return call.number(value.initializer.value);
@@ -51,13 +51,13 @@ const Names& names() {
   return all;
 }
 
-/// The same function under ONNX's name.
+/// Exports the same function under ONNX's name.
 void same(Call& call) {
   const Axes axes = common_axes(call);
   call.set(call.add(names().at(call.op()), operands(call, axes)), axes);
 }
 
-/// A function of x made of nodes.
+/// Exports a function of x composed of nodes.
 template <std::string (*function)(Call& call, const std::string& x)>
 void made(Call& call) {
   const Tensor x = call.tensor(0);
@@ -103,7 +103,7 @@ std::string silu(Call& call, const std::string& x) {
 std::string softplus(Call& call, const std::string& x) {
   const double beta = call.attributes().number("beta");
   if (call.attributes().number("threshold") < 15)
-    throw Error("its threshold is below 15, which ONNX does not have");
+    throw Error("its threshold is below 15, which ONNX does not support");
   if (beta == 1) return call.add("Softplus", {x});
   return times(call, call.add("Softplus", {times(call, x, beta)}), 1 / beta);
 }
@@ -119,7 +119,7 @@ std::string cast(Call& call, const std::string& x, int type) {
   return call.add("Cast", {x}, {{"to", std::int64_t{type}}});
 }
 
-/// Numbers 1 and 0 of what ONNX has as truth values.
+/// Converts ONNX's booleans to the numbers 1 and 0.
 void comparison(Call& call) {
   static const Names comparisons = {{"equal", "Equal"},     {"not_equal", "Equal"},
                                     {"less", "Less"},       {"less_equal", "LessOrEqual"},

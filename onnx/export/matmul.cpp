@@ -13,7 +13,7 @@ void gemm(Call& call) {
                {{"transA", call.integer("transpose_a")}, {"transB", call.integer("transpose_b")}}));
 }
 
-/// An operand as MatMul wants it: transposed where the op does that itself.
+/// Returns an operand for MatMul, transposed if the op transposes it.
 std::string factor(Call& call, std::size_t i, const char* transposes) {
   Axes axes = importer::plain_axes(call.rank(i));
   if (call.integer(transposes) == 1) std::swap(axes.back(), axes[axes.size() - 2]);
@@ -22,7 +22,7 @@ std::string factor(Call& call, std::size_t i, const char* transposes) {
 
 void matmul(Call& call) {
   if (call.inputs() > 3 || (call.inputs() == 3 && call.rank(2) != 1))
-    throw Error("has a residual; expected a graph before fuse()");
+    throw Error("has a residual, expected a graph before fuse()");
   if (call.rank(0) == 2) return gemm(call);
   std::string y =
       call.add("MatMul", {factor(call, 0, "transpose_a"), factor(call, 1, "transpose_b")});

@@ -1,4 +1,4 @@
-// Norms and softmax; batch norms that went into the filters before them.
+// Norms and softmax; batch norms that are folded into the preceding filters.
 #include <cmath>
 
 #include "engine/ops/normalization.h"
@@ -10,7 +10,7 @@ namespace {
 
 NamedAttributes eps_of(const Call& call) { return {{"epsilon", call.attributes().number("eps")}}; }
 
-/// A weight or bias, or one that changes nothing.
+/// Returns a weight or bias, or the neutral one.
 std::string weights(Call& call, std::size_t input, std::int64_t count, float otherwise) {
   if (input < call.inputs()) return call.plain(input);
   return call.floats(otherwise == 1 ? "weight" : "bias", {count},
@@ -19,7 +19,7 @@ std::string weights(Call& call, std::size_t input, std::int64_t count, float oth
 
 void batch_norm(Call& call) {
   const BatchNormInputs inputs(call.inputs());
-  if (inputs.residual > 0) throw Error("has a residual; expected a graph before fuse()");
+  if (inputs.residual > 0) throw Error("has a residual, expected a graph before fuse()");
   const std::int64_t channels = call.shape(0).back();
   call.set_image(call.add("BatchNormalization",
                           {call.image(0), weights(call, 3, channels, 1),
@@ -27,7 +27,7 @@ void batch_norm(Call& call) {
                           eps_of(call)));
 }
 
-/// How many of the last dimensions have so many elements; 0: there are none such.
+/// Returns how many of the last dimensions have so many elements; 0: none.
 std::size_t dimensions_of(const Shape& shape, std::int64_t elements) {
   std::int64_t count = 1;
   for (std::size_t i = 0; i < shape.size(); ++i)
@@ -51,7 +51,7 @@ void layer_norm(Call& call, std::size_t dimensions) {
   call.set_plain(call.add("LayerNormalization", inputs, attributes));
 }
 
-/// Each group as one channel of an InstanceNormalization.
+/// Exports each group as one channel of an InstanceNormalization.
 void group_norm(Call& call) {
   const std::int64_t groups = call.integer("groups"), channels = call.integer("channels");
   const std::size_t rank = call.rank(0);
@@ -96,7 +96,7 @@ std::string bias_name(const std::string& weight) {
          ".bias";
 }
 
-/// What the device does when parameters have changed.
+/// Computes the folded weights, as the device does after parameters change.
 void fold(Call& call) {
   const BatchNormInputs inputs(call.inputs());
   Writer& writer = call.writer();

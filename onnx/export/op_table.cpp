@@ -23,7 +23,7 @@ const Table& table() {
   return all;
 }
 
-/// Ops whose attributes are worked out anew from shapes.
+/// Whether the attributes of an op are computed again from shapes.
 bool is_open(std::string_view op) { return op == "reshape" || op == "expand" || op == "normalize"; }
 
 void write_node(Writer& writer, const Node& node) {
@@ -32,7 +32,7 @@ void write_node(Writer& writer, const Node& node) {
   if (writer.depends_on_batch(node) && !is_open(node.op->name))
     throw Error("its attributes depend on the size of the batch");
   if (node.attributes.has("activation"))
-    throw Error("has an activation in it; expected a graph before fuse()");
+    throw Error("has a fused activation, expected a graph before fuse()");
   Call call(writer, node);
   row->second(call);
 }
@@ -46,7 +46,7 @@ void write_nodes(Writer& writer) {
       write_node(writer, node);
     } catch (const Error& error) {
       problems.push_back(fmt::format("{} (node '{}'): {}", node.op->name, node.name, error.what()));
-      for (ValueId value : node.outputs)  // so that only this node is named
+      for (ValueId value : node.outputs)  // so that the Error names only this node
         writer.set(value, {node.name, importer::plain_axes(writer.shape(value).size())});
     }
   }

@@ -1,4 +1,4 @@
-// Maxima over windows.
+// Max pools.
 #include <algorithm>
 
 #include "onnx/export/op_table.h"
@@ -7,7 +7,8 @@
 namespace tessera::exporter {
 namespace {
 
-/// The padding at the end with which windows, not rounded up, are as many as the result has.
+/// Returns the padding at the end with which the number of windows, without rounding up, is that of
+/// the result.
 std::int64_t padding_after(std::int64_t in, std::int64_t out, std::int64_t reach,
                            std::int64_t stride, std::int64_t before) {
   return std::max(before, (out - 1) * stride + reach - in - before);
@@ -28,13 +29,13 @@ void max_pool(Call& call) {
       {{"kernel_shape", kernel}, {"strides", stride}, {"pads", pads}, {"dilations", dilation}}));
 }
 
-/// Windows that divide the image.
+/// Exports adaptive windows.
 void adaptive_max_pool(Call& call) {
   const Shape& x = call.shape(0);
   const Integers& size = call.integers("output_size");
   if (size == Integers{1, 1}) return call.set_image(call.add("GlobalMaxPool", {call.image(0)}));
   if (x[1] % size[0] != 0 || x[2] % size[1] != 0)
-    throw Error("its windows differ in size, which ONNX does not have");
+    throw Error("its windows differ in size, which ONNX does not support");
   const Integers kernel = {x[1] / size[0], x[2] / size[1]};
   call.set_image(
       call.add("MaxPool", {call.image(0)}, {{"kernel_shape", kernel}, {"strides", kernel}}));

@@ -44,7 +44,7 @@ std::vector<Number> numbers_of(const std::vector<std::byte>& bytes) {
   return numbers;
 }
 
-/// The elements of a tensor of this shape with its dimensions in another order.
+/// Returns the elements of a tensor of this shape with permuted dimensions.
 template <typename Number>
 std::vector<Number> moved(const std::vector<Number>& values, const Shape& shape, const Axes& axes) {
   if (std::is_sorted(axes.begin(), axes.end())) return values;
@@ -79,7 +79,7 @@ Shape with_leading_ones(const Shape& shape, std::size_t rank) {
   return all;
 }
 
-/// Of inputs and outputs.
+/// Declares inputs and outputs.
 Axes image_axes(std::size_t rank) {
   return rank == 4 ? importer::channels_first(4) : importer::plain_axes(rank);
 }
@@ -176,7 +176,7 @@ std::string Writer::add_weights(ValueId value, const Shape& shape, const Axes& a
                  {}, "constant");
     }
   }
-  // The first to use a parameter has its name.
+  // The first use of a parameter gets its name.
   const std::string own = constant ? "constant" : held_name(value);
   const bool reserved = names_.contains(own) && written_.insert(own).second;
   TensorProto& tensor = *file_.add_initializer();
@@ -212,7 +212,7 @@ std::string Writer::in_order(ValueId value, std::size_t rank, const Axes& axes) 
   if (added == 0) return in_order(value, axes);
   const bool plain = std::is_sorted(axes.begin(), axes.end());
   const Axes own_axes = importer::plain_axes(own);
-  if (plain || own == 0) return in_order(value, own_axes);  // broadcast as they are
+  if (plain || own == 0) return in_order(value, own_axes);  // they broadcast unchanged
   if (is_held(value)) return add_weights(value, with_leading_ones(shape(value), rank), axes);
   const Tensor now = tensor(value);
   const Shape stored =
@@ -234,7 +234,7 @@ Integers Writer::open_shape(ValueId value, const Axes& axes) const {
 
 std::string Writer::batch_size() {
   if (!batch_.empty()) return batch_;
-  if (batch_input_.empty()) throw Error("onnx", "no input tells the size of a batch");
+  if (batch_input_.empty()) throw Error("onnx", "no input has the batch size");
   const std::string shape = add("Shape", {batch_input_}, {}, "batch.shape");
   return batch_ =
              add("Slice", {shape, add_integers("batch.start", {0}), add_integers("batch.end", {1})},

@@ -13,7 +13,7 @@
 namespace tessera::importer {
 namespace {
 
-/// A letter for each dimension. Those of an ellipsis are '0', '1' and on, counted from the end.
+/// One letter per dimension. The dimensions of an ellipsis are '0', '1', ..., counted from the end.
 using Labels = std::string;
 
 struct Operand {
@@ -32,7 +32,7 @@ struct Equation {
 
 bool contains(const Labels& labels, char label) { return labels.find(label) != Labels::npos; }
 
-/// The labels of one part of the equation; `ellipsis`: how many dimensions it stands for.
+/// Returns the labels of one part of the equation; `ellipsis`: its number of dimensions.
 Labels expanded(const std::string& part, std::size_t ellipsis, const std::string& equation) {
   Labels labels;
   for (std::size_t i = 0; i < part.size(); ++i) {
@@ -52,7 +52,8 @@ std::size_t letters(const std::string& part) {
   return static_cast<std::size_t>(std::count_if(part.begin(), part.end(), is_ascii_letter));
 }
 
-/// Without an arrow: the dimensions of ellipses, then the labels that are there once, sorted.
+/// The result without an arrow: the dimensions of ellipses, then the labels that occur once,
+/// sorted.
 Labels implied(const std::vector<Labels>& inputs) {
   std::map<char, int> counts;
   for (const Labels& labels : inputs)
@@ -101,21 +102,21 @@ std::int64_t size_of(const Operand& x, char label) {
   return contains(x.labels, label) ? shape_of(x.tensor)[x.labels.find(label)] : 1;
 }
 
-/// With the dimensions in the order of `labels`, all of which it has.
+/// Permutes the dimensions to the order of `labels`.
 Operand arranged(const Operand& x, const Labels& labels) {
   Axes order;
   for (char label : labels) order.push_back(axis_of(x, label));
   return {transposed(x.tensor, order), labels};
 }
 
-/// A label that is there twice stands for the diagonal of its two dimensions.
+/// A duplicate label means the diagonal of its two dimensions.
 Operand with_diagonals(Operand x) {
   for (std::size_t i = 0; i < x.labels.size(); ++i) {
     const std::size_t j = x.labels.find(x.labels[i], i + 1);
     if (j == Labels::npos) continue;
     Shape shape = shape_of(x.tensor);
     const std::int64_t size = shape[i];
-    if (shape[j] != size) throw Error("onnx", "a label stands for dimensions of several sizes");
+    if (shape[j] != size) throw Error("onnx", "a label has dimensions of different sizes");
     Axes order = plain_axes(shape.size());
     order.erase(order.begin() + static_cast<std::ptrdiff_t>(j));
     order.erase(order.begin() + static_cast<std::ptrdiff_t>(i));
@@ -133,7 +134,7 @@ Operand with_diagonals(Operand x) {
   return x;
 }
 
-/// Without the dimensions that nothing else needs: their sum.
+/// Sums over the dimensions that nothing else needs.
 Operand summed(const Operand& x, const Labels& needed) {
   Labels kept;
   std::vector<std::int64_t> places;
@@ -168,7 +169,7 @@ Var matrices(const Operand& x, const Labels& batch, const Shape& sizes, const La
                  {element_count(sizes), product_of(x, rows), product_of(x, columns)});
 }
 
-/// The product of two, summed over the labels that only they have.
+/// Returns the product of two, summed over the labels that only they have.
 Operand product(const Operand& a, const Operand& b, const Labels& needed) {
   Labels batch, inner, of_a, of_b;
   for (char label : a.labels)
@@ -179,8 +180,8 @@ Operand product(const Operand& a, const Operand& b, const Labels& needed) {
   for (char label : batch) sizes.push_back(broadcast({size_of(a, label)}, {size_of(b, label)})[0]);
   for (char label : inner)
     if (size_of(a, label) != size_of(b, label))
-      throw Error("onnx", fmt::format("label {} stands for {} and {} elements", label,
-                                      size_of(a, label), size_of(b, label)));
+      throw Error("onnx", fmt::format("label {} has {} and {} elements", label, size_of(a, label),
+                                      size_of(b, label)));
   const Var y =
       matmul(matrices(a, batch, sizes, of_a, inner), matrices(b, batch, sizes, inner, of_b));
   Shape shape = sizes;

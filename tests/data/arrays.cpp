@@ -75,7 +75,7 @@ TEST_CASE("the classes of arrays are numbers, or names beside them") {
                  "label 1 of image 0 is out of range, expected 0 to 0"));
   write_file(arrays.folder / "classes.txt", bytes_of("\n"));
   CHECK(contains(error_of([&] { load_dataset(name, Split::test, all); }),
-                 "classes.txt] has no names of classes, expected one in each line"));
+                 "classes.txt] has no class names, expected one per line"));
 }
 
 TEST_CASE("a header that is no array's is refused in one line") {
@@ -89,9 +89,8 @@ TEST_CASE("a header that is no array's is refused in one line") {
   says("{'descr'", damaged + "has '', expected :");
   says("{'descr': '|u1", damaged + "has '|u1', expected the end of a string");
   says("{'descr': [('a', '<f4')]}",
-       at +
-           "is of a structured type (columns with names), expected one type for all elements; save "
-           "each column as an array");
+       at + "has a structured type (named columns), expected one type for all elements; save "
+            "each column as an array");
   says("{'descr': '|u1', 'descr': '|u1'}",
        damaged + "has 'descr', expected each of descr, fortran_order and shape once");
   says("{'code': '|u1'}",
@@ -99,16 +98,15 @@ TEST_CASE("a header that is no array's is refused in one line") {
   says("{'descr': '|u1', 'shape': (2, 1, 2, 3)}", damaged + "has no fortran_order");
   says("{'descr': '|u1', 'fortran_order': 1}", damaged + "has '1}', expected True or False");
   says("{'descr': " + std::string(60000, '['),
-       at +
-           "is of a structured type (columns with names), expected one type for all elements; save "
-           "each column as an array");
+       at + "has a structured type (named columns), expected one type for all elements; save "
+            "each column as an array");
   says(header("|u1", "(-2, 1)"), damaged + "has '-2, 1), }   ?', expected a dimension");
   says(header("|u1", "(99999999999999999999,)"),
        damaged + "has '99999999999999999999', expected a dimension");
   says(header("|u1", "(1,1,1,1,1,1,1,1,1)"), damaged + "has too many dimensions");
   says(header("|u1", "(2, 1, 2, 3)") + "x", damaged + "has 'x', expected nothing more");
   says(header("|O", "(2, 1, 2, 3)"),
-       at + "holds Python objects, which are not read; save them as numbers or text, e.g. "
+       at + "has Python objects, which are not supported; save them as numbers or text, e.g. "
             "np.save(file, array.astype(str)) or array.astype(np.uint8)");
   for (const char* type :
        {"", "<", "|u3", "<f16", "<c8", "<M8[ns]", "|S", "|S0", "<U99999", "|u1x"})
@@ -144,7 +142,7 @@ TEST_CASE("arrays cut short at any byte, and other damage") {
   write_file(arrays.y, npy(header("|i1", "(1,)"), {255}));
   CHECK(arrays.error() == where(arrays.y) + "label -1 of image 0 is out of range");
   write_file(arrays.y, npy(header("<f4", "(1,)"), {0, 0, 0, 0x3f}));
-  CHECK(arrays.error() == where(arrays.y) + "label 0.5 of image 0 is no whole number");
+  CHECK(arrays.error() == where(arrays.y) + "label 0.5 of image 0 is not an integer");
 }
 
 TEST_CASE("arrays are held against the memory that is allowed before any is taken") {
@@ -160,7 +158,7 @@ TEST_CASE("arrays are held against the memory that is allowed before any is take
     CHECK(refused(elements - 1) ==
           where(arrays.x) +
               "needs 2 MiB (1800000 bytes) of memory when decoded, expected at "
-              "most 1 MiB; --data-memory allows more");
+              "most 1 MiB; raise the limit with --data-memory");
     CHECK(refused(elements).empty());
     write_file(arrays.x, array);  // the file itself has its size
     CHECK(refused(0).empty());
@@ -193,12 +191,12 @@ TEST_CASE("a folder without arrays names those it has") {
                            "has no y.npy, expected x.npy (images) and y.npy (labels); "
                            "found labels.npy, x.npy");
   CHECK(error(folder / "x.npy") ==
-        where(folder / "x.npy") + "is no folder, expected one with x.npy and y.npy");
+        where(folder / "x.npy") + "is not a folder, expected a folder with x.npy and y.npy");
   write_file(folder / "data.npz", {1});
   CHECK(error(folder / "data.npz") ==
         where(folder / "data.npz") +
             "is an archive, expected a folder with x.npy and y.npy; unzip "
-            "it and give its arrays these names");
+            "it and rename its arrays");
 }
 
 }  // namespace tessera::tests

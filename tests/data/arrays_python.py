@@ -103,7 +103,7 @@ class ImagesTest(ArraysCase):
 
     def test_doubtful_shapes_need_a_word(self):
         x = RANDOM.integers(0, 256, (6, 3, 4, 4)).astype(np.uint8)
-        self.refused("say with --channels whether there are 4 or 3", x)
+        self.refused("set --channels to 4 or 3", x)
         self.check(x, np.moveaxis(x, 1, 3), LABELS, LABELS, 3)
         self.check(x, x, LABELS, LABELS, 4)
         self.refused("no axis looks like channels", np.zeros((6, 8, 8, 8), np.uint8))
@@ -128,8 +128,8 @@ class ImagesTest(ArraysCase):
     def test_types_that_are_no_images(self):
         self.refused("'<c16'", np.zeros((6, 4, 4), complex))
         self.refused("has text (type '<U1'), expected numbers", np.full((6, 4, 4), "a"))
-        self.refused("holds Python objects", np.full((6, 4, 4), None))
-        self.refused("is of a structured type", np.zeros((6, 4, 4), [("a", "u1"), ("b", [("c", "f4")])]))
+        self.refused("has Python objects", np.full((6, 4, 4), None))
+        self.refused("has a structured type", np.zeros((6, 4, 4), [("a", "u1"), ("b", [("c", "f4")])]))
         self.refused("'<M8[s]'", np.zeros((6, 4, 4), "M8[s]"))
 
 
@@ -166,12 +166,12 @@ class LabelsTest(ArraysCase):
         self.assertEqual(len(read.classes), 11)
 
     def test_no_labels(self):
-        self.refused("label 0.5 of image 1 is no whole number", BYTES, LABELS / 1 + [0, 0.5, 0, 0, 0, 0])
-        self.refused("label nan of image 1 is no whole number", BYTES, np.array([0, np.nan, 0, 0, 0, 0]))
+        self.refused("label 0.5 of image 1 is not an integer", BYTES, LABELS / 1 + [0, 0.5, 0, 0, 0, 0])
+        self.refused("label nan of image 1 is not an integer", BYTES, np.array([0, np.nan, 0, 0, 0, 0]))
         self.refused("label -1 of image 0 is out of range", BYTES, LABELS - 3)
         self.refused("image 1 has no label (found '')", BYTES, np.array(["a", "", "a", "a", "a", "a"]))
         self.refused("has the label '?', expected UTF-8", BYTES, np.array([b"\xc4"] * 6))
-        self.refused("holds Python objects", BYTES, np.array(["a", None] * 3))
+        self.refused("has Python objects", BYTES, np.array(["a", None] * 3))
         self.refused("has 6 images, but", BYTES, LABELS[:5])
 
     def test_classes_without_images_are_named(self):
@@ -183,10 +183,10 @@ class LabelsTest(ArraysCase):
         self.assertEqual(self.check(BYTES, BYTES).notes, [])
         (self.folder / "classes.txt").write_bytes("\ufeffcat\r\ndog\r\nÄffin\r\n".encode())
         self.assertEqual(self.check(BYTES, BYTES).classes, ["cat", "dog", "Äffin"])
-        self.refused("out of range, expected 0 to 2; labels that count from 1 need 1 subtracted", BYTES, LABELS + 1)
+        self.refused("out of range, expected 0 to 2; if labels count from 1, subtract 1", BYTES, LABELS + 1)
         words = np.array(["dog", "cat", "Äffin"])[LABELS]
         self.check(BYTES, BYTES, words, np.array([1, 0, 2])[LABELS])
-        self.refused("has 1 labels of no known class: 'cow'; the 3 classes are 'cat', ...", BYTES,
+        self.refused("has 1 labels of unknown classes: 'cow'; the 3 classes are 'cat', ...", BYTES,
                      np.array(["dog", "cow", "cat"])[LABELS])
 
     def test_the_words_of_two_parts(self):
@@ -221,7 +221,7 @@ class CsvTest(ArraysCase):
         self.check_csv("sep=;\n" + self.text(";"))
         self.check_csv(self.text().replace("\n", ",\n") + ",,,\n")
         self.assertIn("is UTF-16 text, expected UTF-8", self.csv(self.text().encode("utf-16")).error)
-        self.assertIn("line 1 has a quote without end", self.csv('0,"1,2,3,4\n').error)
+        self.assertIn("line 1 has an unterminated quote", self.csv('0,"1,2,3,4\n').error)
 
     def test_headers(self):
         pixels = [f"pixel{i}" for i in range(64)]
@@ -246,7 +246,7 @@ class CsvTest(ArraysCase):
         for name in ("", "Unnamed: 0", "id"):
             numbered = [[i, *row] for i, row in enumerate(self.ROWS)]
             read = self.check_csv(self.text(rows=[[name, "label", *(f"p{i}" for i in range(64))], *numbered]))
-            self.assertIn("column 1 is left out as an index", read.notes[0])
+            self.assertIn("column 1 is ignored as an index", read.notes[0])
             self.check_csv(self.text(rows=[[name, "label", *range(64)], *numbered]))
 
     def test_words(self):
@@ -255,7 +255,7 @@ class CsvTest(ArraysCase):
         read = self.check_csv(self.text(rows=rows), np.array([1, 0, 2])[LABELS])
         self.assertEqual(read.classes, ['a "cat"', "tree, frog", "Äpfel"])
         rows[3][0] = "7"
-        self.assertIn("line 4 has the label '7', expected a word as in the rows before",
+        self.assertIn("line 4 has the label '7', expected a word as in the previous rows",
                       self.csv(self.text(rows=rows)).error)
         rows[3][0] = ""
         self.assertIn("line 4 has no label", self.csv(self.text(rows=rows)).error)

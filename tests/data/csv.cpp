@@ -59,8 +59,9 @@ TEST_CASE("rows that are none name their line") {
   for (const std::string pixel : {"256", "-1", "1.5", "x", ""})
     CHECK(csv.error("1," + pixel + ",1\n") ==
           at + "line 1 has the pixel '" + pixel + "', expected a whole number from 0 to 255");
-  CHECK(csv.error("1,2,3\n") == at + "has 2 pixels in a row, which are no square of 3 channels; "
-                                     "say how many rows and columns they are");
+  CHECK(csv.error("1,2,3\n") ==
+        at + "has 2 pixels in a row, which is not a square image of 3 channels; "
+             "set the size (--size)");
   CHECK(csv.error("1,2,3,4\n", 2, 2) == at + "has 3 pixels in a row, expected 2x2x0");
 }
 

@@ -156,10 +156,11 @@ TEST_CASE("the Python version of CIFAR and packed archives are named") {
     const std::string binary = "cifar-" + number + "-binary.tar.gz";
     CHECK(!contains(error(), python));
     write_file(folder.path() / python / "test_batch", {1});
-    CHECK(contains(error(), "; " + (folder / python) +
-                                " is the Python version, which is not read: "
-                                "get the binary version, " +
-                                binary + "; docs/data.md"));
+    CHECK(
+        contains(error(), "; " + (folder / python) +
+                              " is the Python version, which is not supported; download the binary "
+                              "version, " +
+                              binary + "; docs/data.md"));
     write_file(folder / binary, {1});
     CHECK(contains(error(), "; " + (folder / binary) + " must be unpacked; docs/data.md"));
   }

@@ -179,7 +179,7 @@ class ImagesTest(unittest.TestCase):
         self.each("BMP", ("1", "L", "P", "RGB", "RGBA"))
         data = bytearray(self.saved(image("P"), "BMP"))
         data[30] = 1
-        self.assertIn("is a compressed BMP image, which is not read", self.refused(bytes(data)))
+        self.assertIn("is a compressed BMP image, which is not supported", self.refused(bytes(data)))
 
     def test_gif(self):
         self.each("GIF", ("L", "P", "1"))

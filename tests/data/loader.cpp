@@ -207,9 +207,9 @@ TEST_CASE("batches that the machine has no memory for are refused before any is 
   constexpr std::int64_t size = std::int64_t{1} << 50;
   const Counting dataset(size);
   const std::string error = error_of([&] { const Loader loader(dataset, {.batch = size}); });
-  CHECK(
-      error.starts_with("[loader] 4 batches of 1125899906842624 samples of 10 bytes are 41943040.0 "
-                        "GiB, the machine has "));
+  CHECK(error.starts_with(
+      "[loader] 4 batches of 1125899906842624 samples of 10 bytes need 41943040.0 "
+      "GiB; the machine has "));
 }
 
 TEST_CASE("a shuffled order is a permutation that seed and epoch decide") {

@@ -84,7 +84,7 @@ TEST_CASE("folders train and val are the parts") {
     CHECK(files_of(*pets.load(Split::test)) == std::map<std::string, std::int32_t>{{"3.png", 1}});
     pets.add(test + "/eel/4.png", 4);
     CHECK(error_of([&] { pets.load(Split::test); }) ==
-          where(pets.path(test)) + "has folders of no known class: eel; the classes are cat, dog");
+          where(pets.path(test)) + "has folders of unknown classes: eel; the classes are cat, dog");
   }
 }
 
@@ -116,9 +116,9 @@ TEST_CASE("a third part and other folders beside the parts are named") {
   CHECK(test->file_of(0) == pets.path("valid/cat/1.png"));
   CHECK(test->notes() ==
         std::vector<std::string>{
-            root + "valid is for validation; " + pets.path("test") +
-                " is not used, `tessera eval --data` of it measures a trained model",
-            root + "passed over beside the parts: notes"});
+            root + "valid is used for validation; " + pets.path("test") +
+                " is not used, measure a trained model on it with `tessera eval --data`",
+            root + "ignored beside the parts: notes"});
   pets.add("Val/cat/1.png", 1);
   CHECK(error_of([&] { pets.load(Split::test); }) ==
         root + "has both Val and valid, expected one of them");
@@ -146,7 +146,7 @@ TEST_CASE("classes without an image are refused, files that are no images are na
     write_file(pets.path(name), {'x'});
   CHECK(pets.load(Split::train)->notes() ==
         std::vector<std::string>{
-            root + "passed over 4 files of other types: README.md, a.heic, notes.txt, b.avif; "
+            root + "ignored 4 files of other types: README.md, a.heic, notes.txt, b.avif; "
                    "4 hidden or system entries: .git, __MACOSX, .DS_Store, Thumbs.db"});
   CHECK(pets.load(Split::train)->classes() == std::vector<std::string>{"cat"});
   std::filesystem::create_directory(pets.path("dog"));
@@ -162,10 +162,10 @@ TEST_CASE("names that no model file can hold are refused") {
   pets.add("\xc4pfel/1.png", 1);
   const std::string error = error_of([&] { pets.load(Split::train); });
   CHECK(error.starts_with(where(pets.folder.path().string()) + "the folder '"));
-  CHECK(contains(error, "pfel' has a name that is not UTF-8: rename it"));
+  CHECK(contains(error, "pfel' has a name that is not UTF-8; rename it"));
   const std::string path = error_of(
       [&] { load_dataset("folder:" + pets.path("\xc4pfel"), Split::train, pets.options); });
-  CHECK(contains(path, "is not UTF-8, so that no model file can hold it"));
+  CHECK(contains(path, "is not UTF-8, so a model file cannot store it"));
 }
 
 TEST_CASE("a class whose images cannot be read ends a training") {
@@ -270,20 +270,20 @@ TEST_CASE("folders without what is needed are refused") {
   Pets pets;
   const std::string root = pets.folder.path().string();
   const auto error = [&] { return error_of([&] { pets.load(Split::train); }); };
-  CHECK(error() == where(root) + "has no folders, expected one for each class");
+  CHECK(error() == where(root) + "has no folders, expected one per class");
   std::filesystem::create_directory(pets.path("a"));
   CHECK(error() == where(root) + fmt::format("has no images of class a, expected {} files",
                                              data::picture_formats));
   pets.add("a/1.png", 1);
   CHECK(error() == "");
-  CHECK(error_of([&] { pets.load(Split::test); }) ==
-        where(root) +
-            "has 1 images, which leaves none for testing; of each class a share of 0.1 is "
-            "held out for testing");
+  CHECK(
+      error_of([&] { pets.load(Split::test); }) ==
+      where(root) +
+          "has 1 images, which leaves none for testing; the validation split is 0.1 of each class");
   pets.options.height = 0;
   CHECK(error() == "[images] size is 0x3, expected at least 1x1");
   CHECK(error_of([] { load_dataset("folder:no/such", Split::train, DatasetOptions{}); }) ==
-        "[no/such] there is no such file or folder");
+        "[no/such] no such file or folder");
 }
 
 }  // namespace tessera::tests

@@ -228,7 +228,7 @@ TEST_CASE("what needs too much memory is refused before it is decoded") {
   CHECK(error({animation.begin(), animation.end()}, 100'000'000) ==
         where(folder.path) +
             "is 10000x10000 and needs 953 MiB (1000280026 bytes) to decode, expected at most 572 "
-            "MiB (6 bytes for each of --max-image-pixels)");
+            "MiB (6 bytes per pixel of --max-image-pixels)");
 }
 
 TEST_CASE("what is no picture is refused in one line") {

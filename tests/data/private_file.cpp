@@ -89,10 +89,10 @@ TEST_CASE("a private file is no link, pipe or folder, and not too large") {
   CHECK(kept.error() == where(kept.path).append("is a link, expected a file"));
   fs::remove(kept.path);
   REQUIRE(::mkfifo(kept.path.c_str(), 0600) == 0);
-  CHECK(kept.error() == where(kept.path) + "is no regular file");
+  CHECK(kept.error() == where(kept.path) + "is not a regular file");
   fs::remove(kept.path);
   fs::create_directory(kept.path);
-  CHECK(kept.error() == where(kept.path) + "is no regular file");
+  CHECK(kept.error() == where(kept.path) + "is not a regular file");
   fs::remove(kept.path);
   write_file(kept.path, Bytes(11, 'x'));
   set_mode(kept.path, 0600);

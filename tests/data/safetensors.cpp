@@ -117,7 +117,7 @@ TEST_CASE("a truncated safetensors file is refused at every length") {
   CHECK(error_of_file({8, 0, 0, 0, 0}) == "truncated or not readable");
   Bytes more = whole;
   more.push_back(0);
-  CHECK(error_of_file(more) == "damaged header: the tensors take 31 bytes, but the file has 32");
+  CHECK(error_of_file(more) == "damaged header: the tensors have 31 bytes, but the file has 32");
 }
 
 TEST_CASE("a header length out of bounds is refused before memory is taken") {
@@ -141,7 +141,7 @@ TEST_CASE("a header that is not the right JSON is refused") {
   CHECK(contains(error_of_header("{\"x\":" + std::string(1'000'000, '[')), "nested too deeply"));
   CHECK(error_of_header(R"({"__metadata__":1})") == "the metadata is not an object");
   CHECK(error_of_header(R"({"__metadata__":{"a":1}})") == "metadata \"a\" is not a string");
-  CHECK(error_of_header(R"({"x":{},"x":{}})") == "\"x\" stands there twice");
+  CHECK(error_of_header(R"({"x":{},"x":{}})") == "\"x\" is duplicated");
   CHECK(error_of_header(R"({"x\ny":1})") == R"(tensor "x\ny" is not an object)");
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("a tensor that does not add up is refused") {
       error("\"F8_E4M3\"", "[8]", "[0,8]") ==
       "tensor \"x\" has elements of type \"F8_E4M3\", expected F32, F16, BF16, F64, I64, I32, I16, "
       "I8, U64, U32, U16, U8, BOOL");
-  CHECK(error("\"F16\"", "[3]", "[0,8]") == "tensor \"x\" is f16[3], but takes 8 bytes");
+  CHECK(error("\"F16\"", "[3]", "[0,8]") == "tensor \"x\" is f16[3], but has 8 bytes");
   std::string ones = "1";
   for (int i = 0; i < 64; ++i) ones += ",1";
   CHECK(error(f32, "[" + ones + "]", "[0,8]") ==
@@ -172,20 +172,19 @@ TEST_CASE("a tensor that does not add up is refused") {
   CHECK(error(f32, "[2]", "{}") == "tensor \"x\" has no data_offsets");
   for (const char* wrong : {"[-2]", "[2.0]", "[\"2\"]", "[9223372036854775808]", "[1e99]"})
     CHECK(error(f32, wrong, "[0,8]") ==
-          "tensor \"x\" shape has something other than integers from 0 to 2^63-1");
+          "tensor \"x\" shape has other elements than integers from 0 to 2^63-1");
   CHECK(error(f32, "[4294967296,4294967296]", "[0,8]") ==
         "tensor \"x\" [shape] too many elements in [4294967296,4294967296]");
-  CHECK(error(f32, "[3]", "[0,8]") == "tensor \"x\" is f32[3], but takes 8 bytes");
-  CHECK(error(f32, "[2]", "[0,9]") == "tensor \"x\" is f32[2], but takes 9 bytes");
+  CHECK(error(f32, "[3]", "[0,8]") == "tensor \"x\" is f32[3], but has 8 bytes");
+  CHECK(error(f32, "[2]", "[0,9]") == "tensor \"x\" is f32[2], but has 9 bytes");
   CHECK(error(f32, "[4611686018427387906]", "[0,8]") ==
-        "tensor \"x\" is f32[4611686018427387906], but takes 8 bytes");  // 8 modulo 2^64
+        "tensor \"x\" is f32[4611686018427387906], but has 8 bytes");  // 8 modulo 2^64
   CHECK(error(f32, "[2]", "[8,0]") ==
         "tensor \"x\" has data_offsets [8,0], expected a begin and an end");
   CHECK(error(f32, "[2]", "[0,8,16]") ==
         "tensor \"x\" has data_offsets [0,8,16], expected a begin and an end");
-  CHECK(error(f32, "[2]", "[8,16]") ==
-        "tensor \"x\" starts at 8, expected 0 (an overlap or a hole)");
-  CHECK(error(f32, "[4]", "[0,16]") == "the tensors take 16 bytes, but the file has 8");
+  CHECK(error(f32, "[2]", "[8,16]") == "tensor \"x\" starts at 8, expected 0 (overlap or hole)");
+  CHECK(error(f32, "[4]", "[0,16]") == "the tensors have 16 bytes, but the file has 8");
 }
 
 TEST_CASE("PyTorch's integers of 64 bits are read as those of 32, or refused") {
@@ -335,9 +334,9 @@ TEST_CASE("tensors that overlap or leave a hole are refused") {
                            R"("y":{"dtype":"U8","shape":[4],"data_offsets":)" +
                            second + "}}");
   };
-  CHECK(error("[3,7]") == "tensor \"y\" starts at 3, expected 4 (an overlap or a hole)");
-  CHECK(error("[0,4]") == "tensor \"y\" starts at 0, expected 4 (an overlap or a hole)");
-  CHECK(error("[5,9]") == "tensor \"y\" starts at 5, expected 4 (an overlap or a hole)");
+  CHECK(error("[3,7]") == "tensor \"y\" starts at 3, expected 4 (overlap or hole)");
+  CHECK(error("[0,4]") == "tensor \"y\" starts at 0, expected 4 (overlap or hole)");
+  CHECK(error("[5,9]") == "tensor \"y\" starts at 5, expected 4 (overlap or hole)");
 }
 
 TEST_CASE("what a safetensors file cannot hold is not written") {

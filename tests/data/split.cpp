@@ -55,7 +55,7 @@ TEST_CASE("an image is held out by itself and the seed alone") {
   CHECK(held_out(hashes, {.held_out = 0}).empty());
   CHECK(held_out(hashes, {.held_out = 1}).size() == 1500);
   CHECK(error_of([&] { held_out(hashes, {.held_out = 1.5}); }) ==
-        "[data] the share held out is 1.5, expected 0 to 1");
+        "[data] the validation split is 1.5, expected 0 to 1");
 }
 
 TEST_CASE("small classes have an image on each side") {
@@ -176,7 +176,7 @@ TEST_CASE("of many images the numbers of each class are compared") {
   CHECK(changes(before, print_of(numbers(9002))) == "at least 2 images added");
   std::vector<std::uint64_t> others = numbers(9000);
   others[0] = 1'000'002;  // of the same class
-  CHECK(changes(before, print_of(others)) == "as many images, but not the same");
+  CHECK(changes(before, print_of(others)) == "the same number of images, but other images");
 }
 
 }  // namespace tessera::tests

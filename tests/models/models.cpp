@@ -123,8 +123,7 @@ TEST_CASE("unknown models and images that do not fit are refused in one line") {
         "[vit_tiny] images are 30x32, expected rows and columns that are multiples of 4");
   CHECK(refused("vit_tiny", {1, 3, 32, 3}) == "[vit_tiny] images are 3x32, expected at least 4x4");
   CHECK_THROWS_WITH_AS(make_model("unet", {32, 32, 3, {}}, {"a"}),
-                       "[unet] gives a class to each pixel, expected a classifier of images",
-                       Error);
+                       "[unet] returns one class per pixel, expected an image classifier", Error);
 }
 
 TEST_CASE("stochastic depth drops whole samples in training, and nothing elsewhere") {

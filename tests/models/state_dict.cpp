@@ -190,7 +190,7 @@ TEST_CASE("names that wrappers change are recognized") {
   TensorFile file = plain;
   file.tensors["module.fc.bias"] = file.tensors["fc.bias"];
   CHECK(refusal([&] { names_in_file(file, layouts); }) ==
-        "[state_dict] 'fc.bias' is there twice, as \"fc.bias\" and as \"module.fc.bias\"");
+        "[state_dict] 'fc.bias' is duplicated, as \"fc.bias\" and as \"module.fc.bias\"");
   // A part of a model that was wrapped alone; and a name of its own that begins like a prefix.
   file = plain;
   auto part = file.tensors.extract("conv.weight");

@@ -39,7 +39,7 @@ REASONS = (("input has 5 dimensions", "3-D windows"),
            ("empty_set", "reduction over no elements"),
            ("reduction is not none", "several updates of one element"),
            ("mod_float_edge_cases", "remainders of infinities"),
-           ("before it is there", "an output that is not made"))
+           ("before it is computed", "an output that is not made"))
 BEGIN = "<!-- tests/onnx/conformance.py writes what follows -->\n"
 
 

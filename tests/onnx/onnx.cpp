@@ -156,7 +156,7 @@ TEST_CASE("damaged files are refused") {
     return refusal([&] { OnnxNet{path}; });
   };
   const std::string whole = bytes_of(net);
-  CHECK(refused(whole.substr(0, whole.size() / 2)).find("is damaged, or no ONNX file") !=
+  CHECK(refused(whole.substr(0, whole.size() / 2)).find("is damaged or not an ONNX file") !=
         std::string::npos);
   CHECK(refused("").find("has no graph with outputs") != std::string::npos);
   CHECK(refused(bytes_of(with_nodes("", 5))).find("is of opset 5, expected 6 to 28") !=
@@ -198,10 +198,11 @@ TEST_CASE("external data lies in the folder of the net") {
   fs::create_symlink(folder.path / "outside.bin", folder.path / "nets" / "link.bin");
   CHECK(refused("w.bin").empty());
   CHECK(refused("w.bin", "external_data { key: 'offset' value: '4' }") ==
-        "[onnx] tensor 'w' has 8 bytes at 4 of 'w.bin', expected 8 of the 8 there are");
+        "[onnx] tensor 'w' has 8 bytes at 4 of 'w.bin', expected 8 of its 8 bytes");
   CHECK(refused("none.bin").find("cannot be read") != std::string::npos);
   for (const std::string location : {"../outside.bin", "/etc/passwd", "link.bin", "."})
-    CHECK(refused(location).find("expected a file in the folder of the net") != std::string::npos);
+    CHECK(refused(location).find("expected a file in the folder of the model") !=
+          std::string::npos);
 }
 
 }  // namespace tessera

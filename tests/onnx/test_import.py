@@ -115,7 +115,7 @@ class ImportTest(unittest.TestCase):
         net = model([node("ReduceSum", ["x"], ["s"], keepdims=0), node("Greater", ["s", "zero"], ["c"]),
                      node("If", ["c"], ["y"], then_branch=both, else_branch=both)],
                     constants(zero=np.float32(0)))
-        self.refused(net, "'c' depends on the net's input")
+        self.refused(net, "'c' depends on the model's input")
 
     def test_functions_are_put_in_place_of_their_calls(self):
         scaled = function("scaled", ["a", "b"], [

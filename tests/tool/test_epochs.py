@@ -169,7 +169,7 @@ class EpochsTest(ToolCase):
         self.train("--epochs", 2, data="rare")
         self.assertNotEqual((self.folder / "net.safetensors").read_bytes(), balanced)
         self.run_tool("train", "--balance", "--class-weights", "1,2", code=2)
-        self.assertIn("are for the loss cross-entropy",
+        self.assertIn("need the loss cross-entropy",
                       self.train("--balance", "--loss", "bce", data="rare", code=1))
 
     def test_defaults_fit_the_data(self):

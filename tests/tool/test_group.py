@@ -133,8 +133,8 @@ class GroupTest(ToolCase):
                 ([], "cpu,cpu", "[device] cpu comes twice, expected different devices"),
                 ([], "cpu,", "[device] the list 'cpu,' has an empty item"),
                 ([], "cpu/2,gpu9", "[device] there is no device 'gpu9'; there are: cpu ("),
-                (["--parts", 1], "cpu/2", "2 devices are to share 1 parts of a batch, expected at least one "
-                                          "part for each"),
+                (["--parts", 1], "cpu/2", "2 devices share 1 parts of a batch, expected at least one part per "
+                                          "device"),
                 (["--parts", 21], "cpu", "--parts is 21, expected at most the 20 images of a batch"),
                 (["--shares", "1,2,3"], "cpu/2", "there are 3 shares, expected one for each of 2 devices"),
                 (["--shares", "1,-2"], "cpu/2", "shares are 1,-2, expected numbers above 0"),

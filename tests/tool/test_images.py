@@ -158,13 +158,13 @@ class ImagesTest(ToolCase):
         one.mkdir()
         for path in (self.pictures / "rows").iterdir():
             (one / path.name).write_bytes(path.read_bytes())
-        self.assertIn("has no folders, expected one for each class",
+        self.assertIn("has no folders, expected one per class",
                       self.refused(*self.options("nothing")))
         self.assertIn("has no images of class a, expected PNG",
                       self.refused(*self.options("no pictures")))
         self.assertIn("has one class only, 'rows', expected at least two",
                       self.refused(*self.options("one class")))
-        self.assertIn("there is no such file or folder",
+        self.assertIn("no such file or folder",
                       self.refused(*self.options("not there")))
 
 
@@ -196,7 +196,7 @@ class ImagesTest(ToolCase):
     def test_files_that_are_passed_over_are_named(self):
         folder = self.with_picture("a.heic", b"x")
         (folder / "rows" / ".DS_Store").write_bytes(b"x")
-        line = (f"note: [{folder.name}] passed over 1 file of another type: a.heic; "
+        line = (f"note: [{folder.name}] ignored 1 file of another type: a.heic; "
                 "1 hidden or system entry: .DS_Store\n")
         result = self.run_tool(*self.options(folder.name), "--epochs", "1", "--out",
                                "noted.safetensors")

@@ -182,7 +182,7 @@ class OnnxTest(ToolCase):
         self.assertGreater(json.loads(result.stdout)["accuracy"], 0.9)
 
     def test_a_net_for_other_classes_gets_a_new_last_layer(self):
-        self.assertIn("gives 10 classes, but the data has 3; with `tessera train --new-head` it gets",
+        self.assertIn("has 10 classes, but the data has 3; `tessera train --new-head` replaces its last layer",
                       self.train_on_three("--model", "net.onnx", refused=True))
         self.train_on_three("--model", "net.onnx", "--new-head", "--lr", "0", "--steps", "1")
         shape, start = self.tensor("three.safetensors", "new_head.weight")
@@ -236,17 +236,17 @@ class OnnxTest(ToolCase):
         (self.folder / "short.bin").write_bytes(b"1234")
         flat = node("Flatten", ["x"], "f")
         for location, problem in (("none.bin", "cannot be read"), ("short.bin", "expected 31360"),
-                                  ("../short.bin", "expected a file in the folder of the net")):
+                                  ("../short.bin", "expected a file in the folder of the model")):
             self.assertIn(problem, self.refuses(model([flat, node("MatMul", ["f", "w"], "y")],
                                                       [external("w", (784, 10), location)])))
 
     def test_a_shape_that_depends_on_the_input(self):
-        self.assertIn("depends on the net's input, expected what is known before it runs",
+        self.assertIn("depends on the model's input, expected a value that is known before the model runs",
                       self.refuses(model([node("Reshape", ["x", "x"], "y")])))
 
     def test_a_file_that_is_cut_short(self):
         whole = (self.folder / "net.onnx").read_bytes()
-        self.assertIn("is damaged, or no ONNX file", self.refuses(whole[:len(whole) // 2]))
+        self.assertIn("is damaged or not an ONNX file", self.refuses(whole[:len(whole) // 2]))
 
     def test_weights_that_do_not_fit(self):
         self.assertIn("y", self.refuses(model([node("Flatten", ["x"], "f"),

@@ -116,7 +116,7 @@ class EndingsTest(OnnxCase):
         nodes = [node("GlobalAveragePool", ["image"], ["p"]), node("Conv", ["p", "k"], ["c"]),
                  node("Softmax", ["c"], ["s"], axis=1), node("Flatten", ["s"], ["y"])]
         net = self.save("conv.onnx", nodes, [floats("k", self.w[:15].reshape(15, 3, 1, 1))], output=None)
-        self.assertIn("gives 15 classes, but the data has 3", self.train(net, refused=True))
+        self.assertIn("has 15 classes, but the data has 3", self.train(net, refused=True))
         self.train(net, "--new-head")
         self.assertEqual(self.tensors()[0]["new_head.weight"].shape, (3, 3))
 
@@ -149,7 +149,7 @@ class EndingsTest(OnnxCase):
                 (self.save("n2.onnx", [node("Add", ["image", "other"], ["y"])], [], two, None),
                  "has 2 inputs, expected one"),
                 (self.save("n3.onnx", self.gemm(node("Identity", ["z"], ["y"])), one, output=None),
-                 "one number for each image")):
+                 "one number per image")):
             self.assertIn(problem, self.refused("predict", net, "0.ppm"))
 
 

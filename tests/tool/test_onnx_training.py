@@ -122,7 +122,7 @@ class TrainedTest(OnnxCase):
         self.assertEqual(self.moved(net, "--freeze", "k*", "--weight-decay", "0.1"), {"v", "b"})
         self.assertEqual(self.moved(net, "--train-only", "v", "--train-only", "b"), {"v", "b"})
         self.assertEqual(self.moved(net, "--train-only", "*", "--freeze", "?"), {"kb"})
-        self.assertIn("no parameter is called 'kc'; near are: k, kb",
+        self.assertIn("no parameter matches 'kc'; similar names: k, kb",
                       self.train(net, "--freeze", "kc", refused=True))
 
     def test_a_frozen_model_resumes_alike(self):

@@ -151,7 +151,7 @@ class OutputsTest(ToolCase):
         _, error = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 1)
         # The first allocation that fails is of bytes, or of the stack of a thread.
-        self.assertRegex(error, r"^tessera: (out of memory|\[loader\] no thread can be started: .*)"
+        self.assertRegex(error, r"^tessera: (out of memory|\[loader\] cannot start a thread: .*)"
                                 r" \(step \d+\)(; the last good checkpoint is .*)?\n$")
         failed = json.loads(log.read_text().splitlines()[-1])
         self.assertEqual((failed["event"], "tessera: " + failed["error"] + "\n"), ("failed", error))

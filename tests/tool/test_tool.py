@@ -389,7 +389,7 @@ class ToolTest(ToolCase):
         line = self.refused("train", "--data-dir", self.data, "--device", "cpu", "--resume", out,
                             "--epochs", 2, "--lr", "1e30")
         self.assertRegex(line, r"the loss or a gradient of step (39|40) is not finite: node '[^']+' "
-                         r"\([a-z0-9_]+, [a-z0-9_]+\) gives -?(nan|inf) in \d+ of \d+ elements")
+                         r"\([a-z0-9_]+, [a-z0-9_]+\) returns -?(nan|inf) in \d+ of \d+ elements")
         self.assertIn(str(out), line)
         self.assertEqual(out.read_bytes(), before)
 

@@ -87,7 +87,7 @@ class WeightsTest(ToolCase):
                       "--epochs", 1, "--weights", "wrapped.safetensors", "--out", "more.safetensors")
         write(self.folder / "twice.safetensors", "F32",
               {**self.tensors, **{"module." + name: tensor for name, tensor in self.tensors.items()}})
-        self.assertIn("is there twice", self.refused(*self.command("twice.safetensors")))
+        self.assertIn("is duplicated", self.refused(*self.command("twice.safetensors")))
 
     def test_several_files(self):
         folder = self.folder / "parts"

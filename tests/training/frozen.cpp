@@ -75,7 +75,7 @@ TEST_CASE("what a training does with each parameter is listed") {
   CHECK(use.unreached == Names{"limit"});
   CHECK(refusal([&] {
           parameter_use(image_task(model_for(data)), {.train_only = {"fd.*"}});
-        }).starts_with("[train_only] no parameter is called 'fd.*'; near are: fc.weight"));
+        }).starts_with("[train_only] no parameter matches 'fd.*'; similar names: fc.weight"));
 }
 
 }  // namespace tessera

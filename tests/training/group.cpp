@@ -129,7 +129,7 @@ TEST_CASE("a group needs a part for each device, and shares") {
     });
   };
   CHECK(refused(2, {}) ==
-        "[train] 3 devices are to share 2 parts of a batch, expected at least one part for each");
+        "[train] 3 devices share 2 parts of a batch, expected at least one part per device");
   CHECK(refused(4, {1, 2}) == "[train] there are 2 shares, expected one for each of 3 devices");
   CHECK(refused(4, {1, 2, 0}) == "[train] shares are 1,2,0, expected numbers above 0");
   const auto other = open_device("cpu");

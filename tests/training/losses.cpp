@@ -183,7 +183,7 @@ TEST_CASE("losses that make no sense are refused") {
     });
   };
   CHECK(refused(Loss::bce, {.class_weights = {1, 1, 1, 2}}) ==
-        "[class_weights] are for the loss cross-entropy, found bce");
+        "[class_weights] need the loss cross-entropy, found bce");
   CHECK(refused(Loss::cross_entropy, {.class_weights = {1, 2}}) ==
         "[class_weights] are 2, expected 4, one for each class");
   CHECK(refused(Loss::cross_entropy, {.class_weights = {1, 2, -1, 1}}) ==

@@ -109,8 +109,9 @@ TEST_CASE("a training that stops keeps what it had, and names the node") {
         if (name.find("running") == std::string::npos) CHECK(bytes == before.at(name));
       CHECK(trainer.find_not_finite(dark, 1).starts_with("node 'dark' ("));
       CHECK(trainer.find_not_finite(dark, 1).ends_with(
-          options.parts > 1 ? "gives inf in 1 of 2 elements" : "gives inf in 1 of 5 elements"));
-      CHECK(trainer.find_not_finite(good, 0) == "run once more, all its nodes give finite numbers");
+          options.parts > 1 ? "returns inf in 1 of 2 elements" : "returns inf in 1 of 5 elements"));
+      CHECK(trainer.find_not_finite(good, 0) ==
+            "all nodes return finite values when the step is repeated");
       // A trainer that begins anew is not stopped by it.
       Trainer again(network, options);
       again.step(good);

@@ -235,15 +235,15 @@ TEST_CASE("tasks that make no sense are refused by name") {
     return task;
   };
   check_error(with([](TaskGraph& graph, const TaskInputs& inputs) { graph.loss = inputs["x"]; }),
-              "[task] 'line' gives the loss as f32[1,2], expected one number f32[1]");
+              "[task] 'line' returns the loss as f32[1,2], expected one number f32[1]");
   check_error(with([](TaskGraph& graph, const TaskInputs& inputs) {
                 graph.metrics.push_back({"both", inputs["x"]});
               }),
-              "[task] 'line' gives the metric 'both' as f32[1,2], expected one number f32[1]");
+              "[task] 'line' returns the metric 'both' as f32[1,2], expected one number f32[1]");
   check_error(with([](TaskGraph& graph, const TaskInputs& inputs) {
                 graph.outputs.push_back({"flat", reshape(inputs["x"], {2})});
               }),
-              "[task] 'line' gives the output 'flat' as f32[2], expected 1 samples in its first "
+              "[task] 'line' returns the output 'flat' as f32[2], expected 1 samples in its first "
               "dimension");
   check_error(
       with([](TaskGraph& graph, const TaskInputs&) { graph.metrics.push_back(graph.metrics[0]); }),
@@ -257,10 +257,10 @@ TEST_CASE("tasks that make no sense are refused by name") {
   Network network(*device, make_task(data));
   CHECK(message_of([&] {
           Trainer(network, {.augment = {.flip = 0.5}});
-        }).starts_with("[augment] is for image classifiers"));
+        }).starts_with("[augment] is for image classifiers only"));
   CHECK(message_of([&] {
           Trainer(network, {.loss = {.label_smoothing = 0.1}});
-        }).starts_with("[loss] options are for image classifiers"));
+        }).starts_with("[loss] options are for image classifiers only"));
 }
 
 TEST_CASE("checkpoints keep the description of a task, and trainings continue") {
@@ -297,10 +297,10 @@ TEST_CASE("checkpoints keep the description of a task, and trainings continue") 
   };
   Network stranger(*device, other);
   CHECK(message_of([&] { restore(checkpoint, stranger); }) ==
-        "[checkpoint] is of the task 'line' with inputs x f32[2], byte u8[1], y f32[1], expected "
+        "[checkpoint] has the task 'line' with inputs x f32[2], byte u8[1], y f32[1], expected "
         "'line' with x f32[2], byte u8[1]");
   CHECK(message_of([&] { load_network(*device, checkpoint); }) ==
-        "[checkpoint] is of the task 'line', expected an image classifier");
+        "[checkpoint] has the task 'line', expected an image classifier");
 }
 
 TEST_CASE("data sets in memory check what they are given") {

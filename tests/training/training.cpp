@@ -338,13 +338,13 @@ TEST_CASE("models and data that do not fit each other are refused") {
   Batch short_batch = image_batch({28, 28, 1}, std::vector<std::uint8_t>(2 * 784), {{0, 1}});
   short_batch.tensors[0].bytes.pop_back();
   CHECK_THROWS_WITH_AS(trainer.step(short_batch),
-                       "[train] 'image' of a batch of 2 samples has 1567 bytes, expected 784 for "
-                       "each sample",
+                       "[train] 'image' of a batch of 2 samples has 1567 bytes, expected 784 per "
+                       "sample",
                        Error);
   ImageModel wrong = model_for(data);
   wrong.classes.push_back("e");
   CHECK_THROWS_WITH_AS(ImageClassifier(*device, wrong),
-                       doctest::Contains("gives 4 classes, but the data has 5"), Error);
+                       doctest::Contains("has 4 classes, but the data has 5"), Error);
 }
 
 }  // namespace tessera

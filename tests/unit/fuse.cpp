@@ -211,11 +211,11 @@ TEST_CASE("the nodes of a graph are replaced by ones that fit only") {
   auto nodes = graph.nodes();
   std::swap(nodes[0], nodes[1]);
   CHECK_THROWS_WITH_AS(Graph(graph).set_nodes(nodes),
-                       "[graph] node 'second' reads 'first' before it is there", Error);
+                       "[graph] node 'second' reads 'first' before it is computed", Error);
   nodes = graph.nodes();
   nodes[0].outputs[0] = graph.constant({2}, 0).id();
   CHECK_THROWS_WITH_AS(Graph(graph).set_nodes(nodes),
-                       "[graph] node 'first' does not give its outputs", Error);
+                       "[graph] node 'first' does not set its outputs", Error);
   graph.set_nodes({graph.nodes()[0]});
   CHECK(graph.value(z.id()).producer == no_node);
 }

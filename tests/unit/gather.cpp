@@ -48,7 +48,7 @@ TEST_CASE("gathers check") {
   CHECK_THROWS_WITH_AS(
       in.graph.add("take_dx", {index, dy}, {{"axis", std::int64_t{1}}, {"size", std::int64_t{9}}},
                    "n"),
-      "[take_dx] dy has shape [2,4], expected that of the index [3] from axis 1 (node 'n')", Error);
+      "[take_dx] dy has shape [2,4], expected the index shape [3] from axis 1 (node 'n')", Error);
 }
 
 TEST_CASE("the table of an embedding") {

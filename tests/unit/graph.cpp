@@ -52,7 +52,7 @@ TEST_CASE("inputs, parameters, states and outputs are found by name") {
 TEST_CASE("names are unique and not empty") {
   Graph graph;
   const Var x = graph.input("x", {DType::f32, {2}});
-  CHECK_THROWS_WITH_AS(graph.parameter("x", {2}, {}), "[graph] the name 'x' is taken", Error);
+  CHECK_THROWS_WITH_AS(graph.parameter("x", {2}, {}), "[graph] duplicate name 'x'", Error);
   CHECK_THROWS_WITH_AS(graph.state("", {DType::f32, {2}}),
                        "[graph] an input, parameter or state needs a name", Error);
   graph.set_output("y", x);
@@ -65,8 +65,8 @@ TEST_CASE("what does not belong together is refused") {
   Graph graph, other;
   const Var x = graph.input("x", {DType::f32, {2}});
   const Var foreign = other.input("x", {DType::f32, {2}});
-  CHECK_THROWS_WITH_AS(add(x, foreign, "mix"), "[add] an input is of another graph (node 'mix')",
-                       Error);
+  CHECK_THROWS_WITH_AS(add(x, foreign, "mix"),
+                       "[add] an input belongs to another graph (node 'mix')", Error);
   CHECK_THROWS_WITH_AS(graph.input("n", {DType::f32, {2, -1}}),
                        "[shape] negative dimension in [2,-1]", Error);
   CHECK_THROWS_AS(graph.add("no_such_op", {x}), Error);

@@ -137,10 +137,9 @@ TEST_CASE("conv2d checks") {
         "input has 4 channels, expected a multiple of 3 groups");
   CHECK(refusal("conv2d", {x, f32({5, 3, 5, 2})}, convolution({1, 1}, {0, 0}, {1, 1}, 2)) ==
         "weight has 5 output channels, expected a multiple of 2 groups");
-  CHECK(check(convolution({1, 1}, {0, 0}, {6, 1})) ==
-        "kernel reaches over 13 rows, expected at most 11");
+  CHECK(check(convolution({1, 1}, {0, 0}, {6, 1})) == "kernel covers 13 rows, expected at most 11");
   CHECK(check(convolution({1, 1}, {0, 1}, {1, 4})) ==
-        "kernel reaches over 17 columns, expected at most 15");
+        "kernel covers 17 columns, expected at most 15");
   CHECK(check({}) == "attribute 'stride' is missing");
 }
 
@@ -261,7 +260,7 @@ TEST_CASE("max_pool2d works out its output and checks") {
         "stride is [2,0], expected 2 numbers from 1 to 2147483647");
   CHECK(check(pooling({2, 2}, {2, 2}, {0, 2})) ==
         "padding is 2, expected at most half of kernel 2");
-  CHECK(check(pooling({8, 2}, {2, 2}, {0, 0})) == "kernel reaches over 8 rows, expected at most 7");
+  CHECK(check(pooling({8, 2}, {2, 2}, {0, 0})) == "kernel covers 8 rows, expected at most 7");
   CHECK(check(pooling({17, 17}, {1, 1}, {8, 8})) ==
         "kernel has 289 elements, expected at most 256");
 }
@@ -306,7 +305,7 @@ TEST_CASE("dense checks in its own words") {
   Inputs in({f32({4, 5}), f32({3, 5}), f32({3, 6}), f32({2, 2, 5})});
   CHECK(dense(in.vars[0], in.vars[1]).spec() == f32({4, 3}));
   CHECK_THROWS_WITH_AS(dense(in.vars[0], in.vars[2], {}, "fc"),
-                       "[dense] weight takes 6 features, expected 5 (node 'fc')", Error);
+                       "[dense] weight has 6 input features, expected 5 (node 'fc')", Error);
   CHECK(dense(in.vars[3], in.vars[1]).spec() == f32({2, 2, 3}));
   CHECK_THROWS_WITH_AS(dense(in.vars[0], in.vars[3], {}, "fc"),
                        "[dense] weight is f32[2,2,5], expected 2 dimensions (node 'fc')", Error);

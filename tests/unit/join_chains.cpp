@@ -187,7 +187,7 @@ TEST_CASE("programs of chains are checked") {
   CHECK(refusal("add(x0,x1)", 3) == "[chain] has 3 inputs, expected 2 (node 'c')");
   CHECK(refusal("", 0) == "[chain] program has 0 steps, expected 1 to 8 (node 'c')");
   CHECK(refusal("matmul(x0,x1)", 2) ==
-        "[chain] program has 'matmul', expected an element-wise op (node 'c')");
+        "[chain] program has 'matmul', expected an elementwise op (node 'c')");
   CHECK(refusal("relu(t0)", 1) == "[chain] program has 't0' where there are 0 (node 'c')");
   CHECK(refusal("relu(x0", 1) == "[chain] program has no end of 'relu' (node 'c')");
   CHECK(refusal("relu(y)", 1) ==
@@ -195,8 +195,7 @@ TEST_CASE("programs of chains are checked") {
   CHECK(refusal("relu(x0,x1)", 2) ==
         "[chain] program has 'x1' behind the operands of 'relu' (node 'c')");
   CHECK(refusal("elu(x0,one)", 1) == "[chain] program has 'one', expected a number (node 'c')");
-  CHECK(refusal("relu(x0)", 1, "argmax", {0}) ==
-        "[chain] reduction is 'argmax', which there is not (node 'c')");
+  CHECK(refusal("relu(x0)", 1, "argmax", {0}) == "[chain] unknown reduction 'argmax' (node 'c')");
   CHECK(refusal("relu(x0)", 1, "sum", {3}) == "[chain] axis is 3, expected 0 to 2 (node 'c')");
   CHECK(refusal("relu(x0)", 1, "sum", {0, 2}) ==
         "[chain] inputs are repeated or reduced along too many dimensions (node 'c')");

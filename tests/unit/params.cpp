@@ -207,7 +207,7 @@ TEST_CASE("params refuse what does not fit") {
   CHECK_THROWS_WITH_AS(params.entry("v"), "[params] there is no 'v'", Error);
   CHECK_THROWS_WITH_AS(params.read_floats("n"), "[params] 'n' is i32[1], expected f32", Error);
   CHECK_THROWS_WITH_AS(params.write("w", std::vector<std::byte>(15)),
-                       "[params] 'w' takes 16 bytes (f32[4]), found 15", Error);
+                       "[params] 'w' needs 16 bytes (f32[4]), found 15", Error);
   counting.state("from one", {DType::i32, {1}}, {Initializer::Kind::constant, 1});
   CHECK_THROWS_AS(params.add(counting, 1), Error);
 }

@@ -28,7 +28,7 @@ TEST_CASE("a pattern that fits nothing names what is near") {
   CHECK(refusal([&] {
           matches(names, {"fc.*", "fv.*"}, "freeze");
         }) ==
-        "[freeze] no parameter is called 'fv.*'; near are: fc.weight, fc.bias, conv1.weight, "
+        "[freeze] no parameter matches 'fv.*'; similar names: fc.weight, fc.bias, conv1.weight, "
         "conv1.bias");
 }
 

@@ -56,10 +56,10 @@ TEST_CASE("in ceil_mode a window may be larger than the image") {
   CHECK(max_pool2d(x, {.ceil_mode = true}).shape() == Shape{2, 1, 1, 5});
   CHECK(avg_pool2d(x, {.ceil_mode = true}).shape() == Shape{2, 1, 1, 5});
   CHECK(refusal([&] { max_pool2d(x, {}, "n"); }) ==
-        "[max_pool2d] kernel reaches over 2 columns, expected at most 1 (node 'n')");
+        "[max_pool2d] kernel covers 2 columns, expected at most 1 (node 'n')");
   CHECK(refusal([&] {
           max_pool2d(x, {.kernel = {2, 3}, .stride = {2, 2}, .ceil_mode = true}, "n");
-        }) == "[max_pool2d] kernel reaches over 3 columns, expected at most 2 (node 'n')");
+        }) == "[max_pool2d] kernel covers 3 columns, expected at most 2 (node 'n')");
 }
 
 TEST_CASE("means work axis by axis, of all pixels at once") {
@@ -77,7 +77,7 @@ TEST_CASE("poolings refuse what does not fit") {
         "[avg_pool2d] input is f32[2,9,5], expected 4 dimensions (node 'n')");
   CHECK(refusal([&] {
           avg_pool2d(i.x, {.kernel = {10, 2}}, "n");
-        }) == "[avg_pool2d] kernel reaches over 10 rows, expected at most 9 (node 'n')");
+        }) == "[avg_pool2d] kernel covers 10 rows, expected at most 9 (node 'n')");
   CHECK(refusal([&] {
           avg_pool2d(i.x, {.padding = {0, 2}}, "n");
         }) == "[avg_pool2d] padding is 2, expected at most half of kernel 2 (node 'n')");
@@ -91,8 +91,7 @@ TEST_CASE("poolings refuse what does not fit") {
       "[max_pool2d_windows] dilation is [1,0], expected 2 numbers from 1 to 2147483647 (node 'n')");
   CHECK(refusal([&] {
           max_pool2d(i.x, {.kernel = {3, 5}, .dilation = {1, 4}}, "n");
-        }) ==
-        "[max_pool2d_windows] kernel reaches over 17 columns, expected at most 12 (node 'n')");
+        }) == "[max_pool2d_windows] kernel covers 17 columns, expected at most 12 (node 'n')");
   CHECK(refusal([&] {
           adaptive_max_pool2d(i.x, {3, 0}, "n");
         }) ==

@@ -34,7 +34,7 @@ TEST_CASE("data movements say what does not fit") {
   Graph graph;
   const Var x = graph.input("x", {DType::f32, {2, 3}});
   const Var other = graph.input("other", {DType::f32, {3, 3}});
-  CHECK(refusal([&] { permute(x, {0, 0}, "n"); }) == "[permute] axis 0 stands twice (node 'n')");
+  CHECK(refusal([&] { permute(x, {0, 0}, "n"); }) == "[permute] axis 0 is repeated (node 'n')");
   CHECK(refusal([&] { permute(x, {0}, "n"); }) ==
         "[permute] axes are [0], expected 2 of them (node 'n')");
   CHECK(refusal([&] { transpose(x, 0, 2, "n"); }) ==

@@ -37,7 +37,7 @@ TEST_CASE("axes of reductions") {
   CHECK_THROWS_WITH_AS(sum(x, {3}, {}, "n"), "[sum] axis is 3, expected -3 to 2 (node 'n')", Error);
   CHECK_THROWS_WITH_AS(amin(x, {-4}, {}, "n"), "[amin] axis is -4, expected -3 to 2 (node 'n')",
                        Error);
-  CHECK_THROWS_WITH_AS(mean(x, {1, -2}, {}, "n"), "[mean] axis 1 stands twice (node 'n')", Error);
+  CHECK_THROWS_WITH_AS(mean(x, {1, -2}, {}, "n"), "[mean] axis 1 is repeated (node 'n')", Error);
   CHECK_THROWS_WITH_AS(norm(x, 3, {}, {}, "n"),
                        "[norm] p is 3, expected 1, 2 or infinity (node 'n')", Error);
   check_refusal(in, "sum", {3}, "[sum] axis is 3, expected 0 to 2 (node 'n')");

@@ -131,7 +131,7 @@ TEST_CASE("writers at the same time lose nothing") {
 TEST_CASE("where nothing can be stored, that is said") {
   const Folder folder;
   replace(folder.folder / "tuning", "a file");
-  CHECK(refusal([] { store_tuning(device(), some_results()); }).find("cannot be made") !=
+  CHECK(refusal([] { store_tuning(device(), some_results()); }).find("cannot be created") !=
         std::string::npos);
 }
 
@@ -176,8 +176,8 @@ TEST_CASE("jobs and reports as lines") {
   CHECK(report.error == "a\nb");
   CHECK(report.seconds == 1.5);
   CHECK(report.baseline_seconds == 0.25);
-  CHECK(refusal([] { tuning_report_of("{}"); }).starts_with("[tuner] found a line"));
-  CHECK(refusal([] { tuning_job_of("ready"); }).starts_with("[tuner] found a line"));
+  CHECK(refusal([] { tuning_report_of("{}"); }).starts_with("[tuner] malformed line"));
+  CHECK(refusal([] { tuning_job_of("ready"); }).starts_with("[tuner] malformed line"));
 }
 
 }  // namespace tessera

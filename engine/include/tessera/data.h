@@ -44,7 +44,7 @@ class TESSERA_API ImageDataset : public Dataset {
   /// What was left out (DatasetOptions::skip_bad): a line for each.
   virtual std::vector<std::string> skipped() const { return {}; }
   /// What the user should know of where the images come from, such as files of other types that are
-  /// passed over: a line for each.
+  /// ignored: a line for each.
   virtual std::vector<std::string> notes() const { return {}; }
 
   /// Of all images, in order. Reads them, unless an implementation knows better.

@@ -116,7 +116,7 @@ class TESSERA_API Device {
   /// The ways to run a node, the one taken without tuning first, each algorithm with its own choice
   /// of numbers before those to try. Empty on devices that have no choice.
   virtual std::vector<Candidate> candidates(const Graph& graph, NodeId node);
-  /// For the plans compiled from now on. An entry that is none of the candidates is passed over.
+  /// For the plans compiled from now on. Ignores an entry that is not a candidate.
   virtual void set_tuning(Tuning tuning);
 };
 

@@ -1,4 +1,4 @@
-// Element-wise functions. Functions of several tensors broadcast: dimensions are aligned at the
+// Elementwise functions. Functions of several tensors broadcast: dimensions are aligned at the
 // end, and missing dimensions or those of size 1 are repeated. All f32; semantics and defaults are
 // PyTorch's.
 #pragma once
