@@ -22,12 +22,21 @@ def code(path):
     return re.sub(r"//[^\n]*|/\*.*?\*/", "", path.read_text(), flags=re.S)
 
 
+def prose(line):
+    """Comments and texts in a line of C++ or OpenCL C, but not the files that it includes."""
+    if line.startswith("#include"):
+        return ""
+    texts = re.findall(r'"((?:[^"\\]|\\.)*)"', line)
+    return " ".join(texts + re.findall(r"//.*", re.sub(r'"(?:[^"\\]|\\.)*"', '""', line)))
+
+
 def name(path):
     return str(path.relative_to(ROOT))
 
 
 # Words that are not the field's, with those that are. The first list holds everywhere, the second in
-# what users read: README, docs and public headers.
+# README, docs and public headers, and in comments and texts of these folders.
+PROSE_FOLDERS = {"cl_kernels", "engine", "models", "onnx", "tools"}
 SPELLINGS = {r"optimis|normalis|initialis": "American spelling: -iz-", r"colour": "color",
              r"neighbour": "neighbor", r"behaviour": "behavior", r"\bgrey": "gray",
              r"labelled": "labeled", r"\bcentre\b": "center"}
@@ -36,7 +45,12 @@ TERMS = {r"of one's own": "your own", r"data set with a name": "built-in data se
          r"\bthe works\b": "the workloads", r"\bgoes? on\b": "continues", r"gives back": "returns",
          r"\bstands? in\b": "is in", r"\bnets\b": "models", r"\bso it does\b": "say it again",
          r"\bof those that\b": "options that", r"\bthat which\b": "the noun",
-         r"takes no notice": "ignores", r"side of a work-group": "local size"}
+         r"takes no notice": "ignores", r"side of a work-group": "local size",
+         r"\b(is|are) told\b": "gets", r"element-wise": "elementwise", r"passed over": "ignored",
+         r"asks? for memory ahead": "prefetches", r"past the cache": "non-temporal",
+         r"to be avoided": "unreliable", r"prepared filters": "packed weights",
+         r"on (its|their) way\b": "staging", r"\b(is|are) spelt\b": "is spelled",
+         r"made[- ]up": "generated"}
 
 
 class StyleTest(unittest.TestCase):
@@ -49,13 +63,15 @@ class StyleTest(unittest.TestCase):
         documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
         generated = {ROOT / "docs/ops.md"}
         headers = [path for path in SOURCES if "/include/tessera/" in str(path)]
-        checked = [(path, SPELLINGS) for path in [*SOURCES, *documents]]
-        checked += [(path, TERMS) for path in [*documents, *headers] if path not in generated]
+        sources = [path for path in SOURCES if name(path).split("/")[0] in PROSE_FOLDERS]
+        checked = [(path, SPELLINGS, str) for path in [*SOURCES, *documents]]
+        checked += [(path, TERMS, str) for path in [*documents, *headers] if path not in generated]
+        checked += [(path, TERMS, prose) for path in sources if path not in headers]
         found = []
-        for path, terms in checked:
+        for path, terms, part in checked:
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 found += [f"{name(path)}:{number}: '{term}', expected: {wanted}"
-                          for term, wanted in terms.items() if re.search(term, line, re.I)]
+                          for term, wanted in terms.items() if re.search(term, part(line), re.I)]
         self.assertEqual(found, [])
 
     def test_there_are_sources(self):
