@@ -17,7 +17,7 @@
 namespace tessera {
 namespace {
 
-/// Batches for each device that are read ahead.
+/// The number of batches per device that are read ahead.
 constexpr std::size_t ahead = 2;
 
 }  // namespace
@@ -29,9 +29,8 @@ struct ClassifierGroup::Member {
   Graph graph;                                           ///< that has them
 };
 
-/// Batches on their way through the devices. Those in `waiting` are also in `all`, whose front is
-/// the one to be taken next.
-// Hidden, unlike the class around it: no program calls it.
+/// The batches in flight. Batches in `waiting` are also in `all`, whose front is taken next.
+// Hidden, unlike the class around it, since no program calls it.
 struct __attribute__((visibility("hidden"))) ClassifierGroup::Jobs {
   struct Job {
     ImageBatch batch;
@@ -68,7 +67,7 @@ struct __attribute__((visibility("hidden"))) ClassifierGroup::Jobs {
     job.done = true;
     changed.notify_all();
   }
-  /// Waits for the oldest batch. Throws what the last device threw.
+  /// Waits for the oldest batch. Rethrows the error of the last device.
   std::unique_ptr<Job> take() {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return all.front()->done || error; });
@@ -86,7 +85,8 @@ struct __attribute__((visibility("hidden"))) ClassifierGroup::Jobs {
     ended = true;
     changed.notify_all();
   }
-  /// In a handler of what a device has thrown. `job`: the one that it had begun, or null.
+  /// Handles the exception of a device, in its catch block. `job`: the job that it had started, or
+  /// null.
   void fail(Member& member, Job* job, const std::exception& exception) {
     const std::lock_guard lock(mutex);
     if (job) waiting.push_front(job);
@@ -115,7 +115,7 @@ ClassifierGroup::ClassifierGroup(ImageClassifier& network, const DeviceGroup& de
 
 ClassifierGroup::~ClassifierGroup() = default;
 
-/// Reads them on this thread, since only one may use the device of the network.
+/// Reads the weights on this thread, since only one thread may use the device of the network.
 void ClassifierGroup::copy_weights(Weights weights) {
   const Graph graph = network_.evaluation_graph(1, weights);
   std::map<std::string, std::vector<std::byte>> values;

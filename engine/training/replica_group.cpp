@@ -51,7 +51,7 @@ double now() {
   return std::chrono::duration<double>(since).count();
 }
 
-/// What a training keeps for itself differs between devices that compute different parts.
+/// Excludes internal states, which differ between devices that compute different parts.
 std::uint64_t checksum(const Params& params, bool of_states) {
   std::uint64_t sum = 0;
   for (const auto& [name, entry] : params.entries()) {
@@ -293,7 +293,7 @@ void ReplicaGroup::check_replicas(std::int64_t step) {
   const Work work = [&](Member& member, std::size_t index) {
     sums[index] = checksum(member.replica->params(), /*of_states=*/!is_unlike_);
   };
-  if (!on_all("check", work, step)) return;  // the next check is of those that are left
+  if (!on_all("check", work, step)) return;  // the next check covers the remaining devices
   for (std::size_t i = 1; i < sums.size(); ++i)
     if (sums[i] != sums.front())
       throw Error("train", fmt::format("device '{}' holds other weights after step {}, expected "
