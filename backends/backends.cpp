@@ -112,6 +112,14 @@ std::vector<DeviceInfo> broken_drivers() { return opencl::broken_drivers(); }
 
 namespace {
 
+/// Returns what was asked for, by the caller or by TESSERA_DEVICE, in lower case.
+std::string wanted_devices(std::string_view given) {
+  const char* environment = std::getenv("TESSERA_DEVICE");
+  std::string wanted = ascii_lower(given);
+  if (wanted.empty() && environment) wanted = ascii_lower(environment);
+  return wanted.empty() ? "auto" : wanted;
+}
+
 /// A device, or one of the equal parts of it.
 struct Selector {
   std::string device;
@@ -185,10 +193,7 @@ bool in_group_of_all(const DeviceInfo& info) {
 }
 
 std::unique_ptr<Device> open_device(std::string_view selector) {
-  const char* environment = std::getenv("TESSERA_DEVICE");
-  std::string wanted = ascii_lower(selector);
-  if (wanted.empty() && environment) wanted = ascii_lower(environment);
-  if (wanted.empty()) wanted = "auto";
+  const std::string wanted = wanted_devices(selector);
   const Selector parsed = selector_of(wanted);
   if (parsed.count && !parsed.index)
     throw Error("device", fmt::format("'{}' is a group of {} devices, expected one, as {}:0",
@@ -197,19 +202,17 @@ std::unique_ptr<Device> open_device(std::string_view selector) {
 }
 
 DeviceGroup open_devices(std::string_view list) {
-  const char* environment = std::getenv("TESSERA_DEVICE");
-  std::string wanted = ascii_lower(list);
-  if (wanted.empty() && environment) wanted = ascii_lower(environment);
+  const std::string wanted = wanted_devices(list);
   std::vector<std::string> items;
   for (std::size_t begin = 0, end = 0; begin <= wanted.size(); begin = end + 1) {
     end = std::min(wanted.find(',', begin), wanted.size());
     const std::string item = wanted.substr(begin, end - begin);
     if (item == "all")
       for (std::string& id : group_of_all()) items.push_back(std::move(id));
-    else if (item.empty() && !wanted.empty())
+    else if (item.empty())
       throw Error("device", fmt::format("the list '{}' has an empty item", wanted));
     else
-      items.push_back(item.empty() ? "auto" : item);
+      items.push_back(item);
   }
   std::vector<std::unique_ptr<Device>> devices;
   for (const std::string& item : items) {
@@ -222,13 +225,6 @@ DeviceGroup open_devices(std::string_view list) {
     }
   }
   return DeviceGroup(std::move(devices));
-}
-
-std::string to_string(const GroupShares& shares) {
-  std::string text;
-  for (std::size_t i = 0; i < shares.devices.size(); ++i)
-    text += fmt::format("{}{} {}", i > 0 ? ", " : "", shares.devices[i], shares.parts.at(i));
-  return text;
 }
 
 DeviceGroup::DeviceGroup(std::vector<std::unique_ptr<Device>> devices)

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <numeric>
 #include <utility>
 
+#include "engine/base/steady_time.h"
 #include "engine/data/split.h"
 #include "engine/training/part_sums.h"
 #include "engine/training/training_graph.h"
@@ -44,11 +44,6 @@ void copy_params(const Params& from, Params& to, const Graph& graph) {
       to.write(name, from.read(name));
     else
       to.add_state(name, entry.spec, from.read(name));
-}
-
-double now() {
-  const auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(since).count();
 }
 
 /// Excludes internal states, which differ between devices that compute different parts.
@@ -143,9 +138,9 @@ void ReplicaGroup::step(const TrainingStep& step, float lr) {
 template <typename Action>
 void ReplicaGroup::timed(const char* name, const Member* member, const Action& work) const {
   if (!group_.on_span) return work();
-  const double start = now();
+  const double start = steady_seconds();
   work();
-  group_.on_span({member ? member->device->info().id : "", name, start, now()});
+  group_.on_span({member ? member->device->info().id : "", name, start, steady_seconds()});
 }
 
 void ReplicaGroup::copy_weights_if_changed() {
@@ -225,9 +220,8 @@ void ReplicaGroup::compute(const TrainingStep& step, const std::vector<Part>& pa
   const auto count = static_cast<std::int64_t>(parts.size());
   std::vector<PartRange> ranges;
   const Work work = [&](Member& member, std::size_t index) {
-    using Clock = std::chrono::steady_clock;
     const PartRange range = ranges[index];
-    const Clock::time_point start = Clock::now();
+    const double start = steady_seconds();
     const std::vector<PartRange> all = subtrees(range, count);
     member.sums.resize(all.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -237,8 +231,8 @@ void ReplicaGroup::compute(const TrainingStep& step, const std::vector<Part>& pa
       member.sums[i].values.resize(sum_.size());
       member.slots.at(static_cast<std::size_t>(slots - 1)).download(member.sums[i].values);
     }
-    const std::chrono::duration<double> time = Clock::now() - start;
-    if (range.count > 0) member.seconds.push_back(time.count() / static_cast<double>(range.count));
+    const double seconds = steady_seconds() - start;
+    if (range.count > 0) member.seconds.push_back(seconds / static_cast<double>(range.count));
   };
   while (members_.size() > 1) {
     ranges.clear();

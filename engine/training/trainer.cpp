@@ -28,10 +28,6 @@ void add_params(Params& params, const Graph& graph) {
     params.write(name, params.read(name.substr(0, name.size() - suffix.size())));
 }
 
-}  // namespace
-
-namespace {
-
 std::vector<Device*> others_of(const Network& network, const DeviceGroup& group) {
   if (&network.device() != &group.leader())
     throw Error("train", fmt::format("the network is on {}, expected {}, the first of the group",

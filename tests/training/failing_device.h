@@ -13,7 +13,7 @@
 
 namespace tessera {
 
-/// What is wrong with a device.
+/// A fault to inject into a device.
 struct Fault {
   std::atomic<int> runs_left = -1;      ///< runs until all of them fail; below 0: none does
   std::atomic<double> slow_factor = 1;  ///< of the time of a run

@@ -29,7 +29,7 @@ struct Problem : ProductOperands {
   std::int64_t chunks = 1;       ///< of the unit rows
   std::int64_t block_parts = 1;  ///< in which each of them takes the blocks of output channels
   std::int64_t slab_floats = 0;
-  bool past_cache;  ///< the result has left the cache when it is read
+  bool past_cache;  ///< whether to write the result with non-temporal stores
 
   explicit Problem(const BoundNode& node) : ProductOperands(node), past_cache(node.past_cache(0)) {}
 
@@ -51,7 +51,7 @@ struct TileArguments {
   float* y;
   std::int64_t y_step;  ///< floats between two pixels
   std::int64_t last_lanes;
-  bool past_cache;  ///< whole vectors, which have left the cache when they are read
+  bool past_cache;  ///< whether to write whole vectors with non-temporal stores
   const Epilogue* epilogue;
 };
 

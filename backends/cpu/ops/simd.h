@@ -97,8 +97,8 @@ inline void copy_few(void* to, const void* from, std::int64_t bytes) {
       static_cast<char*>(to)[i] = static_cast<const char*>(from)[i];
 }
 
-/// Access to whole, aligned vectors of results that have left the cache when they are read: lines
-/// are written without being read first. The thread pool's atomic operations order these writes.
+/// Writes whole, aligned vectors with non-temporal stores, for results too large for the cache:
+/// their cache lines are not read first. The thread pool's atomic operations order these writes.
 struct PastCache : Whole {
   static void store(float* to, Vec v) {
 #if defined(__AVX512F__)

@@ -4,10 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "engine/base/denormals.h"
+#include "engine/base/steady_time.h"
 #include "tessera/error.h"
 #include "tessera/op.h"
 
@@ -150,13 +150,9 @@ template <typename Work>
 void CpuExecutable::recorded(NodeId node, const char* what, std::string_view name, Queue queue,
                              const Work& work) {
   if (!device_.profiling()) return work();
-  const auto now = [] {
-    const auto since = std::chrono::steady_clock::now().time_since_epoch();
-    return std::chrono::duration<double>(since).count();
-  };
-  ProfileRecord record{node, what + std::string(name), queue, now(), 0};
+  ProfileRecord record{node, what + std::string(name), queue, steady_seconds(), 0};
   work();
-  record.end = now();
+  record.end = steady_seconds();
   records_.push_back(std::move(record));
 }
 

@@ -32,8 +32,8 @@ class DeviceNode : public NodeView {
 
   /// The macros every kernel file takes, for vectors of `width` lanes (0: the device's choice).
   Defines defines(std::size_t width = 0) const;
-  /// Whether to write output `i` with non-temporal stores (store_output in common.h): it is so
-  /// large that it has left the cache when it is read.
+  /// Whether to write output `i` with non-temporal stores (store_output in common.h), because it is
+  /// too large to stay in the cache until it is read.
   cl_int past_cache(std::size_t i) const;
   /// Kernels count in 32-bit integers. Throws TooLarge when a number does not fit.
   cl_int to_int(std::int64_t value) const;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <new>
 
 #include "backends/common/huge_pages.h"
@@ -10,6 +9,7 @@
 #include "backends/opencl/runtime/executable.h"
 #include "backends/opencl/runtime/launch.h"
 #include "engine/base/size_text.h"
+#include "engine/base/steady_time.h"
 
 namespace tessera::opencl {
 
@@ -165,12 +165,11 @@ void OpenclDevice::set_profiling(bool on) {
     copy_ = cl::CommandQueue(context_, device_, properties);
     if (!on) return;
     cl::Event now;
-    const std::chrono::duration<double> host = std::chrono::steady_clock::now().time_since_epoch();
+    const double host = steady_seconds();
     compute_.enqueueMarkerWithWaitList(nullptr, &now);
     now.wait();
     profiling_clock_ =
-        host.count() -
-        1e-9 * static_cast<double>(now.getProfilingInfo<CL_PROFILING_COMMAND_QUEUED>());
+        host - 1e-9 * static_cast<double>(now.getProfilingInfo<CL_PROFILING_COMMAND_QUEUED>());
   });
   profiling_ = on;
 }

@@ -49,9 +49,6 @@ struct GroupShares {
   bool operator==(const GroupShares&) const = default;
 };
 
-/// Returns shares as a line, "opencl:0:0 6, cpu 2".
-TESSERA_API std::string to_string(const GroupShares& shares);
-
 /// Work of a group as its host threads see it. Times are in seconds of std::chrono::steady_clock.
 struct GroupSpan {
   std::string device;  ///< the id of the device whose thread did it; empty: for all devices
